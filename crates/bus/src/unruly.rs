@@ -1,0 +1,88 @@
+//! A transport that misbehaves on purpose: published messages are dropped, doubled and
+//! reordered by a seeded rule, requests fail now and then. For tests of what must survive that.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::{BusError, Request, Transport};
+
+/// Chances in percent.
+#[derive(Clone, Copy, Debug)]
+pub struct Mischief {
+    pub drop: u8,
+    pub double: u8,
+    /// Held back until another message of any subject overtakes it.
+    pub hold: u8,
+    pub fail_request: u8,
+    pub seed: u64,
+}
+
+pub struct Unruly<T> {
+    inner: T,
+    mischief: Mischief,
+    state: Mutex<State>,
+}
+
+struct State {
+    random: u64,
+    held: Vec<(String, Vec<u8>)>,
+}
+
+impl<T: Transport> Unruly<T> {
+    pub fn new(inner: T, mischief: Mischief) -> Unruly<T> {
+        let state = State { random: mischief.seed | 1, held: Vec::new() };
+        Unruly { inner, mischief, state: Mutex::new(state) }
+    }
+
+    /// True with the given chance in percent; xorshift is random enough here.
+    fn chance(&self, percent: u8) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.random ^= state.random << 13;
+        state.random ^= state.random >> 7;
+        state.random ^= state.random << 17;
+        state.random % 100 < u64::from(percent)
+    }
+
+    fn held(&self) -> Vec<(String, Vec<u8>)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.held)
+    }
+}
+
+impl<T: Transport> Transport for Unruly<T> {
+    fn publish(&self, subject: &str, payload: Vec<u8>) {
+        if self.chance(self.mischief.drop) {
+            return;
+        }
+        if self.chance(self.mischief.hold) {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.held.push((subject.to_owned(), payload));
+            return;
+        }
+        if self.chance(self.mischief.double) {
+            self.inner.publish(subject, payload.clone());
+        }
+        self.inner.publish(subject, payload);
+        for (subject, payload) in self.held() {
+            self.inner.publish(&subject, payload);
+        }
+    }
+
+    fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
+        self.inner.subscribe(subject)
+    }
+
+    fn request(&self, subject: &str, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, BusError>> {
+        if self.chance(self.mischief.fail_request) {
+            let subject = subject.to_owned();
+            return Box::pin(async move { Err(BusError::TimedOut(subject)) });
+        }
+        self.inner.request(subject, payload)
+    }
+
+    fn serve(&self, subject: &str) -> mpsc::Receiver<Request> {
+        self.inner.serve(subject)
+    }
+}

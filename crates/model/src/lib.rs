@@ -1,0 +1,17 @@
+//! The words every floor shares.
+//!
+//! ```text
+//! api/      what users say: one table per resource, and the typed resource
+//! desired   what one host is asked to be: whole parts with a revision
+//! report    what a host says back
+//! sync      the messages between server and agent
+//! ids       identifiers
+//! ```
+//! Nothing here decides, waits or does.
+
+pub mod desired;
+mod ids;
+pub mod report;
+pub mod sync;
+
+pub use ids::{AgentId, NetworkId, PortId, SegmentId, SubnetId};

@@ -1,0 +1,74 @@
+//! What a host says back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::desired::{Key, Revision};
+
+/// Outcomes of one or more parts on one host.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub host: String,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of one part.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    pub key: Key,
+    /// Revision of the part that was carried out.
+    pub revision: Revision,
+    pub state: State,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum State {
+    /// In place and working.
+    Up,
+    /// In place as far as possible, and not working: its device is not there, or is administratively down.
+    Down,
+    /// Could not be made so; the host goes on trying.
+    Failed { reason: String },
+}
+
+/// Sent when a host starts and every few seconds after.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Heartbeat {
+    pub host: String,
+    pub agents: Vec<AgentState>,
+}
+
+/// One role of a host, as the `agents` collection shows it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AgentState {
+    /// Neutron's words: `Linux bridge agent`, `DHCP agent`.
+    pub agent_type: String,
+    pub binary: String,
+    pub topic: String,
+    pub availability_zone: Option<String>,
+    /// Microseconds since the epoch; a change means that the agent restarted.
+    pub started_at_us: i64,
+    /// Shown as `configurations`; the server reads the fields named in [`L2Configuration`].
+    pub configurations: serde_json::Value,
+}
+
+/// What the server reads from an L2 agent's `configurations`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct L2Configuration {
+    /// `kernel` (or, on hosts with the virtual switch, `vswitch`).
+    pub datapath: String,
+    #[serde(default)]
+    pub tunneling_ip: Option<std::net::IpAddr>,
+    /// Segment types that this host's datapath carries: `vxlan`, ...
+    #[serde(default)]
+    pub tunnel_types: Vec<String>,
+    /// Physical network to interface.
+    #[serde(default)]
+    pub interface_mappings: std::collections::BTreeMap<String, String>,
+    /// True where the kernel has VLAN devices.
+    #[serde(default)]
+    pub vlan: bool,
+    /// Parts that could not be carried out, newest first, at most a few.
+    #[serde(default)]
+    pub failures: Vec<String>,
+}
