@@ -31,6 +31,7 @@ sys.path[:0] = [HERE, os.environ['ORACLE']]
 sys.dont_write_bytecode = True
 import cases  # noqa: E402
 import oracle  # noqa: E402
+from neutron.notifiers import batch_notifier  # noqa: E402
 
 OUT = os.path.join(HERE, 'facts.json')
 ORDERED = {'dns_nameservers'}
@@ -57,6 +58,7 @@ class Server:
     def ask(self, method, path, body=None, raw=None, headers=None):
         if time.time() - self.beat > 20:
             oracle.app()
+            batch_notifier.BatchNotifier.queue_event = lambda *_: None   # no Nova and Placement to tell
             oracle.agents(3)
             self.beat = time.time()
         if path.startswith('/v2.0'):
@@ -189,6 +191,7 @@ def run(server, case):
         status, body, _ = send(step)
         if (status >= 400) != bool(step.get('fails')):
             print(f'{case["name"]}: setup {step} -> {status} {body}', file=sys.stderr)
+            return {'status': 0}
         if 'as' in step and isinstance(body, dict):
             value = next(iter(body.values()))
             known[step['as']] = value[0] if isinstance(value, list) else value

@@ -26,7 +26,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum BusError {
     #[error("nobody serves {0}")]
     NoResponders(String),
-    #[error("no answer on {0} in {}s", REQUEST_TIMEOUT.as_secs())]
+    #[error("no answer on {0} in time")]
     TimedOut(String),
     #[error("on {subject}: unreadable message: {source}")]
     Codec { subject: String, source: serde_json::Error },

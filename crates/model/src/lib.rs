@@ -9,6 +9,7 @@
 //! ```
 //! Nothing here decides, waits or does.
 
+pub mod api;
 pub mod desired;
 mod ids;
 pub mod report;

@@ -1,0 +1,33 @@
+# The front door. `make` alone lists the targets; ARGS reaches the program behind a target.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),$(or $(shell command -v sudo),$(error this needs root, and sudo is not installed)))
+ARGS ?=
+
+.PHONY: help demo test check bench
+
+help:
+	@echo 'make demo   a whole cloud on this machine; stays up until Ctrl-C (ARGS=--once: show and end). Needs root'
+	@echo 'make test   all tests. Needs root; NEUTRINO_ROOT_TESTS=skip leaves the kernel tests out'
+	@echo 'make check  formatting, lints, layers, licences, and the tests that need no root'
+	@echo 'make bench  measures this machine (ARGS: what to measure). Needs root'
+
+demo:
+	@scripts/install-packages demo
+	cargo build --release --package neutrino
+	$(AS_ROOT) $(TARGET)/release/neutrino demo $(ARGS)
+
+test:
+	@scripts/install-packages test
+	@scripts/run-tests $(ARGS)
+
+check:
+	@scripts/install-packages test
+	@scripts/install-tools
+	cargo xtask check
+	@CI= NEUTRINO_ROOT_TESTS=skip scripts/run-tests $(ARGS)
+
+bench:
+	@scripts/install-packages run
+	cargo build --release --package testbed --bin bench
+	$(AS_ROOT) $(TARGET)/release/bench $(ARGS)

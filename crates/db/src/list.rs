@@ -1,0 +1,302 @@
+//! Lists and shows: a query becomes one statement, its rows become JSON as they come.
+
+use model::api::query::{Filter, Query, TagMatch};
+use model::api::table::{Attr, Resource, ShownIf, Source, Type};
+use serde_json::Value;
+
+use crate::dialect;
+use crate::engine::{Cell, DbError, Param, Tx};
+use crate::row::{write_cell, write_key};
+
+/// Which rows the caller may see at all, and what time-bound expressions mean.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    /// Heartbeats after this (microseconds since the epoch) count as alive.
+    pub alive_since_us: i64,
+}
+
+/// One page of a list.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// The items, separated by commas, without brackets.
+    pub json: Vec<u8>,
+    pub shown: usize,
+    pub first: Option<String>,
+    pub last: Option<String>,
+}
+
+impl Tx<'_> {
+    /// One page of a collection; `None` when the marker names nothing.
+    pub async fn list(
+        &mut self,
+        table: &'static Resource,
+        query: &Query,
+        scope: Scope,
+    ) -> Result<Option<Page>, DbError> {
+        if let Some(marker) = &query.marker {
+            let sql = format!("SELECT COUNT(*) FROM {} WHERE id = $1", table.plural);
+            if self.number(&sql, &[marker.as_str().into()]).await? == 0 {
+                return Ok(None);
+            }
+        }
+        let shown = Shown::of(table, &query.fields);
+        let mut sql = Sql { scope, text: String::new(), params: Vec::new() };
+        sql.select(table, &shown);
+        sql.conditions(table, query);
+        sql.order_and_page(table, query);
+        let mut rows = Rows { items: Vec::new(), ids: Vec::new() };
+        self.each(&sql.text, &sql.params, |row| rows.take(&shown, row)).await?;
+        Ok(Some(rows.page(query.reverse)))
+    }
+
+    /// One resource as JSON.
+    pub async fn show(
+        &mut self,
+        table: &'static Resource,
+        id: &str,
+        fields: &[String],
+        scope: Scope,
+    ) -> Result<Option<Vec<u8>>, DbError> {
+        let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
+        let query =
+            Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
+        let page = self.list(table, &query, scope).await?.unwrap_or_default();
+        Ok((page.shown > 0).then_some(page.json))
+    }
+}
+
+/// The attributes of an answer, and the columns that decide whether some are left out.
+struct Shown {
+    attrs: Vec<&'static Attr>,
+    flags: Vec<&'static str>,
+}
+
+impl Shown {
+    fn of(table: &'static Resource, fields: &[String]) -> Shown {
+        let wanted = |attr: &&Attr| fields.is_empty() || fields.iter().any(|f| f == attr.name);
+        let attrs: Vec<_> = table.attrs.iter().filter(|attr| attr.visible).filter(wanted).collect();
+        let mut flags = Vec::new();
+        for attr in &attrs {
+            if let ShownIf::True(flag) | ShownIf::False(flag) = attr.shown_if
+                && !flags.contains(&flag)
+            {
+                flags.push(flag);
+            }
+        }
+        Shown { attrs, flags }
+    }
+}
+
+/// Items as they come, kept apart because a reversed page is shown in normal order.
+struct Rows {
+    items: Vec<Vec<u8>>,
+    ids: Vec<String>,
+}
+
+impl Rows {
+    fn take(&mut self, shown: &Shown, row: &crate::engine::Row<'_>) {
+        let mut out = Vec::with_capacity(self.items.last().map_or(512, |item| item.len() + 64));
+        let flag = |name| {
+            let at = shown.flags.iter().position(|flag| *flag == name).unwrap_or(0);
+            row.cell(1 + at) == Cell::Int(1)
+        };
+        out.push(b'{');
+        for (at, attr) in shown.attrs.iter().enumerate() {
+            let left_out = match attr.shown_if {
+                ShownIf::Always => false,
+                ShownIf::True(name) => !flag(name),
+                ShownIf::False(name) => flag(name),
+            };
+            if left_out {
+                continue;
+            }
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            write_key(&mut out, attr.name);
+            write_cell(&mut out, attr.ty, row.cell(1 + shown.flags.len() + at));
+        }
+        out.push(b'}');
+        self.items.push(out);
+        self.ids.push(row.text(0).to_owned());
+    }
+
+    fn page(mut self, reverse: bool) -> Page {
+        if reverse {
+            self.items.reverse();
+            self.ids.reverse();
+        }
+        let shown = self.items.len();
+        Page {
+            json: self.items.join(&b','),
+            shown,
+            first: self.ids.first().cloned(),
+            last: self.ids.pop(),
+        }
+    }
+}
+
+struct Sql {
+    scope: Scope,
+    text: String,
+    params: Vec<Param<'static>>,
+}
+
+impl Sql {
+    fn select(&mut self, table: &'static Resource, shown: &Shown) {
+        self.text.push_str("SELECT id");
+        for flag in &shown.flags {
+            self.text.push_str(&format!(", \"{flag}\""));
+        }
+        for attr in &shown.attrs {
+            let expression = self.expression(table, attr);
+            self.text.push_str(", ");
+            self.text.push_str(&expression);
+        }
+        self.text.push_str(" FROM ");
+        self.text.push_str(table.plural);
+    }
+
+    fn expression(&self, table: &Resource, attr: &Attr) -> String {
+        match attr.source {
+            Source::Column(column) | Source::Same(column) => format!("{}.\"{column}\"", table.plural),
+            Source::Sql(sql) => sql.replace("{alive_since}", &self.scope.alive_since_us.to_string()),
+            Source::None => "NULL".into(),
+        }
+    }
+
+    fn bind(&mut self, param: Param<'static>) -> usize {
+        self.params.push(param);
+        self.params.len()
+    }
+
+    fn bind_all<'a>(&mut self, values: impl IntoIterator<Item = &'a String>) -> String {
+        let marks: Vec<String> =
+            values.into_iter().map(|value| format!("${}", self.bind(value.clone().into()))).collect();
+        marks.join(", ")
+    }
+
+    fn conditions(&mut self, table: &'static Resource, query: &Query) {
+        let mut all = Vec::new();
+        for filter in &query.filters {
+            match filter {
+                Filter::In { attr, values } => all.push(self.is_in(table, attr, values)),
+                Filter::FixedIps { ip_address, subnet_id, ip_address_substr } => {
+                    all.push(self.fixed_ips(ip_address, subnet_id, ip_address_substr));
+                }
+                // No port has a group before groups exist.
+                Filter::SecurityGroups(_) => all.push("1 = 0".into()),
+                Filter::Tags { how, tags } => all.push(self.tags(table, *how, tags)),
+            }
+        }
+        if let Some(marker) = &query.marker {
+            all.push(self.after_marker(table, query, marker));
+        }
+        if !all.is_empty() {
+            self.text.push_str(" WHERE ");
+            self.text.push_str(&all.join(" AND "));
+        }
+    }
+
+    fn is_in(&mut self, table: &'static Resource, name: &str, values: &[Value]) -> String {
+        let Some(attr) = table.attr(name) else { return "1 = 0".into() };
+        let expression = self.expression(table, attr);
+        let mut marks = Vec::new();
+        for value in values {
+            let param = match value {
+                Value::Bool(b) => Param::Bool(*b),
+                Value::Number(n) => n.as_i64().map_or(Param::Null, Param::Int),
+                Value::String(text) => Param::from(text.clone()),
+                other => Param::from(other.to_string()),
+            };
+            marks.push(format!("${}", self.bind(param)));
+        }
+        format!("{expression} IN ({})", marks.join(", "))
+    }
+
+    fn fixed_ips(&mut self, ips: &[String], subnets: &[String], parts: &[String]) -> String {
+        let mut inner = vec!["a.port_id = ports.id".to_owned()];
+        if !ips.is_empty() {
+            inner.push(format!("a.ip_address IN ({})", self.bind_all(ips)));
+        }
+        if !subnets.is_empty() {
+            inner.push(format!("a.subnet_id IN ({})", self.bind_all(subnets)));
+        }
+        if !parts.is_empty() {
+            let likes: Vec<String> = parts
+                .iter()
+                .map(|part| {
+                    let at = self.bind(part.clone().into());
+                    format!("INSTR(a.ip_address, ${at}) > 0")
+                })
+                .collect();
+            inner.push(format!("({})", likes.join(" OR ")));
+        }
+        format!("EXISTS (SELECT 1 FROM ip_allocations a WHERE {})", inner.join(" AND "))
+    }
+
+    fn tags(&mut self, table: &Resource, how: TagMatch, tags: &[String]) -> String {
+        let column = format!("{}.tags", table.plural);
+        let has: Vec<String> = tags
+            .iter()
+            .map(|tag| {
+                let at = self.bind(tag.clone().into());
+                dialect::json_list_contains(&column, at)
+            })
+            .collect();
+        match how {
+            TagMatch::All => format!("({})", has.join(" AND ")),
+            TagMatch::Any => format!("({})", has.join(" OR ")),
+            TagMatch::NotAll => format!("NOT ({})", has.join(" AND ")),
+            TagMatch::NotAny => format!("NOT ({})", has.join(" OR ")),
+        }
+    }
+
+    /// The sort keys with the primary key last, each as a comparable expression.
+    fn keys(&self, table: &'static Resource, query: &Query) -> Vec<(String, bool)> {
+        let mut keys = Vec::new();
+        let mut has_id = false;
+        for order in &query.sort {
+            let Some(attr) = table.attr(order.attr) else { continue };
+            has_id |= attr.name == "id";
+            let text = !matches!(attr.ty, Type::Int | Type::Bool);
+            let expression = dialect::sortable(&self.expression(table, attr), text);
+            keys.push((expression, order.descending));
+        }
+        if !has_id {
+            keys.push((format!("{}.id", table.plural), false));
+        }
+        keys
+    }
+
+    /// Rows that come after the marker in the asked order, without reading the pages between.
+    fn after_marker(&mut self, table: &'static Resource, query: &Query, marker: &str) -> String {
+        let at = self.bind(marker.to_owned().into());
+        let keys = self.keys(table, query);
+        let of_marker = |key: &str| format!("(SELECT {key} FROM {0} WHERE id = ${at})", table.plural);
+        let mut any = Vec::new();
+        for (last, (key, descending)) in keys.iter().enumerate() {
+            let mut all: Vec<String> =
+                keys[..last].iter().map(|(key, _)| format!("{key} = {}", of_marker(key))).collect();
+            let sign = if *descending != query.reverse { "<" } else { ">" };
+            all.push(format!("{key} {sign} {}", of_marker(key)));
+            any.push(format!("({})", all.join(" AND ")));
+        }
+        format!("({})", any.join(" OR "))
+    }
+
+    fn order_and_page(&mut self, table: &'static Resource, query: &Query) {
+        let keys: Vec<String> = self
+            .keys(table, query)
+            .into_iter()
+            .map(|(key, descending)| {
+                format!("{key} {}", if descending != query.reverse { "DESC" } else { "ASC" })
+            })
+            .collect();
+        self.text.push_str(" ORDER BY ");
+        self.text.push_str(&keys.join(", "));
+        if let Some(limit) = query.limit {
+            self.text.push_str(&format!(" LIMIT {limit}"));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Networks: facts that are more than their rows.
+
+use model::NetworkId;
+
+use crate::engine::{DbError, Param, Tx};
+
+impl Tx<'_> {
+    /// Ports of a network whose owner is none of `auto_owners`: they keep it from being deleted.
+    pub async fn ports_in_use(
+        &mut self,
+        network: NetworkId,
+        auto_owners: &[&str],
+    ) -> Result<Vec<String>, DbError> {
+        let marks: Vec<String> = (0..auto_owners.len()).map(|at| format!("${}", at + 2)).collect();
+        let sql = format!(
+            "SELECT id FROM ports WHERE network_id = $1 AND device_owner NOT IN ({}) ORDER BY id LIMIT 100",
+            marks.join(", ")
+        );
+        let mut params = vec![Param::from(network.to_string())];
+        params.extend(auto_owners.iter().map(|owner| Param::from(*owner)));
+        self.texts(&sql, &params).await
+    }
+
+    /// The external network that is the default, if there is one.
+    pub async fn default_external_network(&mut self) -> Result<Option<String>, DbError> {
+        let sql = "SELECT id FROM networks WHERE is_default = TRUE AND router_external = TRUE";
+        Ok(self.texts(sql, &[]).await?.pop())
+    }
+
+    /// True when another project has ports on the network that only sharing allows.
+    pub async fn used_by_other_projects(&mut self, network: NetworkId, owner: &str) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM ports WHERE network_id = $1 AND project_id NOT IN ($2, '')";
+        Ok(self.number(sql, &[network.to_string().into(), owner.into()]).await? > 0)
+    }
+
+    /// Hosts that have ports of the network bound, in order.
+    pub async fn network_hosts(&mut self, network: NetworkId) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT host FROM network_hosts WHERE network_id = $1 ORDER BY host";
+        self.texts(sql, &[network.to_string().into()]).await
+    }
+
+    pub async fn network_joins_host(&mut self, network: NetworkId, host: &str) -> Result<(), DbError> {
+        let sql = "INSERT INTO network_hosts (network_id, host) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.execute(sql, &[network.to_string().into(), host.into()]).await.map(drop)
+    }
+
+    /// Forgets that a host has the network, unless it still has a port of it; true if forgotten.
+    pub async fn network_leaves_host(&mut self, network: NetworkId, host: &str) -> Result<bool, DbError> {
+        let sql = "DELETE FROM network_hosts WHERE network_id = $1 AND host = $2 AND NOT EXISTS \
+                   (SELECT 1 FROM ports p WHERE p.network_id = network_hosts.network_id \
+                    AND p.host = network_hosts.host AND p.vif_type NOT IN ('unbound', 'binding_failed'))";
+        Ok(self.execute(sql, &[network.to_string().into(), host.into()]).await? > 0)
+    }
+}

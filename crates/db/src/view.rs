@@ -1,0 +1,187 @@
+//! The rows from which `cloud::view` makes one host's desired state.
+
+use std::collections::BTreeMap;
+
+use model::NetworkId;
+use model::api::network::{NETWORK, Network};
+use model::api::port::{PORT, Port};
+use model::api::subnet::{SUBNET, Subnet};
+use model::desired::{Key, Kind};
+use model::report::L2Configuration;
+
+use crate::engine::{DbError, Param, Tx};
+
+/// Ids bound to one statement at most.
+const CHUNK: usize = 500;
+const BOUND: &str = "vif_type NOT IN ('unbound', 'binding_failed')";
+
+/// A network whose DHCP the host serves, and its DHCP port there once it has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DhcpBinding {
+    pub network_id: NetworkId,
+    pub port: Option<Port>,
+}
+
+/// Facts about one host; a part whose rows are not here does not exist for the host.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ViewRows {
+    /// Ports bound to the host.
+    pub ports: Vec<Port>,
+    /// Networks that the host has ports of.
+    pub networks: Vec<NetworkId>,
+    /// Ports of those networks on other hosts.
+    pub remotes: Vec<Port>,
+    pub dhcp: Vec<DhcpBinding>,
+    /// Ports of the networks whose DHCP the host serves.
+    pub leases: Vec<Port>,
+    /// Rows of every network and subnet that the above belong to.
+    pub network_rows: BTreeMap<NetworkId, Network>,
+    pub subnet_rows: BTreeMap<NetworkId, Vec<Subnet>>,
+    /// The hosts of each of `networks`.
+    pub hosts: BTreeMap<NetworkId, Vec<String>>,
+    pub configurations: BTreeMap<String, L2Configuration>,
+}
+
+impl Tx<'_> {
+    /// The rows behind some parts of a host, or behind all of them.
+    pub async fn view_rows(&mut self, host: &str, keys: Option<&[Key]>) -> Result<ViewRows, DbError> {
+        let mine = "network_id IN (SELECT network_id FROM network_hosts WHERE host = $1)";
+        let served = "network_id IN (SELECT b.network_id FROM dhcp_bindings b \
+                      JOIN agents a ON a.id = b.agent_id WHERE a.host = $1)";
+        let mut rows = ViewRows {
+            ports: self.some_ports(&format!("host = $1 AND {BOUND}"), host, keys, Kind::Port).await?,
+            remotes: self
+                .some_ports(&format!("host NOT IN ('', $1) AND {BOUND} AND {mine}"), host, keys, Kind::Remote)
+                .await?,
+            leases: self
+                .some_ports(&format!("{served} AND device_owner <> 'network:dhcp'"), host, keys, Kind::Lease)
+                .await?,
+            networks: self
+                .some_networks("SELECT network_id FROM network_hosts WHERE host = $1", host, keys, Kind::Network)
+                .await?,
+            ..ViewRows::default()
+        };
+        let bound = "SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
+                     WHERE a.host = $1";
+        for network_id in self.some_networks(bound, host, keys, Kind::Dhcp).await? {
+            let condition = "network_id = $1 AND host = $2 AND device_owner = 'network:dhcp'";
+            let params = [network_id.to_string().into(), host.into()];
+            let port = self.find(&PORT, condition, &params).await?.pop();
+            rows.dhcp.push(DhcpBinding { network_id, port });
+        }
+        self.add_networks(&mut rows).await?;
+        self.add_hosts(&mut rows).await?;
+        Ok(rows)
+    }
+
+    async fn some_ports(
+        &mut self,
+        condition: &str,
+        host: &str,
+        keys: Option<&[Key]>,
+        kind: Kind,
+    ) -> Result<Vec<Port>, DbError> {
+        let Some(keys) = keys else {
+            return self.find(&PORT, condition, &[host.into()]).await;
+        };
+        let mut out = Vec::new();
+        for chunk in ids(keys, kind).chunks(CHUNK) {
+            let (marks, params) = bind(host, chunk);
+            out.extend(self.find(&PORT, &format!("id IN ({marks}) AND {condition}"), &params).await?);
+        }
+        Ok(out)
+    }
+
+    async fn some_networks(
+        &mut self,
+        sql: &str,
+        host: &str,
+        keys: Option<&[Key]>,
+        kind: Kind,
+    ) -> Result<Vec<NetworkId>, DbError> {
+        let mut found = Vec::new();
+        match keys {
+            None => found = self.texts(sql, &[host.into()]).await?,
+            Some(keys) => {
+                for chunk in ids(keys, kind).chunks(CHUNK) {
+                    let (marks, params) = bind(host, chunk);
+                    found.extend(self.texts(&format!("{sql} AND network_id IN ({marks})"), &params).await?);
+                }
+            }
+        }
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    async fn add_networks(&mut self, rows: &mut ViewRows) -> Result<(), DbError> {
+        let mut wanted: Vec<NetworkId> = rows.networks.clone();
+        wanted.extend(rows.dhcp.iter().map(|binding| binding.network_id));
+        for port in rows.ports.iter().chain(&rows.remotes).chain(&rows.leases) {
+            wanted.push(port.network_id);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let wanted: Vec<String> = wanted.iter().map(NetworkId::to_string).collect();
+        for chunk in wanted.chunks(CHUNK) {
+            let params: Vec<Param> = chunk.iter().map(|id| id.as_str().into()).collect();
+            let marks = marks(1, chunk.len());
+            let networks: Vec<Network> = self.find(&NETWORK, &format!("id IN ({marks})"), &params).await?;
+            rows.network_rows.extend(networks.into_iter().map(|network| (network.id, network)));
+            let condition = format!("network_id IN ({marks}) ORDER BY created_us, id");
+            let subnets: Vec<Subnet> = self.find(&SUBNET, &condition, &params).await?;
+            for subnet in subnets {
+                rows.subnet_rows.entry(subnet.network_id).or_default().push(subnet);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_hosts(&mut self, rows: &mut ViewRows) -> Result<(), DbError> {
+        let mut hosts: Vec<String> = rows.remotes.iter().map(|port| port.host.clone()).collect();
+        for network in rows.networks.clone() {
+            let of_network = self.network_hosts(network).await?;
+            hosts.extend(of_network.iter().cloned());
+            rows.hosts.insert(network, of_network);
+        }
+        hosts.sort_unstable();
+        hosts.dedup();
+        rows.configurations = self.l2_configurations(&hosts).await?;
+        Ok(())
+    }
+
+    /// What the L2 agents of some hosts say of themselves.
+    pub async fn l2_configurations(
+        &mut self,
+        hosts: &[String],
+    ) -> Result<BTreeMap<String, L2Configuration>, DbError> {
+        let mut out = BTreeMap::new();
+        for chunk in hosts.chunks(CHUNK) {
+            let params: Vec<Param> = chunk.iter().map(|host| host.as_str().into()).collect();
+            let sql = format!(
+                "SELECT host, configurations FROM agents WHERE host IN ({}) AND topic = 'N/A'",
+                marks(1, chunk.len())
+            );
+            self.each(&sql, &params, |row| {
+                if let Ok(configuration) = serde_json::from_str(row.text(1)) {
+                    out.insert(row.text(0).to_owned(), configuration);
+                }
+            })
+            .await?;
+        }
+        Ok(out)
+    }
+}
+
+fn ids(keys: &[Key], kind: Kind) -> Vec<String> {
+    keys.iter().filter(|key| key.kind == kind).map(|key| key.id.to_string()).collect()
+}
+
+/// `$1` is the host, the ids follow.
+fn bind<'a>(host: &'a str, chunk: &'a [String]) -> (String, Vec<Param<'a>>) {
+    let mut params = vec![Param::from(host)];
+    params.extend(chunk.iter().map(|id| Param::from(id.as_str())));
+    (marks(2, chunk.len()), params)
+}
+
+fn marks(first: usize, count: usize) -> String {
+    (first..first + count).map(|at| format!("${at}")).collect::<Vec<_>>().join(", ")
+}

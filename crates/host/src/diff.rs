@@ -1,0 +1,288 @@
+//! Desired and observed to acts.
+//!
+//! ```text
+//! 1 clear    what fills a place wrongly: devices, namespaces, memberships
+//! 2 make     namespaces and devices
+//! 3 shape    alias, MTU, IPv6, ARP, and up for what we made
+//! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
+//! 5 join     bridge ports and their flags
+//! 6 entries  forwarding, tunnels, neighbours, addresses inside
+//! 7 open     taps up
+//! ```
+//! Every act is also pretended on a copy of what was seen, so that each step decides on the
+//! host as the steps before it leave it.
+
+use std::collections::BTreeSet;
+
+use model::NetworkId;
+use model::desired::{Key, Kind};
+
+use crate::names::{self, Mark};
+use crate::nft;
+use crate::observed::{Link, LinkKind, Observed};
+use crate::op::{Op, Step};
+use crate::target::{Make, Target, WantLink, target};
+use crate::wanted::{Scope, Slots, Wanted};
+
+/// The acts that make a host as wanted, as far as the scope goes.
+pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
+    let target = target(want, scope);
+    let slots = match scope {
+        Scope::All => None,
+        Scope::Some { slots, .. } => Some(slots),
+    };
+    let mut plan = Plan { now: seen.clone(), steps: Vec::new(), target: &target, slots };
+    plan.clear();
+    plan.make();
+    plan.shape();
+    plan.filter();
+    plan.join();
+    plan.entries();
+    plan.inside();
+    plan.open();
+    plan.steps
+}
+
+pub(crate) struct Plan<'a> {
+    /// The host as the steps so far leave it.
+    pub now: Observed,
+    pub steps: Vec<Step>,
+    pub target: &'a Target,
+    /// `None` looks at every place.
+    pub slots: Option<&'a Slots>,
+}
+
+impl Plan<'_> {
+    pub fn act(&mut self, key: Key, op: Op) {
+        self.now.pretend(&op);
+        self.steps.push(Step { key, op });
+    }
+
+    fn clear(&mut self) {
+        for (device, why) in self.links_to_clear() {
+            match why {
+                Clear::Release(key) => self.act(key, Op::SetMaster { device, master: None }),
+                Clear::Delete(key) => self.act(key, Op::DeleteLink { device }),
+            }
+        }
+        let slots = self.slots;
+        let in_scope = |name: &String| slots.is_none_or(|slots| slots.namespaces.contains(name));
+        let wanted = &self.target.namespaces;
+        let unwanted: Vec<(String, NetworkId)> = self
+            .now
+            .namespaces
+            .keys()
+            .filter(|name| in_scope(name) && !wanted.contains_key(*name))
+            .filter_map(|name| Some((name.clone(), names::parse_dhcp_netns(name)?)))
+            .collect();
+        for (netns, id) in unwanted {
+            self.act(Key::new(Kind::Dhcp, id.0), Op::DeleteNetns { netns });
+        }
+    }
+
+    fn links_to_clear(&self) -> Vec<(String, Clear)> {
+        let in_scope = |name: &String| self.slots.is_none_or(|slots| slots.links.contains(name));
+        let seen = self.now.links.iter().filter(|(name, _)| in_scope(name));
+        let clear: Vec<(String, Clear)> = seen
+            .filter_map(|(name, link)| {
+                let clear = match self.target.links.get(name) {
+                    Some((key, want)) => self.is_wrong(name, link, want).then_some(Clear::Delete(*key)),
+                    None => self.is_stray(name, link),
+                };
+                Some((name.clone(), clear?))
+            })
+            .collect();
+        // Ports are let go before their bridge goes.
+        let (first, last) = clear.into_iter().partition::<Vec<_>, _>(|(name, _)| !names::is_bridge(name));
+        first.into_iter().chain(last).collect()
+    }
+
+    /// What to do with a device that no part wants.
+    fn is_stray(&self, name: &str, link: &Link) -> Option<Clear> {
+        if let Some(mark) = Mark::parse(&link.alias) {
+            return Some(Clear::Delete(key_of(mark)));
+        }
+        let bridge = link.master.as_ref().filter(|_| names::is_tap(name))?;
+        let mark = Mark::parse(&self.now.links.get(bridge)?.alias)?;
+        Some(Clear::Release(key_of(mark)))
+    }
+
+    /// True for a device of ours that cannot be changed into the wanted one.
+    fn is_wrong(&self, name: &str, link: &Link, want: &WantLink) -> bool {
+        let ours = match Mark::parse(&link.alias) {
+            Some(mark) => want.make.mark().is_none_or(|wanted| wanted == mark) || want.make.mark().is_some(),
+            None => false,
+        };
+        ours && !fits(&self.now, name, link, &want.make)
+    }
+
+    fn make(&mut self) {
+        let target = self.target;
+        for (netns, (key, _)) in &target.namespaces {
+            if !self.now.namespaces.contains_key(netns) {
+                self.act(*key, Op::AddNetns { netns: netns.clone() });
+            }
+        }
+        for (device, (key, want)) in &target.links {
+            if self.now.links.contains_key(device) {
+                continue;
+            }
+            let device = device.clone();
+            let op = match want.make.clone() {
+                Make::Foreign => continue,
+                Make::Bridge { mac, .. } => Op::AddBridge { device, mac },
+                Make::Vxlan { vni, local, port, .. } => Op::AddVxlan { device, vni, local, port },
+                Make::Vlan { parent, vid, .. } => Op::AddVlan { device, parent, vid },
+                Make::Veth { netns, peer, peer_mac, .. } => {
+                    Op::AddVeth { device, netns, peer, peer_mac }
+                }
+            };
+            self.act(*key, op);
+        }
+    }
+
+    fn shape(&mut self) {
+        let target = self.target;
+        for (name, (key, want)) in &target.links {
+            let Some(link) = self.usable(name, want).cloned() else { continue };
+            let device = || name.clone();
+            if let Some(mark) = want.make.mark().filter(|mark| link.alias != mark.to_string()) {
+                self.act(*key, Op::SetAlias { device: device(), alias: mark.to_string() });
+            }
+            if link.kind == (LinkKind::Bridge { plain: false }) {
+                self.act(*key, Op::SetBridge { device: device() });
+            }
+            if let Some(mtu_bytes) = want.mtu_bytes.filter(|mtu| link.mtu_bytes != *mtu) {
+                self.act(*key, Op::SetMtu { device: device(), mtu_bytes });
+            }
+            if let Some(ipv6) = want.ipv6.filter(|ipv6| link.ipv6 != *ipv6) {
+                self.act(*key, ipv6_op(device(), ipv6));
+            }
+            if want.arp_off && link.arp {
+                self.act(*key, Op::SetNoArp { device: device() });
+            }
+            if !matches!(want.make, Make::Foreign | Make::Veth { .. }) && want.up && !link.up {
+                self.act(*key, Op::SetUp { device: device(), up: true });
+            }
+        }
+    }
+
+    fn filter(&mut self) {
+        let target = self.target;
+        for (name, (key, table)) in &target.tables {
+            let Some(link) = self.now.links.get(&table.device) else { continue };
+            let text = table.text();
+            let mark = self.now.tables.get(name);
+            let in_place =
+                mark.is_some_and(|m| m.hash == nft::hash(&text) && m.index == link.index);
+            if !in_place {
+                let (table, device) = (name.clone(), table.device.clone());
+                self.act(*key, Op::ReplaceTable { table, device, text });
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let target = self.target;
+        for (name, (key, want)) in &target.links {
+            let Some(link) = self.usable(name, want) else { continue };
+            let Some((bridge, flags)) = &want.bridge else { continue };
+            let device = || name.clone();
+            if link.master.as_ref() != Some(bridge) {
+                let master = Some(bridge.clone());
+                self.act(*key, Op::SetMaster { device: device(), master });
+            }
+            let has = self.now.links.get(name).and_then(|link| link.port);
+            if has != Some(*flags) {
+                self.act(*key, Op::SetPort { device: device(), flags: *flags });
+            }
+        }
+    }
+
+    fn open(&mut self) {
+        let target = self.target;
+        for (name, (key, want)) in &target.links {
+            let up = want.up;
+            if self.usable(name, want).is_some_and(|link| link.up != up) {
+                self.act(*key, Op::SetUp { device: name.clone(), up });
+            }
+        }
+        self.clear_tables();
+    }
+
+    /// The device of this name, if it is what we want or can become it.
+    fn usable(&self, name: &str, want: &WantLink) -> Option<&Link> {
+        let link = self.now.links.get(name)?;
+        fits(&self.now, name, link, &want.make).then_some(link)
+    }
+
+    /// Last, when nothing that a table guards is open any more.
+    fn clear_tables(&mut self) {
+        let unwanted: BTreeSet<String> = self
+            .now
+            .tables
+            .keys()
+            .filter(|name| self.slots.is_none_or(|slots| slots.tables.contains(*name)))
+            .filter(|name| {
+                let wanted = self.target.tables.get(*name);
+                wanted.is_none_or(|(_, table)| !self.now.links.contains_key(&table.device))
+            })
+            .cloned()
+            .collect();
+        for table in unwanted {
+            let key = self.target.tables.get(&table).map_or(NOBODY, |(key, _)| *key);
+            self.act(key, Op::DeleteTable { table });
+        }
+    }
+}
+
+enum Clear {
+    /// Takes it out of its bridge; it is somebody else's.
+    Release(Key),
+    Delete(Key),
+}
+
+/// Charged with what is left over from parts that nobody knows any more.
+pub const NOBODY: Key = Key::new(Kind::Port, uuid::Uuid::nil());
+
+fn key_of(mark: Mark) -> Key {
+    match mark {
+        Mark::Network(id) => Key::new(Kind::Network, id.0),
+        Mark::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
+    }
+}
+
+/// Whether a device is of the wanted make, in all that cannot be changed later.
+pub(crate) fn fits(now: &Observed, name: &str, link: &Link, make: &Make) -> bool {
+    match (make, &link.kind) {
+        // A device of ours is not somebody else's.
+        (Make::Foreign, _) => Mark::parse(&link.alias).is_none(),
+        (Make::Bridge { .. }, LinkKind::Bridge { .. }) => is_free(link),
+        (Make::Vxlan { vni, local, port, .. }, kind) => {
+            let (vni, local, port) = (*vni, Some(*local), *port);
+            is_free(link)
+                && *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: true }
+        }
+        (Make::Vlan { parent, vid, .. }, kind) => {
+            is_free(link) && *kind == LinkKind::Vlan { parent: parent.clone(), vid: *vid }
+        }
+        (Make::Veth { netns, peer, .. }, LinkKind::Veth) => {
+            let inside = now.namespaces.get(netns);
+            let _ = name;
+            is_free(link) && inside.is_some_and(|inside| inside.links.contains_key(peer))
+        }
+        (Make::Bridge { .. } | Make::Veth { .. }, _) => false,
+    }
+}
+
+/// Ours, or nobody's: a device that was made and not yet marked when its maker died.
+fn is_free(link: &Link) -> bool {
+    link.alias.is_empty() || Mark::parse(&link.alias).is_some()
+}
+
+fn ipv6_op(device: String, ipv6: crate::observed::Ipv6) -> Op {
+    match ipv6 {
+        crate::observed::Ipv6::Silent => Op::SilenceIpv6 { device },
+        crate::observed::Ipv6::Off | crate::observed::Ipv6::On => Op::DisableIpv6 { device },
+    }
+}

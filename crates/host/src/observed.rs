@@ -1,0 +1,110 @@
+//! What was seen on a host.
+//!
+//! [`Observed`] holds only what diff looks at, under the names used in the kernel. `pretend`
+//! does to it what an act does to the kernel, side effects included.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use wire::Mac;
+
+use crate::op::PortFlags;
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Observed {
+    pub links: BTreeMap<String, Link>,
+    /// Bridge to MAC to port: entries that were written, not learnt.
+    pub fdb: BTreeMap<String, BTreeMap<Mac, String>>,
+    /// VXLAN device to MAC to tunnel address.
+    pub tunnels: BTreeMap<String, BTreeMap<Mac, IpAddr>>,
+    /// VXLAN device to the hosts that broadcast goes to.
+    pub floods: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// VXLAN device to permanent neighbours.
+    pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
+    /// Tables of ours.
+    pub tables: BTreeMap<String, TableMark>,
+    /// DHCP namespaces that can be entered.
+    pub namespaces: BTreeMap<String, Namespace>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    pub index: u32,
+    pub kind: LinkKind,
+    pub mac: Mac,
+    pub up: bool,
+    pub mtu_bytes: u32,
+    pub master: Option<String>,
+    #[serde(default)]
+    pub alias: String,
+    pub arp: bool,
+    pub ipv6: Ipv6,
+    /// `Some` while it is a port of a bridge.
+    pub port: Option<PortFlags>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum LinkKind {
+    /// `plain`: no STP, no forward delay, no multicast snooping.
+    Bridge { plain: bool },
+    Vxlan { vni: u32, local: Option<IpAddr>, port: u16, learning: bool, proxy: bool },
+    Vlan { parent: String, vid: u16 },
+    Veth,
+    Other,
+}
+
+/// How far a device takes part in IPv6 by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ipv6 {
+    Off,
+    /// On, and makes no address of its own.
+    Silent,
+    On,
+}
+
+/// What a table says of itself; see `nft::replace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TableMark {
+    /// Hash of its text.
+    pub hash: u64,
+    /// Index of the device it was hooked to: a device that came back has another.
+    pub index: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// Its inode: a namespace made again has another.
+    pub id: u64,
+    pub links: BTreeMap<String, InnerLink>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InnerLink {
+    pub index: u32,
+    pub mac: Mac,
+    pub up: bool,
+    pub mtu_bytes: u32,
+    /// Without the link-local ones that the kernel makes.
+    #[serde(default)]
+    pub addresses: BTreeSet<IpNet>,
+}
+
+impl Observed {
+    pub fn fdb_port(&self, bridge: &str, mac: Mac) -> Option<&String> {
+        self.fdb.get(bridge)?.get(&mac)
+    }
+
+    pub fn tunnel(&self, device: &str, mac: Mac) -> Option<IpAddr> {
+        self.tunnels.get(device)?.get(&mac).copied()
+    }
+
+    pub fn neighbour(&self, device: &str, ip: IpAddr) -> Option<Mac> {
+        self.neighbours.get(device)?.get(&ip).copied()
+    }
+}

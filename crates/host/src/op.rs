@@ -1,0 +1,179 @@
+//! Every act on a host: the only list.
+//!
+//! An [`Op`] is data: it can be printed, stored, pretended (`observed`) and carried out (`kernel`).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::desired::Key;
+use serde::{Deserialize, Serialize};
+use wire::Mac;
+
+/// An act and the part it serves: its failure is that part's failure.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    pub key: Key,
+    pub op: Op,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Op {
+    /// A bridge without STP, forward delay and multicast snooping.
+    AddBridge { device: String, mac: Mac },
+    /// A VXLAN device that learns nothing and answers ARP and ND from its neighbours.
+    AddVxlan { device: String, vni: u32, local: IpAddr, port: u16 },
+    AddVlan { device: String, parent: String, vid: u16 },
+    /// A pair of devices, one here and one inside a namespace.
+    AddVeth { device: String, netns: String, peer: String, peer_mac: Mac },
+    DeleteLink { device: String },
+    SetBridge { device: String },
+    SetAlias { device: String, alias: String },
+    SetMtu { device: String, mtu_bytes: u32 },
+    /// No ARP on the device.
+    SetNoArp { device: String },
+    /// Switches IPv6 off, addresses included.
+    DisableIpv6 { device: String },
+    /// Keeps IPv6 on without an address of its own.
+    SilenceIpv6 { device: String },
+    SetUp { device: String, up: bool },
+    SetMaster { device: String, master: Option<String> },
+    SetPort { device: String, flags: PortFlags },
+    /// In a bridge, leads a MAC to one of its ports; moves it there if it was elsewhere.
+    SetFdb { bridge: String, mac: Mac, device: String },
+    DeleteFdb { bridge: String, mac: Mac, device: String },
+    /// On a VXLAN device, leads a MAC to the host of that tunnel address.
+    SetTunnel { device: String, mac: Mac, dst: IpAddr },
+    DeleteTunnel { device: String, mac: Mac, dst: IpAddr },
+    /// On a VXLAN device, adds a host that broadcast goes to.
+    AddFlood { device: String, dst: IpAddr },
+    DeleteFlood { device: String, dst: IpAddr },
+    SetNeighbour { device: String, ip: IpAddr, mac: Mac },
+    DeleteNeighbour { device: String, ip: IpAddr },
+    /// Makes or replaces, in one transaction, the netdev table that filters a device.
+    ReplaceTable { table: String, device: String, text: String },
+    DeleteTable { table: String },
+    /// A namespace, its loopback up.
+    AddNetns { netns: String },
+    DeleteNetns { netns: String },
+    Inside { netns: String, act: Inside },
+}
+
+/// An act inside a DHCP namespace.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Inside {
+    SetMac { device: String, mac: Mac },
+    SetMtu { device: String, mtu_bytes: u32 },
+    SetUp { device: String },
+    AddAddress { device: String, net: IpNet },
+    DeleteAddress { device: String, net: IpNet },
+}
+
+/// What a bridge does at one of its ports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PortFlags {
+    pub learning: bool,
+    /// Frames to unknown MACs leave here.
+    pub flood: bool,
+    /// Broadcast and multicast leave here.
+    pub broadcast: bool,
+    pub hairpin: bool,
+}
+
+impl PortFlags {
+    /// Everything known beforehand: a port whose MACs are all static.
+    pub const STRICT: PortFlags =
+        PortFlags { learning: false, flood: false, broadcast: true, hairpin: false };
+    /// A port behind which any MAC may live.
+    pub const OPEN: PortFlags =
+        PortFlags { learning: true, flood: true, broadcast: true, hairpin: false };
+    /// The tunnel: MACs are written, never learnt; a MAC nobody wrote goes to the flood list.
+    pub const TUNNEL: PortFlags =
+        PortFlags { learning: false, flood: true, broadcast: true, hairpin: false };
+}
+
+impl Op {
+    /// True when the act only takes something away: it is worth doing though others failed.
+    pub fn is_cleanup(&self) -> bool {
+        matches!(
+            self,
+            Op::DeleteLink { .. }
+                | Op::DeleteFdb { .. }
+                | Op::DeleteTunnel { .. }
+                | Op::DeleteFlood { .. }
+                | Op::DeleteNeighbour { .. }
+                | Op::DeleteTable { .. }
+                | Op::DeleteNetns { .. }
+                | Op::SetMaster { master: None, .. }
+                | Op::Inside { act: Inside::DeleteAddress { .. }, .. }
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.op)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::AddBridge { device, mac } => write!(f, "add bridge {device} mac {mac}"),
+            Op::AddVxlan { device, vni, local, port } => {
+                write!(f, "add vxlan {device} vni {vni} local {local} port {port}")
+            }
+            Op::AddVlan { device, parent, vid } => write!(f, "add vlan {device} on {parent} vid {vid}"),
+            Op::AddVeth { device, netns, peer, peer_mac } => {
+                write!(f, "add veth {device} to {peer} in {netns} mac {peer_mac}")
+            }
+            Op::DeleteLink { device } => write!(f, "delete {device}"),
+            Op::SetBridge { device } => write!(f, "set {device} bridge options"),
+            Op::SetAlias { device, alias } => write!(f, "set {device} alias \"{alias}\""),
+            Op::SetMtu { device, mtu_bytes } => write!(f, "set {device} mtu {mtu_bytes}"),
+            Op::SetNoArp { device } => write!(f, "set {device} arp off"),
+            Op::DisableIpv6 { device } => write!(f, "set {device} ipv6 off"),
+            Op::SilenceIpv6 { device } => write!(f, "set {device} ipv6 without address"),
+            Op::SetUp { device, up: true } => write!(f, "set {device} up"),
+            Op::SetUp { device, up: false } => write!(f, "set {device} down"),
+            Op::SetMaster { device, master: Some(to) } => write!(f, "set {device} master {to}"),
+            Op::SetMaster { device, master: None } => write!(f, "set {device} nomaster"),
+            Op::SetPort { device, flags } => write!(
+                f,
+                "set {device} learning {} flood {} broadcast {} hairpin {}",
+                flags.learning, flags.flood, flags.broadcast, flags.hairpin
+            ),
+            Op::SetFdb { bridge, mac, device } => write!(f, "set {bridge} fdb {mac} to {device}"),
+            Op::DeleteFdb { bridge, mac, device } => {
+                write!(f, "delete {bridge} fdb {mac} to {device}")
+            }
+            Op::SetTunnel { device, mac, dst } => write!(f, "set {device} tunnel {mac} to {dst}"),
+            Op::DeleteTunnel { device, mac, dst } => {
+                write!(f, "delete {device} tunnel {mac} to {dst}")
+            }
+            Op::AddFlood { device, dst } => write!(f, "add {device} flood to {dst}"),
+            Op::DeleteFlood { device, dst } => write!(f, "delete {device} flood to {dst}"),
+            Op::SetNeighbour { device, ip, mac } => write!(f, "set {device} neighbour {ip} at {mac}"),
+            Op::DeleteNeighbour { device, ip } => write!(f, "delete {device} neighbour {ip}"),
+            Op::ReplaceTable { table, device, .. } => write!(f, "replace table {table} on {device}"),
+            Op::DeleteTable { table } => write!(f, "delete table {table}"),
+            Op::AddNetns { netns } => write!(f, "add netns {netns}"),
+            Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),
+            Op::Inside { netns, act } => write!(f, "in {netns}: {act}"),
+        }
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inside::SetMac { device, mac } => write!(f, "set {device} mac {mac}"),
+            Inside::SetMtu { device, mtu_bytes } => write!(f, "set {device} mtu {mtu_bytes}"),
+            Inside::SetUp { device } => write!(f, "set {device} up"),
+            Inside::AddAddress { device, net } => write!(f, "add {net} to {device}"),
+            Inside::DeleteAddress { device, net } => write!(f, "delete {net} from {device}"),
+        }
+    }
+}

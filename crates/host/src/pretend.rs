@@ -1,0 +1,222 @@
+//! What the kernel does on an act, done to an [`Observed`].
+
+use crate::names;
+use crate::nft;
+use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
+use crate::op::{Inside, Op, PortFlags};
+use wire::Mac;
+
+/// MTU of a bridge just made: no network's, so that setting the network's pins it.
+pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
+
+impl Observed {
+    /// Changes what was seen as the act would change the host.
+    pub fn pretend(&mut self, op: &Op) {
+        match op {
+            Op::AddBridge { device, mac } => {
+                self.add_link(device, LinkKind::Bridge { plain: true }, *mac, UNSET_BRIDGE_MTU_BYTES);
+            }
+            Op::AddVxlan { device, vni, local, port } => {
+                let (vni, local, port) = (*vni, Some(*local), *port);
+                let kind = LinkKind::Vxlan { vni, local, port, learning: false, proxy: true };
+                self.add_link(device, kind, Mac::ZERO, 1500);
+            }
+            Op::AddVlan { device, parent, vid } => {
+                let kind = LinkKind::Vlan { parent: parent.clone(), vid: *vid };
+                self.add_link(device, kind, Mac::ZERO, 1500);
+            }
+            Op::AddVeth { device, netns, peer, peer_mac } => {
+                self.add_link(device, LinkKind::Veth, Mac::ZERO, 1500);
+                let inner = self.namespaces.entry(netns.clone()).or_default();
+                inner.links.insert(peer.clone(), inner_link(*peer_mac));
+            }
+            Op::DeleteLink { device } => self.delete_link(device),
+            Op::SetFdb { bridge, mac, device } => {
+                self.fdb.entry(bridge.clone()).or_default().insert(*mac, device.clone());
+            }
+            Op::DeleteFdb { bridge, mac, device } => {
+                if self.fdb_port(bridge, *mac) == Some(device) {
+                    take(&mut self.fdb, bridge, |entries| entries.remove(mac).is_some());
+                }
+            }
+            Op::SetTunnel { device, mac, dst } => {
+                self.tunnels.entry(device.clone()).or_default().insert(*mac, *dst);
+            }
+            Op::DeleteTunnel { device, mac, .. } => {
+                take(&mut self.tunnels, device, |entries| entries.remove(mac).is_some());
+            }
+            Op::AddFlood { device, dst } => {
+                self.floods.entry(device.clone()).or_default().insert(*dst);
+            }
+            Op::DeleteFlood { device, dst } => {
+                if let Some(entries) = self.floods.get_mut(device) {
+                    entries.remove(dst);
+                    if entries.is_empty() {
+                        self.floods.remove(device);
+                    }
+                }
+            }
+            Op::SetNeighbour { device, ip, mac } => {
+                self.neighbours.entry(device.clone()).or_default().insert(*ip, *mac);
+            }
+            Op::DeleteNeighbour { device, ip } => {
+                take(&mut self.neighbours, device, |entries| entries.remove(ip).is_some());
+            }
+            Op::ReplaceTable { table, device, text } => {
+                let index = self.links.get(device).map_or(0, |link| link.index);
+                self.tables.insert(table.clone(), TableMark { hash: nft::hash(text), index });
+            }
+            Op::DeleteTable { table } => {
+                self.tables.remove(table);
+            }
+            Op::AddNetns { netns } => {
+                let namespace = Namespace { id: self.next_index().into(), ..Namespace::default() };
+                self.namespaces.insert(netns.clone(), namespace);
+            }
+            Op::DeleteNetns { netns } => {
+                self.namespaces.remove(netns);
+            }
+            Op::Inside { netns, act } => self.pretend_inside(netns, act),
+            Op::SetBridge { .. }
+            | Op::SetAlias { .. }
+            | Op::SetMtu { .. }
+            | Op::SetNoArp { .. }
+            | Op::DisableIpv6 { .. }
+            | Op::SilenceIpv6 { .. }
+            | Op::SetUp { .. }
+            | Op::SetMaster { .. }
+            | Op::SetPort { .. } => self.pretend_set(op),
+        }
+    }
+
+    fn pretend_set(&mut self, op: &Op) {
+        match op {
+            Op::SetMaster { device, master } => return self.set_master(device, master.as_deref()),
+            // A device that goes down forgets its neighbours.
+            Op::SetUp { device, up: false } => drop(self.neighbours.remove(device)),
+            _ => {}
+        }
+        let Some(link) = op_device(op).and_then(|device| self.links.get_mut(device)) else { return };
+        match op {
+            Op::SetBridge { .. } => link.kind = LinkKind::Bridge { plain: true },
+            Op::SetAlias { alias, .. } => link.alias.clone_from(alias),
+            Op::SetMtu { mtu_bytes, .. } => link.mtu_bytes = *mtu_bytes,
+            Op::SetNoArp { .. } => link.arp = false,
+            Op::DisableIpv6 { .. } => link.ipv6 = Ipv6::Off,
+            Op::SilenceIpv6 { .. } => link.ipv6 = Ipv6::Silent,
+            Op::SetUp { up, .. } => link.up = *up,
+            Op::SetPort { flags, .. } => link.port = Some(*flags),
+            _ => {}
+        }
+    }
+
+    fn pretend_inside(&mut self, netns: &str, act: &Inside) {
+        let Some(namespace) = self.namespaces.get_mut(netns) else { return };
+        let device = match act {
+            Inside::SetMac { device, .. }
+            | Inside::SetMtu { device, .. }
+            | Inside::SetUp { device }
+            | Inside::AddAddress { device, .. }
+            | Inside::DeleteAddress { device, .. } => device,
+        };
+        let Some(link) = namespace.links.get_mut(device) else { return };
+        match act {
+            Inside::SetMac { mac, .. } => link.mac = *mac,
+            Inside::SetMtu { mtu_bytes, .. } => link.mtu_bytes = *mtu_bytes,
+            Inside::SetUp { .. } => link.up = true,
+            Inside::AddAddress { net, .. } => drop(link.addresses.insert(*net)),
+            Inside::DeleteAddress { net, .. } => drop(link.addresses.remove(net)),
+        }
+    }
+
+    fn next_index(&self) -> u32 {
+        1 + self.links.values().map(|link| link.index).max().unwrap_or(0)
+    }
+
+    fn add_link(&mut self, device: &str, kind: LinkKind, mac: Mac, mtu_bytes: u32) {
+        let link = Link {
+            index: self.next_index(),
+            kind,
+            mac,
+            up: false,
+            mtu_bytes,
+            master: None,
+            alias: String::new(),
+            arp: true,
+            ipv6: Ipv6::On,
+            port: None,
+        };
+        self.links.insert(device.to_owned(), link);
+    }
+
+    /// With a device go its entries, its ports' membership and the other end of its pair.
+    fn delete_link(&mut self, device: &str) {
+        self.forget_port(device);
+        self.fdb.remove(device);
+        self.tunnels.remove(device);
+        self.floods.remove(device);
+        self.neighbours.remove(device);
+        for port in self.links.values_mut().filter(|l| l.master.as_deref() == Some(device)) {
+            (port.master, port.port) = (None, None);
+        }
+        let Some(gone) = self.links.remove(device) else { return };
+        for mark in self.tables.values_mut().filter(|mark| mark.index == gone.index) {
+            mark.index = 0;
+        }
+        if gone.kind == LinkKind::Veth {
+            let peer = names::dhcp_peer(device);
+            for namespace in self.namespaces.values_mut() {
+                namespace.links.retain(|name, _| Some(name) != peer.as_ref());
+            }
+        }
+    }
+
+    fn set_master(&mut self, device: &str, master: Option<&str>) {
+        self.forget_port(device);
+        if let Some(link) = self.links.get_mut(device) {
+            link.master = master.map(str::to_owned);
+            link.port = master.map(|_| PortFlags::OPEN);
+        }
+    }
+
+    /// A bridge forgets the entries of a port that leaves it.
+    fn forget_port(&mut self, device: &str) {
+        for entries in self.fdb.values_mut() {
+            entries.retain(|_, port| port != device);
+        }
+        self.fdb.retain(|_, entries| !entries.is_empty());
+    }
+}
+
+fn op_device(op: &Op) -> Option<&String> {
+    match op {
+        Op::SetBridge { device }
+        | Op::SetAlias { device, .. }
+        | Op::SetMtu { device, .. }
+        | Op::SetNoArp { device }
+        | Op::DisableIpv6 { device }
+        | Op::SilenceIpv6 { device }
+        | Op::SetUp { device, .. }
+        | Op::SetPort { device, .. } => Some(device),
+        _ => None,
+    }
+}
+
+fn inner_link(mac: Mac) -> InnerLink {
+    let addresses = std::collections::BTreeSet::new();
+    InnerLink { index: 2, mac, up: false, mtu_bytes: 1500, addresses }
+}
+
+/// Takes one entry out of a device's map, and the map when it was the last.
+fn take<K, V>(
+    maps: &mut std::collections::BTreeMap<String, std::collections::BTreeMap<K, V>>,
+    device: &str,
+    remove: impl FnOnce(&mut std::collections::BTreeMap<K, V>) -> bool,
+) {
+    if let Some(entries) = maps.get_mut(device)
+        && remove(entries)
+        && entries.is_empty()
+    {
+        maps.remove(device);
+    }
+}

@@ -1,0 +1,207 @@
+//! What should fill which place: parts spelled out in devices, entries and tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::desired::{Dhcp, Key, Kind, Network, Part, Port, Remote};
+use wire::Mac;
+
+use crate::carrier::{Carrier, IPV6_MIN_MTU_BYTES, Uplink};
+use crate::names::{self, Mark};
+use crate::nft::Table;
+use crate::observed::Ipv6;
+use crate::op::PortFlags;
+use crate::spoof;
+use crate::wanted::{Scope, Wanted};
+
+/// Places and what should fill them, each with the part it serves.
+#[derive(Default)]
+pub(crate) struct Target {
+    pub links: BTreeMap<String, (Key, WantLink)>,
+    pub fdb: BTreeMap<(String, Mac), (Key, String)>,
+    pub tunnels: BTreeMap<(String, Mac), (Key, IpAddr)>,
+    pub floods: BTreeMap<String, (Key, BTreeSet<IpAddr>)>,
+    pub neighbours: BTreeMap<(String, IpAddr), (Key, Mac)>,
+    pub tables: BTreeMap<String, (Key, Table)>,
+    pub namespaces: BTreeMap<String, (Key, WantNamespace)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct WantLink {
+    pub make: Make,
+    /// `None` leaves it alone, as the next fields do.
+    pub mtu_bytes: Option<u32>,
+    pub ipv6: Option<Ipv6>,
+    pub arp_off: bool,
+    pub up: bool,
+    pub bridge: Option<(String, PortFlags)>,
+}
+
+/// How a device comes to be.
+#[derive(Clone)]
+pub(crate) enum Make {
+    Bridge { mark: Mark, mac: Mac },
+    Vxlan { mark: Mark, vni: u32, local: IpAddr, port: u16 },
+    Vlan { mark: Mark, parent: String, vid: u16 },
+    Veth { mark: Mark, netns: String, peer: String, peer_mac: Mac },
+    /// Somebody else makes it.
+    Foreign,
+}
+
+impl Make {
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Make::Bridge { mark, .. }
+            | Make::Vxlan { mark, .. }
+            | Make::Vlan { mark, .. }
+            | Make::Veth { mark, .. } => Some(*mark),
+            Make::Foreign => None,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct WantNamespace {
+    pub device: String,
+    pub mac: Mac,
+    pub mtu_bytes: u32,
+    pub addresses: BTreeSet<IpNet>,
+}
+
+/// Spells out the parts of a scope.
+pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
+    let mut target = Target::default();
+    let parts: Vec<&Part> = match scope {
+        Scope::All => want.parts().collect(),
+        Scope::Some { keys, .. } => keys.iter().filter_map(|key| want.get(*key)).collect(),
+    };
+    for part in &parts {
+        let Ok(carrier) = want.carrier(part.network_id()) else { continue };
+        match part {
+            Part::Network(network) => target.add_network(want, network, &carrier),
+            Part::Port(port) => target.add_port(part.key(), port, &carrier),
+            Part::Remote(remote) => target.add_remote(part.key(), remote, &carrier),
+            Part::Dhcp(dhcp) => target.add_dhcp(part.key(), dhcp, &carrier),
+            Part::Lease(_) => {}
+        }
+    }
+    target
+}
+
+impl Target {
+    fn add_network(&mut self, want: &Wanted, network: &Network, carrier: &Carrier) {
+        let key = Key::new(Kind::Network, network.id.0);
+        let mark = Mark::Network(network.id);
+        let bridge = carrier.bridge.clone();
+        let made = |make| WantLink {
+            make,
+            mtu_bytes: Some(carrier.mtu_bytes),
+            ipv6: Some(Ipv6::Off),
+            arp_off: false,
+            up: true,
+            bridge: None,
+        };
+        let make = Make::Bridge { mark, mac: bridge_mac(network) };
+        self.links.insert(bridge.clone(), (key, WantLink { arp_off: true, ..made(make) }));
+        self.tables.insert(names::table(&bridge), (key, spoof::wall(&bridge)));
+        match &carrier.uplink {
+            Uplink::None => {}
+            Uplink::Flat { interface } => {
+                let link = WantLink {
+                    mtu_bytes: None,
+                    ipv6: None,
+                    bridge: Some((bridge, PortFlags::OPEN)),
+                    ..made(Make::Foreign)
+                };
+                self.links.insert(interface.clone(), (key, link));
+            }
+            Uplink::Vlan { device, interface, vid } => {
+                let make = Make::Vlan { mark, parent: interface.clone(), vid: *vid };
+                let link = WantLink { bridge: Some((bridge, PortFlags::OPEN)), ..made(make) };
+                self.links.insert(device.clone(), (key, link));
+            }
+            Uplink::Vxlan { device, vni, local } => {
+                let port = want.settings.vxlan_port;
+                let make = Make::Vxlan { mark, vni: *vni, local: *local, port };
+                let has_ipv6 = carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES;
+                let link = WantLink {
+                    // Neighbours can be written only where IPv6 is on.
+                    ipv6: Some(if has_ipv6 { Ipv6::Silent } else { Ipv6::Off }),
+                    bridge: Some((bridge, PortFlags::TUNNEL)),
+                    ..made(make)
+                };
+                self.links.insert(device.clone(), (key, link));
+                self.floods.insert(device.clone(), (key, network.peers.clone()));
+            }
+        }
+    }
+
+    fn add_port(&mut self, key: Key, port: &Port, carrier: &Carrier) {
+        let device = names::tap(port.id);
+        let strict = port.allowed.as_ref().is_some_and(Vec::is_empty) || port.trusted;
+        let flags = if strict { PortFlags::STRICT } else { PortFlags::OPEN };
+        let tap = tap(Make::Foreign, carrier, flags, port.admin_state_up);
+        // Where the DHCP port is a part of both kinds, DHCP makes the device.
+        self.links
+            .entry(device.clone())
+            .and_modify(|(_, link)| link.up = port.admin_state_up)
+            .or_insert((key, tap));
+        self.fdb.insert((carrier.bridge.clone(), port.mac), (key, device.clone()));
+        if let Some(table) = spoof::port_table(port) {
+            self.tables.insert(names::table(&device), (key, table));
+        }
+    }
+
+    fn add_remote(&mut self, key: Key, remote: &Remote, carrier: &Carrier) {
+        let (Some(device), Some(dst)) = (carrier.vxlan_device(), remote.tunnel_ip) else { return };
+        // A port that is on this host, too, is only on its way from or to the other.
+        let at = (carrier.bridge.clone(), remote.mac);
+        self.fdb.entry(at).or_insert((key, device.clone()));
+        self.tunnels.insert((device.clone(), remote.mac), (key, dst));
+        for ip in &remote.fixed_ips {
+            if ip.is_ipv4() || carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES {
+                self.neighbours.insert((device.clone(), *ip), (key, remote.mac));
+            }
+        }
+    }
+
+    fn add_dhcp(&mut self, key: Key, dhcp: &Dhcp, carrier: &Carrier) {
+        let netns = names::dhcp_netns(dhcp.network_id);
+        let peer = names::dhcp_device(dhcp.port_id);
+        let device = names::tap(dhcp.port_id);
+        let make = Make::Veth {
+            mark: Mark::Dhcp(dhcp.network_id),
+            netns: netns.clone(),
+            peer: peer.clone(),
+            peer_mac: dhcp.mac,
+        };
+        let up = self.links.get(&device).is_none_or(|(_, link)| link.up);
+        self.links.insert(device.clone(), (key, tap(make, carrier, PortFlags::STRICT, up)));
+        self.fdb.entry((carrier.bridge.clone(), dhcp.mac)).or_insert((key, device));
+        let inside = WantNamespace {
+            device: peer,
+            mac: dhcp.mac,
+            mtu_bytes: carrier.mtu_bytes,
+            addresses: dhcp.addresses.iter().copied().collect(),
+        };
+        self.namespaces.insert(netns, (key, inside));
+    }
+}
+
+fn tap(make: Make, carrier: &Carrier, flags: PortFlags, up: bool) -> WantLink {
+    WantLink {
+        make,
+        mtu_bytes: Some(carrier.mtu_bytes),
+        ipv6: Some(Ipv6::Off),
+        arp_off: false,
+        up,
+        bridge: Some((carrier.bridge.clone(), flags)),
+    }
+}
+
+/// A bridge keeps one MAC of its own whatever ports come and go.
+fn bridge_mac(network: &Network) -> Mac {
+    let id = network.id.0.as_bytes();
+    Mac([0x02, id[0], id[1], id[2], id[3], id[4]])
+}

@@ -1,0 +1,238 @@
+//! A host's desired state, kept so that one part can be looked at without the others.
+//!
+//! [`Wanted`] holds the newest version of every part and knows which parts meet: share a
+//! network, a MAC or an address. A [`Scope`] is what one reconcile looks at.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use model::NetworkId;
+use model::desired::{Key, Kind, Network, Part};
+use serde::{Deserialize, Serialize};
+use wire::Mac;
+
+use crate::carrier::{self, Carrier, Impossible};
+use crate::names;
+
+/// What a host's configuration says of its wiring.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Settings {
+    pub tunneling_ip: Option<IpAddr>,
+    pub vxlan_port: u16,
+    /// Physical network to interface.
+    pub interface_mappings: BTreeMap<String, String>,
+}
+
+/// The parts of a host.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub settings: Settings,
+    parts: BTreeMap<Key, Part>,
+    by_network: BTreeMap<NetworkId, BTreeSet<Key>>,
+    by_mac: BTreeMap<(NetworkId, Mac), BTreeSet<Key>>,
+    by_ip: BTreeMap<(NetworkId, IpAddr), BTreeSet<Key>>,
+    by_device: BTreeMap<String, BTreeSet<Key>>,
+}
+
+/// What one reconcile looks at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Scope {
+    All,
+    Some { keys: BTreeSet<Key>, slots: Slots },
+}
+
+/// Places on a host that parts fill; each is filled by one part at a time.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Slots {
+    pub links: BTreeSet<String>,
+    /// Devices to be seen, for what they tell of others, and left as they are.
+    pub context: BTreeSet<String>,
+    /// Bridge and MAC.
+    pub fdb: BTreeSet<(String, Mac)>,
+    /// VXLAN device and MAC.
+    pub tunnels: BTreeSet<(String, Mac)>,
+    /// VXLAN devices.
+    pub floods: BTreeSet<String>,
+    pub neighbours: BTreeSet<(String, IpAddr)>,
+    pub tables: BTreeSet<String>,
+    pub namespaces: BTreeSet<String>,
+}
+
+impl Slots {
+    /// How many questions to the kernel these are.
+    pub fn len(&self) -> usize {
+        self.links.len()
+            + self.context.len()
+            + self.fdb.len()
+            + self.tunnels.len()
+            + self.floods.len()
+            + self.neighbours.len()
+            + self.tables.len()
+            + self.namespaces.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Wanted {
+    pub fn new(settings: Settings) -> Wanted {
+        Wanted { settings, ..Wanted::default() }
+    }
+
+    pub fn get(&self, key: Key) -> Option<&Part> {
+        self.parts.get(&key)
+    }
+
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.values()
+    }
+
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.parts.keys().copied()
+    }
+
+    pub fn network(&self, id: NetworkId) -> Option<&Network> {
+        match self.parts.get(&Key::new(Kind::Network, id.0)) {
+            Some(Part::Network(network)) => Some(network),
+            _ => None,
+        }
+    }
+
+    /// How a network's frames are carried here, or why they cannot be.
+    pub fn carrier(&self, id: NetworkId) -> Result<Carrier, Impossible> {
+        let network = self.network(id).ok_or(Impossible::NoNetwork(id))?;
+        carrier::choose(&self.settings, network)
+    }
+
+    /// All parts of a network, itself included.
+    pub fn keys_of_network(&self, id: NetworkId) -> BTreeSet<Key> {
+        self.by_network.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The parts to look at when something happened to a device.
+    pub fn keys_of_device(&self, device: &str) -> BTreeSet<Key> {
+        self.by_device.get(device).cloned().unwrap_or_default()
+    }
+
+    /// Takes a part in; the version it replaces comes back.
+    pub fn put(&mut self, part: Part) -> Option<Part> {
+        let old = self.remove(part.key());
+        self.index(&part, |set, key| drop(set.insert(key)));
+        self.parts.insert(part.key(), part);
+        old
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<Part> {
+        let old = self.parts.remove(&key)?;
+        self.index(&old, |set, key| drop(set.remove(&key)));
+        Some(old)
+    }
+
+    /// What must be looked at so that these parts, and what they were before, are settled.
+    pub fn scope(&self, keys: &BTreeSet<Key>, old: &[Part]) -> Scope {
+        let mut closure = keys.clone();
+        let changed = keys.iter().filter_map(|key| self.parts.get(key));
+        for part in changed.chain(old) {
+            closure.insert(part.key());
+            let network_id = part.network_id();
+            if let Part::Network(network) = part {
+                if self.reshapes(network, old) {
+                    closure.extend(self.keys_of_network(network_id));
+                }
+                continue;
+            }
+            for mac in carrier::macs(part) {
+                closure.extend(self.by_mac.get(&(network_id, mac)).into_iter().flatten());
+            }
+            for ip in carrier::remote_ips(part) {
+                closure.extend(self.by_ip.get(&(network_id, *ip)).into_iter().flatten());
+            }
+        }
+        let mut slots = Slots::default();
+        for part in old {
+            self.add_slots(&mut slots, part, old);
+        }
+        for part in closure.iter().filter_map(|key| self.parts.get(key)) {
+            self.add_slots(&mut slots, part, &[]);
+        }
+        Scope::Some { keys: closure, slots }
+    }
+
+    /// Whether a network changed in more than its peers, so that its other parts are concerned.
+    fn reshapes(&self, network: &Network, old: &[Part]) -> bool {
+        let Some(current) = self.network(network.id) else { return true };
+        network_in(old, network.id).is_none_or(|before| {
+            let peers = current.peers.clone();
+            Network { peers, ..before.clone() } != *current
+        })
+    }
+
+    fn add_slots(&self, slots: &mut Slots, part: &Part, old: &[Part]) {
+        let id = part.network_id();
+        let was = network_in(old, id);
+        // A part that changed together with its network leaves traces on what that was before.
+        for network in was.into_iter().chain(self.network(id)) {
+            if let Ok(carrier) = carrier::choose(&self.settings, network) {
+                carrier::slots(slots, part, &carrier);
+            }
+        }
+        carrier::own_slots(slots, part);
+    }
+
+    fn index(&mut self, part: &Part, act: impl Fn(&mut BTreeSet<Key>, Key)) {
+        let (key, network_id) = (part.key(), part.network_id());
+        touch(&mut self.by_network, network_id, key, &act);
+        for mac in carrier::macs(part) {
+            touch(&mut self.by_mac, (network_id, mac), key, &act);
+        }
+        for ip in carrier::remote_ips(part) {
+            touch(&mut self.by_ip, (network_id, *ip), key, &act);
+        }
+        for device in devices(&self.settings, part) {
+            touch(&mut self.by_device, device, key, &act);
+        }
+    }
+}
+
+fn network_in(parts: &[Part], id: NetworkId) -> Option<&Network> {
+    parts.iter().find_map(|part| match part {
+        Part::Network(network) if network.id == id => Some(network),
+        _ => None,
+    })
+}
+
+fn devices(settings: &Settings, part: &Part) -> Vec<String> {
+    match part {
+        Part::Network(network) => {
+            let mut devices = vec![names::bridge(network.id)];
+            if let Ok(carrier) = carrier::choose(settings, network) {
+                devices.extend(carrier.uplink_device());
+            }
+            devices
+        }
+        Part::Port(port) => vec![names::tap(port.id)],
+        Part::Dhcp(dhcp) => vec![names::tap(dhcp.port_id)],
+        Part::Remote(_) | Part::Lease(_) => Vec::new(),
+    }
+}
+
+/// Adds to or takes from a set in a map, which keeps no empty sets.
+fn touch<K: Ord>(
+    map: &mut BTreeMap<K, BTreeSet<Key>>,
+    at: K,
+    key: Key,
+    act: &impl Fn(&mut BTreeSet<Key>, Key),
+) {
+    match map.entry(at) {
+        Entry::Occupied(mut entry) => {
+            act(entry.get_mut(), key);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+        Entry::Vacant(entry) => act(entry.insert(BTreeSet::new()), key),
+    }
+}

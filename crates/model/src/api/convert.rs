@@ -1,0 +1,168 @@
+//! Converters: what a value becomes before it is checked, in bodies and in filters.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+use wire::Mac;
+
+/// A converter, by the reference's word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Convert {
+    None,
+    /// `convert_to_boolean`
+    Boolean,
+    /// `convert_to_int`
+    Int,
+    /// `convert_to_string`: null stays null.
+    Text,
+    /// `convert_none_to_empty_list`
+    NullToEmptyList,
+    /// `convert_string_to_case_insensitive`
+    LowerCase,
+    /// `convert_ip_to_canonical_format`
+    Ip,
+    /// `convert_cidr_to_canonical_format`
+    Cidr,
+    /// `convert_allocation_pools_to_canonical_format`
+    Pools,
+    /// `convert_to_mac_if_none`: null asks for a generated address and stays null here.
+    Mac,
+}
+
+/// Applies a converter; the error is a clause that completes "ATTRIBUTE: ...".
+pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
+    Ok(match how {
+        Convert::None => value,
+        Convert::Boolean => Value::Bool(boolean(&value)?),
+        Convert::Int => json!(int(&value)?),
+        Convert::Text => match value {
+            Value::Null | Value::String(_) => value,
+            other => Value::String(other.to_string()),
+        },
+        Convert::NullToEmptyList => match value {
+            Value::Null => json!([]),
+            other => other,
+        },
+        Convert::LowerCase => match value {
+            Value::String(text) => Value::String(text.to_lowercase()),
+            other => return Err(format!("{other} is not text")),
+        },
+        Convert::Ip => match &value {
+            Value::String(text) => canonical_ip(text).map_or(value, Value::String),
+            _ => value,
+        },
+        Convert::Cidr => match &value {
+            Value::String(text) => canonical_cidr(text).map_or(value, Value::String),
+            _ => value,
+        },
+        Convert::Pools => pools(value),
+        Convert::Mac => match &value {
+            Value::String(text) => match text.parse::<Mac>() {
+                Ok(mac) => Value::String(mac.to_string()),
+                Err(_) => value,
+            },
+            _ => value,
+        },
+    })
+}
+
+fn boolean(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(b) => return Ok(*b),
+        Value::Number(n) if n.as_i64() == Some(0) => return Ok(false),
+        Value::Number(n) if n.as_i64() == Some(1) => return Ok(true),
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" | "t" | "y" => return Ok(true),
+            "false" | "0" | "no" | "off" | "f" | "n" => return Ok(false),
+            _ => {}
+        },
+        _ => {}
+    }
+    Err(format!("{value} is not a boolean; say true or false"))
+}
+
+fn int(value: &Value) -> Result<i64, String> {
+    let number = match value {
+        Value::Number(n) => n.as_i64().or_else(|| n.as_f64().map(|f| f as i64)),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Bool(b) => Some(i64::from(*b)),
+        _ => None,
+    };
+    number.ok_or_else(|| format!("{value} is not an integer"))
+}
+
+/// IPv6 text compressed and in lower case; anything else untouched.
+fn canonical_ip(text: &str) -> Option<String> {
+    text.parse::<Ipv6Addr>().ok().map(|ip| ip.to_string())
+}
+
+fn canonical_cidr(text: &str) -> Option<String> {
+    match text.parse::<IpNet>() {
+        Ok(IpNet::V6(net)) => Some(net.to_string()),
+        _ => None,
+    }
+}
+
+fn pools(value: Value) -> Value {
+    let Value::Array(items) = value else { return value };
+    let canonical = |item: Value| match item {
+        Value::Object(mut pool) => {
+            for end in ["start", "end"] {
+                if let Some(Value::String(text)) = pool.get(end)
+                    && let Some(ip) = canonical_ip(text)
+                {
+                    pool.insert(end.into(), Value::String(ip));
+                }
+            }
+            Value::Object(pool)
+        }
+        other => other,
+    };
+    Value::Array(items.into_iter().map(canonical).collect())
+}
+
+/// An address as strict text: no prefix, no leading zeroes, no surrounding blanks.
+pub fn strict_ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_and_integers() {
+        for (value, want) in [
+            (json!(true), Ok(true)),
+            (json!("True"), Ok(true)),
+            (json!("off"), Ok(false)),
+            (json!(1), Ok(true)),
+            (json!("2"), Err(())),
+            (json!(2), Err(())),
+            (json!(null), Err(())),
+            (json!([]), Err(())),
+        ] {
+            assert_eq!(boolean(&value).map_err(|_| ()), want, "{value}");
+        }
+        for (value, want) in [
+            (json!(7), Some(7)),
+            (json!("7"), Some(7)),
+            (json!(" -7 "), Some(-7)),
+            (json!("7.5"), None),
+            (json!(null), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(int(&value).ok(), want, "{value}");
+        }
+    }
+
+    #[test]
+    fn ipv6_becomes_canonical_and_ipv4_stays() {
+        let ip = |text: &str| convert(Convert::Ip, json!(text)).expect("never fails");
+        assert_eq!(ip("2001:DB8:0:0::1"), json!("2001:db8::1"));
+        assert_eq!(ip("10.0.0.1"), json!("10.0.0.1"));
+        let cidr = convert(Convert::Cidr, json!("2001:DB8::/64")).expect("never fails");
+        assert_eq!(cidr, json!("2001:db8::/64"));
+    }
+}

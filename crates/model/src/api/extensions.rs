@@ -1,0 +1,315 @@
+//! The alias list of `/v2.0/extensions`: clients gate features on it, so only what works is in it.
+
+/// One extension of the network API.
+#[derive(Debug, Clone, Copy)]
+pub struct Extension {
+    pub alias: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    /// The reference's date for it.
+    pub updated: &'static str,
+}
+
+const fn extension(
+    alias: &'static str,
+    name: &'static str,
+    updated: &'static str,
+    description: &'static str,
+) -> Extension {
+    Extension { alias, name, description, updated }
+}
+
+/// Sorted by alias.
+pub const EXTENSIONS: &[Extension] = &[
+    extension(
+        "aap-reject-multicast",
+        "Allowed address pairs reject multicast extension",
+        "2026-04-01T00:00:00-00:00",
+        "Refuses multicast addresses in address pairs.",
+    ),
+    extension(
+        "agent",
+        "agent",
+        "2013-02-03T10:00:00-00:00",
+        "Shows the agents of hosts, whether they are alive, and lets them be disabled.",
+    ),
+    extension(
+        "agent-resources-synced",
+        "Agent's Resource View Synced to Placement",
+        "2018-12-19T00:00:00-00:00",
+        "Shows whether an agent's resources are known to placement.",
+    ),
+    extension(
+        "agent_sort_key",
+        "Agents Sort Key",
+        "2013-02-03T10:00:00-00:00",
+        "Sorts agents by their attributes.",
+    ),
+    extension(
+        "allowed-address-pairs",
+        "Allowed Address Pairs",
+        "2013-07-23T10:00:00-00:00",
+        "Lets a port use more addresses than its own.",
+    ),
+    extension(
+        "availability_zone",
+        "Availability Zone",
+        "2015-01-01T10:00:00-00:00",
+        "Shows the availability zone of agents.",
+    ),
+    extension(
+        "binding",
+        "Port Binding",
+        "2014-02-03T10:00:00-00:00",
+        "Binds ports to hosts.",
+    ),
+    extension(
+        "data-plane-status",
+        "Port data plane status extension",
+        "2017-01-24T10:00:00-00:00",
+        "Carries the state of the data plane below a port.",
+    ),
+    extension(
+        "dns-domain-ports",
+        "dns_domain for ports",
+        "2017-04-24T10:00:00-00:00",
+        "Gives ports a DNS domain.",
+    ),
+    extension(
+        "dns-integration",
+        "DNS Integration",
+        "2015-08-15T18:00:00-00:00",
+        "Gives networks and ports DNS names.",
+    ),
+    extension(
+        "empty-string-filtering",
+        "Empty String Filtering Extension",
+        "2018-05-01T10:00:00-00:00",
+        "Filters by empty text.",
+    ),
+    extension(
+        "external-net",
+        "Neutron external network",
+        "2013-01-14T10:00:00-00:00",
+        "Marks networks that lead outside.",
+    ),
+    extension(
+        "extra_dhcp_opt",
+        "Neutron Extra DHCP options",
+        "2013-03-17T12:00:00-00:00",
+        "Adds DHCP options to a port.",
+    ),
+    extension(
+        "filter-validation",
+        "Filter parameters validation",
+        "2018-07-04T10:00:00-00:00",
+        "Refuses filters that are not known.",
+    ),
+    extension(
+        "ip-substring-filtering",
+        "IP address substring filtering",
+        "2017-11-28T09:00:00-00:00",
+        "Filters ports by part of an address.",
+    ),
+    extension(
+        "ip_allocation",
+        "IP Allocation",
+        "2016-06-10T23:00:00-00:00",
+        "Shows when the addresses of a port are chosen.",
+    ),
+    extension(
+        "l2_adjacency",
+        "L2 Adjacency",
+        "2016-04-12T16:00:00-00:00",
+        "Shows whether the ports of a network share one segment.",
+    ),
+    extension(
+        "multi-provider",
+        "Multi Provider Network",
+        "2013-06-27T10:00:00-00:00",
+        "Gives a network several segments.",
+    ),
+    extension(
+        "net-mtu",
+        "Network MTU",
+        "2015-03-25T10:00:00-00:00",
+        "Shows the MTU of a network.",
+    ),
+    extension(
+        "net-mtu-writable",
+        "Network MTU (writable)",
+        "2017-07-12T00:00:00-00:00",
+        "Sets the MTU of a network.",
+    ),
+    extension(
+        "network_availability_zone",
+        "Network Availability Zone",
+        "2015-01-01T10:00:00-00:00",
+        "Hints where a network is served, shows where it is.",
+    ),
+    extension(
+        "network_ha",
+        "Network HA creation flag",
+        "2023-04-27T10:00:00-00:00",
+        "Takes the HA flag of networks.",
+    ),
+    extension(
+        "pagination",
+        "Pagination support",
+        "2016-06-12T00:00:00-00:00",
+        "Pages lists.",
+    ),
+    extension(
+        "port-device-profile",
+        "Port device profile",
+        "2020-12-17T10:00:00-00:00",
+        "Carries the accelerator profile of a port.",
+    ),
+    extension(
+        "port-hardware-offload-type",
+        "Port hardware offload",
+        "2023-05-09T10:00:00-00:00",
+        "Carries the offload type of a port.",
+    ),
+    extension(
+        "port-hint-ovs-tx-steering",
+        "Port hint: Open vSwitch Tx steering",
+        "2023-01-01T00:00:00-00:00",
+        "Carries the transmit steering hint of a port.",
+    ),
+    extension(
+        "port-hints",
+        "Port hints",
+        "2023-01-01T00:00:00-00:00",
+        "Carries hints for the backend of a port.",
+    ),
+    extension(
+        "port-mac-address-regenerate",
+        "Neutron Port MAC address regenerate",
+        "2018-05-03T10:00:00-00:00",
+        "Makes a new MAC address for a port on demand.",
+    ),
+    extension(
+        "port-mac-override",
+        "Neutron Port MAC address override",
+        "2022-03-18T10:00:00-00:00",
+        "Sets the MAC address of ports that are physical devices.",
+    ),
+    extension(
+        "port-numa-affinity-policy",
+        "Port NUMA affinity policy",
+        "2020-07-08T10:00:00-00:00",
+        "Carries the NUMA affinity policy of a port.",
+    ),
+    extension(
+        "port-numa-affinity-policy-socket",
+        "Port NUMA affinity policy \"socket\"",
+        "2024-02-09T10:00:00-00:00",
+        "Adds the socket policy to NUMA affinity.",
+    ),
+    extension(
+        "port-security",
+        "Port Security",
+        "2012-07-23T10:00:00-00:00",
+        "Switches anti-spoofing of a network or port.",
+    ),
+    extension(
+        "port-trusted-vif",
+        "Port trusted vif",
+        "2024-07-10T10:00:00-00:00",
+        "Carries the trusted flag of a port.",
+    ),
+    extension(
+        "project-id",
+        "project_id field enabled",
+        "2016-09-09T09:09:09-09:09",
+        "Names projects by project_id.",
+    ),
+    extension(
+        "provider",
+        "Provider Network",
+        "2012-09-07T10:00:00-00:00",
+        "Shows and sets how a network is carried.",
+    ),
+    extension(
+        "revision-if-match",
+        "If-Match constraints based on revision_number",
+        "2016-12-11T00:00:00-00:00",
+        "Changes a resource only at a given revision.",
+    ),
+    extension(
+        "sorting",
+        "Sorting support",
+        "2016-06-12T00:00:00-00:00",
+        "Sorts lists.",
+    ),
+    extension(
+        "standard-attr-description",
+        "standard-attr-description",
+        "2016-02-10T10:00:00-00:00",
+        "Describes resources.",
+    ),
+    extension(
+        "standard-attr-revisions",
+        "Resource revision numbers",
+        "2016-04-11T10:00:00-00:00",
+        "Counts the revisions of resources.",
+    ),
+    extension(
+        "standard-attr-timestamp",
+        "Resource timestamps",
+        "2016-09-12T10:00:00-00:00",
+        "Shows when resources were created and updated.",
+    ),
+    extension(
+        "subnet-dns-publish-fixed-ip",
+        "Subnet DNS publish fixed IP",
+        "2019-05-24T10:00:00-00:00",
+        "Publishes the addresses of a subnet in DNS.",
+    ),
+    extension(
+        "subnet-external-network",
+        "Subnet belongs to an external network",
+        "2024-02-05T18:00:00-00:00",
+        "Shows whether a subnet is on an external network.",
+    ),
+    extension(
+        "subnet-service-types",
+        "Subnet service types",
+        "2016-03-15T18:00:00-00:00",
+        "Reserves subnets for kinds of ports.",
+    ),
+    extension(
+        "tag-ports-during-bulk-creation",
+        "Tag Ports During Bulk Creation",
+        "2019-12-29T19:00:00-00:00",
+        "Takes tags when ports are created.",
+    ),
+    extension(
+        "uplink-status-propagation",
+        "Uplink status propagation extension",
+        "2018-05-31T18:00:00-00:00",
+        "Carries whether the uplink state reaches a port.",
+    ),
+    extension(
+        "uplink-status-propagation-updatable",
+        "Uplink status propagation updatable extension",
+        "2024-09-03T18:00:00-00:00",
+        "Changes uplink propagation of a port.",
+    ),
+];
+
+/// The extension of an alias.
+pub fn find(alias: &str) -> Option<&'static Extension> {
+    EXTENSIONS.iter().find(|extension| extension.alias == alias)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorted_and_each_once() {
+        assert!(EXTENSIONS.windows(2).all(|pair| pair[0].alias < pair[1].alias));
+    }
+}

@@ -1,0 +1,64 @@
+//! What users say: one declarative table per resource.
+//!
+//! ```text
+//! table       the shape of a table: attributes with all that drives them
+//! network, subnet, port, agent     the tables, and the typed resource that decisions use
+//! convert, validate                the words of the tables, one function each
+//! body        request body -> checked attributes        query   query string -> filters, order, page
+//! extensions  the alias list                            openapi the document, made from the tables
+//! ```
+//! A table drives parsing, validation, defaults, visibility, filters, sorting, SQL columns,
+//! policy targets and the OpenAPI document. A resource without rules of its own is a table
+//! and a migration.
+
+pub mod agent;
+pub mod body;
+pub mod convert;
+pub mod extensions;
+pub mod network;
+pub mod openapi;
+pub mod port;
+pub mod query;
+pub mod subnet;
+pub mod table;
+pub mod validate;
+
+pub use body::Given;
+pub use table::{Attr, Resource};
+
+/// Every collection that is served, in the order of the documentation.
+pub const RESOURCES: [&Resource; 4] =
+    [&network::NETWORK, &subnet::SUBNET, &port::PORT, &agent::AGENT];
+
+/// Why a request cannot be understood. The user is told; nothing was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    pub kind: InvalidKind,
+    pub message: String,
+}
+
+/// Which of the reference's error types an [`Invalid`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidKind {
+    /// A converter refused the value.
+    Input,
+    /// A validator refused the value, or the body or query has the wrong shape.
+    Request,
+    /// Paging arguments that are not numbers.
+    Page,
+    /// `allowed_address_pairs` has its own types.
+    AddressPairsExhausted,
+    DuplicateAddressPair,
+    AddressPairMissingIp,
+}
+
+impl Invalid {
+    pub fn input(message: impl Into<String>) -> Invalid {
+        Invalid { kind: InvalidKind::Input, message: message.into() }
+    }
+
+    pub fn request(message: impl Into<String>) -> Invalid {
+        Invalid { kind: InvalidKind::Request, message: message.into() }
+    }
+}

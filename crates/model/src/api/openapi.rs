@@ -1,0 +1,224 @@
+//! The OpenAPI 3.1 document, made from the tables.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::table::{Attr, Default, Resource, Type};
+use crate::api::validate::Check;
+use crate::api::{RESOURCES, extensions};
+
+/// The whole document. `version` is the server's own.
+pub fn document(version: &str) -> Value {
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
+    paths.insert("/".into(), plain("Lists the API versions."));
+    paths.insert("/v2.0/".into(), plain("Lists the core resources."));
+    paths.insert("/v2.0/extensions".into(), plain("Lists the extensions."));
+    paths.insert("/v2.0/extensions/{alias}".into(), {
+        let mut path = plain("Shows an extension.");
+        path["get"]["parameters"] = json!([path_parameter("alias", "the extension's alias")]);
+        path
+    });
+    for table in RESOURCES {
+        let (one, all) = resource_paths(table);
+        paths.insert(format!("/v2.0/{}", table.plural), all);
+        paths.insert(format!("/v2.0/{}/{{id}}", table.plural), one);
+        schemas.insert(table.singular.into(), schema(table, |attr| attr.visible, false));
+        if table.ops.create {
+            schemas.insert(format!("{}_create", table.singular), schema(table, |attr| attr.post, true));
+        }
+        if table.ops.update {
+            schemas.insert(format!("{}_update", table.singular), schema(table, |attr| attr.put, false));
+        }
+    }
+    schemas.insert("error".into(), error_schema());
+    let aliases: Vec<&str> = extensions::EXTENSIONS.iter().map(|e| e.alias).collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "neutrino: OpenStack Network API v2.0",
+            "version": version,
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "x-extensions": aliases,
+        "paths": paths,
+        "components": { "schemas": schemas },
+    })
+}
+
+fn plain(summary: &str) -> Value {
+    json!({ "get": { "summary": summary, "responses": { "200": { "description": "Found." } } } })
+}
+
+fn path_parameter(name: &str, description: &str) -> Value {
+    json!({
+        "name": name, "in": "path", "required": true, "description": description,
+        "schema": { "type": "string" },
+    })
+}
+
+fn resource_paths(table: &Resource) -> (Value, Value) {
+    let (singular, plural) = (table.singular, table.plural);
+    let shown = json!({ "$ref": format!("#/components/schemas/{singular}") });
+    let wrapped = wrap(singular, shown.clone());
+    let mut listed = Map::new();
+    listed.insert(plural.into(), json!({ "type": "array", "items": shown }));
+    listed.insert(format!("{plural}_links"), json!({ "type": "array", "items": { "type": "object" } }));
+    let listed = json!({ "type": "object", "properties": listed });
+    let mut all = json!({ "get": {
+        "operationId": format!("list_{plural}"),
+        "parameters": list_parameters(table),
+        "responses": answers("200", Some(listed), &["400"]),
+    }});
+    let mut one = json!({
+        "parameters": [path_parameter("id", &format!("the {singular}'s UUID"))],
+        "get": {
+            "operationId": format!("show_{singular}"),
+            "parameters": [fields_parameter()],
+            "responses": answers("200", Some(wrapped.clone()), &["404"]),
+        },
+    });
+    if table.ops.create {
+        all["post"] = json!({
+            "operationId": format!("create_{singular}"),
+            "requestBody": body(table, "create"),
+            "responses": answers("201", Some(wrapped.clone()), &["400", "404", "409", "503"]),
+        });
+    }
+    if table.ops.update {
+        one["put"] = json!({
+            "operationId": format!("update_{singular}"),
+            "requestBody": body(table, "update"),
+            "responses": answers("200", Some(wrapped), &["400", "404", "409", "412"]),
+        });
+    }
+    if table.ops.delete {
+        one["delete"] = json!({
+            "operationId": format!("delete_{singular}"),
+            "responses": answers("204", None, &["404", "409", "412"]),
+        });
+    }
+    (one, all)
+}
+
+fn wrap(key: &str, inner: Value) -> Value {
+    json!({ "type": "object", "properties": { key: inner }, "required": [key] })
+}
+
+fn body(table: &Resource, what: &str) -> Value {
+    let inner = json!({ "$ref": format!("#/components/schemas/{}_{what}", table.singular) });
+    let schema = if what == "create" && table.bulk {
+        let many = json!({ "type": "array", "minItems": 1, "items": inner.clone() });
+        json!({ "oneOf": [wrap(table.singular, inner), wrap(table.plural, many)] })
+    } else {
+        wrap(table.singular, inner)
+    };
+    json!({ "required": true, "content": { "application/json": { "schema": schema } } })
+}
+
+fn answers(status: &str, schema: Option<Value>, errors: &[&str]) -> Value {
+    let mut out = Map::new();
+    let content = |schema| json!({ "application/json": { "schema": schema } });
+    let mut good = json!({ "description": "Done." });
+    if let Some(schema) = schema {
+        good["content"] = content(schema);
+    }
+    out.insert(status.into(), good);
+    for error in errors {
+        let schema = json!({ "$ref": "#/components/schemas/error" });
+        out.insert((*error).into(), json!({ "description": "Refused.", "content": content(schema) }));
+    }
+    Value::Object(out)
+}
+
+fn fields_parameter() -> Value {
+    json!({
+        "name": "fields", "in": "query", "description": "attributes to show; may repeat",
+        "schema": { "type": "array", "items": { "type": "string" } },
+    })
+}
+
+fn list_parameters(table: &Resource) -> Value {
+    let mut out = vec![fields_parameter()];
+    let sortable: Vec<&str> =
+        table.attrs.iter().filter(|attr| attr.sort).map(|attr| attr.name).collect();
+    let query = |name: &str, description: &str, schema: Value| {
+        json!({ "name": name, "in": "query", "description": description, "schema": schema })
+    };
+    let list = |item: Value| json!({ "type": "array", "items": item });
+    out.push(query("sort_key", "may repeat", list(json!({ "enum": sortable }))));
+    out.push(query("sort_dir", "one for each sort_key", list(json!({ "enum": ["asc", "desc"] }))));
+    out.push(query("limit", "items on a page", json!({ "type": "integer", "minimum": 0 })));
+    out.push(query("marker", "the last id of the page before", json!({ "type": "string" })));
+    out.push(query("page_reverse", "the page before the marker", json!({ "type": "boolean" })));
+    for attr in table.attrs.iter().filter(|attr| attr.filter) {
+        out.push(query(attr.name, "may repeat: any of", list(json!({ "type": "string" }))));
+    }
+    Value::Array(out)
+}
+
+fn schema(table: &Resource, pick: impl Fn(&Attr) -> bool, with_required: bool) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for attr in table.attrs.iter().filter(|attr| pick(attr)) {
+        properties.insert(attr.name.into(), attribute(attr, with_required));
+        if with_required && attr.required() {
+            required.push(attr.name);
+        }
+    }
+    let mut out = json!({ "type": "object", "properties": properties });
+    if with_required {
+        out["required"] = json!(required);
+        out["additionalProperties"] = json!(false);
+    }
+    out
+}
+
+fn attribute(attr: &Attr, with_default: bool) -> Value {
+    let mut out = match (attr.ty, attr.check) {
+        (_, Check::Values(allowed)) => json!({ "enum": allowed }),
+        (Type::Int, Check::NonNegative) => json!({ "type": "integer", "minimum": 0 }),
+        (Type::Int, Check::IpVersion) => json!({ "enum": [4, 6] }),
+        (Type::Int, _) => json!({ "type": ["integer", "null"] }),
+        (Type::Bool, _) => json!({ "type": ["boolean", "null"] }),
+        (Type::Json, Check::DictOrNull | Check::Hints) => json!({ "type": ["object", "null"] }),
+        (Type::Json, Check::None) => json!({}),
+        (Type::Json, _) => json!({ "type": ["array", "null"] }),
+        (Type::Text, Check::Uuid) => json!({ "type": "string", "format": "uuid" }),
+        (Type::Text, Check::UuidOrNull) => json!({ "type": ["string", "null"], "format": "uuid" }),
+        (Type::Text, Check::Text(max) | Check::Name(max)) => {
+            json!({ "type": "string", "maxLength": max })
+        }
+        (Type::Text, _) => json!({ "type": ["string", "null"] }),
+    };
+    if with_default {
+        let default = match attr.default {
+            Default::Required | Default::Unset => None,
+            Default::Null => Some(Value::Null),
+            Default::Bool(b) => Some(json!(b)),
+            Default::Int(n) => Some(json!(n)),
+            Default::Text(text) => Some(json!(text)),
+            Default::EmptyList => Some(json!([])),
+        };
+        if let Some(default) = default {
+            out["default"] = default;
+        }
+    }
+    if !attr.via.is_empty() {
+        out["x-extension"] = json!(attr.via);
+    }
+    out
+}
+
+fn error_schema() -> Value {
+    wrap(
+        "NeutronError",
+        json!({
+            "type": "object",
+            "properties": {
+                "type": { "type": "string" },
+                "message": { "type": "string" },
+                "detail": { "type": "string" },
+            },
+        }),
+    )
+}

@@ -1,0 +1,390 @@
+//! Validators: what a converted value must be.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+use wire::Mac;
+
+use crate::api::convert::{Convert, convert, strict_ip};
+use crate::api::{Invalid, InvalidKind};
+
+/// The most `allowed_address_pairs` of one port.
+pub const MAX_ADDRESS_PAIRS: usize = 10;
+
+/// A validator. Names ending in `OrNull` also pass null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    None,
+    /// JSON text of at most so many characters.
+    Text(usize),
+    TextOrNull(usize),
+    /// Text that is printable and has no blanks at its ends.
+    Name(usize),
+    Values(&'static [Option<&'static str>]),
+    IpVersion,
+    NonNegative,
+    Uuid,
+    UuidOrNull,
+    UuidList,
+    MacOrNull,
+    IpOrNull,
+    CidrOrNull,
+    SubnetPoolIdOrNull,
+    FixedIps,
+    Pools,
+    HostRoutes,
+    NameServers,
+    AddressPairs,
+    Segments,
+    ZoneHints,
+    DnsHost(usize),
+    DnsDomain(usize),
+    UniqueTexts(usize),
+    ServiceTypes,
+    DictOrNull,
+    DhcpOptions,
+    Hints,
+}
+
+type Checked = Result<(), String>;
+
+/// Checks a value; may rewrite inner parts that have converters of their own.
+pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
+    if let (Check::AddressPairs, value) = (how, &*value) {
+        return address_pairs(value);
+    }
+    verdict(how, value).map_err(|why| Invalid::request(format!("Invalid input for {name}: {why}.")))
+}
+
+fn verdict(how: Check, value: &mut Value) -> Checked {
+    let or_null = matches!(
+        how,
+        Check::TextOrNull(_)
+            | Check::UuidOrNull
+            | Check::MacOrNull
+            | Check::IpOrNull
+            | Check::CidrOrNull
+            | Check::SubnetPoolIdOrNull
+            | Check::DictOrNull
+            | Check::DhcpOptions
+            | Check::Hints
+            | Check::Pools
+    );
+    if or_null && value.is_null() {
+        return Ok(());
+    }
+    match how {
+        Check::None => Ok(()),
+        Check::Text(max) | Check::TextOrNull(max) => text(value, max).map(drop),
+        Check::Name(max) => name(value, max),
+        Check::Values(allowed) => values(value, allowed),
+        Check::IpVersion => match value.as_i64() {
+            Some(4 | 6) => Ok(()),
+            _ => Err(format!("{value} is not 4 or 6")),
+        },
+        Check::NonNegative => match value.as_i64() {
+            Some(n) if n >= 0 => Ok(()),
+            _ => Err(format!("{value} must be 0 or more")),
+        },
+        Check::Uuid | Check::UuidOrNull => uuid(value),
+        Check::UuidList => unique(value, "UUID", |item| uuid(item).map(|()| item.to_string())),
+        Check::MacOrNull => mac(value),
+        Check::IpOrNull => ip(value).map(drop),
+        Check::CidrOrNull => cidr(value).map(drop),
+        Check::SubnetPoolIdOrNull => match value.as_str() {
+            Some("prefix_delegation") => Ok(()),
+            _ => uuid(value),
+        },
+        Check::FixedIps => fixed_ips(value),
+        Check::Pools => pools(value),
+        Check::HostRoutes => unique(value, "route", host_route),
+        Check::NameServers => unique(value, "name server", ip),
+        Check::AddressPairs => Ok(()),
+        Check::Segments => segments(value),
+        Check::ZoneHints => zone_hints(value),
+        Check::DnsHost(max) => dns(value, max, false),
+        Check::DnsDomain(max) => dns(value, max, true),
+        Check::UniqueTexts(max) => unique(value, "text", |item| text(item, max)),
+        Check::ServiceTypes => unique(value, "service type", service_type),
+        Check::DictOrNull => object(value).map(drop),
+        Check::DhcpOptions => dhcp_options(value),
+        Check::Hints => hints(value),
+    }
+}
+
+fn text(value: &Value, max: usize) -> Result<String, String> {
+    let text = value.as_str().ok_or_else(|| format!("{value} is not text"))?;
+    if text.chars().count() > max {
+        return Err(format!("text is longer than {max} characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn name(value: &Value, max: usize) -> Checked {
+    let text = text(value, max)?;
+    if text.trim() != text {
+        return Err("a name must not begin or end with a blank".into());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("a name must be printable".into());
+    }
+    Ok(())
+}
+
+fn values(value: &Value, allowed: &[Option<&str>]) -> Checked {
+    let fits = match value {
+        Value::Null => allowed.contains(&None),
+        Value::String(text) => allowed.contains(&Some(text.as_str())),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let list: Vec<&str> = allowed.iter().map(|value| value.unwrap_or("null")).collect();
+    Err(format!("{value} is not one of {}", list.join(", ")))
+}
+
+fn uuid(value: &Value) -> Checked {
+    match value.as_str() {
+        Some(text) if text.len() == 36 && Uuid::parse_str(text).is_ok() => Ok(()),
+        _ => Err(format!("{value} is not a UUID")),
+    }
+}
+
+fn mac(value: &Value) -> Checked {
+    match value.as_str().map(str::parse::<Mac>) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(format!("{value} is not a MAC address")),
+    }
+}
+
+fn ip(value: &Value) -> Result<String, String> {
+    value
+        .as_str()
+        .and_then(strict_ip)
+        .map(|ip| ip.to_string())
+        .ok_or_else(|| format!("{value} is not an IP address"))
+}
+
+fn cidr(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or_else(|| format!("{value} is not a CIDR"))?;
+    match text.parse::<IpNet>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("{value} is not an address with a prefix length, such as 10.0.0.0/24")),
+    }
+}
+
+fn list(value: &Value) -> Result<&Vec<Value>, String> {
+    value.as_array().ok_or_else(|| format!("{value} is not a list"))
+}
+
+fn object(value: &Value) -> Result<&Map<String, Value>, String> {
+    value.as_object().ok_or_else(|| format!("{value} is not an object"))
+}
+
+/// Every item passes and no two are the same.
+fn unique(value: &Value, what: &str, item: impl Fn(&Value) -> Result<String, String>) -> Checked {
+    let mut seen = BTreeSet::new();
+    for entry in list(value)? {
+        if !seen.insert(item(entry)?) {
+            return Err(format!("{what} {entry} is listed twice"));
+        }
+    }
+    Ok(())
+}
+
+fn only_keys(entry: &Map<String, Value>, keys: &[&str]) -> Checked {
+    match entry.keys().find(|key| !keys.contains(&key.as_str())) {
+        Some(key) => Err(format!("'{key}' is not one of {}", keys.join(", "))),
+        None => Ok(()),
+    }
+}
+
+fn both_keys(entry: &Map<String, Value>, keys: [&str; 2]) -> Checked {
+    only_keys(entry, &keys)?;
+    if entry.len() == 2 { Ok(()) } else { Err(format!("needs both {} and {}", keys[0], keys[1])) }
+}
+
+fn fixed_ips(value: &Value) -> Checked {
+    let mut seen = BTreeSet::new();
+    for entry in list(value)? {
+        let entry = object(entry)?;
+        if let Some(address) = entry.get("ip_address") {
+            if !seen.insert(ip(address)?) {
+                return Err(format!("address {address} is listed twice"));
+            }
+        }
+        if let Some(id) = entry.get("subnet_id") {
+            uuid(id)?;
+        }
+    }
+    Ok(())
+}
+
+fn pools(value: &Value) -> Checked {
+    for entry in list(value)? {
+        let entry = object(entry)?;
+        both_keys(entry, ["start", "end"])?;
+        ip(&entry["start"])?;
+        ip(&entry["end"])?;
+    }
+    Ok(())
+}
+
+fn host_route(value: &Value) -> Result<String, String> {
+    let entry = object(value)?;
+    both_keys(entry, ["destination", "nexthop"])?;
+    Ok(format!("{} {}", cidr(&entry["destination"])?, ip(&entry["nexthop"])?))
+}
+
+fn service_type(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or_else(|| format!("{value} is not text"))?;
+    // The reference takes any first letter of `compute:`; clients may rely on no more than this.
+    let known = ["network:", "neutron:"].iter().any(|prefix| text.starts_with(prefix))
+        || text.starts_with(|c| "compute:".contains(c));
+    if !known {
+        return Err(format!("{value} does not begin with network:, neutron: or compute:"));
+    }
+    Ok(text.to_owned())
+}
+
+fn zone_hints(value: &Value) -> Checked {
+    unique(value, "zone", |item| text(item, 255))?;
+    if value.to_string().len() > 255 {
+        return Err("the list is longer than 255 characters".into());
+    }
+    Ok(())
+}
+
+fn segments(value: &Value) -> Checked {
+    const KEYS: [&str; 3] =
+        ["provider:network_type", "provider:physical_network", "provider:segmentation_id"];
+    let entries = list(value)?;
+    if entries.is_empty() {
+        return Err("needs at least one segment".into());
+    }
+    unique(value, "segment", |entry| {
+        let fields = object(entry)?;
+        only_keys(fields, &KEYS)?;
+        for key in [KEYS[0], KEYS[1]] {
+            if let Some(value) = fields.get(key).filter(|value| !value.is_null()) {
+                text(value, 64)?;
+            }
+        }
+        if let Some(id) = fields.get(KEYS[2]).filter(|id| !id.is_null()) {
+            convert(Convert::Int, id.clone())?;
+        }
+        Ok(entry.to_string())
+    })
+}
+
+fn dns(value: &Value, max: usize, domain: bool) -> Checked {
+    let text = text(value, max)?;
+    if text.is_empty() {
+        return Ok(());
+    }
+    if domain && !text.ends_with('.') {
+        return Err(format!("{value} must end with a dot"));
+    }
+    let labels = text.strip_suffix('.').unwrap_or(&text);
+    let fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if !labels.split('.').all(fits) {
+        return Err(format!("{value} is not made of DNS labels (RFC 1035)"));
+    }
+    Ok(())
+}
+
+fn dhcp_options(value: &mut Value) -> Checked {
+    let Some(entries) = value.as_array_mut() else {
+        return Err(format!("{value} is not a list"));
+    };
+    for entry in entries {
+        let Some(fields) = entry.as_object_mut() else {
+            return Err(format!("{entry} is not an object"));
+        };
+        only_keys(fields, &["opt_name", "opt_value", "ip_version"])?;
+        let name = fields.get("opt_name").ok_or("opt_name is missing")?;
+        if line(name, 64)?.is_empty() {
+            return Err("opt_name is empty".into());
+        }
+        // These two may be set to nothing, which tells the instance that there is none.
+        let may_be_empty = matches!(name.as_str(), Some("router" | "classless-static-route"));
+        let value = fields.get("opt_value").ok_or("opt_value is missing")?;
+        if !value.is_null() && line(value, 255)?.is_empty() && !may_be_empty {
+            return Err("opt_value is empty".into());
+        }
+        if let Some(version) = fields.get_mut("ip_version") {
+            *version = convert(Convert::Int, version.take())?;
+            if !matches!(version.as_i64(), Some(4 | 6)) {
+                return Err(format!("ip_version {version} is not 4 or 6"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(value: &Value, max: usize) -> Result<String, String> {
+    let text = text(value, max)?;
+    if text.contains(['\n', '\r']) { Err("text has a line break".into()) } else { Ok(text) }
+}
+
+fn hints(value: &Value) -> Checked {
+    const PATH: [&str; 3] = ["openvswitch", "other_config", "tx-steering"];
+    let mut at = value;
+    for key in PATH {
+        let fields = object(at)?;
+        only_keys(fields, &[key])?;
+        match fields.get(key) {
+            Some(inner) => at = inner,
+            None => return Ok(()),
+        }
+    }
+    values(at, &[Some("thread"), Some("hash")])
+}
+
+fn address_pairs(value: &Value) -> Result<(), Invalid> {
+    let bad = |why: String| Invalid::request(format!("Invalid input for allowed_address_pairs: {why}."));
+    let entries = list(value).map_err(bad)?;
+    if entries.len() > MAX_ADDRESS_PAIRS {
+        return Err(Invalid {
+            kind: InvalidKind::AddressPairsExhausted,
+            message: format!("A port takes at most {MAX_ADDRESS_PAIRS} address pairs."),
+        });
+    }
+    let mut seen = BTreeSet::new();
+    for entry in entries {
+        let fields = object(entry).map_err(bad)?;
+        only_keys(fields, &["mac_address", "ip_address"]).map_err(bad)?;
+        let Some(address) = fields.get("ip_address") else {
+            return Err(Invalid {
+                kind: InvalidKind::AddressPairMissingIp,
+                message: "An address pair needs an ip_address.".into(),
+            });
+        };
+        let hardware = fields.get("mac_address");
+        if let Some(hardware) = hardware {
+            mac(hardware).map_err(bad)?;
+        }
+        let text = address.as_str().unwrap_or_default();
+        let first = strict_ip(text).or_else(|| text.parse::<IpNet>().ok().map(|net| net.addr()));
+        match first {
+            None => return Err(bad(format!("{address} is not an address or CIDR"))),
+            Some(ip) if ip.is_multicast() => return Err(bad(format!("{address} is multicast"))),
+            Some(_) => {}
+        }
+        if !seen.insert((hardware.map(Value::to_string), text.to_owned())) {
+            return Err(Invalid {
+                kind: InvalidKind::DuplicateAddressPair,
+                message: format!("The address pair {entry} is listed twice."),
+            });
+        }
+    }
+    Ok(())
+}
