@@ -29,6 +29,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.environ['ORACLE']]
 sys.dont_write_bytecode = True
+# without subnet_dns_publish_fixed_ip: dns_domain_keywords extends it, and with both every DNS row is written twice (409)
+os.environ.setdefault('EXT_DRIVERS', (
+    'port_security qos dns_domain_keywords data_plane_status uplink_status_propagation uplink_status_propagation_updatable '
+    'port_device_profile port_numa_affinity_policy port_hints port_hint_ovs_tx_steering port_trusted port_hardware_offload_type '
+    'tag_ports_during_bulk_creation'))
 import cases  # noqa: E402
 import oracle  # noqa: E402
 from neutron.notifiers import batch_notifier  # noqa: E402
@@ -179,7 +184,7 @@ def created(path, status, body):
 
 
 def run(server, case):
-    known, made = {}, []
+    known, made, started = {}, [], time.time()
 
     def send(step):
         step = fill(step, known)
@@ -197,12 +202,16 @@ def run(server, case):
             known[step['as']] = value[0] if isinstance(value, list) else value
     answer = send(case['request'])
     expect = judge(answer, case, known)
+    if case.get('spends'):
+        server.beat = 0
     for step in case.get('undo', ()):
         send(step)
     for path in reversed(made):
         status, body, _ = server.ask('DELETE', path)
         if status not in (204, 404):
             print(f'{case["name"]}: clean-up {path} -> {status} {body}', file=sys.stderr)
+    if time.time() - started > 5:
+        print(f'{case["name"]}: took {time.time() - started:.0f} s', file=sys.stderr)
     if os.environ.get('VERBOSE') and (answer[0] >= 400 or os.environ['VERBOSE'] == 'all'):
         print(case['name'], answer[0], json.dumps(answer[1]), file=sys.stderr)
     return expect

@@ -1,1 +1,45 @@
-//! cloud
+//! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
+//!
+//! ```text
+//! network, subnet, port   create, update and delete of one resource
+//! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
+//! bind      can a host carry a port                             status    what a port's status is
+//! dhcp      which agents serve a network                        dns       names of addresses
+//! view/     facts -> one host's desired state, and whom a change touches
+//! rules     the operator's settings     stamp    time and randomness of one request
+//! ```
+
+pub mod bind;
+pub mod dhcp;
+mod dns;
+pub mod ipam;
+pub mod network;
+pub mod port;
+mod refusal;
+pub mod rules;
+pub mod segment;
+mod stamp;
+pub mod status;
+pub mod subnet;
+pub mod view;
+
+pub use refusal::Refusal;
+pub use rules::Rules;
+pub use stamp::Stamp;
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub project_id: String,
+}
+
+/// Owners of ports that go with their network.
+pub const AUTO_DELETE_OWNERS: [&str; 3] =
+    ["network:dhcp", "network:distributed", "network:floatingip_agent_gateway"];
+/// Owners of router interfaces, whose addresses are not chosen like an instance's.
+pub const ROUTER_INTERFACE_OWNERS: [&str; 4] = [
+    "network:router_interface",
+    "network:ha_router_replicated_interface",
+    "network:router_interface_distributed",
+    "network:router_centralized_snat",
+];

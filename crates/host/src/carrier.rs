@@ -84,8 +84,8 @@ pub fn choose(settings: &Settings, network: &Network) -> Result<Carrier, Impossi
     Ok(Carrier { bridge: names::bridge(network.id), mtu_bytes: network.mtu_bytes, uplink })
 }
 
-/// MACs by which parts of one network meet in its bridge.
-pub fn macs(part: &Part) -> Option<Mac> {
+/// The MAC by which parts of one network meet in its bridge.
+pub fn mac(part: &Part) -> Option<Mac> {
     match part {
         Part::Port(port) => Some(port.mac),
         Part::Remote(remote) => Some(remote.mac),
@@ -131,7 +131,7 @@ pub fn slots(slots: &mut Slots, part: &Part, carrier: &Carrier) {
             slots.floods.extend(carrier.vxlan_device().cloned());
         }
         Part::Port(_) | Part::Dhcp(_) => {
-            slots.fdb.extend(macs(part).map(|mac| (carrier.bridge.clone(), mac)));
+            slots.fdb.extend(mac(part).map(|mac| (carrier.bridge.clone(), mac)));
         }
         Part::Remote(remote) => {
             if let Some(device) = carrier.vxlan_device() {

@@ -19,7 +19,7 @@ use model::desired::{Key, Kind};
 
 use crate::names::{self, Mark};
 use crate::nft;
-use crate::observed::{Link, LinkKind, Observed};
+use crate::observed::{Ipv6, Link, LinkKind, Observed};
 use crate::op::{Op, Step};
 use crate::target::{Make, Target, WantLink, target};
 use crate::wanted::{Scope, Slots, Wanted};
@@ -27,11 +27,11 @@ use crate::wanted::{Scope, Slots, Wanted};
 /// The acts that make a host as wanted, as far as the scope goes.
 pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     let target = target(want, scope);
-    let slots = match scope {
-        Scope::All => None,
-        Scope::Some { slots, .. } => Some(slots),
+    let (keys, slots) = match scope {
+        Scope::All => (None, None),
+        Scope::Some { keys, slots } => (Some(keys), Some(slots)),
     };
-    let mut plan = Plan { now: seen.clone(), steps: Vec::new(), target: &target, slots };
+    let mut plan = Plan { now: seen.clone(), steps: Vec::new(), target: &target, keys, slots };
     plan.clear();
     plan.make();
     plan.shape();
@@ -48,7 +48,8 @@ pub(crate) struct Plan<'a> {
     pub now: Observed,
     pub steps: Vec<Step>,
     pub target: &'a Target,
-    /// `None` looks at every place.
+    /// The parts looked at; `None` for all, as below.
+    pub keys: Option<&'a BTreeSet<Key>>,
     pub slots: Option<&'a Slots>,
 }
 
@@ -86,7 +87,7 @@ impl Plan<'_> {
         let clear: Vec<(String, Clear)> = seen
             .filter_map(|(name, link)| {
                 let clear = match self.target.links.get(name) {
-                    Some((key, want)) => self.is_wrong(name, link, want).then_some(Clear::Delete(*key)),
+                    Some((key, want)) => self.is_wrong(link, want).then_some(Clear::Delete(*key)),
                     None => self.is_stray(name, link),
                 };
                 Some((name.clone(), clear?))
@@ -100,7 +101,10 @@ impl Plan<'_> {
     /// What to do with a device that no part wants.
     fn is_stray(&self, name: &str, link: &Link) -> Option<Clear> {
         if let Some(mark) = Mark::parse(&link.alias) {
-            return Some(Clear::Delete(key_of(mark)));
+            // What another part took over is that part's.
+            let key = key_of(mark);
+            let in_scope = self.keys.is_none_or(|keys| keys.contains(&key));
+            return in_scope.then_some(Clear::Delete(key));
         }
         let bridge = link.master.as_ref().filter(|_| names::is_tap(name))?;
         let mark = Mark::parse(&self.now.links.get(bridge)?.alias)?;
@@ -108,12 +112,8 @@ impl Plan<'_> {
     }
 
     /// True for a device of ours that cannot be changed into the wanted one.
-    fn is_wrong(&self, name: &str, link: &Link, want: &WantLink) -> bool {
-        let ours = match Mark::parse(&link.alias) {
-            Some(mark) => want.make.mark().is_none_or(|wanted| wanted == mark) || want.make.mark().is_some(),
-            None => false,
-        };
-        ours && !fits(&self.now, name, link, &want.make)
+    fn is_wrong(&self, link: &Link, want: &WantLink) -> bool {
+        Mark::parse(&link.alias).is_some() && !fits(&self.now, link, &want.make)
     }
 
     fn make(&mut self) {
@@ -213,7 +213,7 @@ impl Plan<'_> {
     /// The device of this name, if it is what we want or can become it.
     fn usable(&self, name: &str, want: &WantLink) -> Option<&Link> {
         let link = self.now.links.get(name)?;
-        fits(&self.now, name, link, &want.make).then_some(link)
+        fits(&self.now, link, &want.make).then_some(link)
     }
 
     /// Last, when nothing that a table guards is open any more.
@@ -245,7 +245,7 @@ enum Clear {
 /// Charged with what is left over from parts that nobody knows any more.
 pub const NOBODY: Key = Key::new(Kind::Port, uuid::Uuid::nil());
 
-fn key_of(mark: Mark) -> Key {
+pub(crate) fn key_of(mark: Mark) -> Key {
     match mark {
         Mark::Network(id) => Key::new(Kind::Network, id.0),
         Mark::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
@@ -253,7 +253,7 @@ fn key_of(mark: Mark) -> Key {
 }
 
 /// Whether a device is of the wanted make, in all that cannot be changed later.
-pub(crate) fn fits(now: &Observed, name: &str, link: &Link, make: &Make) -> bool {
+pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
     match (make, &link.kind) {
         // A device of ours is not somebody else's.
         (Make::Foreign, _) => Mark::parse(&link.alias).is_none(),
@@ -268,7 +268,6 @@ pub(crate) fn fits(now: &Observed, name: &str, link: &Link, make: &Make) -> bool
         }
         (Make::Veth { netns, peer, .. }, LinkKind::Veth) => {
             let inside = now.namespaces.get(netns);
-            let _ = name;
             is_free(link) && inside.is_some_and(|inside| inside.links.contains_key(peer))
         }
         (Make::Bridge { .. } | Make::Veth { .. }, _) => false,
@@ -280,9 +279,9 @@ fn is_free(link: &Link) -> bool {
     link.alias.is_empty() || Mark::parse(&link.alias).is_some()
 }
 
-fn ipv6_op(device: String, ipv6: crate::observed::Ipv6) -> Op {
+fn ipv6_op(device: String, ipv6: Ipv6) -> Op {
     match ipv6 {
-        crate::observed::Ipv6::Silent => Op::SilenceIpv6 { device },
-        crate::observed::Ipv6::Off | crate::observed::Ipv6::On => Op::DisableIpv6 { device },
+        Ipv6::Silent => Op::SilenceIpv6 { device },
+        Ipv6::Off | Ipv6::On => Op::DisableIpv6 { device },
     }
 }

@@ -1,3 +1,32 @@
-//! host
+//! Decisions on one host: desired and observed to acts. Pure: nothing here waits, reads or does.
+//!
+//! ```text
+//! wanted    the newest version of every part        observed   what was seen
+//!    | carrier, spoof, target: parts spelled out        |      pretend: acts done to it
+//!    └───────────────> diff, entries <──────────────────┘
+//!                         | op: every act, with the part it serves
+//!                         └─> kernel carries out; outcome: what became of a part
+//! names     device, namespace and table names; nobody else makes or recognises one
+//! nft       tables as text
+//! dhcp      the answers of the DHCP and router-advertisement responder
+//! ```
 
+mod carrier;
 pub mod dhcp;
+mod diff;
+mod entries;
+pub mod names;
+pub mod nft;
+pub mod observed;
+pub mod op;
+mod outcome;
+mod pretend;
+mod spoof;
+mod target;
+mod wanted;
+
+pub use diff::{NOBODY, diff};
+pub use observed::Observed;
+pub use op::{Op, Step};
+pub use outcome::state;
+pub use wanted::{Scope, Settings, Slots, Wanted};

@@ -10,6 +10,9 @@ use model::desired::Key;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
+/// MTU that a bridge is born with: no network's, so that the network's is set and thereby pinned.
+pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
+
 /// An act and the part it serves: its failure is that part's failure.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Step {

@@ -3,11 +3,8 @@
 use crate::names;
 use crate::nft;
 use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
-use crate::op::{Inside, Op, PortFlags};
+use crate::op::{Inside, Op, PortFlags, UNSET_BRIDGE_MTU_BYTES};
 use wire::Mac;
-
-/// MTU of a bridge just made: no network's, so that setting the network's pins it.
-pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
 
 impl Observed {
     /// Changes what was seen as the act would change the host.

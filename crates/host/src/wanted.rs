@@ -120,14 +120,18 @@ impl Wanted {
     /// Takes a part in; the version it replaces comes back.
     pub fn put(&mut self, part: Part) -> Option<Part> {
         let old = self.remove(part.key());
-        self.index(&part, |set, key| drop(set.insert(key)));
+        self.index(&part, |set, key| {
+            set.insert(key);
+        });
         self.parts.insert(part.key(), part);
         old
     }
 
     pub fn remove(&mut self, key: Key) -> Option<Part> {
         let old = self.parts.remove(&key)?;
-        self.index(&old, |set, key| drop(set.remove(&key)));
+        self.index(&old, |set, key| {
+            set.remove(&key);
+        });
         Some(old)
     }
 
@@ -144,7 +148,7 @@ impl Wanted {
                 }
                 continue;
             }
-            for mac in carrier::macs(part) {
+            if let Some(mac) = carrier::mac(part) {
                 closure.extend(self.by_mac.get(&(network_id, mac)).into_iter().flatten());
             }
             for ip in carrier::remote_ips(part) {
@@ -185,7 +189,7 @@ impl Wanted {
     fn index(&mut self, part: &Part, act: impl Fn(&mut BTreeSet<Key>, Key)) {
         let (key, network_id) = (part.key(), part.network_id());
         touch(&mut self.by_network, network_id, key, &act);
-        for mac in carrier::macs(part) {
+        if let Some(mac) = carrier::mac(part) {
             touch(&mut self.by_mac, (network_id, mac), key, &act);
         }
         for ip in carrier::remote_ips(part) {

@@ -40,11 +40,7 @@ impl Client {
     }
 
     /// The port's IPv6 addresses, each with its subnet; those that DHCPv6 assigns, or all.
-    pub fn bindings6<'a>(
-        &self,
-        subnets: &'a [Subnet6],
-        stateful_only: bool,
-    ) -> Vec<(&'a Subnet6, Ipv6Addr)> {
+    pub fn bindings6<'a>(&self, subnets: &'a [Subnet6], stateful_only: bool) -> Vec<(&'a Subnet6, Ipv6Addr)> {
         self.bindings(|id, ip| {
             let IpAddr::V6(ip) = ip else { return None };
             let subnet = subnets.iter().find(|subnet| subnet.id == id)?;

@@ -110,7 +110,7 @@ impl Table {
     }
 }
 
-const RESERVED4: [u16; 9] = [0, 50, 52, 53, 54, 55, 57, 61, 82];
+const RESERVED4: [u16; 10] = [0, 50, 52, 53, 54, 55, 56, 57, 61, 82];
 const RESERVED6: [u16; 19] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 18, 19, 20, 25, 26];
 
 /// dnsmasq's `opttab` (`src/dhcp-common.c`).

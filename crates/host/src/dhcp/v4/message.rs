@@ -9,6 +9,8 @@ use wire::{Mac, Malformed};
 
 /// Fixed header and magic cookie.
 pub(super) const HEADER_LEN: usize = 240;
+/// As much as one option can hold.
+const MAX_CLIENT_ID_LEN: usize = 255;
 
 /// A client's message that deserves an answer as far as its form goes.
 #[derive(Debug)]
@@ -48,6 +50,11 @@ impl Request {
         let options = read_options(options)?;
         if options.contains_key(&OptionCode::OptionOverload.into()) {
             return refuse("option overload");
+        }
+        // Answers repeat it.
+        let client_id = options.get(&OptionCode::ClientIdentifier.into());
+        if client_id.is_some_and(|id| id.len() > MAX_CLIENT_ID_LEN) {
+            return refuse("client identifier");
         }
         let max_len: Option<[u8; 2]> = fixed_option(&options, OptionCode::MaxMessageSize)?;
         let kind: Option<[u8; 1]> = fixed_option(&options, OptionCode::MessageType)?;

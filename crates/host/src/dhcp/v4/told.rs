@@ -22,14 +22,13 @@ const MIN_LEASE_S: u32 = 120;
 /// IPv4 and UDP headers.
 const OVERHEAD: usize = 28;
 /// Sent whether asked for or not, and first when space is short.
-const ALWAYS: [Code; 7] = [
+const ALWAYS: [Code; 6] = [
     Code::ServerIdentifier,
     Code::AddressLeaseTime,
     Code::SubnetMask,
     Code::ClientIdentifier,
     Code::Renewal,
     Code::Rebinding,
-    Code::Message,
 ];
 /// First when space is short, among those that are asked for.
 const SOONER: [Code; 6] = [
@@ -154,14 +153,9 @@ fn set_times(options: &mut BTreeMap<u8, Vec<u8>>, purpose: Purpose) {
 }
 
 /// Those that the client wants and that fit into `room` bytes, the more useful first.
-fn fit(
-    mut options: BTreeMap<u8, Vec<u8>>,
-    request: &Request,
-    room: usize,
-) -> BTreeMap<u8, Vec<u8>> {
+fn fit(mut options: BTreeMap<u8, Vec<u8>>, request: &Request, room: usize) -> BTreeMap<u8, Vec<u8>> {
     let always = ALWAYS.map(u8::from);
     options.retain(|code, _| always.contains(code) || request.asks_for(*code));
-    // Microsoft's copy is for clients that name it.
     let first = always.into_iter().chain(SOONER.map(u8::from));
     let order: Vec<u8> = first.chain(options.keys().copied()).collect();
     // The message type and the end take four bytes.

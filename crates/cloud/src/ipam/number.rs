@@ -1,0 +1,29 @@
+//! Addresses as numbers, for arithmetic within one family.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+pub fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => u32::from(ip).into(),
+        IpAddr::V6(ip) => ip.into(),
+    }
+}
+
+/// The address of a number, in the family of `like`.
+pub fn address(number: u128, like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4((number as u32).into()),
+        IpAddr::V6(_) => IpAddr::V6(number.into()),
+    }
+}
+
+pub fn network_of(net: IpNet) -> IpAddr {
+    net.network()
+}
+
+/// The last address of a net: for IPv4 its broadcast address.
+pub fn last_of(net: IpNet) -> IpAddr {
+    net.broadcast()
+}

@@ -1,0 +1,257 @@
+//! Ports: create, update, delete.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::PortId;
+use model::api::network::Network;
+use model::api::port::{
+    AddressPair, AddressPairAsk, DhcpOpt, DhcpOptAsk, FixedIp, Port, PortCreate, PortUpdate,
+};
+use serde_json::{Value, json};
+use wire::Mac;
+
+use crate::bind::{Binding, is_bound};
+use crate::network::standard;
+use crate::{Refusal, Rules, Stamp, dns, status};
+
+/// What a create must know besides the request; addresses were found by `ipam`.
+#[derive(Debug, Clone)]
+pub struct CreateFacts {
+    pub id: PortId,
+    pub mac: Mac,
+    pub fixed_ips: Vec<FixedIp>,
+    pub binding: Binding,
+}
+
+/// Refuses what needs no look-up, before addresses are searched.
+pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> {
+    check_references(new.qos_policy_id.as_ref(), new.security_groups.as_ref())?;
+    let pairs = new.allowed_address_pairs.as_ref().is_some_and(|pairs| !pairs.is_empty());
+    if pairs && !port_security(new.port_security_enabled, &new.device_owner, network) {
+        return Err(Refusal::PairsNeedPortSecurity);
+    }
+    if let Some(mac) = new.mac_address {
+        check_mac(mac)?;
+    }
+    Ok(())
+}
+
+fn check_references(qos: Option<&String>, groups: Option<&Vec<String>>) -> Result<(), Refusal> {
+    if let Some(policy) = qos {
+        return Err(Refusal::QosPolicyNotFound(policy.clone()));
+    }
+    match groups.and_then(|groups| groups.first()) {
+        Some(group) => Err(Refusal::SecurityGroupNotFound(group.clone())),
+        None => Ok(()),
+    }
+}
+
+fn check_mac(mac: Mac) -> Result<(), Refusal> {
+    if mac == Mac::ZERO || mac.is_multicast() {
+        return Err(Refusal::Input(format!("The MAC address {mac} is not one that an interface can have.")));
+    }
+    Ok(())
+}
+
+/// Ports of the services are trusted: they need no protection from themselves.
+fn port_security(asked: Option<bool>, device_owner: &str, network: &Network) -> bool {
+    let trusted = device_owner.starts_with("network:");
+    asked.unwrap_or(!trusted && network.port_security_enabled)
+}
+
+/// Makes a port of a checked request.
+pub fn create(new: PortCreate, network: &Network, facts: CreateFacts, rules: &Rules, stamp: &Stamp) -> Port {
+    let ip_allocation = if new.fixed_ips.as_ref().is_some_and(Vec::is_empty) { "none" } else { "immediate" };
+    let mut rest = new.rest;
+    standard(&mut rest, stamp);
+    rest.entry("tags").or_insert_with(|| json!([]));
+    let mut port = Port {
+        id: facts.id,
+        project_id: new.project_id,
+        network_id: new.network_id,
+        admin_state_up: new.admin_state_up,
+        mac_address: facts.mac,
+        dns_assignment: dns::assignments(&new.dns_name, &facts.fixed_ips, rules),
+        fixed_ips: facts.fixed_ips,
+        port_security_enabled: port_security(new.port_security_enabled, &new.device_owner, network),
+        device_id: new.device_id,
+        device_owner: new.device_owner,
+        status: String::new(),
+        allowed_address_pairs: pairs(new.allowed_address_pairs.unwrap_or_default(), facts.mac),
+        extra_dhcp_opts: dhcp_options(vec![], new.extra_dhcp_opts.unwrap_or_default()),
+        ip_allocation: ip_allocation.into(),
+        vif_type: facts.binding.vif_type.into(),
+        vif_details: facts.binding.vif_details,
+        vnic_type: new.vnic_type,
+        host: new.host.unwrap_or_default(),
+        profile: new.profile.unwrap_or_default(),
+        dns_name: new.dns_name,
+        dns_domain: new.dns_domain,
+        l2_ready: false,
+        dhcp_ready: false,
+        failure: None,
+        rest,
+    };
+    port.status = status::of(&port, true).into();
+    port
+}
+
+fn pairs(asked: Vec<AddressPairAsk>, mac: Mac) -> Vec<AddressPair> {
+    let pair = |ask: AddressPairAsk| AddressPair {
+        mac_address: ask.mac_address.unwrap_or(mac),
+        ip_address: ask.ip_address,
+    };
+    asked.into_iter().map(pair).collect()
+}
+
+/// Options are set by name and IP version; a null value removes one.
+fn dhcp_options(mut options: Vec<DhcpOpt>, asked: Vec<DhcpOptAsk>) -> Vec<DhcpOpt> {
+    for ask in asked {
+        let ip_version = ask.ip_version.unwrap_or(4);
+        options.retain(|had| had.opt_name != ask.opt_name || had.ip_version != ip_version);
+        if let Some(opt_value) = ask.opt_value {
+            options.push(DhcpOpt { opt_name: ask.opt_name, opt_value, ip_version });
+        }
+    }
+    options
+}
+
+/// What an update must know besides the request.
+#[derive(Debug, Clone)]
+pub struct UpdateFacts {
+    /// The MAC address asked for (or made) is free on the network.
+    pub mac: Option<Mac>,
+    /// The whole new list, when `fixed_ips` or the MAC address changes.
+    pub fixed_ips: Option<Vec<FixedIp>>,
+    /// The new binding, when host, vnic type or profile changes.
+    pub binding: Option<Binding>,
+}
+
+/// Refuses what needs no look-up, before addresses are searched.
+pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
+    check_references(change.qos_policy_id.as_ref(), change.security_groups.as_ref())?;
+    if let Some(Some(mac)) = change.mac_address {
+        check_mac(mac)?;
+    }
+    let mac_changes = change.mac_address.is_some_and(|mac| mac != Some(before.mac_address));
+    if mac_changes && is_bound(&before.vif_type) && !before.host.is_empty() {
+        return Err(Refusal::PortBound { port: before.id });
+    }
+    let vnic_changes = change.vnic_type.as_ref().is_some_and(|vnic| *vnic != before.vnic_type);
+    if vnic_changes && is_bound(&before.vif_type) && !before.host.is_empty() {
+        return Err(Refusal::VnicTypeInUse { port: before.id });
+    }
+    let security = change.port_security_enabled.unwrap_or(before.port_security_enabled);
+    let pairs = match &change.allowed_address_pairs {
+        Some(asked) => !asked.is_empty(),
+        None => !before.allowed_address_pairs.is_empty(),
+    };
+    if pairs && !security {
+        return Err(Refusal::PairsNeedPortSecurity);
+    }
+    Ok(())
+}
+
+/// True when the change makes the port be bound anew.
+pub fn rebinds(before: &Port, change: &PortUpdate) -> bool {
+    let host = change.host.as_ref().is_some_and(|host| host.as_deref().unwrap_or("") != before.host);
+    let vnic = change.vnic_type.as_ref().is_some_and(|vnic| *vnic != before.vnic_type);
+    let profile = change.profile.as_ref().is_some_and(|p| p.clone().unwrap_or_default() != before.profile);
+    host || vnic || profile
+}
+
+/// Applies a checked change.
+pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rules) -> Port {
+    let mut after = before.clone();
+    after.admin_state_up = change.admin_state_up.unwrap_or(after.admin_state_up);
+    after.device_id = change.device_id.unwrap_or(after.device_id);
+    after.device_owner = change.device_owner.unwrap_or(after.device_owner);
+    after.vnic_type = change.vnic_type.unwrap_or(after.vnic_type);
+    after.port_security_enabled = change.port_security_enabled.unwrap_or(after.port_security_enabled);
+    after.dns_name = change.dns_name.unwrap_or(after.dns_name);
+    after.dns_domain = change.dns_domain.unwrap_or(after.dns_domain);
+    if let Some(host) = change.host {
+        after.host = host.unwrap_or_default();
+    }
+    if let Some(profile) = change.profile {
+        after.profile = profile.unwrap_or_default();
+    }
+    if let Some(mac) = facts.mac {
+        for pair in &mut after.allowed_address_pairs {
+            if pair.mac_address == after.mac_address {
+                pair.mac_address = mac;
+            }
+        }
+        after.mac_address = mac;
+    }
+    if let Some(asked) = change.allowed_address_pairs {
+        after.allowed_address_pairs = pairs(asked, after.mac_address);
+    }
+    if let Some(asked) = change.extra_dhcp_opts {
+        after.extra_dhcp_opts = dhcp_options(after.extra_dhcp_opts, asked);
+    }
+    if let Some(fixed_ips) = facts.fixed_ips {
+        after.fixed_ips = fixed_ips;
+        let none = after.fixed_ips.is_empty();
+        after.ip_allocation = if none { "none" } else { "immediate" }.into();
+    }
+    if let Some(binding) = facts.binding {
+        rebind(&mut after, binding);
+    }
+    after.dns_assignment = dns::assignments(&after.dns_name, &after.fixed_ips, rules);
+    after.rest.extend(change.rest);
+    after.status = status::of(&after, true).into();
+    after
+}
+
+/// A port that is bound anew must be wired anew.
+pub fn rebind(port: &mut Port, binding: Binding) {
+    port.vif_type = binding.vif_type.into();
+    port.vif_details = binding.vif_details;
+    port.l2_ready = false;
+    port.dhcp_ready = false;
+    port.failure = None;
+    port.status = status::of(port, true).into();
+}
+
+/// An address pair as hosts understand it.
+pub fn pair_net(pair: &AddressPair) -> Option<IpNet> {
+    pair.ip_address
+        .parse::<IpNet>()
+        .ok()
+        .or_else(|| pair.ip_address.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// The DHCP port of a network on a host, as a request of the server's own.
+pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate {
+    let rest: serde_json::Map<String, Value> = [
+        ("name", json!("")),
+        ("description", json!("")),
+        ("propagate_uplink_status", json!(true)),
+        ("tags", json!([])),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    PortCreate {
+        project_id: network.project_id.clone(),
+        network_id: network.id,
+        admin_state_up: true,
+        mac_address: None,
+        fixed_ips: None,
+        device_id,
+        device_owner: "network:dhcp".into(),
+        allowed_address_pairs: None,
+        extra_dhcp_opts: None,
+        vnic_type: "normal".into(),
+        host: Some(host.to_owned()),
+        profile: None,
+        port_security_enabled: Some(false),
+        qos_policy_id: None,
+        dns_name: String::new(),
+        dns_domain: String::new(),
+        security_groups: None,
+        rest,
+    }
+}

@@ -1,0 +1,101 @@
+//! The answers "no": one variant per answer that a caller can act on.
+
+use std::net::IpAddr;
+
+use model::api::Invalid;
+use model::api::table::Resource;
+use model::{NetworkId, PortId, SubnetId};
+use wire::Mac;
+
+/// Why a well-formed request is not carried out. `server::error` gives each its status and type.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// A value that only the resource's own rules can judge.
+    #[error("{0}")]
+    Input(String),
+    /// A request that does not fit the resource.
+    #[error("{0}")]
+    Request(String),
+    #[error("{} {id} was not found.", table.singular)]
+    NotFound { table: &'static Resource, id: String },
+    #[error("The availability zone '{0}' was not found among those of the agents.")]
+    AvailabilityZoneNotFound(String),
+    #[error("QoS policy {0} was not found.")]
+    QosPolicyNotFound(String),
+    #[error("Security group {0} was not found.")]
+    SecurityGroupNotFound(String),
+    #[error("Subnet pool {0} was not found.")]
+    SubnetPoolNotFound(String),
+    #[error("Segment {0} was not found.")]
+    SegmentNotFound(String),
+    #[error("Revision number of the resource is {stored}, not {asked}: read it again and retry.")]
+    RevisionMismatch { stored: i64, asked: i64 },
+
+    // Networks and segments.
+    #[error("No {0} segment is left for a network; free one or widen the ranges.")]
+    NoNetworkAvailable(String),
+    #[error("The physical network '{0}' carries a flat network already.")]
+    FlatNetworkInUse(String),
+    #[error("VLAN {vlan} of the physical network '{physical_network}' is in use.")]
+    VlanIdInUse { vlan: i64, physical_network: String },
+    #[error("The tunnel id {0} is in use.")]
+    TunnelIdInUse(i64),
+    #[error("Give either provider attributes or segments, not both.")]
+    SegmentsWithProvider,
+    #[error("The segments list the same segment twice.")]
+    DuplicateSegments,
+    #[error("Network {network} is in use: it has the ports {}.", ports.join(", "))]
+    NetworkInUse { network: NetworkId, ports: Vec<String> },
+    #[error("Network {0} is the default external network already; there can be one.")]
+    DefaultExternalNetworkExists(String),
+    #[error("Network {0} cannot stop being shared: other projects have ports on it.")]
+    InvalidSharedSetting(NetworkId),
+    #[error("MTU {mtu} is too small for subnets of IPv{ip_version}; they need {least}.")]
+    MtuTooSmallForSubnet { mtu: i64, ip_version: i64, least: i64 },
+
+    // Subnets.
+    #[error("The gateway {gateway} lies in the allocation pool {pool}.")]
+    GatewayInPool { gateway: IpAddr, pool: String },
+    #[error("The gateway {gateway} is held by port {port} and cannot change.")]
+    GatewayInUse { gateway: IpAddr, port: String },
+    #[error("The allocation pool {0} does not run upwards within one address family.")]
+    InvalidPool(String),
+    #[error("The allocation pool {pool} leaves the subnet {cidr}.")]
+    PoolOutOfBounds { pool: String, cidr: String },
+    #[error("The allocation pools {one} and {other} overlap.")]
+    PoolsOverlap { one: String, other: String },
+    #[error("A subnet takes at most {0} name servers.")]
+    TooManyNameServers(usize),
+    #[error("A subnet takes at most {0} host routes.")]
+    TooManyHostRoutes(usize),
+    #[error("Subnet {subnet} is in use by the ports {}.", ports.join(", "))]
+    SubnetInUse { subnet: SubnetId, ports: Vec<String> },
+
+    // Ports and addresses.
+    #[error("The MAC address {mac} is in use on network {network}.")]
+    MacInUse { mac: Mac, network: NetworkId },
+    #[error("Port {port} is bound: its MAC address cannot change.")]
+    PortBound { port: PortId },
+    #[error("Port {port} is bound: its vnic type cannot change.")]
+    VnicTypeInUse { port: PortId },
+    #[error("The address {ip} is on no subnet of network {network}.")]
+    IpNotOnNetwork { ip: IpAddr, network: NetworkId },
+    #[error("The address {ip} cannot be used in subnet {subnet}.")]
+    IpNotUsable { ip: IpAddr, subnet: SubnetId },
+    #[error("The address {ip} is not the one that instances make for themselves on subnet {subnet}.")]
+    IpOnAutoSubnet { ip: IpAddr, subnet: SubnetId },
+    #[error("The address {ip} is in use in subnet {subnet}.")]
+    IpInUse { ip: IpAddr, subnet: SubnetId },
+    #[error("No address is left in the subnets {} of network {network}.", list(subnets))]
+    NoAddressLeft { network: NetworkId, subnets: Vec<SubnetId> },
+    #[error("No subnet of network {network} serves ports of '{owner}'.")]
+    NoSubnetForOwner { network: NetworkId, owner: String },
+    #[error("Address pairs need port security.")]
+    PairsNeedPortSecurity,
+}
+
+fn list(subnets: &[SubnetId]) -> String {
+    subnets.iter().map(SubnetId::to_string).collect::<Vec<_>>().join(", ")
+}

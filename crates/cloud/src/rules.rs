@@ -1,0 +1,66 @@
+//! The operator's settings that decisions depend on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wire::Mac;
+
+/// Section `[network]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Segment types tried, in order, for a network that names none.
+    pub project_network_types: Vec<String>,
+    /// Ids to choose from, as `[first, last]`.
+    pub vxlan_ranges: Vec<[i64; 2]>,
+    pub geneve_ranges: Vec<[i64; 2]>,
+    pub gre_ranges: Vec<[i64; 2]>,
+    /// VLANs to choose from, by physical network; an empty list allows explicit VLANs only.
+    pub vlan_ranges: BTreeMap<String, Vec<[i64; 2]>>,
+    /// Physical networks for flat networks; `*` allows any.
+    pub flat_networks: Vec<String>,
+    /// MTU of the underlay, in bytes.
+    pub global_physnet_mtu: i64,
+    /// MTU of tunnels' path when it is lower than the underlay's; 0 means that it is not.
+    pub path_mtu: i64,
+    /// MTU by physical network where it differs.
+    pub physical_network_mtus: BTreeMap<String, i64>,
+    /// IP version of the tunnels' outer header: 4 or 6.
+    pub overlay_ip_version: u8,
+    /// Bytes a GENEVE header may take, its options included.
+    pub geneve_header_bytes: i64,
+    /// Generated MAC addresses begin with its first three octets.
+    pub base_mac: Mac,
+    /// Domain of ports' names, with or without the trailing dot.
+    pub dns_domain: String,
+    pub max_dns_nameservers: usize,
+    pub max_subnet_host_routes: usize,
+    /// DHCP agents per network.
+    pub dhcp_agents_per_network: usize,
+    /// Seconds without a heartbeat after which an agent counts as dead.
+    pub agent_down_s: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        Rules {
+            project_network_types: vec!["vxlan".into()],
+            vxlan_ranges: vec![[1, 16_777_215]],
+            geneve_ranges: vec![],
+            gre_ranges: vec![],
+            vlan_ranges: BTreeMap::new(),
+            flat_networks: vec!["*".into()],
+            global_physnet_mtu: 1500,
+            path_mtu: 0,
+            physical_network_mtus: BTreeMap::new(),
+            overlay_ip_version: 4,
+            geneve_header_bytes: 30,
+            base_mac: Mac([0xfa, 0x16, 0x3e, 0, 0, 0]),
+            dns_domain: "openstacklocal".into(),
+            max_dns_nameservers: 5,
+            max_subnet_host_routes: 20,
+            dhcp_agents_per_network: 1,
+            agent_down_s: 75,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Subnets: create, update, delete.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use model::SubnetId;
+use model::api::network::Network;
+use model::api::subnet::{Subnet, SubnetCreate, SubnetUpdate};
+use model::desired::{HostRoute, Ipv6Mode};
+use serde_json::json;
+
+use crate::network::{check_mtu, standard};
+use crate::{Refusal, Rules, Stamp, ipam};
+
+/// Makes a subnet of a checked request.
+pub fn create(
+    mut new: SubnetCreate,
+    network: &Network,
+    siblings: &[Subnet],
+    rules: &Rules,
+    stamp: &mut Stamp,
+) -> Result<Subnet, Refusal> {
+    let input = |why: String| Err(Refusal::Input(why));
+    check_pool_words(&new)?;
+    let Some(text) = new.cidr.take() else {
+        return Err(Refusal::Request("A subnet needs a cidr, or a subnet pool to take one from.".into()));
+    };
+    let cidr = cidr(&text, new.ip_version)?;
+    check_range(cidr, new.enable_dhcp)?;
+    if let Some(segment) = new.segment_id {
+        return Err(Refusal::SegmentNotFound(segment));
+    }
+    check_modes(&new, cidr)?;
+    if let Some(sibling) = siblings.iter().find(|sibling| overlap(sibling.cidr, cidr)) {
+        return input(format!("The range {cidr} overlaps with {} of subnet {}.", sibling.cidr, sibling.id));
+    }
+    let given_pools = new.allocation_pools.take().flatten();
+    let gateway_ip = match new.gateway_ip {
+        Some(said) => said,
+        None => Some(ipam::default_gateway(cidr)),
+    };
+    let allocation_pools = match given_pools {
+        Some(pools) => {
+            ipam::check_pools(cidr, &pools)?;
+            pools
+        }
+        None => ipam::default_pools(cidr, gateway_ip),
+    };
+    if let Some(gateway) = gateway_ip {
+        ipam::check_gateway(cidr, gateway, &allocation_pools)?;
+    }
+    let mut rest = new.rest;
+    standard(&mut rest, stamp);
+    rest.insert("revision_number".into(), 0.into());
+    rest.entry("tags").or_insert_with(|| json!([]));
+    let subnet = Subnet {
+        id: SubnetId(stamp.uuid()),
+        project_id: new.project_id,
+        network_id: new.network_id,
+        ip_version: new.ip_version,
+        cidr,
+        gateway_ip,
+        allocation_pools,
+        dns_nameservers: new.dns_nameservers.unwrap_or_default(),
+        host_routes: new.host_routes.unwrap_or_default(),
+        enable_dhcp: new.enable_dhcp,
+        ipv6_ra_mode: new.ipv6_ra_mode,
+        ipv6_address_mode: new.ipv6_address_mode,
+        service_types: new.service_types.unwrap_or_default(),
+        segment_id: None,
+        rest,
+    };
+    check_lists(&subnet, rules)?;
+    check_mtu(network.mtu, std::slice::from_ref(&subnet))?;
+    Ok(subnet)
+}
+
+/// Words that only make sense with subnet pools.
+fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
+    let request = |why: &str| Err(Refusal::Request(why.into()));
+    if new.use_default_subnetpool {
+        if new.subnetpool_id.is_some() {
+            return request("Give either subnetpool_id or use_default_subnetpool.");
+        }
+        if new.cidr.is_none() {
+            return request("There is no default subnet pool for this IP version.");
+        }
+    }
+    if let Some(pool) = &new.subnetpool_id {
+        return Err(Refusal::SubnetPoolNotFound(pool.clone()));
+    }
+    if new.prefixlen.is_some() {
+        return request("prefixlen is for subnets that take their range from a subnet pool.");
+    }
+    Ok(())
+}
+
+/// Host bits are cleared in silence, as clients expect.
+fn cidr(text: &str, ip_version: i64) -> Result<IpNet, Refusal> {
+    let net: IpNet =
+        text.parse().map_err(|_| Refusal::Input(format!("'{text}' is not a range such as 10.0.0.0/24.")))?;
+    let version = if net.addr().is_ipv4() { 4 } else { 6 };
+    if version != ip_version {
+        return Err(Refusal::Input(format!("The range {text} is of IPv{version}, ip_version says {ip_version}.")));
+    }
+    Ok(net.trunc())
+}
+
+/// Ranges that cannot be a subnet; those that DHCP cannot serve when it is on.
+fn check_range(cidr: IpNet, enable_dhcp: bool) -> Result<(), Refusal> {
+    let input = |why: &str| Err(Refusal::Input(format!("The range {cidr} {why}.")));
+    if cidr.prefix_len() == 0 {
+        return input("has a prefix length of 0");
+    }
+    let network = cidr.network();
+    if network.is_ipv6() && network.is_unspecified() {
+        return input("begins with the unspecified address");
+    }
+    if !enable_dhcp {
+        return Ok(());
+    }
+    if network.is_multicast() {
+        return input("is multicast: switch DHCP off or take another");
+    }
+    if network.is_loopback() {
+        return input("is loopback: switch DHCP off or take another");
+    }
+    if network.is_ipv4() && Ipv4Addr::UNSPECIFIED == network {
+        return input("begins with 0.0.0.0: switch DHCP off or take another");
+    }
+    let most = if network.is_ipv4() { 30 } else { 126 };
+    if cidr.prefix_len() > most {
+        return input("is too small for DHCP: switch DHCP off or take a larger one");
+    }
+    Ok(())
+}
+
+fn check_modes(new: &SubnetCreate, cidr: IpNet) -> Result<(), Refusal> {
+    let input = |why: &str| Err(Refusal::Input(why.into()));
+    let (ra, address) = (new.ipv6_ra_mode, new.ipv6_address_mode);
+    if ra.is_none() && address.is_none() {
+        return Ok(());
+    }
+    if new.ip_version == 4 {
+        return input("ipv6_ra_mode and ipv6_address_mode are for IPv6 subnets.");
+    }
+    if !new.enable_dhcp {
+        return input("ipv6_ra_mode and ipv6_address_mode need enable_dhcp.");
+    }
+    if ra.is_some() && address.is_some() && ra != address {
+        return input("ipv6_ra_mode and ipv6_address_mode must be the same when both are set.");
+    }
+    if matches!(address, Some(Ipv6Mode::Slaac | Ipv6Mode::Dhcpv6Stateless)) && cidr.prefix_len() != 64 {
+        return input("Instances make their own addresses only in a range of /64.");
+    }
+    Ok(())
+}
+
+fn overlap(one: IpNet, other: IpNet) -> bool {
+    one.contains(&other) || other.contains(&one)
+}
+
+/// Counts and families of name servers and routes.
+fn check_lists(subnet: &Subnet, rules: &Rules) -> Result<(), Refusal> {
+    let is_v4 = subnet.ip_version == 4;
+    if subnet.dns_nameservers.len() > rules.max_dns_nameservers {
+        return Err(Refusal::TooManyNameServers(rules.max_dns_nameservers));
+    }
+    if subnet.host_routes.len() > rules.max_subnet_host_routes {
+        return Err(Refusal::TooManyHostRoutes(rules.max_subnet_host_routes));
+    }
+    let fits = |ip: &IpAddr| ip.is_ipv4() == is_v4;
+    if let Some(server) = subnet.dns_nameservers.iter().find(|server| !fits(server)) {
+        return Err(Refusal::Input(format!("The name server {server} is not of the subnet's family.")));
+    }
+    let strange = |route: &&HostRoute| !fits(&route.nexthop) || !fits(&route.destination.addr());
+    if let Some(route) = subnet.host_routes.iter().find(strange) {
+        return Err(Refusal::Input(format!(
+            "The route {} via {} is not of the subnet's family.",
+            route.destination, route.nexthop
+        )));
+    }
+    Ok(())
+}
+
+/// Applies a checked change. `gateway_holder` is the router port that has the gateway's address.
+pub fn update(
+    before: &Subnet,
+    change: SubnetUpdate,
+    gateway_holder: Option<String>,
+    rules: &Rules,
+) -> Result<Subnet, Refusal> {
+    let mut after = before.clone();
+    if let Some(Some(segment)) = change.segment_id {
+        return Err(Refusal::SegmentNotFound(segment));
+    }
+    if let Some(enable_dhcp) = change.enable_dhcp {
+        let modes = before.ipv6_ra_mode.is_some() || before.ipv6_address_mode.is_some();
+        if !enable_dhcp && before.enable_dhcp && modes {
+            return Err(Refusal::Input("DHCP cannot be switched off while the IPv6 modes are set.".into()));
+        }
+        if enable_dhcp && !before.enable_dhcp {
+            check_range(before.cidr, true)?;
+        }
+        after.enable_dhcp = enable_dhcp;
+    }
+    if let Some(pools) = change.allocation_pools {
+        ipam::check_pools(before.cidr, &pools)?;
+        after.allocation_pools = pools;
+    }
+    if let Some(gateway) = change.gateway_ip {
+        if let (Some(port), Some(held)) = (gateway_holder, before.gateway_ip)
+            && gateway != before.gateway_ip
+        {
+            return Err(Refusal::GatewayInUse { gateway: held, port });
+        }
+        after.gateway_ip = gateway;
+    }
+    if let Some(gateway) = after.gateway_ip {
+        ipam::check_gateway(before.cidr, gateway, &after.allocation_pools)?;
+    }
+    after.dns_nameservers = change.dns_nameservers.unwrap_or(after.dns_nameservers);
+    after.host_routes = change.host_routes.unwrap_or(after.host_routes);
+    after.service_types = change.service_types.unwrap_or(after.service_types);
+    after.rest.extend(change.rest);
+    check_lists(&after, rules)?;
+    Ok(after)
+}
+
+/// A subnet goes when only addresses are left that go with it.
+pub fn delete(subnet: &Subnet, holders: Vec<String>) -> Result<(), Refusal> {
+    if holders.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::SubnetInUse { subnet: subnet.id, ports: holders })
+    }
+}

@@ -1,0 +1,11 @@
+//! From facts to one host's desired state, and from a change to whom it touches.
+//!
+//! ```text
+//! part    rows -> parts of one host        touch   before and after -> (host, part)
+//! ```
+
+mod part;
+mod touch;
+
+pub use part::{Facts, lease, network, part, port, remote};
+pub use touch::{PortFacts, Touched, of_port};

@@ -1,0 +1,222 @@
+//! Parts of one host's desired state, made from rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::NetworkId;
+use model::api::network::{Network, ProviderSegment};
+use model::api::port::Port;
+use model::api::subnet::Subnet;
+use model::desired::{
+    AddressPair, Dhcp, DhcpOption, DhcpSubnet, Key, Kind, Lease, LeaseAddress, Part, Remote, Segment,
+};
+use model::desired;
+use model::report::L2Configuration;
+
+use crate::bind::segment_for;
+use crate::port::pair_net;
+use crate::segment::is_tunnel;
+
+/// Rows behind some or all parts of one host. A row that is missing means that there is no part.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub host: &'a str,
+    /// Ports bound to the host.
+    pub ports: &'a [Port],
+    /// Networks that the host has ports of.
+    pub networks: &'a [NetworkId],
+    /// Ports of those networks on other hosts.
+    pub remotes: &'a [Port],
+    /// Networks whose DHCP the host serves, each with the DHCP port there.
+    pub dhcp: &'a [(NetworkId, Option<Port>)],
+    /// Ports of the networks whose DHCP the host serves.
+    pub leases: &'a [Port],
+    pub network_rows: &'a BTreeMap<NetworkId, Network>,
+    pub subnet_rows: &'a BTreeMap<NetworkId, Vec<Subnet>>,
+    pub hosts: &'a BTreeMap<NetworkId, Vec<String>>,
+    pub configurations: &'a BTreeMap<String, L2Configuration>,
+}
+
+impl Facts<'_> {
+    fn network(&self, id: NetworkId) -> Option<&Network> {
+        self.network_rows.get(&id)
+    }
+
+    fn subnets(&self, id: NetworkId) -> &[Subnet] {
+        self.subnet_rows.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every part that these rows make.
+    pub fn parts(&self) -> BTreeMap<Key, Part> {
+        let ports = self.ports.iter().map(|row| (Kind::Port, row.id.0));
+        let networks = self.networks.iter().map(|id| (Kind::Network, id.0));
+        let remotes = self.remotes.iter().map(|row| (Kind::Remote, row.id.0));
+        let dhcp = self.dhcp.iter().map(|(id, _)| (Kind::Dhcp, id.0));
+        let leases = self.leases.iter().map(|row| (Kind::Lease, row.id.0));
+        let keys = ports.chain(networks).chain(remotes).chain(dhcp).chain(leases);
+        let by_id = Index::of(self);
+        keys.map(|(kind, id)| Key::new(kind, id))
+            .filter_map(|key| Some((key, by_id.part(self, key)?)))
+            .collect()
+    }
+}
+
+/// One part, or `None` when the host should not have it.
+pub fn part(facts: &Facts<'_>, key: Key) -> Option<Part> {
+    Index::of(facts).part(facts, key)
+}
+
+/// Rows by id, so that a host with thousands of ports is not searched for each.
+struct Index<'a> {
+    ports: BTreeMap<uuid::Uuid, &'a Port>,
+    remotes: BTreeMap<uuid::Uuid, &'a Port>,
+    leases: BTreeMap<uuid::Uuid, &'a Port>,
+}
+
+impl<'a> Index<'a> {
+    fn of(facts: &Facts<'a>) -> Index<'a> {
+        let by_id = |rows: &'a [Port]| rows.iter().map(|row| (row.id.0, row)).collect();
+        Index { ports: by_id(facts.ports), remotes: by_id(facts.remotes), leases: by_id(facts.leases) }
+    }
+
+    fn part(&self, facts: &Facts<'_>, key: Key) -> Option<Part> {
+        match key.kind {
+            Kind::Port => self.ports.get(&key.id).map(|row| Part::Port(port(row))),
+            Kind::Network => {
+                let id = NetworkId(key.id);
+                facts.networks.contains(&id).then_some(())?;
+                network(facts, facts.network(id)?).map(Part::Network)
+            }
+            Kind::Remote => {
+                let row = self.remotes.get(&key.id)?;
+                let their = facts.configurations.get(&row.host)?;
+                remote(row, facts.network(row.network_id)?, their).map(Part::Remote)
+            }
+            Kind::Dhcp => {
+                let id = NetworkId(key.id);
+                let (_, row) = facts.dhcp.iter().find(|(network, _)| *network == id)?;
+                Some(Part::Dhcp(dhcp(row.as_ref()?, facts.network(id)?, facts.subnets(id))))
+            }
+            Kind::Lease => {
+                let row = self.leases.get(&key.id)?;
+                lease(row, facts.subnets(row.network_id)).map(Part::Lease)
+            }
+        }
+    }
+}
+
+pub fn port(row: &Port) -> desired::Port {
+    let pair = |pair: &model::api::port::AddressPair| {
+        Some(AddressPair { mac: pair.mac_address, net: pair_net(pair)? })
+    };
+    let pairs = || row.allowed_address_pairs.iter().filter_map(pair).collect();
+    desired::Port {
+        id: row.id,
+        network_id: row.network_id,
+        mac: row.mac_address,
+        fixed_ips: row.fixed_ips.iter().map(|fixed| fixed.ip_address).collect(),
+        admin_state_up: row.admin_state_up,
+        allowed: row.port_security_enabled.then(pairs),
+        trusted: row.device_owner.starts_with("network:"),
+    }
+}
+
+pub fn network(facts: &Facts<'_>, row: &Network) -> Option<desired::Network> {
+    let own = facts.configurations.get(facts.host)?;
+    let segment = segment_for(row, own)?;
+    let mut peers = BTreeSet::new();
+    if is_tunnel(&segment.network_type) {
+        let others = facts.hosts.get(&row.id).into_iter().flatten().filter(|host| *host != facts.host);
+        peers.extend(others.filter_map(|host| facts.configurations.get(host)?.tunneling_ip));
+    }
+    Some(desired::Network {
+        id: row.id,
+        mtu_bytes: u32::try_from(row.mtu).unwrap_or(u32::MAX),
+        segment: wired(segment),
+        peers,
+    })
+}
+
+fn wired(segment: &ProviderSegment) -> Segment {
+    let physical_network = segment.physical_network.clone().unwrap_or_default();
+    let id = segment.segmentation_id.unwrap_or_default();
+    // Ids were checked against their type's range when the segment was made.
+    let tunnel_id = u32::try_from(id).unwrap_or_default();
+    match segment.network_type.as_str() {
+        "flat" => Segment::Flat { physical_network },
+        "vlan" => Segment::Vlan { physical_network, vid: u16::try_from(id).unwrap_or_default() },
+        "vxlan" => Segment::Vxlan { vni: tunnel_id },
+        "geneve" => Segment::Geneve { vni: tunnel_id },
+        "gre" => Segment::Gre { key: tunnel_id },
+        _ => Segment::Local,
+    }
+}
+
+/// A port elsewhere, as its neighbours must know it; only tunnels need to be told.
+pub fn remote(row: &Port, network: &Network, their: &L2Configuration) -> Option<Remote> {
+    let segment = segment_for(network, their)?;
+    is_tunnel(&segment.network_type).then(|| Remote {
+        port_id: row.id,
+        network_id: row.network_id,
+        mac: row.mac_address,
+        fixed_ips: row.fixed_ips.iter().map(|fixed| fixed.ip_address).collect(),
+        tunnel_ip: their.tunneling_ip,
+    })
+}
+
+fn dhcp(row: &Port, network: &Network, subnets: &[Subnet]) -> Dhcp {
+    let served: Vec<&Subnet> = subnets.iter().filter(|subnet| subnet.enable_dhcp).collect();
+    let address = |ip: IpAddr| {
+        let subnet = served.iter().find(|subnet| subnet.cidr.contains(&ip))?;
+        IpNet::new(ip, subnet.cidr.prefix_len()).ok()
+    };
+    let domain = network.dns_domain.trim_end_matches('.');
+    Dhcp {
+        network_id: network.id,
+        mtu_bytes: u32::try_from(network.mtu).unwrap_or(u32::MAX),
+        port_id: row.id,
+        mac: row.mac_address,
+        addresses: row.fixed_ips.iter().filter_map(|fixed| address(fixed.ip_address)).collect(),
+        dns_domain: (!domain.is_empty()).then(|| domain.to_owned()),
+        subnets: served.iter().map(|subnet| dhcp_subnet(subnet)).collect(),
+    }
+}
+
+fn dhcp_subnet(row: &Subnet) -> DhcpSubnet {
+    DhcpSubnet {
+        id: row.id,
+        cidr: row.cidr,
+        gateway_ip: row.gateway_ip,
+        dns_nameservers: row.dns_nameservers.clone(),
+        host_routes: row.host_routes.clone(),
+        ipv6_ra_mode: row.ipv6_ra_mode,
+        ipv6_address_mode: row.ipv6_address_mode,
+    }
+}
+
+/// What DHCP offers to a port; `None` when it has no address on a DHCP subnet.
+pub fn lease(row: &Port, subnets: &[Subnet]) -> Option<Lease> {
+    let addresses: Vec<LeaseAddress> = row
+        .fixed_ips
+        .iter()
+        .filter(|fixed| subnets.iter().any(|subnet| subnet.id == fixed.subnet_id && subnet.enable_dhcp))
+        .map(|fixed| LeaseAddress { subnet_id: fixed.subnet_id, ip: fixed.ip_address })
+        .collect();
+    if addresses.is_empty() || row.device_owner == "network:dhcp" {
+        return None;
+    }
+    let option = |option: &model::api::port::DhcpOpt| DhcpOption {
+        name: option.opt_name.clone(),
+        value: option.opt_value.clone(),
+        ip_version: if option.ip_version == 6 { 6 } else { 4 },
+    };
+    Some(Lease {
+        port_id: row.id,
+        network_id: row.network_id,
+        mac: row.mac_address,
+        hostname: row.dns_assignment.first().map(|name| name.hostname.clone()).unwrap_or_default(),
+        addresses,
+        options: row.extra_dhcp_opts.iter().map(option).collect(),
+    })
+}

@@ -1,0 +1,55 @@
+//! Router solicitations and advertisements.
+
+use std::net::Ipv6Addr;
+
+use model::desired::Ipv6Mode;
+use wire::ipv6::{ALL_NODES, ALL_ROUTERS};
+
+use super::client::router_solicitation;
+use super::network::{ALICE, MALLORY, SERVER, ip, link_local, network, part, subnet, subnet6};
+use super::{compare, golden};
+use crate::dhcp::Network;
+
+#[test]
+fn solicitations() {
+    let alice = link_local(ALICE);
+    let nobody = Ipv6Addr::UNSPECIFIED;
+    let cases = [
+        ("multicast", router_solicitation(ALICE, alice, ALL_ROUTERS, 255)),
+        ("unicast", router_solicitation(ALICE, alice, link_local(SERVER), 255)),
+        ("without an address yet", router_solicitation(ALICE, nobody, ALL_ROUTERS, 255)),
+        ("of a port without lease", router_solicitation(MALLORY, alice, ALL_ROUTERS, 255)),
+        ("passed on by a router", router_solicitation(ALICE, alice, ALL_ROUTERS, 254)),
+        ("to somebody else", router_solicitation(ALICE, alice, ALL_NODES, 255)),
+    ];
+    golden("advert", &cases.map(|(title, frame)| (title, network(), frame)));
+}
+
+#[test]
+fn unsolicited() {
+    let mut text = String::new();
+    for (title, subnets) in [
+        ("nothing to advertise", vec![subnet(1, "2001:db8:1::/64"), subnet(2, "10.0.0.0/24")]),
+        ("slaac", vec![subnet6(1, "2001:db8:1::/64", Ipv6Mode::Slaac)]),
+        ("dhcpv6-stateless", vec![subnet6(1, "2001:db8:1::/64", Ipv6Mode::Dhcpv6Stateless)]),
+        ("dhcpv6-stateful", vec![subnet6(1, "2001:db8:1::/64", Ipv6Mode::Dhcpv6Stateful)]),
+    ] {
+        let mut part = part();
+        part.subnets = subnets;
+        let answer = Network::new(&part).advertisement();
+        let answer = answer.map_or("nothing\n".into(), |answer| super::show(&answer));
+        text += &format!("== {title}\n{answer}\n");
+    }
+    compare("advert_unsolicited", &text);
+}
+
+#[test]
+fn an_advertisement_fits_the_least_mtu() {
+    let mut part = part();
+    part.subnets = (0..100).map(|n| subnet6(n, &format!("2001:db8:{n:x}::/64"), Ipv6Mode::Slaac)).collect();
+    for (n, subnet) in part.subnets.iter_mut().enumerate() {
+        subnet.dns_nameservers = vec![ip("::"), ip(&format!("2001:db8::{n:x}"))];
+    }
+    let frame = Network::new(&part).advertisement().expect("an RA");
+    assert!((1200..=14 + 1280).contains(&frame.len()), "{} bytes", frame.len());
+}

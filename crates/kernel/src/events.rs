@@ -1,0 +1,77 @@
+//! Links that come, change and go.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{MsgFlags, SockProtocol, recv};
+use tokio::io::unix::AsyncFd;
+
+use crate::link;
+use crate::netlink::socket::{self, messages};
+
+const GROUP_LINK: u32 = 1;
+
+/// What happened in the namespace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A link is there, made or changed.
+    Link { device: String, index: u32, up: bool, master: Option<u32> },
+    Gone { device: String },
+    /// More happened than could be told: look at everything.
+    Lost,
+}
+
+/// Events of one namespace, in order.
+pub struct Events {
+    fd: AsyncFd<OwnedFd>,
+    buffer: Vec<u8>,
+}
+
+/// Opens the socket in the namespace of the calling thread.
+pub(crate) fn open() -> io::Result<OwnedFd> {
+    socket::open(SockProtocol::NetlinkRoute, GROUP_LINK)
+}
+
+impl Events {
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Events> {
+        Ok(Events { fd: AsyncFd::new(fd)?, buffer: vec![0; 64 << 10] })
+    }
+
+    /// Waits for events, and takes all that are there.
+    pub async fn next(&mut self) -> io::Result<Vec<Event>> {
+        let mut events = Vec::new();
+        while events.is_empty() {
+            let mut guard = self.fd.readable().await?;
+            loop {
+                match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
+                    Ok(length) => parse(&self.buffer[..length], &mut events),
+                    Err(Errno::EAGAIN) => {
+                        guard.clear_ready();
+                        break;
+                    }
+                    Err(Errno::EINTR) => {}
+                    Err(Errno::ENOBUFS) => events.push(Event::Lost),
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+        }
+        Ok(events)
+    }
+}
+
+fn parse(bytes: &[u8], events: &mut Vec<Event>) {
+    for (header, payload) in messages(bytes) {
+        let Some(told) = link::parse(payload) else { continue };
+        let device = told.name;
+        match header.kind {
+            libc::RTM_NEWLINK => {
+                let (index, up, master) = (told.index, told.up, told.master);
+                events.push(Event::Link { device, index, up, master });
+            }
+            libc::RTM_DELLINK => events.push(Event::Gone { device }),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Links: requests that make and change them, and what the kernel tells of one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::RawFd;
+
+use host::observed::{Ipv6, LinkKind};
+use host::op::PortFlags;
+use nix::libc;
+use wire::Mac;
+
+use crate::netlink::message::{text_of, u32_of};
+use crate::netlink::{Message, attributes};
+
+/// Bytes of `struct ifinfomsg`.
+const IFINFOMSG: usize = 16;
+
+const IFF_UP: u32 = libc::IFF_UP as u32;
+const IFF_NOARP: u32 = libc::IFF_NOARP as u32;
+
+const INFO_KIND: u16 = 1;
+const INFO_DATA: u16 = 2;
+const INFO_SLAVE_KIND: u16 = 4;
+const INFO_SLAVE_DATA: u16 = 5;
+
+const BR_FORWARD_DELAY: u16 = 1;
+const BR_STP_STATE: u16 = 5;
+const BR_MCAST_SNOOPING: u16 = 23;
+
+const BRPORT_HAIRPIN: u16 = 4;
+const BRPORT_LEARNING: u16 = 8;
+const BRPORT_UNICAST_FLOOD: u16 = 9;
+const BRPORT_MCAST_FLOOD: u16 = 27;
+const BRPORT_BCAST_FLOOD: u16 = 30;
+
+const VXLAN_ID: u16 = 1;
+const VXLAN_LOCAL: u16 = 4;
+const VXLAN_LEARNING: u16 = 7;
+const VXLAN_PROXY: u16 = 11;
+const VXLAN_PORT: u16 = 15;
+const VXLAN_LOCAL6: u16 = 17;
+
+const VLAN_ID: u16 = 1;
+const VETH_PEER: u16 = 1;
+
+const INET6_CONF: u16 = 2;
+const INET6_ADDR_GEN_MODE: u16 = 8;
+const ADDR_GEN_MODE_NONE: u8 = 1;
+/// Place of `disable_ipv6` among the device's IPv6 settings.
+const CONF_DISABLE_IPV6: usize = 26;
+
+/// A link as the kernel tells it, other links by index.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub index: u32,
+    pub name: String,
+    pub kind: ToldKind,
+    pub mac: Mac,
+    pub up: bool,
+    pub arp: bool,
+    pub mtu_bytes: u32,
+    pub master: Option<u32>,
+    pub alias: String,
+    pub ipv6: Ipv6,
+    pub port: Option<PortFlags>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ToldKind {
+    Vlan { parent: u32, vid: u16 },
+    Plain(LinkKind),
+}
+
+pub(crate) fn add_bridge(device: &str, mac: Mac, mtu_bytes: u32) -> Message {
+    add(device)
+        .attr(libc::IFLA_ADDRESS, &mac.0)
+        .attr_u32(libc::IFLA_MTU, mtu_bytes)
+        .nest(libc::IFLA_LINKINFO, plain_bridge)
+}
+
+pub(crate) fn set_bridge(device: &str) -> Message {
+    Message::new(libc::RTM_NEWLINK, 0, &ifinfomsg(0, 0, 0))
+        .attr_str(libc::IFLA_IFNAME, device)
+        .nest(libc::IFLA_LINKINFO, plain_bridge)
+}
+
+pub(crate) fn add_vxlan(device: &str, vni: u32, local: IpAddr, port: u16) -> Message {
+    add(device).nest(libc::IFLA_LINKINFO, |info| {
+        info.attr_str(INFO_KIND, "vxlan").nest(INFO_DATA, |data| {
+            let data = match local {
+                IpAddr::V4(ip) => data.attr(VXLAN_LOCAL, &ip.octets()),
+                IpAddr::V6(ip) => data.attr(VXLAN_LOCAL6, &ip.octets()),
+            };
+            data.attr_u32(VXLAN_ID, vni)
+                .attr(VXLAN_PORT, &port.to_be_bytes())
+                .attr_u8(VXLAN_LEARNING, 0)
+                .attr_u8(VXLAN_PROXY, 1)
+        })
+    })
+}
+
+pub(crate) fn add_vlan(device: &str, parent: u32, vid: u16) -> Message {
+    add(device).attr_u32(libc::IFLA_LINK, parent).nest(libc::IFLA_LINKINFO, |info| {
+        info.attr_str(INFO_KIND, "vlan")
+            .nest(INFO_DATA, |data| data.attr(VLAN_ID, &vid.to_ne_bytes()))
+    })
+}
+
+/// Refused by every kernel; by one without VLAN devices because of the kind alone.
+pub(crate) fn probe_vlan() -> Message {
+    add("vlan-probe").nest(libc::IFLA_LINKINFO, |info| info.attr_str(INFO_KIND, "vlan"))
+}
+
+/// A pair; the other end appears in the namespace of the descriptor.
+pub(crate) fn add_veth(device: &str, peer: &str, peer_mac: Option<Mac>, netns: RawFd) -> Message {
+    add(device).nest(libc::IFLA_LINKINFO, |info| {
+        info.attr_str(INFO_KIND, "veth").nest(INFO_DATA, |data| {
+            data.nest(VETH_PEER, |end| {
+                let end = end
+                    .raw(&ifinfomsg(0, 0, 0))
+                    .attr_str(libc::IFLA_IFNAME, peer)
+                    .attr_u32(libc::IFLA_NET_NS_FD, netns as u32);
+                match peer_mac {
+                    Some(mac) => end.attr(libc::IFLA_ADDRESS, &mac.0),
+                    None => end,
+                }
+            })
+        })
+    })
+}
+
+pub(crate) fn delete(device: &str) -> Message {
+    Message::new(libc::RTM_DELLINK, 0, &ifinfomsg(0, 0, 0)).attr_str(libc::IFLA_IFNAME, device)
+}
+
+pub(crate) fn set_up(device: &str, up: bool) -> Message {
+    set(device, if up { IFF_UP } else { 0 }, IFF_UP)
+}
+
+pub(crate) fn set_no_arp(device: &str) -> Message {
+    set(device, IFF_NOARP, IFF_NOARP)
+}
+
+pub(crate) fn set_mtu(device: &str, mtu_bytes: u32) -> Message {
+    set(device, 0, 0).attr_u32(libc::IFLA_MTU, mtu_bytes)
+}
+
+pub(crate) fn set_mac(device: &str, mac: Mac) -> Message {
+    set(device, 0, 0).attr(libc::IFLA_ADDRESS, &mac.0)
+}
+
+pub(crate) fn set_alias(device: &str, alias: &str) -> Message {
+    set(device, 0, 0).attr(libc::IFLA_IFALIAS, alias.as_bytes())
+}
+
+/// No bridge is index 0.
+pub(crate) fn set_master(device: &str, master: u32) -> Message {
+    set(device, 0, 0).attr_u32(libc::IFLA_MASTER, master)
+}
+
+pub(crate) fn silence_ipv6(device: &str) -> Message {
+    set(device, 0, 0).nest(libc::IFLA_AF_SPEC, |spec| {
+        spec.nest(libc::AF_INET6 as u16, |inet6| {
+            inet6.attr_u8(INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)
+        })
+    })
+}
+
+pub(crate) fn set_port(device: &str, flags: PortFlags) -> Message {
+    let bit = u8::from;
+    Message::new(libc::RTM_NEWLINK, 0, &ifinfomsg(0, 0, 0))
+        .attr_str(libc::IFLA_IFNAME, device)
+        .nest(libc::IFLA_LINKINFO, |info| {
+            info.attr_str(INFO_SLAVE_KIND, "bridge").nest(INFO_SLAVE_DATA, |data| {
+                data.attr_u8(BRPORT_LEARNING, bit(flags.learning))
+                    .attr_u8(BRPORT_UNICAST_FLOOD, bit(flags.flood))
+                    .attr_u8(BRPORT_MCAST_FLOOD, bit(flags.broadcast))
+                    .attr_u8(BRPORT_BCAST_FLOOD, bit(flags.broadcast))
+                    .attr_u8(BRPORT_HAIRPIN, bit(flags.hairpin))
+            })
+        })
+}
+
+pub(crate) fn get(device: &str) -> Message {
+    get_message(0).attr_str(libc::IFLA_IFNAME, device)
+}
+
+pub(crate) fn get_by_index(index: u32) -> Message {
+    get_message(index)
+}
+
+pub(crate) fn dump() -> Message {
+    get_message(0)
+}
+
+/// Reads a link message; `None` for those of other families.
+pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
+    let fixed = payload.first_chunk::<IFINFOMSG>()?;
+    if fixed[0] != libc::AF_UNSPEC as u8 {
+        return None;
+    }
+    let flags = u32_of(&fixed[8..12]);
+    let mut told = Told {
+        index: u32_of(&fixed[4..8]),
+        name: String::new(),
+        kind: ToldKind::Plain(LinkKind::Other),
+        mac: Mac::ZERO,
+        up: flags & IFF_UP != 0,
+        arp: flags & IFF_NOARP == 0,
+        mtu_bytes: 0,
+        master: None,
+        alias: String::new(),
+        ipv6: Ipv6::Off,
+        port: None,
+    };
+    let (mut parent, mut info) = (0, &[][..]);
+    for (kind, value) in attributes(&payload[IFINFOMSG..]) {
+        match kind {
+            libc::IFLA_IFNAME => told.name = text_of(value),
+            libc::IFLA_ADDRESS => told.mac = value.first_chunk().map_or(Mac::ZERO, |mac| Mac(*mac)),
+            libc::IFLA_MTU => told.mtu_bytes = u32_of(value),
+            libc::IFLA_LINK => parent = u32_of(value),
+            libc::IFLA_MASTER => told.master = Some(u32_of(value)),
+            libc::IFLA_IFALIAS => told.alias = text_of(value),
+            libc::IFLA_LINKINFO => info = value,
+            libc::IFLA_AF_SPEC => told.ipv6 = parse_ipv6(value),
+            _ => {}
+        }
+    }
+    parse_info(&mut told, info, parent);
+    Some(told)
+}
+
+fn parse_info(told: &mut Told, info: &[u8], parent: u32) {
+    let of = |wanted| attributes(info).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let kind = of(INFO_KIND).map(text_of).unwrap_or_default();
+    let data = of(INFO_DATA).unwrap_or_default();
+    told.kind = match kind.as_str() {
+        "bridge" => ToldKind::Plain(parse_bridge(data)),
+        "vxlan" => ToldKind::Plain(parse_vxlan(data)),
+        "veth" => ToldKind::Plain(LinkKind::Veth),
+        "vlan" => {
+            let vid = attributes(data).find(|(kind, _)| *kind == VLAN_ID);
+            let vid = vid.and_then(|(_, value)| value.first_chunk()).map(|b| u16::from_ne_bytes(*b));
+            ToldKind::Vlan { parent, vid: vid.unwrap_or(0) }
+        }
+        _ => ToldKind::Plain(LinkKind::Other),
+    };
+    if of(INFO_SLAVE_KIND).is_some_and(|kind| text_of(kind) == "bridge") {
+        told.port = of(INFO_SLAVE_DATA).map(parse_port);
+    }
+}
+
+fn parse_bridge(data: &[u8]) -> LinkKind {
+    let set = |wanted| attributes(data).any(|(kind, value)| kind == wanted && value.iter().any(|b| *b != 0));
+    let plain = !set(BR_FORWARD_DELAY) && !set(BR_STP_STATE) && !set(BR_MCAST_SNOOPING);
+    LinkKind::Bridge { plain }
+}
+
+fn parse_vxlan(data: &[u8]) -> LinkKind {
+    let (mut id, mut at, mut udp) = (0, None, 0);
+    let (mut learns, mut answers) = (false, false);
+    for (kind, value) in attributes(data) {
+        match kind {
+            VXLAN_ID => id = u32_of(value),
+            VXLAN_LOCAL => at = ip(value),
+            VXLAN_LOCAL6 => at = ip(value),
+            VXLAN_PORT => udp = value.first_chunk().map_or(0, |b| u16::from_be_bytes(*b)),
+            VXLAN_LEARNING => learns = value.first() == Some(&1),
+            VXLAN_PROXY => answers = value.first() == Some(&1),
+            _ => {}
+        }
+    }
+    LinkKind::Vxlan { vni: id, local: at, port: udp, learning: learns, proxy: answers }
+}
+
+fn parse_port(data: &[u8]) -> PortFlags {
+    let on = |wanted| attributes(data).any(|(kind, value)| kind == wanted && value.first() == Some(&1));
+    PortFlags {
+        learning: on(BRPORT_LEARNING),
+        flood: on(BRPORT_UNICAST_FLOOD),
+        broadcast: on(BRPORT_MCAST_FLOOD) && on(BRPORT_BCAST_FLOOD),
+        hairpin: on(BRPORT_HAIRPIN),
+    }
+}
+
+/// A device without IPv6 settings, for its MTU is too small, has IPv6 off.
+fn parse_ipv6(spec: &[u8]) -> Ipv6 {
+    let Some((_, inet6)) = attributes(spec).find(|(kind, _)| *kind == libc::AF_INET6 as u16) else {
+        return Ipv6::Off;
+    };
+    let mut ipv6 = Ipv6::On;
+    for (kind, value) in attributes(inet6) {
+        match kind {
+            INET6_CONF if conf(value, CONF_DISABLE_IPV6) != 0 => return Ipv6::Off,
+            INET6_ADDR_GEN_MODE if value.first() == Some(&ADDR_GEN_MODE_NONE) => {
+                ipv6 = Ipv6::Silent;
+            }
+            _ => {}
+        }
+    }
+    ipv6
+}
+
+fn conf(values: &[u8], at: usize) -> u32 {
+    values.get(4 * at..).map_or(0, u32_of)
+}
+
+/// An address of four or sixteen bytes.
+pub(crate) fn ip(value: &[u8]) -> Option<IpAddr> {
+    if let Ok(octets) = <[u8; 4]>::try_from(value) {
+        return Some(IpAddr::V4(Ipv4Addr::from(octets)));
+    }
+    <[u8; 16]>::try_from(value).ok().map(|octets| IpAddr::V6(Ipv6Addr::from(octets)))
+}
+
+pub(crate) fn octets(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}
+
+fn plain_bridge(info: Message) -> Message {
+    info.attr_str(INFO_KIND, "bridge").nest(INFO_DATA, |data| {
+        data.attr_u32(BR_FORWARD_DELAY, 0)
+            .attr_u32(BR_STP_STATE, 0)
+            .attr_u8(BR_MCAST_SNOOPING, 0)
+    })
+}
+
+fn add(device: &str) -> Message {
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    Message::new(libc::RTM_NEWLINK, flags, &ifinfomsg(0, 0, 0))
+        .attr_str(libc::IFLA_IFNAME, device)
+}
+
+fn set(device: &str, flags: u32, mask: u32) -> Message {
+    Message::new(libc::RTM_SETLINK, 0, &ifinfomsg(0, flags, mask))
+        .attr_str(libc::IFLA_IFNAME, device)
+}
+
+fn get_message(index: u32) -> Message {
+    const SKIP_STATS: u32 = 8;
+    Message::new(libc::RTM_GETLINK, 0, &ifinfomsg(index, 0, 0))
+        .attr_u32(libc::IFLA_EXT_MASK, SKIP_STATS)
+}
+
+fn ifinfomsg(index: u32, flags: u32, mask: u32) -> [u8; IFINFOMSG] {
+    let mut bytes = [0; IFINFOMSG];
+    bytes[4..8].copy_from_slice(&index.to_ne_bytes());
+    bytes[8..12].copy_from_slice(&flags.to_ne_bytes());
+    bytes[12..16].copy_from_slice(&mask.to_ne_bytes());
+    bytes
+}

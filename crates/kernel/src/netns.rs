@@ -1,0 +1,103 @@
+//! Network namespaces, kept by name as bind mounts in a directory, as `ip netns` does.
+//!
+//! Entering one changes a thread for good, so it is always a thread of our own that is thrown
+//! away after; a worker of the async runtime never enters one, and nothing forks.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::SockProtocol;
+use nix::sys::statfs::{FsType, statfs};
+
+use crate::netlink::Socket;
+use crate::{link, sysctl};
+
+const NSFS: FsType = FsType(0x6e73_6673);
+
+/// Runs a closure on a thread of its own inside a namespace; what it opens stays there.
+pub fn within<T: Send>(namespace: &Path, act: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let file = File::open(namespace)?;
+    on_thread(move || {
+        setns(&file, CloneFlags::CLONE_NEWNET)?;
+        Ok(act())
+    })
+}
+
+/// Makes a namespace with its loopback up; one of that name that works is left as it is.
+pub fn create(dir: &Path, name: &str) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let path = dir.join(name);
+    if id(&path).is_ok() {
+        return Ok(());
+    }
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o444).open(&path)?;
+    let target = path.clone();
+    let made = on_thread(move || {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        // Routers on the network are not this namespace's to follow.
+        sysctl::set_ipv6("default", "accept_ra", "0")?;
+        let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
+        let up = link::set_up("lo", true);
+        socket.request_one(up).map_err(|refusal| io::Error::from(refusal.errno))?;
+        let none: Option<&str> = None;
+        mount(Some("/proc/thread-self/ns/net"), &target, none, MsFlags::MS_BIND, none)?;
+        Ok(())
+    });
+    if made.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    made
+}
+
+/// Deletes a namespace by name; it ends when the last socket and process in it do.
+pub fn delete(dir: &Path, name: &str) -> io::Result<()> {
+    let path = dir.join(name);
+    match umount2(&path, MntFlags::MNT_DETACH) {
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Names in the directory; none when it does not exist.
+pub fn list(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Tells a namespace from one made later under the same name; an error when none is there.
+pub fn id(path: &Path) -> io::Result<u64> {
+    if statfs(path)?.filesystem_type() != NSFS {
+        return Err(io::Error::from(Errno::EINVAL));
+    }
+    Ok(fs::metadata(path)?.ino())
+}
+
+/// The namespace of the calling process.
+pub fn own() -> PathBuf {
+    PathBuf::from("/proc/self/ns/net")
+}
+
+fn on_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, act)?;
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the namespace's thread panicked")))
+    })
+}
