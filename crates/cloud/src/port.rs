@@ -197,7 +197,7 @@ pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rul
         after.ip_allocation = if none { "none" } else { "immediate" }.into();
     }
     if let Some(binding) = facts.binding {
-        rebind(&mut after, binding);
+        rebind(&mut after, &before.host, binding);
     }
     after.dns_assignment = dns::assignments(&after.dns_name, &after.fixed_ips, rules);
     after.rest.extend(change.rest);
@@ -205,14 +205,16 @@ pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rul
     after
 }
 
-/// A port that is bound anew must be wired anew.
-pub fn rebind(port: &mut Port, binding: Binding) {
+/// Takes a binding; a port that comes to another host must be wired there.
+pub fn rebind(port: &mut Port, old_host: &str, binding: Binding) {
+    let stays = port.host == old_host && is_bound(&port.vif_type) && is_bound(binding.vif_type);
     port.vif_type = binding.vif_type.into();
     port.vif_details = binding.vif_details;
-    port.l2_ready = false;
-    port.dhcp_ready = false;
-    port.failure = None;
-    port.status = status::of(port, true).into();
+    if !stays {
+        port.l2_ready = false;
+        port.failure = None;
+        port.status = "DOWN".into();
+    }
 }
 
 /// An address pair as hosts understand it.

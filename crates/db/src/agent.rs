@@ -20,6 +20,12 @@ impl Tx<'_> {
         self.find(&AGENT, condition, &[network.to_string().into()]).await
     }
 
+    pub async fn networks_served(&mut self, agent: AgentId) -> Result<Vec<NetworkId>, DbError> {
+        let sql = "SELECT network_id FROM dhcp_bindings WHERE agent_id = $1 ORDER BY network_id";
+        let found = self.texts(sql, &[agent.to_string().into()]).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
     /// How many networks each DHCP agent serves.
     pub async fn dhcp_load(&mut self) -> Result<Vec<(AgentId, i64)>, DbError> {
         let sql = "SELECT agent_id, COUNT(*) FROM dhcp_bindings GROUP BY agent_id ORDER BY agent_id";

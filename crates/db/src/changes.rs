@@ -5,20 +5,10 @@
 //! locked until the commit, so revisions become visible in order and no reader skips one.
 
 use model::desired::{Key, Kind, Revision};
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, Touch};
 use uuid::Uuid;
 
 use crate::engine::{DbError, Tx};
-
-/// What a host must look at again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Touch {
-    Part { host: String, key: Key },
-    /// The host got or lost a network: the network and the remote ports of it.
-    Membership { host: String, network: NetworkId },
-    /// The network's DHCP moved to or from the host: its DHCP and the leases of its ports.
-    Service { host: String, network: NetworkId },
-}
 
 /// Changed parts of one host, and the newest revision among them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,10 +23,10 @@ mod segment;
 mod subnet;
 mod view;
 
-pub use changes::{Marked, Touch};
+pub use changes::Marked;
 pub use engine::{Cell, Db, DbError, Options, Param, Row, Tx};
 pub use list::{Page, Scope};
 pub use port::AddressRow;
 pub use row::Updated;
 pub use segment::Allocated;
-pub use view::{DhcpBinding, ViewRows};
+pub use view::ViewRows;

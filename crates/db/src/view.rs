@@ -15,13 +15,6 @@ use crate::engine::{DbError, Param, Tx};
 const CHUNK: usize = 500;
 const BOUND: &str = "vif_type NOT IN ('unbound', 'binding_failed')";
 
-/// A network whose DHCP the host serves, and its DHCP port there once it has one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DhcpBinding {
-    pub network_id: NetworkId,
-    pub port: Option<Port>,
-}
-
 /// Facts about one host; a part whose rows are not here does not exist for the host.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ViewRows {
@@ -31,7 +24,8 @@ pub struct ViewRows {
     pub networks: Vec<NetworkId>,
     /// Ports of those networks on other hosts.
     pub remotes: Vec<Port>,
-    pub dhcp: Vec<DhcpBinding>,
+    /// Networks whose DHCP the host serves, each with its DHCP port there once it has one.
+    pub dhcp: Vec<(NetworkId, Option<Port>)>,
     /// Ports of the networks whose DHCP the host serves.
     pub leases: Vec<Port>,
     /// Rows of every network and subnet that the above belong to.
@@ -67,7 +61,7 @@ impl Tx<'_> {
             let condition = "network_id = $1 AND host = $2 AND device_owner = 'network:dhcp'";
             let params = [network_id.to_string().into(), host.into()];
             let port = self.find(&PORT, condition, &params).await?.pop();
-            rows.dhcp.push(DhcpBinding { network_id, port });
+            rows.dhcp.push((network_id, port));
         }
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
@@ -114,7 +108,7 @@ impl Tx<'_> {
 
     async fn add_networks(&mut self, rows: &mut ViewRows) -> Result<(), DbError> {
         let mut wanted: Vec<NetworkId> = rows.networks.clone();
-        wanted.extend(rows.dhcp.iter().map(|binding| binding.network_id));
+        wanted.extend(rows.dhcp.iter().map(|(network, _)| *network));
         for port in rows.ports.iter().chain(&rows.remotes).chain(&rows.leases) {
             wanted.push(port.network_id);
         }

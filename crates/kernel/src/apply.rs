@@ -213,10 +213,9 @@ impl Run<'_> {
     }
 
     fn inside(&mut self, at: usize, count: usize, netns: &str) {
-        let todo: Vec<(usize, &Op)> = (at..at + count)
-            .filter(|at| self.may_try(*at))
-            .map(|at| (at, &self.steps[at].op))
-            .collect();
+        let steps = self.steps;
+        let tried = (at..at + count).filter(|at| self.may_try(*at));
+        let todo: Vec<(usize, &Op)> = tried.map(|at| (at, &steps[at].op)).collect();
         let path = self.inner.netns_dir.join(netns);
         match netns::within(&path, || apply_inside(&todo)) {
             Ok(failures) => failures.into_iter().for_each(|(at, error)| self.fail(at, error)),

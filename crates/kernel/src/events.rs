@@ -36,7 +36,7 @@ pub(crate) fn open() -> io::Result<OwnedFd> {
 
 impl Events {
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Events> {
-        Ok(Events { fd: AsyncFd::new(fd)?, buffer: vec![0; 64 << 10] })
+        Ok(Events { fd: crate::wait::register(fd)?, buffer: vec![0; 64 << 10] })
     }
 
     /// Waits for events, and takes all that are there.

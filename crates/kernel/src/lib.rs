@@ -17,12 +17,14 @@ mod events;
 mod fdb;
 mod link;
 mod netlink;
+mod file_limit;
 pub mod netns;
 mod nft;
 mod observe;
 pub mod packet;
 mod process;
 mod sysctl;
+mod wait;
 mod worker;
 
 use std::path::Path;
@@ -31,6 +33,7 @@ use host::{Observed, Scope, Step};
 
 pub use apply::Failed;
 pub use error::KernelError;
+pub use file_limit::raise_file_limit;
 pub use events::{Event, Events};
 pub use netlink::socket::Refusal;
 

@@ -1,6 +1,7 @@
 //! Raw frames of one device, filtered by the kernel.
 
 use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -36,7 +37,7 @@ impl PacketSocket {
     /// Must be called within a tokio runtime.
     pub fn open(namespace: &Path, device: &str, filter: &[Instruction]) -> io::Result<PacketSocket> {
         let fd = netns::within(namespace, || open(device, filter))??;
-        Ok(PacketSocket { fd: AsyncFd::new(fd)? })
+        Ok(PacketSocket { fd: crate::wait::register(fd)? })
     }
 
     /// Waits until a frame may be there.
@@ -65,6 +66,27 @@ impl PacketSocket {
     }
 }
 
+/// Takes a UDP port of a namespace and reads nothing, so that the kernel does not refuse what
+/// arrives there and is read from a [`PacketSocket`].
+pub struct Sink {
+    _sockets: Vec<UdpSocket>,
+}
+
+impl Sink {
+    pub fn open(namespace: &Path, addresses: &[SocketAddr]) -> io::Result<Sink> {
+        let take = |address: &SocketAddr| {
+            let socket = UdpSocket::bind(address)?;
+            attach(&socket, &[TAKE_NOTHING])?;
+            Ok(socket)
+        };
+        let sockets: io::Result<_> =
+            netns::within(namespace, || addresses.iter().map(take).collect())?;
+        Ok(Sink { _sockets: sockets? })
+    }
+}
+
+const TAKE_NOTHING: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0 };
+
 fn open(device: &str, filter: &[Instruction]) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     // Without a protocol nothing arrives before the filter is in place and the device chosen.
@@ -75,7 +97,7 @@ fn open(device: &str, filter: &[Instruction]) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn attach(fd: &OwnedFd, filter: &[Instruction]) -> io::Result<()> {
+fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
     let mut program: Vec<libc::sock_filter> = filter
         .iter()
         .map(|i| libc::sock_filter { code: i.code, jt: i.jump_true, jf: i.jump_false, k: i.value })

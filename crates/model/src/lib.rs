@@ -4,6 +4,7 @@
 //! api/      what users say: one table per resource, and the typed resource
 //! desired   what one host is asked to be: whole parts with a revision
 //! report    what a host says back
+//! touch     whom a change touches
 //! sync      the messages between server and agent
 //! ids       identifiers
 //! ```
@@ -14,5 +15,7 @@ pub mod desired;
 mod ids;
 pub mod report;
 pub mod sync;
+mod touch;
 
+pub use touch::Touch;
 pub use ids::{AgentId, NetworkId, PortId, SegmentId, SubnetId};

@@ -8,4 +8,4 @@ mod part;
 mod touch;
 
 pub use part::{Facts, lease, network, part, port, remote};
-pub use touch::{PortFacts, Touched, of_port};
+pub use touch::{PortFacts, of_port};

@@ -1,6 +1,6 @@
 //! Whom a change of a port touches: a change that alters no host's parts touches nobody.
 
-use model::NetworkId;
+use model::Touch;
 use model::api::network::Network;
 use model::api::port::Port;
 use model::api::subnet::Subnet;
@@ -9,14 +9,6 @@ use model::desired::{Key, Kind};
 use crate::bind::is_bound;
 use crate::segment::is_tunnel;
 use crate::view::part;
-
-/// What a host must look at again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Touched {
-    Part { host: String, key: Key },
-    /// The host gets or loses the network.
-    Membership { host: String, network: NetworkId },
-}
 
 /// What is around the port.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +23,7 @@ pub struct PortFacts<'a> {
 }
 
 /// The touches of a port created (`before` is `None`), changed, or deleted (`after` is `None`).
-pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_>) -> Vec<Touched> {
+pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_>) -> Vec<Touch> {
     let Some(id) = after.or(before).map(|port| port.id) else { return Vec::new() };
     let mut out = Vec::new();
     let key = |kind| Key::new(kind, id.0);
@@ -42,7 +34,7 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let view = |port: Option<&Port>| port.map(part::port);
     if old_host != new_host || view(before) != view(after) {
         for host in [&old_host, &new_host].into_iter().flatten() {
-            out.push(Touched::Part { host: host.clone(), key: key(Kind::Port) });
+            out.push(Touch::Part { host: host.clone(), key: key(Kind::Port) });
         }
     }
     membership(&mut out, &old_host, &new_host, facts);
@@ -51,19 +43,19 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     };
     if carries_tunnels(facts.network) && seen(before) != seen(after) && (old_host.is_some() || new_host.is_some()) {
         for host in facts.hosts {
-            out.push(Touched::Part { host: host.clone(), key: key(Kind::Remote) });
+            out.push(Touch::Part { host: host.clone(), key: key(Kind::Remote) });
         }
     }
     let lease = |port: Option<&Port>| port.and_then(|port| part::lease(port, facts.subnets));
     if lease(before) != lease(after) {
         for host in facts.dhcp_hosts {
-            out.push(Touched::Part { host: host.clone(), key: key(Kind::Lease) });
+            out.push(Touch::Part { host: host.clone(), key: key(Kind::Lease) });
         }
     }
     let is_dhcp = |port: Option<&Port>| port.is_some_and(|port| port.device_owner == "network:dhcp");
     if (is_dhcp(before) || is_dhcp(after)) && (old_host != new_host || view(before) != view(after)) {
         for host in [&old_host, &new_host].into_iter().flatten() {
-            out.push(Touched::Part { host: host.clone(), key: Key::new(Kind::Dhcp, facts.network.id.0) });
+            out.push(Touch::Part { host: host.clone(), key: Key::new(Kind::Dhcp, facts.network.id.0) });
         }
     }
     out.sort_unstable();
@@ -73,7 +65,7 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
 
 /// A host that gets its first port of the network, or loses its last, and all that must reach it.
 fn membership(
-    out: &mut Vec<Touched>,
+    out: &mut Vec<Touch>,
     old_host: &Option<String>,
     new_host: &Option<String>,
     facts: &PortFacts<'_>,
@@ -85,11 +77,11 @@ fn membership(
     let joins = new_host.as_ref().filter(|host| !facts.hosts.contains(host));
     let leaves = old_host.as_ref().filter(|_| facts.last_on_host);
     for host in joins.into_iter().chain(leaves) {
-        out.push(Touched::Membership { host: host.clone(), network });
+        out.push(Touch::Membership { host: host.clone(), network });
         if carries_tunnels(facts.network) {
             let key = Key::new(Kind::Network, network.0);
             let others = facts.hosts.iter().filter(|other| *other != host);
-            out.extend(others.map(|other| Touched::Part { host: other.clone(), key }));
+            out.extend(others.map(|other| Touch::Part { host: other.clone(), key }));
         }
     }
 }

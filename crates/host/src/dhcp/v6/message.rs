@@ -110,10 +110,9 @@ impl<'a> Request<'a> {
 
     /// Identifier, perhaps two times that clients only suggest, options (section 21.4).
     fn take_ia(&mut self, kind: IaKind, fixed: usize, value: &[u8]) -> Result<(), Malformed> {
-        let (Some((head, options)), Some(id)) = (value.split_at_checked(fixed), value.first_chunk()) else {
+        let (Some(options), Some(id)) = (value.get(fixed..), value.first_chunk()) else {
             return Err(Malformed::Short { need: fixed, got: value.len() });
         };
-        debug_assert_eq!(head.len(), fixed);
         let mut addresses = Vec::new();
         for option in Options(options) {
             let (code, value) = option?;

@@ -1,0 +1,114 @@
+//! What a host's operator says of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The VXLAN port that IANA assigned.
+const VXLAN_PORT: u16 = 4789;
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The host's name, as ports are bound to it.
+    pub host: String,
+    #[serde(default = "all_roles")]
+    pub roles: BTreeSet<Role>,
+    /// The network namespace that the agent governs; its own when not given.
+    #[serde(default)]
+    pub namespace: Option<PathBuf>,
+    /// Where DHCP namespaces are kept by name.
+    #[serde(default = "netns_dir")]
+    pub netns_dir: PathBuf,
+    /// Address of the host that tunnels end at.
+    #[serde(default)]
+    pub tunneling_ip: Option<IpAddr>,
+    #[serde(default = "vxlan_port")]
+    pub vxlan_port: u16,
+    /// Physical network to interface.
+    #[serde(default)]
+    pub interface_mappings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub availability_zone: Option<String>,
+    /// Seconds between looks at everything.
+    #[serde(default = "sweep_interval_s")]
+    pub sweep_interval_s: u64,
+    #[serde(default = "heartbeat_interval_s")]
+    pub heartbeat_interval_s: u64,
+}
+
+/// What an agent does on its host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Bridges, tunnels and ports.
+    L2,
+    /// DHCP and router advertisements.
+    Dhcp,
+}
+
+impl Config {
+    /// The defaults, for a host of this name.
+    pub fn new(host: impl Into<String>) -> Config {
+        Config {
+            host: host.into(),
+            roles: all_roles(),
+            namespace: None,
+            netns_dir: netns_dir(),
+            tunneling_ip: None,
+            vxlan_port: VXLAN_PORT,
+            interface_mappings: BTreeMap::new(),
+            availability_zone: None,
+            sweep_interval_s: sweep_interval_s(),
+            heartbeat_interval_s: heartbeat_interval_s(),
+        }
+    }
+
+    pub(crate) fn sweep_interval(&self) -> Duration {
+        Duration::from_secs(self.sweep_interval_s.max(1))
+    }
+
+    pub(crate) fn heartbeat_interval(&self) -> Duration {
+        Duration::from_secs(self.heartbeat_interval_s.max(1))
+    }
+}
+
+fn all_roles() -> BTreeSet<Role> {
+    BTreeSet::from([Role::L2, Role::Dhcp])
+}
+
+fn netns_dir() -> PathBuf {
+    PathBuf::from("/run/netns")
+}
+
+fn vxlan_port() -> u16 {
+    VXLAN_PORT
+}
+
+fn sweep_interval_s() -> u64 {
+    30
+}
+
+fn heartbeat_interval_s() -> u64 {
+    10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_enough() {
+        let config: Config = serde_json::from_str(r#"{"host": "compute-1"}"#).expect("valid");
+        assert_eq!(config, Config::new("compute-1"));
+    }
+
+    #[test]
+    fn a_misspelt_option_is_refused() {
+        let text = r#"{"host": "compute-1", "tuneling_ip": "10.0.0.1"}"#;
+        assert!(serde_json::from_str::<Config>(text).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! Asking the server for parts, and keeping the newest of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bus::{Bus, BusError};
+use host::{Settings, Wanted};
+use model::desired::{Key, Part, Revision};
+use model::sync::{Change, SYNC, SyncAnswer, SyncAsk};
+
+use crate::backoff::Backoff;
+
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// A whole answer, all its pages.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub revision: Revision,
+    pub full: bool,
+    pub changes: Vec<Change>,
+}
+
+/// Asks until there is an answer.
+pub(crate) async fn fetch(bus: Bus, host: String, since: Option<Revision>) -> Fetched {
+    let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    loop {
+        match fetch_pages(&bus, &host, since).await {
+            Ok(Some(fetched)) => return fetched,
+            // The answer changed between two pages: ask anew.
+            Ok(None) => tracing::debug!(host.name = host, "sync answer changed while read"),
+            Err(error) => tracing::warn!(%error, host.name = host, "server not reached"),
+        }
+        tokio::time::sleep(backoff.next()).await;
+    }
+}
+
+async fn fetch_pages(
+    bus: &Bus,
+    host: &str,
+    since: Option<Revision>,
+) -> Result<Option<Fetched>, BusError> {
+    let mut fetched: Option<Fetched> = None;
+    let mut after = None;
+    loop {
+        let ask = SyncAsk { host: host.to_owned(), since, after };
+        let page: SyncAnswer = bus.ask(SYNC, &ask).await?;
+        let all = fetched.get_or_insert_with(|| Fetched {
+            revision: page.revision,
+            full: page.full,
+            changes: Vec::new(),
+        });
+        if (all.revision, all.full) != (page.revision, page.full) {
+            return Ok(None);
+        }
+        all.changes.extend(page.parts);
+        if page.next.is_none() || page.next == after {
+            return Ok(fetched);
+        }
+        after = page.next;
+    }
+}
+
+/// The parts of the host, each at the newest revision that arrived.
+pub(crate) struct Store {
+    pub wanted: Wanted,
+    /// At which revision each part, or its absence, arrived.
+    revisions: BTreeMap<Key, Revision>,
+    since: Option<Revision>,
+    /// No full answer has arrived: absence means nothing.
+    partial: bool,
+}
+
+/// What an answer changed: the parts' keys, and what they were before.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Taken {
+    pub keys: BTreeSet<Key>,
+    pub old: Vec<Part>,
+}
+
+impl Store {
+    pub fn new(settings: Settings) -> Store {
+        let wanted = Wanted::new(settings);
+        Store { wanted, revisions: BTreeMap::new(), since: None, partial: true }
+    }
+
+    /// What to ask for next: changes since then, or everything.
+    pub fn since(&self) -> Option<Revision> {
+        self.since
+    }
+
+    /// True once absence of a part means that the host must not have it.
+    pub fn is_whole(&self) -> bool {
+        !self.partial
+    }
+
+    pub fn revision(&self, key: Key) -> Revision {
+        self.revisions.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Takes in an answer; parts older than those here are refused.
+    pub fn take(&mut self, fetched: Fetched) -> Taken {
+        let Fetched { revision, full, changes } = fetched;
+        let mut taken = Taken::default();
+        if self.since.is_some_and(|since| revision < since) {
+            // Its revisions begin anew where a database was restored: only all of it makes sense.
+            if !full {
+                self.since = None;
+                return taken;
+            }
+            self.revisions.clear();
+        }
+        if full {
+            let listed: BTreeSet<Key> = changes.iter().map(|change| change.key).collect();
+            let gone: Vec<Key> = self.wanted.keys().filter(|key| !listed.contains(key)).collect();
+            for key in gone {
+                self.put(Change { key, part: None }, revision, &mut taken);
+            }
+            self.revisions.retain(|key, _| listed.contains(key));
+            self.partial = false;
+        }
+        for change in changes {
+            self.put(change, revision, &mut taken);
+        }
+        if !self.partial {
+            self.since = Some(revision);
+        }
+        taken
+    }
+
+    fn put(&mut self, change: Change, revision: Revision, taken: &mut Taken) {
+        let Change { key, part } = change;
+        if self.revisions.get(&key).is_some_and(|known| *known > revision) {
+            return;
+        }
+        if part.as_ref().is_some_and(|part| part.key() != key) {
+            tracing::error!(part.key = %key, "part under a key that is not its own");
+            return;
+        }
+        self.revisions.insert(key, revision);
+        taken.keys.insert(key);
+        taken.old.extend(match part {
+            Some(part) => self.wanted.put(part),
+            None => self.wanted.remove(key),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bus::Bus;
+use cloud::{Rules, Stamp};
+use db::{Db, DbError, Scope, Tx};
+use model::NetworkId;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
+
+/// How the API behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Project of requests that name none.
+    pub project_id: String,
+    /// The most items on a page; 0 sets no limit.
+    pub pagination_max_limit: u32,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    #[serde(skip)]
+    pub rules: Rules,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            project_id: "admin".into(),
+            pagination_max_limit: 0,
+            max_body_bytes: 1 << 20,
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// A shared handle on the server's doors and settings.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    db: Db,
+    bus: Bus,
+    committed: Notify,
+    nudge: mpsc::UnboundedSender<NetworkId>,
+}
+
+/// Networks whose DHCP may have to be settled anew.
+pub type Nudges = mpsc::UnboundedReceiver<NetworkId>;
+
+impl App {
+    pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
+        let (nudge, nudges) = mpsc::unbounded_channel();
+        let inner = Inner { settings, db, bus, committed: Notify::new(), nudge };
+        (App(Arc::new(inner)), nudges)
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.0.settings.rules
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub fn bus(&self) -> &Bus {
+        &self.0.bus
+    }
+
+    /// Commits, and wakes the relay.
+    pub async fn commit(&self, tx: Tx<'_>) -> Result<(), DbError> {
+        tx.commit().await?;
+        self.0.committed.notify_one();
+        Ok(())
+    }
+
+    /// Returns when something was committed since the last call returned.
+    pub async fn committed(&self) {
+        self.0.committed.notified().await;
+    }
+
+    /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.
+    pub fn nudge_dhcp(&self, network: NetworkId) {
+        let _ = self.0.nudge.send(network);
+    }
+
+    /// The time and a random seed for one request.
+    pub fn stamp(&self) -> Stamp {
+        let now_us = now_us();
+        Stamp::new(now_us, api_time(now_us), Uuid::new_v4().as_u128())
+    }
+
+    /// Heartbeats after this count as alive.
+    pub fn alive_since_us(&self) -> i64 {
+        now_us() - self.rules().agent_down_s * 1_000_000
+    }
+
+    pub fn scope(&self) -> Scope {
+        Scope { alive_since_us: self.alive_since_us() }
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn moment(us: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// As resources show times: `2026-01-31T23:59:59Z`.
+pub fn api_time(us: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    moment(us).format(&format).unwrap_or_default()
+}
+
+/// As agents show times: `2026-01-31 23:59:59.123456`.
+pub fn agent_time(us: i64) -> String {
+    let format =
+        format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:6]");
+    moment(us).format(&format).unwrap_or_default()
+}

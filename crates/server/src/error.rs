@@ -1,0 +1,118 @@
+//! From "no" and "broken" to status and error type. Nowhere else.
+
+use cloud::Refusal;
+use db::DbError;
+use model::api::{Invalid, InvalidKind};
+
+/// Why a request was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The URL names nothing.
+    #[error("The URL names nothing here.")]
+    NoSuchUrl,
+    #[error("The method is not offered on this URL.")]
+    MethodNotAllowed,
+    /// An extension alias that is not served; answered as text.
+    #[error("The extension '{0}' is not served here.")]
+    NoSuchExtension(String),
+    #[error("The body is not JSON: {0}.")]
+    NotJson(String),
+    #[error("The body is not JSON: {0}.")]
+    NotJsonForExtension(String),
+    #[error("The body is larger than {0} bytes.")]
+    TooLarge(usize),
+    #[error("The body did not arrive.")]
+    BodyBroken,
+    #[error("POST creates no agents: they appear when a host reports itself.")]
+    AgentsReportThemselves,
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Fault {
+        Fault::Refused(Refusal::Invalid(invalid))
+    }
+}
+
+impl Fault {
+    /// True when the whole transaction may be tried again.
+    pub fn may_retry(&self) -> bool {
+        matches!(self, Fault::Database(DbError::Conflict { .. }))
+    }
+
+    /// HTTP status and the `type` of the error body.
+    pub fn answer(&self) -> (u16, &'static str) {
+        match self {
+            Fault::Refused(refusal) => refused(refusal),
+            Fault::Database(DbError::Locked { .. } | DbError::Full { .. } | DbError::Gone(_)) => {
+                (503, "ServiceUnavailable")
+            }
+            Fault::Database(DbError::Conflict { .. }) => (409, "Conflict"),
+            Fault::Database(_) => (500, "HTTPInternalServerError"),
+            Fault::NoSuchUrl | Fault::NoSuchExtension(_) => (404, "HTTPNotFound"),
+            Fault::MethodNotAllowed => (405, "HTTPMethodNotAllowed"),
+            Fault::NotJson(_) | Fault::BodyBroken => (400, "HTTPBadRequest"),
+            Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
+            Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
+            Fault::AgentsReportThemselves => (400, "BadRequest"),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> (u16, &'static str) {
+    use Refusal as R;
+    match refusal {
+        R::Invalid(invalid) => (400, invalid_type(invalid.kind)),
+        R::Input(_) => (400, "InvalidInput"),
+        R::Request(_) => (400, "BadRequest"),
+        R::NotFound { table, .. } => (404, table.not_found),
+        R::AvailabilityZoneNotFound(_) => (404, "AvailabilityZoneNotFound"),
+        R::QosPolicyNotFound(_) => (404, "QosPolicyNotFound"),
+        R::SecurityGroupNotFound(_) => (404, "SecurityGroupNotFound"),
+        R::SubnetPoolNotFound(_) => (404, "SubnetPoolNotFound"),
+        R::SegmentNotFound(_) => (404, "SegmentNotFound"),
+        R::RevisionMismatch { .. } => (412, "RevisionNumberConstraintFailed"),
+        R::NoNetworkAvailable(_) => (503, "NoNetworkAvailable"),
+        R::FlatNetworkInUse(_) => (409, "FlatNetworkInUse"),
+        R::VlanIdInUse { .. } => (409, "VlanIdInUse"),
+        R::TunnelIdInUse(_) => (409, "TunnelIdInUse"),
+        R::SegmentsWithProvider => (400, "SegmentsSetInConjunctionWithProviders"),
+        R::DuplicateSegments => (400, "SegmentsContainDuplicateEntry"),
+        R::NetworkInUse { .. } => (409, "NetworkInUse"),
+        R::DefaultExternalNetworkExists(_) => (409, "DefaultExternalNetworkExists"),
+        R::InvalidSharedSetting(_) => (409, "InvalidSharedSetting"),
+        R::MtuTooSmallForSubnet { .. } => (409, "NetworkMTUSubnetConflict"),
+        R::GatewayInPool { .. } => (409, "GatewayConflictWithAllocationPools"),
+        R::GatewayInUse { .. } => (409, "GatewayIpInUse"),
+        R::InvalidPool(_) => (400, "InvalidAllocationPool"),
+        R::PoolOutOfBounds { .. } => (400, "OutOfBoundsAllocationPool"),
+        R::PoolsOverlap { .. } => (409, "OverlappingAllocationPools"),
+        R::TooManyNameServers(_) => (400, "DNSNameServersExhausted"),
+        R::TooManyHostRoutes(_) => (400, "HostRoutesExhausted"),
+        R::SubnetInUse { .. } => (409, "SubnetInUse"),
+        R::MacInUse { .. } => (409, "MacAddressInUse"),
+        R::PortBound { .. } => (409, "PortBound"),
+        R::VnicTypeInUse { .. } => (409, "PortInUse"),
+        R::IpNotOnNetwork { .. } => (400, "InvalidIpForNetwork"),
+        R::IpNotUsable { .. } => (400, "InvalidIpForSubnet"),
+        R::IpOnAutoSubnet { .. } => (400, "AllocationOnAutoAddressSubnet"),
+        R::IpInUse { .. } => (409, "IpAddressAlreadyAllocated"),
+        R::NoAddressLeft { .. } => (409, "IpAddressGenerationFailure"),
+        R::NoSubnetForOwner { .. } => (409, "IpAddressGenerationFailureNoMatchingSubnet"),
+        R::PairsNeedPortSecurity => (409, "AddressPairAndPortSecurityRequired"),
+    }
+}
+
+fn invalid_type(kind: InvalidKind) -> &'static str {
+    match kind {
+        InvalidKind::Input => "InvalidInput",
+        InvalidKind::Request => "HTTPBadRequest",
+        InvalidKind::Page => "BadRequest",
+        InvalidKind::AddressPairsExhausted => "AllowedAddressPairExhausted",
+        InvalidKind::DuplicateAddressPair => "DuplicateAddressPairInRequest",
+        InvalidKind::AddressPairMissingIp => "AllowedAddressPairsMissingIP",
+    }
+}

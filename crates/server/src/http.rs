@@ -1,0 +1,165 @@
+//! Requests and answers as bytes: the way in and the way out of every route.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::routes;
+
+/// A body that does not arrive in this time is given up.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A request, read whole.
+pub struct Call {
+    pub method: Method,
+    /// Path without a trailing slash or `.json`, as written otherwise.
+    pub path: String,
+    /// True when the path ended with a slash.
+    pub slash: bool,
+    pub query: String,
+    /// `http://host:port`, as the client knows the server.
+    pub base: String,
+    pub project_id: String,
+    pub if_match: IfMatch,
+    pub body: Bytes,
+}
+
+/// The revision that a change is conditional on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMatch {
+    Any,
+    Revision(i64),
+    /// Said in a way that cannot be read.
+    Malformed,
+}
+
+/// An answer: a status and JSON text.
+pub struct Answer {
+    pub status: StatusCode,
+    pub json: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(status: StatusCode, value: &Value) -> Answer {
+        Answer { status, json: value.to_string().into_bytes() }
+    }
+
+    pub fn ok(value: &Value) -> Answer {
+        Answer::json(StatusCode::OK, value)
+    }
+
+    pub fn empty() -> Answer {
+        Answer { status: StatusCode::NO_CONTENT, json: Vec::new() }
+    }
+}
+
+/// The one handler: everything about URLs is in the routes' tables.
+pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> {
+    let id = format!("req-{}", uuid::Uuid::new_v4());
+    let answer = match read(&app, request).await {
+        Ok(call) => routes::dispatch(&app, &call).await,
+        Err(fault) => Err(fault),
+    };
+    let mut response = match answer {
+        Ok(answer) => plain(answer),
+        Err(fault) => refusal(&fault, &id),
+    };
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-openstack-request-id", id);
+    }
+    response
+}
+
+async fn read(app: &App, request: Request) -> Result<Call, Fault> {
+    let (head, body) = request.into_parts();
+    let limit = app.settings().max_body_bytes;
+    let body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if error.to_string().contains("length limit") => return Err(Fault::TooLarge(limit)),
+        _ => return Err(Fault::BodyBroken),
+    };
+    let raw = head.uri.path();
+    let path = raw.trim_end_matches('/');
+    let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    Ok(Call {
+        base: base(&head.headers),
+        slash: raw.len() > path.len(),
+        path: path.strip_suffix(".json").unwrap_or(path).to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        project_id: text("x-project-id").unwrap_or(&app.settings().project_id).to_owned(),
+        if_match: if_match(&head.headers),
+        method: head.method,
+        body,
+    })
+}
+
+fn base(headers: &HeaderMap) -> String {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = text("x-forwarded-proto").unwrap_or("http");
+    let host = text("x-forwarded-host").or_else(|| text("host")).unwrap_or("localhost");
+    format!("{scheme}://{host}")
+}
+
+/// `If-Match: revision_number=N`; other tags are somebody else's.
+fn if_match(headers: &HeaderMap) -> IfMatch {
+    let mut found = IfMatch::Any;
+    for value in headers.get_all(header::IF_MATCH) {
+        for tag in value.to_str().unwrap_or_default().split(',') {
+            let Some(number) = tag.trim().trim_matches('"').strip_prefix("revision_number=") else {
+                continue;
+            };
+            found = match (number.parse(), found) {
+                (Ok(number), IfMatch::Any) => IfMatch::Revision(number),
+                _ => return IfMatch::Malformed,
+            };
+        }
+    }
+    found
+}
+
+fn plain(answer: Answer) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.json));
+    *response.status_mut() = answer.status;
+    if answer.status != StatusCode::NO_CONTENT {
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    response
+}
+
+fn refusal(fault: &Fault, id: &str) -> Response<Body> {
+    let (status, kind) = fault.answer();
+    let message = match fault {
+        // What broke inside is for the log; the user gets the request's id to ask with.
+        Fault::Database(error) if status == 500 => {
+            tracing::error!(%error, request.id = id, "request failed");
+            format!("The request could not be carried out; the server's log tells why under {id}.")
+        }
+        Fault::Database(error) => {
+            tracing::warn!(%error, request.id = id, "request failed");
+            match error {
+                db::DbError::Gone(_) => "The database is not there; try again when it is back.".to_owned(),
+                db::DbError::Full { .. } => "The database has no space left.".to_owned(),
+                _ => "The database is busy; try again.".to_owned(),
+            }
+        }
+        fault => fault.to_string(),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Fault::NoSuchExtension(_) = fault {
+        let mut response = Response::new(Body::from(message));
+        *response.status_mut() = status;
+        return response;
+    }
+    let body = json!({ "NeutronError": { "type": kind, "message": message, "detail": "" } });
+    let mut response = plain(Answer::json(status, &body));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}

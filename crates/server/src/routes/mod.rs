@@ -1,0 +1,243 @@
+//! From a URL to the resource's own logic. The generic part of every collection is here.
+//!
+//! Every write has the same steps: parse by the table, load facts, decide in `cloud`, save,
+//! mark what changed for hosts, answer with the stored resource.
+
+mod agent;
+mod discovery;
+pub mod network;
+pub mod port;
+pub mod subnet;
+
+use axum::http::{Method, StatusCode};
+use cloud::{Refusal, Stamp};
+use db::Tx;
+use model::api::table::Resource;
+use model::api::{Given, Invalid, RESOURCES, body, query};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::http::{Answer, Call, IfMatch};
+
+/// Times that a request which lost a race is run again.
+const TRIES: usize = 5;
+
+pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
+    let parts: Vec<&str> = call.path.split('/').skip(1).collect();
+    match parts.as_slice() {
+        [] => discovery::versions(call),
+        ["openapi"] => discovery::openapi(call),
+        ["v2.0"] if call.slash => discovery::resources(call),
+        ["v2.0", "extensions"] => discovery::extensions(call),
+        ["v2.0", "extensions", alias] => discovery::extension(call, alias),
+        ["v2.0", plural] => collection(app, call, table(plural)?).await,
+        ["v2.0", plural, id] => member(app, call, table(plural)?, id).await,
+        _ => Err(Fault::NoSuchUrl),
+    }
+}
+
+fn table(plural: &str) -> Result<&'static Resource, Fault> {
+    RESOURCES.into_iter().find(|table| table.plural == plural).ok_or(Fault::NoSuchUrl)
+}
+
+async fn collection(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
+    match call.method {
+        Method::GET => list(app, call, table).await,
+        Method::POST if table.ops.create => create(app, call, table).await,
+        Method::POST => Err(Fault::AgentsReportThemselves),
+        Method::PUT | Method::DELETE => Err(unknown(table, "None")),
+        _ => Err(Fault::MethodNotAllowed),
+    }
+}
+
+async fn member(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    match call.method {
+        Method::GET => show(app, call, table, id).await,
+        Method::PUT => update(app, call, table, id).await,
+        Method::DELETE => delete(app, call, table, id).await,
+        _ => Err(Fault::MethodNotAllowed),
+    }
+}
+
+fn unknown(table: &'static Resource, id: &str) -> Fault {
+    Refusal::NotFound { table, id: id.to_owned() }.into()
+}
+
+async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
+    let max = Some(app.settings().pagination_max_limit).filter(|max| *max > 0);
+    let query = query::parse(table, &call.query, max)?;
+    let mut tx = app.db().read().await?;
+    let Some(page) = tx.list(table, &query, app.scope()).await? else {
+        return Err(unknown(table, query.marker.as_deref().unwrap_or_default()));
+    };
+    let mut json = Vec::with_capacity(page.json.len() + 256);
+    json.extend_from_slice(format!("{{\"{}\":[", table.plural).as_bytes());
+    json.extend_from_slice(&page.json);
+    json.push(b']');
+    let ids = page.first.as_deref().zip(page.last.as_deref());
+    let base = format!("{}{}", call.base, call.path);
+    let links = query::links(&base, &call.query, &query, page.shown, ids);
+    if query.limit.is_some() {
+        let links: Vec<Value> =
+            links.into_iter().map(|(rel, href)| json!({ "rel": rel, "href": href })).collect();
+        json.extend_from_slice(format!(",\"{}_links\":{}", table.plural, json!(links)).as_bytes());
+    }
+    json.push(b'}');
+    Ok(Answer { status: StatusCode::OK, json })
+}
+
+async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    let fields: Vec<String> = fields(&call.query);
+    let mut tx = app.db().read().await?;
+    match tx.show(table, id, &fields, app.scope()).await? {
+        Some(item) => Ok(wrapped(StatusCode::OK, table.singular, &item)),
+        None => Err(unknown(table, id)),
+    }
+}
+
+fn fields(query: &str) -> Vec<String> {
+    form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, value)| name == "fields" && !value.is_empty())
+        .map(|(_, value)| value.into_owned())
+        .collect()
+}
+
+fn wrapped(status: StatusCode, key: &str, item: &[u8]) -> Answer {
+    let mut json = Vec::with_capacity(item.len() + key.len() + 5);
+    json.extend_from_slice(format!("{{\"{key}\":").as_bytes());
+    json.extend_from_slice(item);
+    json.push(b'}');
+    Answer { status, json }
+}
+
+fn parsed(call: &Call, table: &Resource) -> Result<Value, Fault> {
+    serde_json::from_slice(&call.body).map_err(|error| {
+        let why = error.to_string();
+        if table.core { Fault::NotJson(why) } else { Fault::NotJsonForExtension(why) }
+    })
+}
+
+async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
+    let asked = body::items(table, parsed(call, table)?)?;
+    let mut given = Vec::new();
+    for item in asked.items {
+        given.push(body::create(table, item, &call.project_id)?);
+    }
+    let mut tries = 0;
+    loop {
+        match create_all(app, table, given.clone()).await {
+            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
+            Err(fault) => return Err(fault),
+            Ok(items) if asked.bulk => {
+                let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
+                return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
+            }
+            Ok(items) => return Ok(wrapped(StatusCode::CREATED, table.singular, &items.concat())),
+        }
+    }
+}
+
+/// One transaction for all items: one that is refused leaves none.
+async fn create_all(app: &App, table: &'static Resource, given: Vec<Given>) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut tx = app.db().begin().await?;
+    let mut stamp = app.stamp();
+    let mut ids = Vec::new();
+    for item in given {
+        stamp.now_us += 1;
+        ids.push(create_one(app, &mut tx, &mut stamp, table, item).await?);
+    }
+    let mut items = Vec::new();
+    for id in ids {
+        items.extend(tx.show(table, &id, &[], app.scope()).await?);
+    }
+    app.commit(tx).await?;
+    Ok(items)
+}
+
+async fn create_one(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    table: &'static Resource,
+    given: Given,
+) -> Result<String, Fault> {
+    match table.singular {
+        "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
+        "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
+        "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
+        _ => Err(Fault::MethodNotAllowed),
+    }
+}
+
+async fn update(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    let given = body::update(table, body::item(table, parsed(call, table)?)?)?;
+    let mut tries = 0;
+    loop {
+        match update_once(app, call, table, id, given.clone()).await {
+            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
+            Err(fault) => return Err(fault),
+            Ok(item) => return Ok(wrapped(StatusCode::OK, table.singular, &item)),
+        }
+    }
+}
+
+async fn update_once(
+    app: &App,
+    call: &Call,
+    table: &'static Resource,
+    id: &str,
+    given: Given,
+) -> Result<Vec<u8>, Fault> {
+    let mut tx = app.db().begin().await?;
+    check_revision(&mut tx, call, table, id).await?;
+    let mut stamp = app.stamp();
+    match table.singular {
+        "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        _ => agent::update(&mut tx, id, given.typed()?, &stamp).await?,
+    }
+    let item = tx.show(table, id, &[], app.scope()).await?.ok_or_else(|| unknown(table, id))?;
+    app.commit(tx).await?;
+    Ok(item)
+}
+
+async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    if !call.body.is_empty() {
+        return Err(Invalid::request("DELETE takes no body.").into());
+    }
+    let mut tx = app.db().begin().await?;
+    check_revision(&mut tx, call, table, id).await?;
+    let stamp = app.stamp();
+    match table.singular {
+        "network" => network::delete(&mut tx, id).await?,
+        "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
+        "port" => port::delete_by_id(&mut tx, id).await?,
+        _ => agent::delete(app, &mut tx, id).await?,
+    }
+    app.commit(tx).await?;
+    Ok(Answer::empty())
+}
+
+/// `If-Match`, inside the transaction that changes the resource.
+async fn check_revision(tx: &mut Tx<'_>, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
+    let asked = match call.if_match {
+        IfMatch::Any => return Ok(()),
+        IfMatch::Malformed => {
+            return Err(Invalid::request("If-Match takes one revision_number=N.").into());
+        }
+        IfMatch::Revision(asked) => asked,
+    };
+    if table.attr("revision_number").is_none() {
+        return Ok(());
+    }
+    let sql = format!("SELECT COUNT(*), MAX(revision_number) FROM {} WHERE id = $1", table.plural);
+    let mut found = (0, 0);
+    tx.each(&sql, &[id.into()], |row| found = (row.int(0), row.int(1))).await?;
+    match found {
+        (0, _) => Err(unknown(table, id)),
+        (_, stored) if stored != asked => Err(Refusal::RevisionMismatch { stored, asked }.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,167 @@
+//! Networks: facts in, decision, rows out.
+
+use cloud::network::{CreateFacts, UpdateFacts};
+use cloud::segment::{self, Choice, Wanted};
+use cloud::{AUTO_DELETE_OWNERS, Refusal, Stamp};
+use db::{Allocated, Tx};
+use model::api::network::{NETWORK, Network, NetworkCreate, NetworkUpdate, ProviderSegment};
+use model::desired::{Key, Kind};
+use model::{NetworkId, Touch};
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::routes::port;
+
+pub async fn create(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    new: NetworkCreate,
+) -> Result<NetworkId, Fault> {
+    let facts = CreateFacts {
+        segments: segments(app, tx, stamp, &new).await?,
+        default_external: tx.default_external_network().await?,
+        zones: if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? },
+    };
+    let network = cloud::network::create(new, facts, app.rules(), stamp)?;
+    tx.insert(&NETWORK, &network).await?;
+    for segment in network.segments.iter().filter(|segment| segment.network_type != "local") {
+        tx.hold_segment(&allocated(segment), network.id).await?;
+    }
+    Ok(network.id)
+}
+
+async fn zones(tx: &mut Tx<'_>) -> Result<Vec<String>, Fault> {
+    let agents = tx.agents_of_type(cloud::dhcp::DHCP_AGENT).await?;
+    Ok(agents.into_iter().filter_map(|agent| agent.availability_zone).collect())
+}
+
+fn allocated(segment: &ProviderSegment) -> Allocated {
+    Allocated {
+        network_type: segment.network_type.clone(),
+        physical_network: segment.physical_network.clone().unwrap_or_default(),
+        segmentation_id: segment.segmentation_id.unwrap_or_default(),
+    }
+}
+
+/// Finds the segments that a request asks for; none of them is held.
+async fn segments(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    new: &NetworkCreate,
+) -> Result<Vec<ProviderSegment>, Fault> {
+    let asked = segment::asked(new)?;
+    if asked.is_empty() {
+        return Ok(vec![free(tx, stamp, &segment::tenant_choices(app.rules())).await?]);
+    }
+    let mut out: Vec<ProviderSegment> = Vec::new();
+    for ask in &asked {
+        match segment::wanted(ask, app.rules())? {
+            Wanted::Exactly(segment) => {
+                let is_local = segment.network_type == "local";
+                if !is_local && (out.contains(&segment) || tx.segment_held(&allocated(&segment)).await?) {
+                    return Err(in_use(segment).into());
+                }
+                out.push(segment);
+            }
+            Wanted::OneOf(choices) => out.push(free(tx, stamp, &choices).await?),
+        }
+    }
+    Ok(out)
+}
+
+fn in_use(segment: ProviderSegment) -> Refusal {
+    let physical_network = segment.physical_network.unwrap_or_default();
+    let id = segment.segmentation_id.unwrap_or_default();
+    match segment.network_type.as_str() {
+        "flat" => Refusal::FlatNetworkInUse(physical_network),
+        "vlan" => Refusal::VlanIdInUse { vlan: id, physical_network },
+        _ => Refusal::TunnelIdInUse(id),
+    }
+}
+
+/// A free segment: from a random point of the first range with room, and round.
+async fn free(tx: &mut Tx<'_>, stamp: &mut Stamp, choices: &[Choice]) -> Result<ProviderSegment, Fault> {
+    for choice in choices {
+        let segment = |id| ProviderSegment {
+            network_type: choice.network_type.clone(),
+            physical_network: choice.physical_network.clone(),
+            segmentation_id: id,
+        };
+        if choice.network_type == "local" {
+            return Ok(segment(None));
+        }
+        let span = u128::try_from(choice.last - choice.first + 1).unwrap_or(0);
+        let start = choice.first + i64::try_from(stamp.below(span)).unwrap_or(0);
+        let physical = choice.physical_network.as_deref().unwrap_or_default();
+        let (network_type, first, last) = (choice.network_type.as_str(), choice.first, choice.last);
+        let mut id = tx.free_segment(network_type, physical, start, last).await?;
+        if id.is_none() {
+            id = tx.free_segment(network_type, physical, first, start - 1).await?;
+        }
+        if id.is_some() {
+            return Ok(segment(id));
+        }
+    }
+    let what = choices.first().map_or("project", |choice| choice.network_type.as_str());
+    Err(Refusal::NoNetworkAvailable(what.to_owned()).into())
+}
+
+pub async fn load(tx: &mut Tx<'_>, id: impl std::fmt::Display) -> Result<Network, Fault> {
+    let found = tx.get(&NETWORK, &id).await?;
+    found.ok_or_else(|| Refusal::NotFound { table: &NETWORK, id: id.to_string() }.into())
+}
+
+pub async fn update(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    id: &str,
+    change: NetworkUpdate,
+) -> Result<(), Fault> {
+    let before = load(tx, id).await?;
+    let hosts = tx.network_hosts(before.id).await?;
+    let wanted = Allocated {
+        network_type: "vlan".into(),
+        physical_network: before.physical_network.clone().unwrap_or_default(),
+        segmentation_id: change.segmentation_id.unwrap_or_default(),
+    };
+    let facts = UpdateFacts {
+        subnets: if change.mtu.is_some() { tx.subnets_of(before.id).await? } else { vec![] },
+        default_external: tx.default_external_network().await?,
+        used_by_other_projects: tx.used_by_other_projects(before.id, &before.project_id).await?,
+        vlan_is_free: !tx.segment_held(&wanted).await?,
+        has_bound_ports: !hosts.is_empty(),
+    };
+    let after = cloud::network::update(&before, change, &facts, app.rules())?;
+    if after.segments != before.segments {
+        tx.release_segments(before.id).await?;
+        for segment in &after.segments {
+            tx.hold_segment(&allocated(segment), before.id).await?;
+        }
+    }
+    tx.update(&NETWORK, before.id, &before, &after, &stamp.now).await?;
+    if after.mtu != before.mtu || after.dns_domain != before.dns_domain {
+        let part = |host: String, kind| Touch::Part { host, key: Key::new(kind, before.id.0) };
+        let mut touches: Vec<Touch> = hosts.into_iter().map(|host| part(host, Kind::Network)).collect();
+        let served = tx.dhcp_hosts_of(before.id).await?;
+        touches.extend(served.into_iter().map(|host| part(host, Kind::Dhcp)));
+        tx.mark(&touches).await?;
+    }
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+    let network = load(tx, id).await?;
+    let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
+    cloud::network::delete(&network, in_use)?;
+    for port in port::of_network(tx, network.id).await? {
+        port::delete(tx, &network, port).await?;
+    }
+    for host in tx.dhcp_hosts_of(network.id).await? {
+        tx.mark(&[Touch::Service { host, network: network.id }]).await?;
+    }
+    tx.delete(&NETWORK, network.id).await?;
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! Ports: facts in, decision, rows out.
+
+use cloud::bind::{self, Binding, is_bound};
+use cloud::ipam::{self, PlanFacts, Search, Want};
+use cloud::port::{CreateFacts, UpdateFacts};
+use cloud::view::{self, PortFacts};
+use cloud::{Refusal, Stamp};
+use db::Tx;
+use model::api::network::Network;
+use model::api::port::{FixedIp, PORT, Port, PortCreate, PortUpdate};
+use model::api::subnet::Subnet;
+use model::{NetworkId, PortId};
+use wire::Mac;
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::routes::network;
+
+/// Generated MAC addresses that may turn out to be taken before the request fails.
+const MAC_TRIES: usize = 16;
+
+pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
+    let network = network::load(tx, new.network_id).await?;
+    cloud::port::check_create(&new, &network)?;
+    let subnets = tx.subnets_of(network.id).await?;
+    let id = PortId(stamp.uuid());
+    let mac = mac(app, tx, stamp, network.id, new.mac_address).await?;
+    let facts = PlanFacts { network: network.id, subnets: &subnets, mac, device_owner: &new.device_owner };
+    let wants = ipam::plan(new.fixed_ips.as_deref(), &facts)?;
+    let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
+    let binding = bind_to(app, tx, new.host.as_deref().unwrap_or(""), &new.vnic_type, &network).await?;
+    let facts = CreateFacts { id, mac, fixed_ips, binding };
+    let port = cloud::port::create(new, &network, facts, app.rules(), stamp);
+    tx.insert(&PORT, &port).await?;
+    for fixed in &port.fixed_ips {
+        tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
+    }
+    mark(tx, &network, &subnets, None, Some(&port)).await?;
+    Ok(port)
+}
+
+/// The MAC address asked for, or one that no port of the network has.
+async fn mac(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    network: NetworkId,
+    asked: Option<Mac>,
+) -> Result<Mac, Fault> {
+    if let Some(mac) = asked {
+        let in_use = tx.mac_in_use(network, mac).await?;
+        return if in_use { Err(Refusal::MacInUse { mac, network }.into()) } else { Ok(mac) };
+    }
+    let mut made = stamp.mac(app.rules().base_mac);
+    for _ in 0..MAC_TRIES {
+        if !tx.mac_in_use(network, made).await? {
+            break;
+        }
+        made = stamp.mac(app.rules().base_mac);
+    }
+    Ok(made)
+}
+
+async fn bind_to(
+    app: &App,
+    tx: &mut Tx<'_>,
+    host: &str,
+    vnic_type: &str,
+    network: &Network,
+) -> Result<Binding, Fault> {
+    let agents = if host.is_empty() { vec![] } else { tx.agents_of_host(host).await? };
+    let l2 = agents.iter().find(|agent| agent.agent_type == bind::L2_AGENT);
+    Ok(bind::bind(host, vnic_type, network, l2, app.alive_since_us()))
+}
+
+/// Turns wishes into addresses that nobody holds; `kept` are held by the port already.
+async fn find_addresses(
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    wants: Vec<Want>,
+    facts: &PlanFacts<'_>,
+    kept: &[FixedIp],
+) -> Result<Vec<FixedIp>, Fault> {
+    let mut found: Vec<FixedIp> = kept.to_vec();
+    for want in wants {
+        match want {
+            Want::Exactly(fixed) => {
+                let ip = fixed.ip_address;
+                let held = tx.held_between(fixed.subnet_id, ip, ip).await?;
+                if !held.is_empty() || found.contains(&fixed) {
+                    return Err(Refusal::IpInUse { ip, subnet: fixed.subnet_id }.into());
+                }
+                found.push(fixed);
+            }
+            Want::AnyOf(choices) => {
+                let fixed = any_address(tx, stamp, &choices, facts, &found).await?;
+                found.push(fixed);
+            }
+        }
+    }
+    Ok(found)
+}
+
+async fn any_address(
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    choices: &[model::SubnetId],
+    facts: &PlanFacts<'_>,
+    taken: &[FixedIp],
+) -> Result<FixedIp, Fault> {
+    let lowest = matches!(facts.device_owner, "network:dhcp" | "network:distributed");
+    for id in choices {
+        let Some(subnet) = facts.subnets.iter().find(|subnet| subnet.id == *id) else { continue };
+        let mut search = if lowest { Search::lowest(subnet) } else { Search::random(subnet, stamp) };
+        while let Some((from, to)) = search.window() {
+            let mut held = tx.held_between(*id, from, to).await?;
+            let mine = taken.iter().filter(|fixed| fixed.subnet_id == *id).map(|fixed| fixed.ip_address);
+            held.extend(mine.filter(|ip| (from..=to).contains(ip)));
+            held.sort_unstable();
+            held.dedup();
+            if let Some(ip_address) = search.free(&held) {
+                return Ok(FixedIp { subnet_id: *id, ip_address });
+            }
+        }
+    }
+    Err(Refusal::NoAddressLeft { network: facts.network, subnets: choices.to_vec() }.into())
+}
+
+/// Notes for hosts what the change of a port means to them.
+async fn mark(
+    tx: &mut Tx<'_>,
+    network: &Network,
+    subnets: &[Subnet],
+    before: Option<&Port>,
+    after: Option<&Port>,
+) -> Result<(), Fault> {
+    let hosts = tx.network_hosts(network.id).await?;
+    let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
+    let host = |port: Option<&Port>| {
+        port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone())
+    };
+    let (old_host, new_host) = (host(before), host(after));
+    let mut last_on_host = false;
+    if old_host != new_host {
+        if let Some(host) = &new_host {
+            tx.network_joins_host(network.id, host).await?;
+        }
+        if let Some(host) = &old_host {
+            last_on_host = tx.network_leaves_host(network.id, host).await?;
+        }
+    }
+    let facts = PortFacts { network, subnets, hosts: &hosts, dhcp_hosts: &dhcp_hosts, last_on_host };
+    Ok(tx.mark(&view::of_port(before, after, &facts)).await?)
+}
+
+async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {
+    let found = tx.get(&PORT, id).await?;
+    found.ok_or_else(|| Refusal::NotFound { table: &PORT, id: id.to_owned() }.into())
+}
+
+pub async fn of_network(tx: &mut Tx<'_>, network: NetworkId) -> Result<Vec<Port>, Fault> {
+    Ok(tx.find(&PORT, "network_id = $1 ORDER BY created_us, id", &[network.to_string().into()]).await?)
+}
+
+pub async fn update_by_id(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    id: &str,
+    change: PortUpdate,
+) -> Result<(), Fault> {
+    let before = load(tx, id).await?;
+    update(app, tx, stamp, before, change).await
+}
+
+pub async fn update(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    before: Port,
+    change: PortUpdate,
+) -> Result<(), Fault> {
+    cloud::port::check_update(&before, &change)?;
+    let network = network::load(tx, before.network_id).await?;
+    let subnets = tx.subnets_of(network.id).await?;
+    let new_mac = match change.mac_address {
+        Some(asked) if asked != Some(before.mac_address) => {
+            Some(mac(app, tx, stamp, network.id, asked).await?)
+        }
+        _ => None,
+    };
+    let owner = change.device_owner.as_deref().unwrap_or(&before.device_owner).to_owned();
+    let facts = PlanFacts {
+        network: network.id,
+        subnets: &subnets,
+        mac: new_mac.unwrap_or(before.mac_address),
+        device_owner: &owner,
+    };
+    let fixed_ips = match (&change.fixed_ips, new_mac) {
+        (None, None) => None,
+        (asked, _) => {
+            let asked = asked.clone().unwrap_or_else(|| as_asked(&before, &subnets));
+            let (kept, wants) = ipam::keep_and_plan(&before.fixed_ips, &asked, &facts)?;
+            Some(find_addresses(tx, stamp, wants, &facts, &kept).await?)
+        }
+    };
+    let host = match &change.host {
+        Some(host) => host.clone().unwrap_or_default(),
+        None => before.host.clone(),
+    };
+    let vnic_type = change.vnic_type.as_deref().unwrap_or(&before.vnic_type).to_owned();
+    let binding = match cloud::port::rebinds(&before, &change) {
+        true => Some(bind_to(app, tx, &host, &vnic_type, &network).await?),
+        false => None,
+    };
+    let facts = UpdateFacts { mac: new_mac, fixed_ips, binding };
+    let after = cloud::port::update(&before, change, facts, app.rules());
+    save(tx, stamp, &network, &subnets, &before, after).await
+}
+
+/// The addresses that a port keeps when only its MAC address changes: those not made of it.
+fn as_asked(port: &Port, subnets: &[Subnet]) -> Vec<model::api::port::FixedIpAsk> {
+    let auto = |fixed: &&FixedIp| subnets.iter().any(|s| s.id == fixed.subnet_id && s.is_auto_address());
+    port.fixed_ips
+        .iter()
+        .filter(|fixed| !auto(fixed))
+        .map(|fixed| model::api::port::FixedIpAsk {
+            subnet_id: Some(fixed.subnet_id),
+            ip_address: Some(fixed.ip_address),
+            delete_subnet: false,
+        })
+        .collect()
+}
+
+/// Stores a changed port, its addresses, and what it means to hosts.
+async fn save(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    network: &Network,
+    subnets: &[Subnet],
+    before: &Port,
+    mut after: Port,
+) -> Result<(), Fault> {
+    if view::lease(before, subnets) != view::lease(&after, subnets) {
+        after.dhcp_ready = false;
+    }
+    for fixed in before.fixed_ips.iter().filter(|fixed| !after.fixed_ips.contains(fixed)) {
+        tx.release_address(fixed.subnet_id, fixed.ip_address).await?;
+    }
+    for fixed in after.fixed_ips.iter().filter(|fixed| !before.fixed_ips.contains(fixed)) {
+        tx.hold_address(fixed.subnet_id, fixed.ip_address, before.id).await?;
+    }
+    tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
+    mark(tx, network, subnets, Some(before), Some(&after)).await
+}
+
+/// Stores a port's new list of addresses, which are held already.
+pub async fn set_addresses(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    network: &Network,
+    subnets: &[Subnet],
+    before: &Port,
+    fixed_ips: Vec<FixedIp>,
+) -> Result<(), Fault> {
+    if before.fixed_ips == fixed_ips {
+        return Ok(());
+    }
+    let facts = UpdateFacts { mac: None, fixed_ips: Some(fixed_ips), binding: None };
+    let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules());
+    after.dhcp_ready = false;
+    tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
+    mark(tx, network, subnets, Some(before), Some(&after)).await
+}
+
+/// Binds a port anew where it failed before; true when it is bound then.
+pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port) -> Result<bool, Fault> {
+    let network = network::load(tx, before.network_id).await?;
+    let binding = bind_to(app, tx, &before.host, &before.vnic_type, &network).await?;
+    if binding.vif_type == before.vif_type {
+        return Ok(false);
+    }
+    let subnets = tx.subnets_of(network.id).await?;
+    let mut after = before.clone();
+    cloud::port::rebind(&mut after, &before.host, binding);
+    save(tx, stamp, &network, &subnets, before, after).await?;
+    Ok(true)
+}
+
+pub async fn delete_by_id(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+    let port = load(tx, id).await?;
+    let network = network::load(tx, port.network_id).await?;
+    delete(tx, &network, port).await
+}
+
+pub async fn delete(tx: &mut Tx<'_>, network: &Network, port: Port) -> Result<(), Fault> {
+    let subnets = tx.subnets_of(network.id).await?;
+    tx.delete(&PORT, port.id).await?;
+    mark(tx, network, &subnets, Some(&port), None).await
+}

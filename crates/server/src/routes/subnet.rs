@@ -1,0 +1,132 @@
+//! Subnets: facts in, decision, rows out.
+
+use cloud::ipam::{self, PlanFacts};
+use cloud::{AUTO_DELETE_OWNERS, ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
+use db::Tx;
+use model::api::network::{NETWORK, Network};
+use model::api::port::{FixedIp, PORT};
+use model::api::subnet::{SUBNET, Subnet, SubnetCreate, SubnetUpdate};
+use model::desired::{Key, Kind};
+use model::{SubnetId, Touch};
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::routes::{network, port};
+
+pub async fn create(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    new: SubnetCreate,
+) -> Result<SubnetId, Fault> {
+    let network = network::load(tx, new.network_id).await?;
+    let siblings = tx.subnets_of(network.id).await?;
+    let subnet = cloud::subnet::create(new, &network, &siblings, app.rules(), stamp)?;
+    tx.insert(&SUBNET, &subnet).await?;
+    tx.bump(&NETWORK, network.id, &stamp.now).await?;
+    if subnet.is_auto_address() {
+        give_auto_addresses(app, tx, stamp, &network, &subnet).await?;
+    }
+    mark_served(tx, &subnet, false).await?;
+    app.nudge_dhcp(network.id);
+    Ok(subnet.id)
+}
+
+/// Every port of the network gets the address it makes for itself on the subnet.
+async fn give_auto_addresses(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    network: &Network,
+    subnet: &Subnet,
+) -> Result<(), Fault> {
+    let subnets = tx.subnets_of(network.id).await?;
+    for before in port::of_network(tx, network.id).await? {
+        let facts = PlanFacts {
+            network: network.id,
+            subnets: std::slice::from_ref(subnet),
+            mac: before.mac_address,
+            device_owner: &before.device_owner,
+        };
+        let wants = ipam::plan(Some(&[]), &facts)?;
+        let mut fixed_ips = before.fixed_ips.clone();
+        for want in wants {
+            if let ipam::Want::Exactly(fixed) = want {
+                tx.hold_address(fixed.subnet_id, fixed.ip_address, before.id).await?;
+                fixed_ips.push(fixed);
+            }
+        }
+        port::set_addresses(app, tx, stamp, network, &subnets, &before, fixed_ips).await?;
+    }
+    Ok(())
+}
+
+/// Tells those who serve the network's DHCP; with `leases` also to look at every lease again.
+async fn mark_served(tx: &mut Tx<'_>, subnet: &Subnet, leases: bool) -> Result<(), Fault> {
+    let network = subnet.network_id;
+    let mut touches = Vec::new();
+    for host in tx.dhcp_hosts_of(network).await? {
+        touches.push(if leases {
+            Touch::Service { host, network }
+        } else {
+            Touch::Part { host, key: Key::new(Kind::Dhcp, network.0) }
+        });
+    }
+    Ok(tx.mark(&touches).await?)
+}
+
+pub async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Subnet, Fault> {
+    let found = tx.get(&SUBNET, id).await?;
+    found.ok_or_else(|| Refusal::NotFound { table: &SUBNET, id: id.to_owned() }.into())
+}
+
+pub async fn update(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    id: &str,
+    change: SubnetUpdate,
+) -> Result<(), Fault> {
+    let before = load(tx, id).await?;
+    let holder = match (change.gateway_ip, before.gateway_ip) {
+        (Some(_), Some(gateway)) => {
+            let routers = tx.addresses_by_owner(before.id, &ROUTER_INTERFACE_OWNERS, true).await?;
+            let held = routers.into_iter().find(|row| row.ip_address == gateway.to_string());
+            held.map(|row| row.port_id)
+        }
+        _ => None,
+    };
+    let after = cloud::subnet::update(&before, change, holder, app.rules())?;
+    tx.update(&SUBNET, before.id, &before, &after, &stamp.now).await?;
+    if after != before {
+        mark_served(tx, &before, after.enable_dhcp != before.enable_dhcp).await?;
+        app.nudge_dhcp(before.network_id);
+    }
+    Ok(())
+}
+
+pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
+    let subnet = load(tx, id).await?;
+    let holders = if subnet.is_auto_address() {
+        tx.addresses_by_owner(subnet.id, &ROUTER_INTERFACE_OWNERS, true).await?
+    } else {
+        tx.addresses_by_owner(subnet.id, &AUTO_DELETE_OWNERS, false).await?
+    };
+    cloud::subnet::delete(&subnet, holders.into_iter().map(|row| row.port_id).collect())?;
+    let network = network::load(tx, subnet.network_id).await?;
+    let subnets = tx.subnets_of(network.id).await?;
+    for id in tx.ports_with_address_on(subnet.id).await? {
+        let Some(before) = tx.get::<model::api::port::Port>(&PORT, id).await? else { continue };
+        let (gone, left): (Vec<FixedIp>, Vec<FixedIp>) =
+            before.fixed_ips.iter().partition(|fixed| fixed.subnet_id == subnet.id);
+        for fixed in gone {
+            tx.release_address(fixed.subnet_id, fixed.ip_address).await?;
+        }
+        port::set_addresses(app, tx, stamp, &network, &subnets, &before, left).await?;
+    }
+    tx.delete(&SUBNET, subnet.id).await?;
+    tx.bump(&NETWORK, network.id, &stamp.now).await?;
+    mark_served(tx, &subnet, false).await?;
+    app.nudge_dhcp(network.id);
+    Ok(())
+}
