@@ -27,7 +27,7 @@ LONG = {n: 'x' * n for n in (32, 33, 64, 65, 255, 256)}
 
 
 def make(kind, at, **attrs):
-    """a set-up step; keys with a colon come in through `more`"""
+    """a set-up step; attributes that are no Python names come in through `more`"""
     body = BASE[kind] | attrs | attrs.pop('more', {})
     body.pop('more', None)
     return {'as': at, 'method': 'POST', 'path': f'/v2.0/{kind}s', 'body': {kind: body}}
@@ -94,7 +94,8 @@ def slug(value):
     text = {'""': 'empty', '[]': 'empty-list', '{}': 'empty-object'}.get(text, text)
     text = text if len(text) < 60 else f'long{len(text)}'
     kind = '' if isinstance(value, str) or value is None or isinstance(value, bool) else type(value).__name__ + '-'
-    return kind + (re.sub(r'[^a-zA-Z0-9.-]+', '_', text.encode().decode('unicode_escape').encode('ascii', 'replace').decode()).strip('_') or 'sign')
+    return kind + (re.sub(r'[^a-zA-Z0-9.-]+', '_', text.encode().decode('unicode_escape').encode('ascii',
+        'replace').decode()).strip('_') or 'sign')
 
 
 START = {'network': [], 'subnet': [net()], 'port': [net()], 'agent': []}
@@ -187,16 +188,19 @@ def common(kind, base):
     odd('bulk-both-keys', start, 'POST', f'/{many}', {many: two, **good}, show=['name'])
     bad = [two[0], two[1] | {'admin_state_up' if kind != 'subnet' else 'enable_dhcp': 'perhaps'}]
     odd('bulk-bad', start, 'POST', f'/{many}', {many: bad})
-    odd('bulk-bad-none', [*start, step('POST', f'/{many}', {many: bad}, fails=True)], 'GET', f'/{many}?name={{case}}-1', show=['name'])
-    late = [two[0], two[1] | {'network': {'mtu': 9000}, 'subnet': {'cidr': '10.0.0.0/25'}, 'port': {'fixed_ips': [{'ip_address': '9.9.9.9'}]}}[kind]]
+    odd('bulk-bad-none', [*start, step('POST', f'/{many}', {many: bad}, fails=True)], 'GET', f'/{many}?name={{case}}-1',
+        show=['name'])
+    late = [two[0], two[1] | {'network': {'mtu': 9000}, 'subnet': {'cidr': '10.0.0.0/25'},
+        'port': {'fixed_ips': [{'ip_address': '9.9.9.9'}]}}[kind]]
     odd('bulk-late', start, 'POST', f'/{many}', {many: late})
-    odd('bulk-late-none', [*start, step('POST', f'/{many}', {many: late}, fails=True)], 'GET', f'/{many}?name={{case}}-1', show=['name'])
+    odd('bulk-late-none', [*start, step('POST', f'/{many}', {many: late}, fails=True)], 'GET', f'/{many}?name={{case}}-1',
+        show=['name'])
     odd('bulk-null-item', start, 'POST', f'/{many}', {many: [two[0], None]})
     # projects
     other = 'b' * 32
-    for label, who in {'tenant': {'tenant_id': other}, 'project': {'project_id': other}, 'same': {'tenant_id': other, 'project_id': other},
-                       'differ': {'tenant_id': other, 'project_id': 'c' * 32}, 'null': {'project_id': None},
-                       'long': {'project_id': LONG[256]}}.items():
+    for label, who in {'tenant': {'tenant_id': other}, 'project': {'project_id': other},
+            'same': {'tenant_id': other, 'project_id': other}, 'differ': {'tenant_id': other, 'project_id': 'c' * 32},
+            'null': {'project_id': None}, 'long': {'project_id': LONG[256]}}.items():
         odd(f'post-owner-{label}', start, 'POST', f'/{many}', {kind: base | who}, show=['tenant_id', 'project_id'])
     odd('put-owner-project', exist, 'PUT', one, {kind: {'project_id': other}})
     odd('put-owner-tenant', exist, 'PUT', one, {kind: {'tenant_id': 'a' * 32}})
@@ -206,7 +210,8 @@ def common(kind, base):
                          'tags': {'tags': ['b', 'a']}, 'shared': {'shared': True}}.items():
         odd(f'post-extra-{label}', start, 'POST', f'/{many}', {kind: base | attrs}, show=[a for a in attrs if a != 'id'])
         odd(f'put-extra-{label}', exist, 'PUT', one, {kind: attrs}, show=[a for a in attrs if a != 'id'])
-    values(kind, 'name', NAME if kind == 'network' else ['', None, ' lead', 7, LONG[256]], put=2 if kind == 'network' else 1)
+    values(kind, 'name', NAME if kind == 'network' else ['', None, ' lead', 7, LONG[256]],
+        put=2 if kind == 'network' else 1)
     values(kind, 'description', TEXT if kind == 'network' else ['x', None], put=1)
     # revisions
     rev = ['revision_number']
@@ -216,9 +221,11 @@ def common(kind, base):
     odd('revision-name', [*exist, step('PUT', one, {kind: {'name': 'x'}})], 'GET', one, show=rev)
     odd('revision-name-answer', exist, 'PUT', one, {kind: {'name': 'x'}}, show=rev)
     odd('revision-description', [*exist, step('PUT', one, {kind: {'description': 'x'}})], 'GET', one, show=rev)
-    odd('revision-two', [*exist, step('PUT', one, {kind: {'name': 'x', 'description': 'y'}}), step('PUT', one, {kind: {'name': 'z'}})], 'GET', one, show=rev)
-    for label, tag in {'good': f'revision_number={{{at}.revision_number}}', 'stale': 'revision_number=77', 'text': 'revision_number=x', 'etag': '"abc"',
-                       'twice': 'revision_number=1,revision_number=2', 'quoted': f'"revision_number={{{at}.revision_number}}"', 'empty': ''}.items():
+    odd('revision-two', [*exist, step('PUT', one, {kind: {'name': 'x', 'description': 'y'}}),
+        step('PUT', one, {kind: {'name': 'z'}})], 'GET', one, show=rev)
+    for label, tag in {'good': f'revision_number={{{at}.revision_number}}', 'stale': 'revision_number=77',
+            'text': 'revision_number=x', 'etag': '"abc"', 'twice': 'revision_number=1,revision_number=2',
+            'quoted': f'"revision_number={{{at}.revision_number}}"', 'empty': ''}.items():
         odd(f'if-match-put-{label}', exist, 'PUT', one, {kind: {'name': 'x'}}, headers={'If-Match': tag}, show=['name'])
         if label in ('good', 'stale'):
             odd(f'if-match-delete-{label}', exist, 'DELETE', one, headers={'If-Match': tag})
@@ -230,26 +237,27 @@ def common(kind, base):
         elif n == 1:
             s['body'][kind]['admin_state_up'] = False
     scope = '&'.join(f'name={{case}}-{c}' for c in 'abc')
-    lists(kind, 'any', [*start, *three], scope, {
-        'all': '', 'id': 'id={a.id}', 'id-unknown': 'id=' + NOBODY, 'id-malformed': 'id=zz', 'id-empty': 'id=',
-        'description': 'description=x',
-        'project': 'project_id=' + 'a' * 32, 'tenant': 'tenant_id=' + 'a' * 32,
-        'project-other': 'project_id=' + other,
-        'unknown': 'color=red', 'created': 'created_at=2026-01-01',
-        'revision-one': 'revision_number=1', 'tags': 'tags=x',
-
-        'sort': 'sort_key=name&sort_dir=asc', 'sort-desc': 'sort_key=name&sort_dir=desc', 'sort-two': 'sort_key=project_id&sort_dir=asc&sort_key=name&sort_dir=desc',
-        'sort-nodir': 'sort_key=name', 'sort-nokey': 'sort_dir=desc', 'sort-baddir': 'sort_key=name&sort_dir=up', 'sort-upperdir': 'sort_key=name&sort_dir=DESC',
-        'sort-unknown': 'sort_key=color&sort_dir=asc', 'sort-nosortkey': 'sort_key=description&sort_dir=asc',
-        'limit': 'limit=2&sort_key=name&sort_dir=asc',
+    lists(kind, 'any', [*start, *three], scope, {'all': '', 'id': 'id={a.id}', 'id-unknown': 'id=' + NOBODY,
+        'id-malformed': 'id=zz', 'id-empty': 'id=', 'description': 'description=x', 'project': 'project_id=' + 'a' * 32,
+        'tenant': 'tenant_id=' + 'a' * 32, 'project-other': 'project_id=' + other, 'unknown': 'color=red',
+        'created': 'created_at=2026-01-01', 'revision-one': 'revision_number=1', 'tags': 'tags=x',
+         'sort': 'sort_key=name&sort_dir=asc', 'sort-desc': 'sort_key=name&sort_dir=desc',
+        'sort-two': 'sort_key=project_id&sort_dir=asc&sort_key=name&sort_dir=desc', 'sort-nodir': 'sort_key=name',
+        'sort-nokey': 'sort_dir=desc', 'sort-baddir': 'sort_key=name&sort_dir=up',
+        'sort-upperdir': 'sort_key=name&sort_dir=DESC', 'sort-unknown': 'sort_key=color&sort_dir=asc',
+        'sort-nosortkey': 'sort_key=description&sort_dir=asc', 'limit': 'limit=2&sort_key=name&sort_dir=asc',
         'limit-zero': 'limit=0', 'limit-negative': 'limit=-1', 'limit-text': 'limit=x',
-        'marker': 'limit=2&marker={a.id}&sort_key=name&sort_dir=asc', 'marker-end': 'limit=2&marker={b.id}&sort_key=name&sort_dir=asc',
-        'marker-past': 'limit=2&marker={c.id}&sort_key=name&sort_dir=asc',
-        'marker-unknown': 'limit=2&marker=' + NOBODY, 'marker-nolimit': 'marker={a.id}&sort_key=name&sort_dir=asc', 'marker-empty': 'limit=2&marker=&sort_key=name&sort_dir=asc',
+        'marker': 'limit=2&marker={a.id}&sort_key=name&sort_dir=asc',
+        'marker-end': 'limit=2&marker={b.id}&sort_key=name&sort_dir=asc',
+        'marker-past': 'limit=2&marker={c.id}&sort_key=name&sort_dir=asc', 'marker-unknown': 'limit=2&marker=' + NOBODY,
+        'marker-nolimit': 'marker={a.id}&sort_key=name&sort_dir=asc',
+        'marker-empty': 'limit=2&marker=&sort_key=name&sort_dir=asc',
         'reverse': 'limit=2&marker={c.id}&page_reverse=True&sort_key=name&sort_dir=asc',
-        'reverse-short': 'limit=2&marker={b.id}&page_reverse=True&sort_key=name&sort_dir=asc', 'reverse-nomarker': 'limit=2&page_reverse=True&sort_key=name&sort_dir=asc'})
-    lists(kind, 'fields', [*start, *three], scope, {'one': 'fields=name', 'unknown': 'fields=nosuch', 'two': 'fields=name&fields=description', 'empty': 'fields=',
-                                                    'page': 'fields=name&limit=1&sort_key=name&sort_dir=asc', 'comma': 'fields=name,description'}, show=['*'])
+        'reverse-short': 'limit=2&marker={b.id}&page_reverse=True&sort_key=name&sort_dir=asc',
+        'reverse-nomarker': 'limit=2&page_reverse=True&sort_key=name&sort_dir=asc'})
+    lists(kind, 'fields', [*start, *three], scope, {'one': 'fields=name', 'unknown': 'fields=nosuch',
+        'two': 'fields=name&fields=description', 'empty': 'fields=',
+        'page': 'fields=name&limit=1&sort_key=name&sort_dir=asc', 'comma': 'fields=name,description'}, show=['*'])
     odd('list-suffix', [*start, *three], 'GET', f'/{many}.json?{scope}', show=['name'])
     odd('list-slash', [*start, *three], 'GET', f'/{many}/?{scope}', show=['name'])
     odd('list-noname', [*start, *three], 'GET', f'/{many}?name=', show=['description'])

@@ -102,15 +102,14 @@ impl Store {
     pub fn take(&mut self, fetched: Fetched) -> Taken {
         let Fetched { revision, full, changes } = fetched;
         let mut taken = Taken::default();
-        if self.since.is_some_and(|since| revision < since) {
-            // Its revisions begin anew where a database was restored: only all of it makes sense.
-            if !full {
-                self.since = None;
-                return taken;
-            }
-            self.revisions.clear();
+        if !full && self.since.is_some_and(|since| revision < since) {
+            // Revisions begin anew where a database was restored: only all of it makes sense.
+            self.since = None;
+            return taken;
         }
         if full {
+            // One question is on its way at a time: what answers it whole is the newest.
+            self.revisions.clear();
             let listed: BTreeSet<Key> = changes.iter().map(|change| change.key).collect();
             let gone: Vec<Key> = self.wanted.keys().filter(|key| !listed.contains(key)).collect();
             for key in gone {

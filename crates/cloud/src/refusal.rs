@@ -80,6 +80,9 @@ pub enum Refusal {
     PortBound { port: PortId },
     #[error("Port {port} is bound: its vnic type cannot change.")]
     VnicTypeInUse { port: PortId },
+    /// Another network's subnet, or none at all: `server` tells them apart by looking it up.
+    #[error("Subnet {subnet} is not on network {network}, so it gives no address.")]
+    SubnetNotOnNetwork { subnet: SubnetId, network: NetworkId },
     #[error("The address {ip} is on no subnet of network {network}.")]
     IpNotOnNetwork { ip: IpAddr, network: NetworkId },
     #[error("The address {ip} cannot be used in subnet {subnet}.")]

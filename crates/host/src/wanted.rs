@@ -33,6 +33,7 @@ pub struct Wanted {
     by_mac: BTreeMap<(NetworkId, Mac), BTreeSet<Key>>,
     by_ip: BTreeMap<(NetworkId, IpAddr), BTreeSet<Key>>,
     by_device: BTreeMap<String, BTreeSet<Key>>,
+    counts: BTreeMap<Kind, usize>,
 }
 
 /// What one reconcile looks at.
@@ -94,6 +95,11 @@ impl Wanted {
         self.parts.keys().copied()
     }
 
+    /// How many parts there are of a kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.counts.get(&kind).copied().unwrap_or(0)
+    }
+
     pub fn network(&self, id: NetworkId) -> Option<&Network> {
         match self.parts.get(&Key::new(Kind::Network, id.0)) {
             Some(Part::Network(network)) => Some(network),
@@ -123,12 +129,14 @@ impl Wanted {
         self.index(&part, |set, key| {
             set.insert(key);
         });
+        *self.counts.entry(part.key().kind).or_default() += 1;
         self.parts.insert(part.key(), part);
         old
     }
 
     pub fn remove(&mut self, key: Key) -> Option<Part> {
         let old = self.parts.remove(&key)?;
+        *self.counts.entry(key.kind).or_default() -= 1;
         self.index(&old, |set, key| {
             set.remove(&key);
         });

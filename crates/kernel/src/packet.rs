@@ -64,6 +64,24 @@ impl PacketSocket {
             Err(errno) => Err(errno.into()),
         }
     }
+
+    /// Frames dropped, since last asked, because nobody fetched them.
+    pub fn dropped(&self) -> io::Result<u64> {
+        let mut stats = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+        let mut length = size_of_val(&stats) as libc::socklen_t;
+        // SAFETY: the descriptor is open; the kernel writes at most `length` bytes, the size of
+        // the struct it is given, and both live across the call.
+        let outcome = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_PACKET,
+                libc::PACKET_STATISTICS,
+                std::ptr::from_mut(&mut stats).cast(),
+                &raw mut length,
+            )
+        };
+        if outcome == 0 { Ok(stats.tp_drops.into()) } else { Err(io::Error::last_os_error()) }
+    }
 }
 
 /// Takes a UDP port of a namespace and reads nothing, so that the kernel does not refuse what

@@ -1,1 +1,104 @@
-fn main() {}
+//! `neutrino`: cloud networking that speaks the OpenStack Network API v2.0.
+//!
+//! Dispatch only: each subcommand is a program of its own crate.
+
+mod config;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+
+#[derive(Parser)]
+#[command(name = "neutrino", version, about, long_about = LONG, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    configuration: ConfigurationArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG: &str = "Cloud networking that speaks the OpenStack Network API v2.0.\n\n\
+    Try it on this machine with `neutrino demo`. For a real server, begin with\n\
+    `neutrino config print --defaults > neutrino.toml`.";
+
+#[derive(Args)]
+struct ConfigurationArgs {
+    /// Configuration file (TOML); without it /etc/neutrino/neutrino.toml, if it is there
+    #[arg(long, global = true, value_name = "FILE", env = "NEUTRINO_CONFIG")]
+    config: Option<PathBuf>,
+    /// Sets one option, such as `--set server.bind=127.0.0.1:9797`; may repeat. The environment
+    /// can do the same: NEUTRINO__SERVER__BIND=127.0.0.1:9797
+    #[arg(long = "set", global = true, value_name = "OPTION=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the API, and wires this host when [agent] has roles
+    Server,
+    /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
+    Demo(DemoArgs),
+    /// Shows the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Ends after the table instead of staying up; fails if anything shown failed
+    #[arg(long)]
+    once: bool,
+    /// Where the demo's API listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9696")]
+    bind: std::net::SocketAddr,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Prints the options in force, or the commented defaults
+    Print {
+        /// The defaults, each explained, instead of what is in force
+        #[arg(long)]
+        defaults: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("neutrino: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let load = || Config::load(cli.configuration.config.as_deref(), &cli.configuration.set);
+    match cli.command {
+        Command::Config(ConfigCommand::Print { defaults: true }) => {
+            print!("{}", config::DEFAULTS);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config(ConfigCommand::Print { defaults: false }) => {
+            print!("{}", load()?.to_toml()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Server => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::runtime()?.block_on(serve::server(config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo(demo) => {
+            let config = load()?;
+            serve::log(&config.log.demo_filter);
+            let passed = serve::runtime()?.block_on(testbed::demo::run(demo.bind, demo.once))?;
+            Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}

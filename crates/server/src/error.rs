@@ -96,6 +96,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::MacInUse { .. } => (409, "MacAddressInUse"),
         R::PortBound { .. } => (409, "PortBound"),
         R::VnicTypeInUse { .. } => (409, "PortInUse"),
+        R::SubnetNotOnNetwork { .. } => (400, "InvalidInput"),
         R::IpNotOnNetwork { .. } => (400, "InvalidIpForNetwork"),
         R::IpNotUsable { .. } => (400, "InvalidIpForSubnet"),
         R::IpOnAutoSubnet { .. } => (400, "AllocationOnAutoAddressSubnet"),

@@ -56,9 +56,10 @@ impl PlanFacts<'_> {
     }
 
     fn subnet(&self, id: SubnetId) -> Result<&Subnet, Refusal> {
-        self.subnets.iter().find(|subnet| subnet.id == id).ok_or_else(|| {
-            Refusal::Input(format!("Subnet {id} is not on network {}, so it gives no address.", self.network))
-        })
+        self.subnets
+            .iter()
+            .find(|subnet| subnet.id == id)
+            .ok_or(Refusal::SubnetNotOnNetwork { subnet: id, network: self.network })
     }
 }
 
@@ -67,6 +68,9 @@ pub fn plan(asked: Option<&[FixedIpAsk]>, facts: &PlanFacts<'_>) -> Result<Vec<W
     let mut wants = Vec::new();
     match asked {
         Some(entries) => {
+            if facts.subnets.is_empty() && !entries.is_empty() {
+                return Err(Refusal::Input(format!("Network {} has no subnets to take addresses of.", facts.network)));
+            }
             for entry in entries {
                 wants.push(one(entry, facts)?);
             }
@@ -145,7 +149,11 @@ fn one(entry: &FixedIpAsk, facts: &PlanFacts<'_>) -> Result<Want, Refusal> {
                 .iter()
                 .find(|subnet| subnet.cidr.contains(&ip))
                 .ok_or(Refusal::IpNotOnNetwork { ip, network: facts.network })?;
-            exactly(subnet, ip, facts)
+            // Without a subnet in the request, an address it cannot have is one of no subnet.
+            exactly(subnet, ip, facts).map_err(|refusal| match refusal {
+                Refusal::IpNotUsable { ip, .. } => Refusal::IpNotOnNetwork { ip, network: facts.network },
+                other => other,
+            })
         }
         (Some(id), Some(ip)) => exactly(facts.subnet(id)?, ip, facts),
         (Some(id), None) => {
@@ -287,7 +295,8 @@ pub(crate) mod tests {
         assert!(matches!(of(ask(first, Some("10.0.0.255"))), Err(Refusal::IpNotUsable { .. })));
         assert!(matches!(of(ask(None, Some("2001:db8::5"))), Err(Refusal::IpOnAutoSubnet { .. })));
         assert!(matches!(of(ask(None, None)), Err(Refusal::Input(_))));
-        assert!(matches!(of(ask(Some(&a_subnet("10.7.0.0/24")), None)), Err(Refusal::Input(_))));
+        let foreign = of(ask(Some(&a_subnet("10.7.0.0/24")), None));
+        assert!(matches!(foreign, Err(Refusal::SubnetNotOnNetwork { .. })));
     }
 
     #[test]

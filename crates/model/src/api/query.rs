@@ -118,7 +118,7 @@ fn order(table: &'static Resource, keys: Vec<String>, dirs: Vec<String>) -> Resu
 
 fn limit(text: Option<String>, max: Option<u32>) -> Result<Option<u32>, Invalid> {
     let asked = match text.as_deref() {
-        None | Some("") => 0,
+        None => 0,
         Some(text) => text.parse::<i64>().ok().filter(|n| *n >= 0).ok_or_else(|| Invalid {
             kind: InvalidKind::Page,
             message: format!("limit must be an integer of 0 or more, not '{text}'."),

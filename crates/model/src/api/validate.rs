@@ -55,7 +55,11 @@ pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
     if let (Check::AddressPairs, value) = (how, &*value) {
         return address_pairs(value);
     }
-    verdict(how, value).map_err(|why| Invalid::request(format!("Invalid input for {name}: {why}.")))
+    verdict(how, value).map_err(|why| {
+        let message = format!("Invalid input for {name}: {why}.");
+        // The reference judges these inside the plug-in.
+        if how == Check::DhcpOptions { Invalid::input(message) } else { Invalid::request(message) }
+    })
 }
 
 fn verdict(how: Check, value: &mut Value) -> Checked {
@@ -148,15 +152,15 @@ fn values(value: &Value, allowed: &[Option<&str>]) -> Checked {
 
 fn uuid(value: &Value) -> Checked {
     match value.as_str() {
-        Some(text) if text.len() == 36 && Uuid::parse_str(text).is_ok() => Ok(()),
+        Some(text) if [32, 36].contains(&text.len()) && Uuid::parse_str(text).is_ok() => Ok(()),
         _ => Err(format!("{value} is not a UUID")),
     }
 }
 
 fn mac(value: &Value) -> Checked {
     match value.as_str().map(str::parse::<Mac>) {
-        Some(Ok(_)) => Ok(()),
-        _ => Err(format!("{value} is not a MAC address")),
+        Some(Ok(mac)) if mac != Mac::ZERO && mac != Mac::BROADCAST => Ok(()),
+        _ => Err(format!("{value} is not a MAC address that an interface can have")),
     }
 }
 

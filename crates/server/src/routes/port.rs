@@ -7,14 +7,14 @@ use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::api::network::Network;
-use model::api::port::{FixedIp, PORT, Port, PortCreate, PortUpdate};
+use model::api::port::{FixedIp, FixedIpAsk, PORT, Port, PortCreate, PortUpdate};
 use model::api::subnet::Subnet;
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, SubnetId};
 use wire::Mac;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::network;
+use crate::routes::{network, subnet};
 
 /// Generated MAC addresses that may turn out to be taken before the request fails.
 const MAC_TRIES: usize = 16;
@@ -26,6 +26,7 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     let id = PortId(stamp.uuid());
     let mac = mac(app, tx, stamp, network.id, new.mac_address).await?;
     let facts = PlanFacts { network: network.id, subnets: &subnets, mac, device_owner: &new.device_owner };
+    check_subnets_exist(tx, new.fixed_ips.as_deref(), &subnets).await?;
     let wants = ipam::plan(new.fixed_ips.as_deref(), &facts)?;
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
     let binding = bind_to(app, tx, new.host.as_deref().unwrap_or(""), &new.vnic_type, &network).await?;
@@ -37,6 +38,21 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     }
     mark(tx, &network, &subnets, None, Some(&port)).await?;
     Ok(port)
+}
+
+/// A subnet that does not exist is "not found"; one of another network is for `ipam` to refuse.
+async fn check_subnets_exist(
+    tx: &mut Tx<'_>,
+    asked: Option<&[FixedIpAsk]>,
+    subnets: &[Subnet],
+) -> Result<(), Fault> {
+    let known = |id: &SubnetId| subnets.iter().any(|subnet| subnet.id == *id);
+    let strange = asked.into_iter().flatten().filter_map(|ask| ask.subnet_id).find(|id| !known(id));
+    match strange {
+        // With no subnets at all there is nothing to compare with.
+        Some(id) if !subnets.is_empty() => subnet::load(tx, &id.to_string()).await.map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// The MAC address asked for, or one that no port of the network has.
@@ -104,7 +120,7 @@ async fn find_addresses(
 async fn any_address(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
-    choices: &[model::SubnetId],
+    choices: &[SubnetId],
     facts: &PlanFacts<'_>,
     taken: &[FixedIp],
 ) -> Result<FixedIp, Fault> {
@@ -200,6 +216,7 @@ pub async fn update(
         (None, None) => None,
         (asked, _) => {
             let asked = asked.clone().unwrap_or_else(|| as_asked(&before, &subnets));
+            check_subnets_exist(tx, Some(&asked), &subnets).await?;
             let (kept, wants) = ipam::keep_and_plan(&before.fixed_ips, &asked, &facts)?;
             Some(find_addresses(tx, stamp, wants, &facts, &kept).await?)
         }
@@ -219,12 +236,12 @@ pub async fn update(
 }
 
 /// The addresses that a port keeps when only its MAC address changes: those not made of it.
-fn as_asked(port: &Port, subnets: &[Subnet]) -> Vec<model::api::port::FixedIpAsk> {
+fn as_asked(port: &Port, subnets: &[Subnet]) -> Vec<FixedIpAsk> {
     let auto = |fixed: &&FixedIp| subnets.iter().any(|s| s.id == fixed.subnet_id && s.is_auto_address());
     port.fixed_ips
         .iter()
         .filter(|fixed| !auto(fixed))
-        .map(|fixed| model::api::port::FixedIpAsk {
+        .map(|fixed| FixedIpAsk {
             subnet_id: Some(fixed.subnet_id),
             ip_address: Some(fixed.ip_address),
             delete_subnet: false,

@@ -1,0 +1,142 @@
+//! One turn: observe, diff, apply, and what became of the parts looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use host::observed::Observed;
+use host::{Scope, Step, Wanted, names};
+use kernel::{Failed, Kernel, KernelError};
+use model::NetworkId;
+use model::desired::{Dhcp, Key, Kind, Part};
+use model::report::State;
+
+use crate::config::Config;
+use crate::dhcp;
+
+/// What a turn found out.
+pub(crate) struct Turn {
+    /// The host as it was left.
+    pub now: Observed,
+    /// State of every part that was looked at and that the host has.
+    pub states: BTreeMap<Key, State>,
+    /// Failures of parts that the host no longer has.
+    pub leftovers: Vec<String>,
+    pub steps: usize,
+}
+
+/// Makes the host as wanted, as far as the scope goes.
+pub(crate) async fn turn(
+    config: &Config,
+    kernel: &Kernel,
+    dhcp: &dhcp::Handle,
+    want: &Wanted,
+    scope: &Scope,
+) -> Result<Turn, KernelError> {
+    let mut now = kernel.observe(scope).await?;
+    let steps = host::diff(want, &now, scope);
+    for step in &steps {
+        tracing::debug!(host.name = config.host, part.key = %step.key, op = %step.op, "act");
+    }
+    let failed = match steps.len() {
+        0 => Vec::new(),
+        _ => kernel.apply(steps.clone()).await?,
+    };
+    pretend(&mut now, &steps, &failed);
+    let reasons = reasons(&failed);
+    let keys: BTreeSet<Key> = match scope {
+        Scope::All => want.keys().collect(),
+        Scope::Some { keys, .. } => keys.clone(),
+    };
+    let mut unserved = BTreeMap::new();
+    for key in &keys {
+        match want.get(*key) {
+            Some(Part::Dhcp(part)) => {
+                if let Err(reason) = serve(config, dhcp, part, &now).await {
+                    unserved.insert(part.network_id, reason);
+                }
+            }
+            Some(Part::Lease(lease)) => dhcp.lease(lease.clone()),
+            None if key.kind == Kind::Dhcp => dhcp.stop(NetworkId(key.id)),
+            None if key.kind == Kind::Lease => dhcp.forget(model::PortId(key.id)),
+            _ => {}
+        }
+    }
+    let wanted = keys.iter().filter(|key| want.get(**key).is_some());
+    let states = wanted.map(|key| (*key, state(want, &now, *key, &reasons, &unserved))).collect();
+    let gone = reasons.iter().filter(|(key, _)| want.get(**key).is_none());
+    let leftovers = gone.map(|(key, reason)| format!("{key}: {reason}")).collect();
+    Ok(Turn { now, states, leftovers, steps: steps.len() })
+}
+
+/// What was done, done to the observation.
+fn pretend(now: &mut Observed, steps: &[Step], failed: &[Failed]) {
+    let mut failed = failed.iter().map(|failed| failed.index).peekable();
+    for (index, step) in steps.iter().enumerate() {
+        if failed.next_if_eq(&index).is_none() {
+            now.pretend(&step.op);
+        }
+    }
+}
+
+/// The first failure of each part: the others follow from it.
+fn reasons(failed: &[Failed]) -> BTreeMap<Key, String> {
+    let mut reasons = BTreeMap::new();
+    for Failed { key, error, .. } in failed {
+        tracing::warn!(%error, part.key = %key, "act failed");
+        reasons.entry(*key).or_insert_with(|| error.to_string());
+    }
+    reasons
+}
+
+fn state(
+    want: &Wanted,
+    now: &Observed,
+    key: Key,
+    reasons: &BTreeMap<Key, String>,
+    unserved: &BTreeMap<NetworkId, String>,
+) -> State {
+    let fail = |reason: &String| State::Failed { reason: reason.clone() };
+    if let Some(reason) = reasons.get(&key) {
+        return fail(reason);
+    }
+    let Some(part) = want.get(key) else { return State::Down };
+    let network = Key::new(Kind::Network, part.network_id().0);
+    if let Some(reason) = reasons.get(&network) {
+        return State::Failed { reason: format!("its network is not in place: {reason}") };
+    }
+    match part {
+        Part::Dhcp(dhcp) if unserved.contains_key(&dhcp.network_id) => {
+            fail(&unserved[&dhcp.network_id])
+        }
+        Part::Lease(lease) if want.get(Key::new(Kind::Dhcp, lease.network_id.0)).is_none() => {
+            State::Failed { reason: "this host does not answer DHCP for its network".to_owned() }
+        }
+        Part::Lease(lease) if unserved.contains_key(&lease.network_id) => {
+            fail(&unserved[&lease.network_id])
+        }
+        _ => host::state(want, now, key),
+    }
+}
+
+/// Answers a network's DHCP from its namespace, if that is there.
+async fn serve(
+    config: &Config,
+    handle: &dhcp::Handle,
+    part: &Dhcp,
+    now: &Observed,
+) -> Result<(), String> {
+    let netns = names::dhcp_netns(part.network_id);
+    let device = names::dhcp_device(part.port_id);
+    let inside = now.namespaces.get(&netns);
+    let link = inside.and_then(|inside| inside.links.get(&device));
+    let (Some(inside), Some(link)) = (inside, link) else {
+        return Err(format!("there is no {device} in namespace {netns}"));
+    };
+    let place = dhcp::Place {
+        netns: config.netns_dir.join(&netns),
+        device,
+        netns_id: inside.id,
+        index: link.index,
+    };
+    let served = handle.serve(part.clone(), place).await;
+    served.map_err(|error| format!("cannot listen in namespace {netns}: {error}"))
+}

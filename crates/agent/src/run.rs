@@ -1,0 +1,272 @@
+//! The loop of an agent: wakes, kernel events and timers in, turns out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bus::Bus;
+use host::{Scope, Settings};
+use kernel::{Event, Kernel, raise_file_limit};
+use model::desired::{Key, Kind, Part};
+use model::report::{Outcome, State};
+use model::sync::Wake;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::backoff::Backoff;
+use crate::config::Config;
+use crate::heartbeat::{self, Health};
+use crate::reconcile::{self, Turn};
+use crate::report::Reporter;
+use crate::sync::{Fetched, Store, fetch};
+use crate::watch::Watch;
+use crate::{AgentError, dhcp};
+
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Runs an agent until `stop` turns true or is dropped. The wiring stays as it is.
+pub async fn run(
+    config: Config,
+    bus: Bus,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), AgentError> {
+    if let Err(error) = raise_file_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let kernel = Kernel::open(config.namespace.as_deref(), &config.netns_dir)?;
+    let mut wakes = bus.wakes(&config.host);
+    let watch = Watch::default();
+    let reporter = Reporter::default();
+    let reconnected = Arc::new(Notify::new());
+    let health = Arc::new(Mutex::new(Health::default()));
+    health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
+    let (dhcp, dhcp_task) = dhcp::task();
+    let (answers, mut fetched) = mpsc::channel(1);
+
+    // Dropping the set ends them all.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(watch.clone().run(kernel.events().await?));
+    tasks.spawn(reporter.clone().run(bus.clone(), config.host.clone()));
+    tasks.spawn(heartbeat::run(config.clone(), bus.clone(), health.clone(), reconnected.clone()));
+    tasks.spawn(dhcp_task);
+
+    let mut agent = Agent::new(config, kernel, dhcp, reporter, health);
+    loop {
+        agent.ask(&bus, &answers, &mut tasks);
+        let timer = sleep_until(agent.next_sweep);
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(answer) = fetched.recv() => agent.take(answer),
+            Some(wake) = wakes.recv() => agent.woken(wake, &mut wakes),
+            () = watch.changed() => agent.happened(&watch),
+            () = reconnected.notified() => agent.ask_again = true,
+            () = timer => agent.sweep(),
+        }
+        agent.turn().await;
+    }
+    tracing::info!(host.name = agent.config.host, "agent stops; the wiring stays");
+    Ok(())
+}
+
+struct Agent {
+    config: Config,
+    kernel: Kernel,
+    dhcp: dhcp::Handle,
+    reporter: Reporter,
+    health: Arc<Mutex<Health>>,
+    store: Store,
+    due: Due,
+    /// The server is to be asked; it is not asked twice at once.
+    ask_again: bool,
+    asking: bool,
+    next_sweep: Instant,
+    retry: Backoff,
+    failures: BTreeMap<Key, String>,
+    /// Links of ours as last left: index, up, bridge's index.
+    known: BTreeMap<String, (u32, bool, Option<u32>)>,
+}
+
+/// What the next turn looks at.
+#[derive(Default)]
+struct Due {
+    all: bool,
+    keys: BTreeSet<Key>,
+    old: Vec<Part>,
+}
+
+impl Agent {
+    fn new(
+        config: Config,
+        kernel: Kernel,
+        dhcp: dhcp::Handle,
+        reporter: Reporter,
+        health: Arc<Mutex<Health>>,
+    ) -> Agent {
+        let settings = Settings {
+            tunneling_ip: config.tunneling_ip,
+            vxlan_port: config.vxlan_port,
+            interface_mappings: config.interface_mappings.clone(),
+        };
+        Agent {
+            retry: Backoff::new(FIRST_RETRY, config.sweep_interval()),
+            next_sweep: Instant::now() + config.sweep_interval(),
+            store: Store::new(settings),
+            config,
+            kernel,
+            dhcp,
+            reporter,
+            health,
+            due: Due::default(),
+            ask_again: true,
+            asking: false,
+            failures: BTreeMap::new(),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Asks the server, beside the loop: hosts are repaired while it cannot be reached.
+    fn ask(&mut self, bus: &Bus, answers: &mpsc::Sender<Fetched>, tasks: &mut JoinSet<()>) {
+        while tasks.try_join_next().is_some() {}
+        if self.asking || !std::mem::take(&mut self.ask_again) {
+            return;
+        }
+        self.asking = true;
+        let fetch = fetch(bus.clone(), self.config.host.clone(), self.store.since());
+        let answers = answers.clone();
+        tasks.spawn(async move { drop(answers.send(fetch.await).await) });
+    }
+
+    fn take(&mut self, fetched: Fetched) {
+        self.asking = false;
+        if fetched.full {
+            self.reporter.forget_all();
+            self.due.all = true;
+        }
+        let taken = self.store.take(fetched);
+        self.ask_again |= self.store.since().is_none();
+        self.due.keys.extend(taken.keys);
+        self.due.old.extend(taken.old);
+    }
+
+    /// All wakes that wait are one.
+    fn woken(&mut self, first: Vec<u8>, wakes: &mut mpsc::Receiver<Vec<u8>>) {
+        let mut next = Some(first);
+        while let Some(wake) = next {
+            match serde_json::from_slice::<Wake>(&wake) {
+                Ok(wake) => self.due.keys.extend(wake.keys),
+                Err(error) => tracing::warn!(%error, "unreadable wake"),
+            }
+            next = wakes.try_recv().ok();
+        }
+        self.ask_again = true;
+    }
+
+    fn happened(&mut self, watch: &Watch) {
+        let seen = watch.take();
+        self.due.all |= seen.lost;
+        for (device, event) in seen.devices {
+            let keys = self.store.wanted.keys_of_device(&device);
+            if keys.is_empty() || self.expected(&device, &event) {
+                continue;
+            }
+            self.known.remove(&device);
+            self.due.keys.extend(keys);
+        }
+    }
+
+    /// Whether an event only tells what this agent did.
+    fn expected(&self, device: &str, event: &Event) -> bool {
+        match (event, self.known.get(device)) {
+            (Event::Link { index, up, master, .. }, Some(known)) => {
+                *known == (*index, *up, *master)
+            }
+            (Event::Gone { .. }, None) => true,
+            _ => false,
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.next_sweep = Instant::now() + self.config.sweep_interval();
+        self.due.all = true;
+        self.ask_again = true;
+    }
+
+    async fn turn(&mut self) {
+        // Before the first whole answer nobody knows what is not wanted.
+        if !self.store.is_whole() || !(self.due.all || !self.due.keys.is_empty()) {
+            return;
+        }
+        let due = std::mem::take(&mut self.due);
+        let scope = match due.all {
+            true => Scope::All,
+            false => self.store.wanted.scope(&due.keys, &due.old),
+        };
+        let want = &self.store.wanted;
+        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, want, &scope).await {
+            Ok(turn) => self.settle(&scope, &due, turn),
+            Err(error) => {
+                tracing::error!(%error, host.name = self.config.host, "host not observed");
+                self.retry_soon();
+            }
+        }
+    }
+
+    fn settle(&mut self, scope: &Scope, due: &Due, turn: Turn) {
+        tracing::debug!(host.name = self.config.host, steps = turn.steps, "turn");
+        if due.all {
+            self.known.clear();
+            self.failures.clear();
+        }
+        self.remember(&turn);
+        let gone = due.keys.iter().chain(self.failures.keys()).copied().collect::<Vec<_>>();
+        for key in gone {
+            if self.store.wanted.get(key).is_none() {
+                self.failures.remove(&key);
+                self.reporter.forget(key);
+            }
+        }
+        let mut outcomes = Vec::new();
+        for (key, state) in turn.states {
+            match &state {
+                State::Failed { reason } => drop(self.failures.insert(key, reason.clone())),
+                State::Up | State::Down => drop(self.failures.remove(&key)),
+            }
+            outcomes.push(Outcome { key, revision: self.store.revision(key), state });
+        }
+        self.reporter.tell(outcomes);
+        if !self.failures.is_empty() || !turn.leftovers.is_empty() {
+            self.retry_soon();
+        } else if *scope == Scope::All {
+            self.retry.reset();
+        }
+        self.update_health(&turn.leftovers);
+    }
+
+    /// Looks at everything again, sooner than the sweep would.
+    fn retry_soon(&mut self) {
+        self.next_sweep = self.next_sweep.min(Instant::now() + self.retry.next());
+    }
+
+    fn remember(&mut self, turn: &Turn) {
+        for (device, link) in &turn.now.links {
+            if !self.store.wanted.keys_of_device(device).is_empty() {
+                let master = link.master.as_ref().and_then(|name| turn.now.links.get(name));
+                let known = (link.index, link.up, master.map(|master| master.index));
+                self.known.insert(device.clone(), known);
+            }
+        }
+    }
+
+    fn update_health(&self, leftovers: &[String]) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = self.failures.iter().map(|(key, reason)| format!("{key}: {reason}"));
+        health.failures = failures.chain(leftovers.iter().cloned()).collect();
+        let count = |kind| self.store.wanted.count(kind);
+        health.networks = count(Kind::Network);
+        health.ports = count(Kind::Port);
+        health.dhcp_networks = count(Kind::Dhcp);
+        health.leases = count(Kind::Lease);
+        health.frames_dropped = self.dhcp.dropped();
+    }
+}

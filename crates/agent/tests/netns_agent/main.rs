@@ -1,0 +1,11 @@
+//! Agents on real kernels: hosts and guests are namespaces of this machine, made and removed by
+//! each test; nothing of the machine's own is touched.
+
+mod carry;
+mod dhcp;
+mod place;
+mod repair;
+mod scale;
+mod server;
+mod spoof;
+mod wait;

@@ -1,0 +1,196 @@
+//! The configuration: defaults, then a TOML file, then the environment, then `--set`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use cloud::Rules;
+use serde::{Deserialize, Serialize};
+use server::Settings;
+use toml::{Table, Value};
+
+/// The commented defaults; a test holds that they are the defaults.
+pub const DEFAULTS: &str = include_str!("../neutrino.toml");
+
+const SYSTEM_FILE: &str = "/etc/neutrino/neutrino.toml";
+const ENVIRONMENT: &str = "NEUTRINO__";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub auth: Auth,
+    pub database: Database,
+    pub api: Settings,
+    pub network: Rules,
+    pub agent: Option<AgentSection>,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub bind: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    pub kind: AuthKind,
+    /// Lets `kind = "none"` listen on an address that others reach.
+    pub allow_remote_without_auth: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthKind {
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    pub path: PathBuf,
+    pub sync_every_commit: bool,
+}
+
+/// This host's agent, run beside the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AgentSection(pub Table);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub filter: String,
+    pub demo_filter: String,
+}
+
+impl Config {
+    /// Reads everything that is in force.
+    pub fn load(file: Option<&Path>, set: &[String]) -> anyhow::Result<Config> {
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT));
+        let environment: Vec<(String, String)> = environment
+            .map(|(name, value)| (name[ENVIRONMENT.len()..].to_lowercase().replace("__", "."), value))
+            .collect();
+        let system = Path::new(SYSTEM_FILE);
+        let file = file.or(system.exists().then_some(system));
+        let text = match file {
+            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+            None => String::new(),
+        };
+        let set: Vec<(String, String)> = set
+            .iter()
+            .map(|text| match text.split_once('=') {
+                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+                None => bail!("--set takes OPTION=VALUE, such as server.bind=127.0.0.1:9797, not '{text}'"),
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let name = file.map_or("the configuration".to_owned(), |file| file.display().to_string());
+        Config::merge(&text, &environment, &set).with_context(|| format!("in {name}"))
+    }
+
+    fn merge(file: &str, environment: &[(String, String)], set: &[(String, String)]) -> anyhow::Result<Config> {
+        let mut all: Table = DEFAULTS.parse().context("the built-in defaults are broken")?;
+        lay_over(&mut all, file.parse::<Table>()?);
+        for (name, value) in environment.iter().chain(set) {
+            set_one(&mut all, name, value)?;
+        }
+        let config: Config = Value::Table(all).try_into()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let open = !self.server.bind.ip().is_loopback();
+        if self.auth.kind == AuthKind::None && open && !self.auth.allow_remote_without_auth {
+            bail!(
+                "server.bind = {} lets anyone on the network act as administrator, because auth.kind is \
+                 \"none\". Bind to 127.0.0.1, or set auth.allow_remote_without_auth = true if the network \
+                 is closed",
+                self.server.bind
+            );
+        }
+        self.agent()?;
+        Ok(())
+    }
+
+    /// This host's agent, when it has one.
+    pub fn agent(&self) -> anyhow::Result<Option<agent::Config>> {
+        let Some(section) = &self.agent else { return Ok(None) };
+        let agent = Value::Table(section.0.clone()).try_into().context("in [agent]")?;
+        Ok(Some(agent))
+    }
+
+    pub fn to_toml(&self) -> anyhow::Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+/// Tables merge, everything else is replaced.
+fn lay_over(under: &mut Table, over: Table) {
+    for (name, value) in over {
+        match (under.get_mut(&name), value) {
+            // Maps whose keys are the operator's own are replaced whole.
+            (Some(Value::Table(under)), Value::Table(over)) if !under.is_empty() => lay_over(under, over),
+            (_, value) => drop(under.insert(name, value)),
+        }
+    }
+}
+
+/// `a.b.c` and a value: TOML if it reads as such, else text.
+fn set_one(all: &mut Table, name: &str, value: &str) -> anyhow::Result<()> {
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut table = all;
+    let mut parts: Vec<&str> = name.split('.').collect();
+    let Some(last) = parts.pop() else { bail!("an option needs a name") };
+    for part in parts {
+        let inner = table.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        let Value::Table(inner) = inner else { bail!("'{name}': {part} is not a section") };
+        table = inner;
+    }
+    table.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(file: &str, set: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let set: Vec<(String, String)> = set.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        Config::merge(file, &[], &set)
+    }
+
+    #[test]
+    fn the_commented_file_holds_the_defaults() {
+        let config = merged("", &[]).expect("defaults");
+        assert_eq!(config.network, Rules::default());
+        assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
+        assert!(config.agent.is_none());
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let file = "[server]\nbind = '127.0.0.1:1'\n[network.vlan_ranges]\nphysnet1 = [[1, 2]]";
+        let config = merged(file, &[("server.bind", "127.0.0.1:2"), ("api.project_id", "p")]).expect("good");
+        assert_eq!(config.server.bind.port(), 2);
+        assert_eq!(config.api.project_id, "p");
+        assert_eq!(config.network.vlan_ranges["physnet1"], [[1, 2]]);
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        for (file, set, word) in [
+            ("[server]\nbindd = 'x'", ("log.filter", "info"), "bindd"),
+            ("[server]\nbind = 'x'", ("log.filter", "info"), "bind"),
+            ("", ("server.bind", "0.0.0.0:9696"), "allow_remote_without_auth"),
+            ("", ("nonsense", "1"), "nonsense"),
+            ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),
+        ] {
+            let error = merged(file, &[set]).expect_err(word);
+            assert!(format!("{error:#}").contains(word), "{error:#} should say {word}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Running a server, and this host's agent beside it.
+
+use anyhow::Context;
+use bus::Bus;
+use db::{Db, Options};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+
+pub fn log(filter: &str) {
+    let filter = EnvFilter::try_from_env("NEUTRINO_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+pub fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+pub async fn server(config: Config) -> anyhow::Result<()> {
+    let agent = config.agent()?;
+    if let Some(folder) = config.database.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let options = Options {
+        sync_every_commit: config.database.sync_every_commit,
+        ..Options::new(&config.database.path)
+    };
+    let db = Db::open(options).await.context("cannot open the database")?;
+    let bind = config.server.bind;
+    let listener = TcpListener::bind(bind).await.with_context(|| format!("cannot listen on {bind}"))?;
+    let (stop, stopping) = watch::channel(false);
+    let bus = Bus::in_process();
+    let mut settings = config.api;
+    settings.rules = config.network;
+    let serving = server::start(settings, db, bus.clone(), listener, stopping.clone()).await?;
+    tracing::info!("the API listens on http://{}", serving.address);
+    let beside = agent.map(|agent| {
+        tracing::info!(host.name = agent.host, "this host's agent runs");
+        tokio::spawn(agent::run(agent, bus, stopping))
+    });
+    wait_for_signal().await?;
+    tracing::info!("stopping; wiring stays as it is");
+    stop.send_replace(true);
+    serving.until_stopped().await;
+    if let Some(beside) = beside {
+        beside.await.context("the agent panicked")??;
+    }
+    Ok(())
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        done = tokio::signal::ctrl_c() => done?,
+    }
+    Ok(())
+}
