@@ -21,7 +21,7 @@ ALIKE = re.compile(
     'patch-collection|delete-collection|.*-id-upper|get-slash|get-below|get-filter|get-fields-unknown|post-(extra-key|fields)|put-wrapped-plural|'
     'bulk-(mixed|both-keys|null-item|bad|bad-none|wrapped)|post-owner-(tenant|same|empty|null|number|long)|(post|put)-extra-(two-unknown|revision|status|shared|tags-null)|revision-(noop|description)|(get|delete)-id-malformed|'
     'revision-(two|name-answer)|if-match-.*-(text|etag|twice|quoted|empty)|if-match-delete-.*|get-json-suffix|list-suffix|list-slash|list-noname|list-fields-(empty|page|comma)|'
-    'list-any-(id-(two|comma|empty|malformed)|name-case|description-(or|empty)|project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|not-tags-any|tags-empty|bare|'
+    'list-(any|bad)-(id-(two|comma|empty|malformed)|name-case|description-(or|empty)|project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|not-tags-any|tags-empty|bare|'
     'sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|zero|negative|text)|marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
 LONG = {n: 'x' * n for n in (32, 33, 64, 65, 255, 256)}
 
@@ -175,7 +175,7 @@ def common(kind, base):
     odd('post-shape', start, 'POST', f'/{many}', good, show=['*'])
     odd('put-shape', exist, 'PUT', one, {kind: {'name': '{case}-b'}}, show=['*'])
     odd('post-extra-key', start, 'POST', f'/{many}', {**good, 'thing': 3}, show=['name'])
-    odd('post-fields', start, 'POST', f'/{many}?fields=name', good, show=['*'])
+    odd('post-fields', start, 'POST', f'/{many}?fields=name&fields=id', good, show=['*'])
     odd('put-wrapped-plural', exist, 'PUT', one, {many: [{'name': 'x'}]}, show=['name'])
     # bulk
     two = [base | {'name': '{case}-1'}, base | {'name': '{case}-2'}]
@@ -239,22 +239,27 @@ def common(kind, base):
     scope = '&'.join(f'name={{case}}-{c}' for c in 'abc')
     lists(kind, 'any', [*start, *three], scope, {'all': '', 'id': 'id={a.id}', 'id-unknown': 'id=' + NOBODY,
         'id-malformed': 'id=zz', 'id-empty': 'id=', 'description': 'description=x', 'project': 'project_id=' + 'a' * 32,
-        'tenant': 'tenant_id=' + 'a' * 32, 'project-other': 'project_id=' + other, 'unknown': 'color=red',
-        'created': 'created_at=2026-01-01', 'revision-one': 'revision_number=1', 'tags': 'tags=x',
+        'tenant': 'tenant_id=' + 'a' * 32, 'project-other': 'project_id=' + other,
+        'revision-one': 'revision_number=1', 'tags': 'tags=x',
          'sort': 'sort_key=name&sort_dir=asc', 'sort-desc': 'sort_key=name&sort_dir=desc',
-        'sort-two': 'sort_key=project_id&sort_dir=asc&sort_key=name&sort_dir=desc', 'sort-nodir': 'sort_key=name',
-        'sort-nokey': 'sort_dir=desc', 'sort-baddir': 'sort_key=name&sort_dir=up',
-        'sort-upperdir': 'sort_key=name&sort_dir=DESC', 'sort-unknown': 'sort_key=color&sort_dir=asc',
-        'sort-nosortkey': 'sort_key=description&sort_dir=asc', 'limit': 'limit=2&sort_key=name&sort_dir=asc',
-        'limit-zero': 'limit=0', 'limit-negative': 'limit=-1', 'limit-text': 'limit=x',
+        'sort-two': 'sort_key=project_id&sort_dir=asc&sort_key=name&sort_dir=desc',
+
+
+        'limit': 'limit=2&sort_key=name&sort_dir=asc',
+        'limit-zero': 'limit=0',
         'marker': 'limit=2&marker={a.id}&sort_key=name&sort_dir=asc',
         'marker-end': 'limit=2&marker={b.id}&sort_key=name&sort_dir=asc',
-        'marker-past': 'limit=2&marker={c.id}&sort_key=name&sort_dir=asc', 'marker-unknown': 'limit=2&marker=' + NOBODY,
+        'marker-past': 'limit=2&marker={c.id}&sort_key=name&sort_dir=asc',
         'marker-nolimit': 'marker={a.id}&sort_key=name&sort_dir=asc',
         'marker-empty': 'limit=2&marker=&sort_key=name&sort_dir=asc',
         'reverse': 'limit=2&marker={c.id}&page_reverse=True&sort_key=name&sort_dir=asc',
         'reverse-short': 'limit=2&marker={b.id}&page_reverse=True&sort_key=name&sort_dir=asc',
         'reverse-nomarker': 'limit=2&page_reverse=True&sort_key=name&sort_dir=asc'})
+    lists(kind, 'bad', [], '', {'unknown': 'color=red', 'created': 'created_at=2026-01-01', 'sort-nodir': 'sort_key=name',
+        'sort-nokey': 'sort_dir=desc', 'sort-baddir': 'sort_key=name&sort_dir=up',
+        'sort-upperdir': 'sort_key=name&sort_dir=DESC', 'sort-unknown': 'sort_key=color&sort_dir=asc',
+        'sort-nosortkey': 'sort_key=description&sort_dir=asc', 'limit-negative': 'limit=-1', 'limit-text': 'limit=x',
+        'marker-unknown': 'limit=2&marker=' + NOBODY})
     lists(kind, 'fields', [*start, *three], scope, {'one': 'fields=name', 'unknown': 'fields=nosuch',
         'two': 'fields=name&fields=description', 'empty': 'fields=',
         'page': 'fields=name&limit=1&sort_key=name&sort_dir=asc', 'comma': 'fields=name,description'}, show=['*'])

@@ -26,10 +26,12 @@ def one_address(first='10.0.0.7', **attrs):
 
 def addresses():
     other = [net('other', name='{case}-other'), sub('far', network_id='{other.id}', cidr='10.9.0.0/24')]
-    posts('port', 'ips', [*HOME, *other], ips({'ip': ip('10.0.0.9'), 'both': [at('10.0.0.9')],
+    posts('port', 'ips-far', [*HOME, *other], ips({'subnet': [at(None, 'far')], 'ip': ip('10.9.0.5')}), show=IPS)
+    puts('port', 'ips-far', [*HOME, *other], ips({'subnet': [at(None, 'far')]}), show=IPS)
+    posts('port', 'ips', HOME, ips({'ip': ip('10.0.0.9'), 'both': [at('10.0.0.9')],
         'two': ip('10.0.0.9', '10.0.0.10'), 'gateway': ip('10.0.0.1'), 'network': ip('10.0.0.0'),
         'broadcast': ip('10.0.0.255'), 'nowhere': ip('172.16.0.1'), 'taken': ip('10.0.0.50'),
-        'twice': ip('10.0.0.9', '10.0.0.9'), 'far-subnet': [at(None, 'far')], 'far-ip': ip('10.9.0.5'),
+        'twice': ip('10.0.0.9', '10.0.0.9'),
         'unknown-subnet': [{'subnet_id': NOBODY}], 'bad-subnet': [{'subnet_id': 'x'}], 'bad-ip': ip('x'),
         'cidr-ip': ip('10.0.0.9/24'), 'v6': ip('2001:db8::1'), 'empty': [], 'null': None, 'of-empty': [{}],
         'extra-key': [{'ip_address': '10.0.0.9', 'color': 1}], 'six': ip(*(f'10.0.0.{n}' for n in range(60, 66)))}),
@@ -99,10 +101,10 @@ def addresses():
         {'plain': {}, 'compute-y': {'device_owner': 'compute:y'}, 'explicit': {'fixed_ips': ip('10.0.0.7')},
         'subnet': {'fixed_ips': [at(None)]}, 'good': {'device_owner': 'compute:x'}}, show=IPS)
     # updates
-    puts('port', 'ips', [*HOME, port('p2', fixed_ips=ip('10.0.0.60')), *other],
+    puts('port', 'ips', [*HOME, port('p2', fixed_ips=ip('10.0.0.60'))],
         ips({'change': ip('10.0.0.51'), 'same': ip('10.0.0.50'), 'keep-by-subnet': [at(None)],
         'add': ip('10.0.0.50', '10.0.0.51'), 'empty': [], 'taken': ip('10.0.0.60'), 'nowhere': ip('172.16.0.1'),
-        'far': [at(None, 'far')], 'unknown': [{'subnet_id': NOBODY}], 'gateway': ip('10.0.0.1'), 'network': ip('10.0.0.0'),
+        'unknown': [{'subnet_id': NOBODY}], 'gateway': ip('10.0.0.1'), 'network': ip('10.0.0.0'),
         'twice': ip('10.0.0.9', '10.0.0.9'), 'null': None, 'both': [at('10.0.0.50')], 'text': 'x', 'of-empty': [{}]}),
         show=[*IPS, 'revision_number'])
     puts('port', 'ips-subnet-twice', HOME, ips({'two': [at(None), at(None)]}), show=SUBNETS)
@@ -162,7 +164,7 @@ def attributes():
     values('port', 'binding:host_id', ['', 'nowhere', None, 5], show=BINDING)
     values('port', 'binding:vnic_type', ['normal', 'direct', 'x', 'macvtap', 'baremetal', 'remote-managed', '', None],
         show=BINDING)
-    values('port', 'binding:profile', [{}, {'a': 'b'}, None, 'x', [], {'big': 'x' * 4095}], show=['binding:profile'])
+    values('port', 'binding:profile', [{}, {'a': 'b'}, None, 'x', []], show=['binding:profile'])
     for attr, v in {'binding:vif_type': 'ovs', 'binding:vif_details': {}, 'resource_request': {}, 'dns_assignment': [],
             'ip_allocation': 'none'}.items():
         posts('port', 'ro', [net()], {attr: {attr: v}})
@@ -266,13 +268,14 @@ def port_lists():
         'ip-subnet': 'fixed_ips=ip_address%3D10.0.0.10&fixed_ips=subnet_id%3D{sub.id}',
         'ip-wrong-subnet': 'fixed_ips=ip_address%3D10.0.0.10&fixed_ips=subnet_id%3D' + NOBODY,
         'substr': 'fixed_ips=ip_address_substr%3D10.0.0.10', 'ip6': 'fixed_ips=ip_address%3D' + EUI,
-        'ips-badkey': 'fixed_ips=color%3D1', 'ips-noequals': 'fixed_ips=x', 'device': 'device_id=vm',
+        'ips-badkey': 'fixed_ips=color%3D1', 'device': 'device_id=vm',
         'owner': 'device_owner=compute:x', 'owner-empty': 'device_owner=', 'status': 'status=DOWN',
-        'host': 'binding:host_id=nowhere', 'vnic': 'binding:vnic_type=normal', 'allocation': 'ip_allocation=immediate',
+        'host': 'binding:host_id=nowhere', 'allocation': 'ip_allocation=immediate',
         'groups': 'security_groups=' + NOBODY, 'tags': 'tags=red', 'tags-two': 'tags=red,blue',
         'tags-any': 'tags-any=blue,green', 'not-tags': 'not-tags=red,blue', 'not-tags-any': 'not-tags-any=blue',
-        'sort-device': 'sort_key=device_id&sort_dir=desc&sort_key=name&sort_dir=asc',
-        'sort-ips': 'sort_key=fixed_ips&sort_dir=asc'})
+        'sort-device': 'sort_key=device_id&sort_dir=desc&sort_key=name&sort_dir=asc'})
+    lists('port', 'refused', [], '', {'vnic': 'binding:vnic_type=normal', 'sort-ips': 'sort_key=fixed_ips&sort_dir=asc',
+        'ips-noequals': 'fixed_ips=x'})
 
 
 def agents():

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Asks the reference server every case of cases*.py and writes facts.json beside this file.
 
-    ORACLE=<folder of oracle.py> <python of the reference's environment> facts.py [--check SEED]
+    ORACLE=<folder of oracle.py> <python of the reference's environment> facts.py [--check] [--shuffle SEED]
 
---check runs the cases in another order against a fresh server and reports what differs from the
-stored file, without writing: a difference is something random that a case must not show.
+--check writes nothing and reports what differs from the stored file; with --shuffle, which runs the cases
+in another order, a difference is something random or left behind that a case must not show.
 
 A case starts with its own resources (`setup`), makes one `request` and is then cleaned up, so cases may
 be replayed in any order against one server.  Replay rules, also for other readers of facts.json:
@@ -228,7 +228,7 @@ def main():
     only = os.environ.get('ONLY')
     todo = [c for c in todo if not only or re.search(only, c['name'])]
     order = list(todo)
-    if check:
+    if '--shuffle' in sys.argv:
         random.Random(sys.argv[-1]).shuffle(order)
     server, results = Server(), {}
     for case in order:

@@ -18,8 +18,8 @@ pub const UNBOUND: &str = "unbound";
 pub const BINDING_FAILED: &str = "binding_failed";
 const TAP: &str = "tap";
 
-/// The agent type of the L2 role.
-pub const L2_AGENT: &str = "Linux bridge agent";
+/// The topic by which the agents that wire ports are known.
+pub const L2_TOPIC: &str = "N/A";
 
 pub fn is_bound(vif_type: &str) -> bool {
     vif_type != UNBOUND && vif_type != BINDING_FAILED

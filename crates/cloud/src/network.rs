@@ -27,6 +27,9 @@ pub fn create(
     if let Some(policy) = new.qos_policy_id {
         return Err(Refusal::QosPolicyNotFound(policy));
     }
+    if serde_json::json!(new.availability_zone_hints).to_string().len() > 255 {
+        return Err(Refusal::Input("The availability zone hints are longer than 255 characters.".into()));
+    }
     if let Some(zone) = new.availability_zone_hints.iter().find(|zone| !facts.zones.contains(zone)) {
         return Err(Refusal::AvailabilityZoneNotFound(zone.clone()));
     }

@@ -26,9 +26,10 @@ pub struct CreateFacts {
 
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> {
-    check_references(new.qos_policy_id.as_ref(), new.security_groups.as_ref())?;
+    let secure = port_security(new.port_security_enabled, &new.device_owner, network);
+    check_references(new.qos_policy_id.as_ref(), new.security_groups.as_ref(), secure)?;
     let pairs = new.allowed_address_pairs.as_ref().is_some_and(|pairs| !pairs.is_empty());
-    if pairs && !port_security(new.port_security_enabled, &new.device_owner, network) {
+    if pairs && !secure {
         return Err(Refusal::PairsNeedPortSecurity);
     }
     if let Some(mac) = new.mac_address {
@@ -37,11 +38,12 @@ pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn check_references(qos: Option<&String>, groups: Option<&Vec<String>>) -> Result<(), Refusal> {
+fn check_references(qos: Option<&String>, groups: Option<&Vec<String>>, secure: bool) -> Result<(), Refusal> {
     if let Some(policy) = qos {
         return Err(Refusal::QosPolicyNotFound(policy.clone()));
     }
     match groups.and_then(|groups| groups.first()) {
+        Some(_) if !secure => Err(Refusal::GroupsNeedPortSecurity),
         Some(group) => Err(Refusal::SecurityGroupNotFound(group.clone())),
         None => Ok(()),
     }
@@ -57,11 +59,17 @@ fn check_mac(mac: Mac) -> Result<(), Refusal> {
 /// Ports of the services are trusted: they need no protection from themselves.
 fn port_security(asked: Option<bool>, device_owner: &str, network: &Network) -> bool {
     let trusted = device_owner.starts_with("network:");
-    asked.unwrap_or(!trusted && network.port_security_enabled)
+    !trusted && asked.unwrap_or(network.port_security_enabled)
 }
 
 /// Makes a port of a checked request.
-pub fn create(new: PortCreate, network: &Network, facts: CreateFacts, rules: &Rules, stamp: &Stamp) -> Port {
+pub fn create(
+    new: PortCreate,
+    network: &Network,
+    facts: CreateFacts,
+    rules: &Rules,
+    stamp: &Stamp,
+) -> Result<Port, Refusal> {
     let ip_allocation = if new.fixed_ips.as_ref().is_some_and(Vec::is_empty) { "none" } else { "immediate" };
     let mut rest = new.rest;
     standard(&mut rest, stamp);
@@ -78,7 +86,7 @@ pub fn create(new: PortCreate, network: &Network, facts: CreateFacts, rules: &Ru
         device_id: new.device_id,
         device_owner: new.device_owner,
         status: String::new(),
-        allowed_address_pairs: pairs(new.allowed_address_pairs.unwrap_or_default(), facts.mac),
+        allowed_address_pairs: pairs(new.allowed_address_pairs.unwrap_or_default(), facts.mac)?,
         extra_dhcp_opts: dhcp_options(vec![], new.extra_dhcp_opts.unwrap_or_default()),
         ip_allocation: ip_allocation.into(),
         vif_type: facts.binding.vif_type.into(),
@@ -94,15 +102,20 @@ pub fn create(new: PortCreate, network: &Network, facts: CreateFacts, rules: &Ru
         rest,
     };
     port.status = status::of(&port, true).into();
-    port
+    Ok(port)
 }
 
-fn pairs(asked: Vec<AddressPairAsk>, mac: Mac) -> Vec<AddressPair> {
-    let pair = |ask: AddressPairAsk| AddressPair {
-        mac_address: ask.mac_address.unwrap_or(mac),
-        ip_address: ask.ip_address,
-    };
-    asked.into_iter().map(pair).collect()
+/// A pair without a MAC address has the port's own.
+fn pairs(asked: Vec<AddressPairAsk>, mac: Mac) -> Result<Vec<AddressPair>, Refusal> {
+    let mut out: Vec<AddressPair> = Vec::new();
+    for ask in asked {
+        let pair = AddressPair { mac_address: ask.mac_address.unwrap_or(mac), ip_address: ask.ip_address };
+        if out.contains(&pair) {
+            return Err(Refusal::DuplicateAddressPair { mac: pair.mac_address, ip: pair.ip_address });
+        }
+        out.push(pair);
+    }
+    Ok(out)
 }
 
 /// Options are set by name and IP version; a null value removes one.
@@ -130,7 +143,8 @@ pub struct UpdateFacts {
 
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
-    check_references(change.qos_policy_id.as_ref(), change.security_groups.as_ref())?;
+    let security = change.port_security_enabled.unwrap_or(before.port_security_enabled);
+    check_references(change.qos_policy_id.as_ref(), change.security_groups.as_ref(), security)?;
     if let Some(Some(mac)) = change.mac_address {
         check_mac(mac)?;
     }
@@ -142,7 +156,6 @@ pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
     if vnic_changes && is_bound(&before.vif_type) && !before.host.is_empty() {
         return Err(Refusal::VnicTypeInUse { port: before.id });
     }
-    let security = change.port_security_enabled.unwrap_or(before.port_security_enabled);
     let pairs = match &change.allowed_address_pairs {
         Some(asked) => !asked.is_empty(),
         None => !before.allowed_address_pairs.is_empty(),
@@ -162,7 +175,7 @@ pub fn rebinds(before: &Port, change: &PortUpdate) -> bool {
 }
 
 /// Applies a checked change.
-pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rules) -> Port {
+pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rules) -> Result<Port, Refusal> {
     let mut after = before.clone();
     after.admin_state_up = change.admin_state_up.unwrap_or(after.admin_state_up);
     after.device_id = change.device_id.unwrap_or(after.device_id);
@@ -186,15 +199,13 @@ pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rul
         after.mac_address = mac;
     }
     if let Some(asked) = change.allowed_address_pairs {
-        after.allowed_address_pairs = pairs(asked, after.mac_address);
+        after.allowed_address_pairs = pairs(asked, after.mac_address)?;
     }
     if let Some(asked) = change.extra_dhcp_opts {
         after.extra_dhcp_opts = dhcp_options(after.extra_dhcp_opts, asked);
     }
     if let Some(fixed_ips) = facts.fixed_ips {
         after.fixed_ips = fixed_ips;
-        let none = after.fixed_ips.is_empty();
-        after.ip_allocation = if none { "none" } else { "immediate" }.into();
     }
     if let Some(binding) = facts.binding {
         rebind(&mut after, &before.host, binding);
@@ -202,7 +213,7 @@ pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rul
     after.dns_assignment = dns::assignments(&after.dns_name, &after.fixed_ips, rules);
     after.rest.extend(change.rest);
     after.status = status::of(&after, true).into();
-    after
+    Ok(after)
 }
 
 /// Takes a binding; a port that comes to another host must be wired there.

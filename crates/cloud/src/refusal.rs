@@ -95,6 +95,10 @@ pub enum Refusal {
     NoAddressLeft { network: NetworkId, subnets: Vec<SubnetId> },
     #[error("No subnet of network {network} serves ports of '{owner}'.")]
     NoSubnetForOwner { network: NetworkId, owner: String },
+    #[error("The address pair {mac} {ip} is listed twice.")]
+    DuplicateAddressPair { mac: Mac, ip: String },
+    #[error("Security groups need port security and an address.")]
+    GroupsNeedPortSecurity,
     #[error("Address pairs need port security.")]
     PairsNeedPortSecurity,
 }

@@ -6,9 +6,6 @@ use crate::bind::is_bound;
 
 /// ACTIVE needs both: the host wired the port, and DHCP answers for it where the port needs it.
 pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
-    if port.device_owner == "network:floatingip" {
-        return "N/A";
-    }
     if port.failure.is_some() {
         return "ERROR";
     }

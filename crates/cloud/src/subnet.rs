@@ -34,7 +34,7 @@ pub fn create(
     if let Some(sibling) = siblings.iter().find(|sibling| overlap(sibling.cidr, cidr)) {
         return input(format!("The range {cidr} overlaps with {} of subnet {}.", sibling.cidr, sibling.id));
     }
-    let given_pools = new.allocation_pools.take().flatten();
+    let given_pools = new.allocation_pools.take().flatten().filter(|pools| !pools.is_empty());
     let gateway_ip = match new.gateway_ip {
         Some(said) => said,
         None => Some(ipam::default_gateway(cidr)),
@@ -79,12 +79,13 @@ pub fn create(
 fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
     let request = |why: &str| Err(Refusal::Request(why.into()));
     if new.use_default_subnetpool {
-        if new.subnetpool_id.is_some() {
-            return request("Give either subnetpool_id or use_default_subnetpool.");
-        }
-        if new.cidr.is_none() {
-            return request("There is no default subnet pool for this IP version.");
-        }
+        return request("There is no default subnet pool for this IP version.");
+    }
+    if new.subnetpool_id.is_some() && new.cidr.is_some() && new.prefixlen.is_some() {
+        return request("Of cidr and prefixlen, a subnet from a pool takes one.");
+    }
+    if new.subnetpool_id.is_some() && matches!(&new.allocation_pools, Some(Some(pools)) if !pools.is_empty()) {
+        return request("A subnet from a pool takes no allocation_pools.");
     }
     if let Some(pool) = &new.subnetpool_id {
         return Err(Refusal::SubnetPoolNotFound(pool.clone()));
@@ -150,7 +151,8 @@ fn check_modes(new: &SubnetCreate, cidr: IpNet) -> Result<(), Refusal> {
     if ra.is_some() && address.is_some() && ra != address {
         return input("ipv6_ra_mode and ipv6_address_mode must be the same when both are set.");
     }
-    if matches!(address, Some(Ipv6Mode::Slaac | Ipv6Mode::Dhcpv6Stateless)) && cidr.prefix_len() != 64 {
+    let auto = |mode| matches!(mode, Some(Ipv6Mode::Slaac | Ipv6Mode::Dhcpv6Stateless));
+    if (auto(ra) || auto(address)) && cidr.prefix_len() != 64 {
         return input("Instances make their own addresses only in a range of /64.");
     }
     Ok(())
@@ -205,6 +207,7 @@ pub fn update(
         after.enable_dhcp = enable_dhcp;
     }
     if let Some(pools) = change.allocation_pools {
+        let pools = pools.unwrap_or_default();
         ipam::check_pools(before.cidr, &pools)?;
         after.allocation_pools = pools;
     }

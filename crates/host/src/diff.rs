@@ -106,9 +106,14 @@ impl Plan<'_> {
             let in_scope = self.keys.is_none_or(|keys| keys.contains(&key));
             return in_scope.then_some(Clear::Delete(key));
         }
-        let bridge = link.master.as_ref().filter(|_| names::is_tap(name))?;
-        let mark = Mark::parse(&self.now.links.get(bridge)?.alias)?;
-        Some(Clear::Release(key_of(mark)))
+        let known = names::is_tap(name) || self.target.interfaces.contains(name);
+        let bridge = link.master.as_ref().filter(|_| known)?;
+        let mark = Mark::parse(&self.now.links.get(bridge)?.alias);
+        // A bridge that is about to be marked is ours already.
+        let wanted = || self.target.links.get(bridge).map(|(key, _)| *key);
+        let is_free = || self.now.links.get(bridge).is_some_and(is_free);
+        let adopted = || wanted().filter(|_| is_free());
+        mark.map(key_of).or_else(adopted).map(Clear::Release)
     }
 
     /// True for a device of ours that cannot be changed into the wanted one.
@@ -254,29 +259,33 @@ pub(crate) fn key_of(mark: Mark) -> Key {
 
 /// Whether a device is of the wanted make, in all that cannot be changed later.
 pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
-    match (make, &link.kind) {
+    let Some(mark) = make.mark() else {
         // A device of ours is not somebody else's.
-        (Make::Foreign, _) => Mark::parse(&link.alias).is_none(),
-        (Make::Bridge { .. }, LinkKind::Bridge { .. }) => is_free(link),
+        return Mark::parse(&link.alias).is_none();
+    };
+    if !is_free(link) && link.alias != mark.to_string() {
+        return false;
+    }
+    match (make, &link.kind) {
+        (Make::Bridge { .. }, LinkKind::Bridge { .. }) => true,
         (Make::Vxlan { vni, local, port, .. }, kind) => {
             let (vni, local, port) = (*vni, Some(*local), *port);
-            is_free(link)
-                && *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: true }
+            *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: true }
         }
         (Make::Vlan { parent, vid, .. }, kind) => {
-            is_free(link) && *kind == LinkKind::Vlan { parent: parent.clone(), vid: *vid }
+            *kind == LinkKind::Vlan { parent: parent.clone(), vid: *vid }
         }
         (Make::Veth { netns, peer, .. }, LinkKind::Veth) => {
             let inside = now.namespaces.get(netns);
-            is_free(link) && inside.is_some_and(|inside| inside.links.contains_key(peer))
+            inside.is_some_and(|inside| inside.links.contains_key(peer))
         }
-        (Make::Bridge { .. } | Make::Veth { .. }, _) => false,
+        (Make::Bridge { .. } | Make::Veth { .. } | Make::Foreign, _) => false,
     }
 }
 
-/// Ours, or nobody's: a device that was made and not yet marked when its maker died.
+/// Nobody's: what was made and not yet marked when its maker died.
 fn is_free(link: &Link) -> bool {
-    link.alias.is_empty() || Mark::parse(&link.alias).is_some()
+    link.alias.is_empty()
 }
 
 fn ipv6_op(device: String, ipv6: Ipv6) -> Op {

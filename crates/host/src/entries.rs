@@ -11,7 +11,7 @@ use crate::diff::{Plan, key_of};
 use crate::names::Mark;
 use crate::op::{Inside, Op};
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     pub fn entries(&mut self) {
         self.clear_fdb();
         self.clear_tunnels();
@@ -22,10 +22,10 @@ impl Plan<'_> {
                 self.act(*key, Op::SetTunnel { device: device.clone(), mac: *mac, dst: *dst });
             }
         }
-        for ((bridge, mac), (key, device)) in &target.fdb {
-            let is_port = |link: &crate::observed::Link| link.master.as_ref() == Some(bridge);
-            let joined = self.now.links.get(device).is_some_and(is_port);
-            if joined && self.now.fdb_port(bridge, *mac) != Some(device) {
+        for (bridge, mac) in target.fdb.keys() {
+            if let Some((key, device)) = self.lead(bridge, *mac)
+                && self.now.fdb_port(bridge, *mac) != Some(device)
+            {
                 let (bridge, device) = (bridge.clone(), device.clone());
                 self.act(*key, Op::SetFdb { bridge, mac: *mac, device });
             }
@@ -82,6 +82,16 @@ impl Plan<'_> {
         }
     }
 
+    /// Where a bridge should lead a MAC: to the best place that is one of its ports.
+    fn lead(&self, bridge: &str, mac: Mac) -> Option<&'a (Key, String)> {
+        let joined = |device: &String| {
+            let link = self.now.links.get(device);
+            link.is_some_and(|link| link.master.as_deref() == Some(bridge))
+        };
+        let places = self.target.fdb.get(&(bridge.to_owned(), mac))?;
+        places.iter().find(|(_, device)| joined(device))
+    }
+
     fn clear_fdb(&mut self) {
         let mut stale: Vec<(Key, String, Mac, String)> = Vec::new();
         for (bridge, entries) in &self.now.fdb {
@@ -89,7 +99,7 @@ impl Plan<'_> {
             for (mac, device) in entries {
                 let at = (bridge.clone(), *mac);
                 let in_scope = self.slots.is_none_or(|slots| slots.fdb.contains(&at));
-                if in_scope && !self.target.fdb.contains_key(&at) {
+                if in_scope && self.lead(bridge, *mac).is_none() {
                     stale.push((key, at.0, *mac, device.clone()));
                 }
             }

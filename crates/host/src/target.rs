@@ -19,12 +19,16 @@ use crate::wanted::{Scope, Wanted};
 #[derive(Default)]
 pub(crate) struct Target {
     pub links: BTreeMap<String, (Key, WantLink)>,
-    pub fdb: BTreeMap<(String, Mac), (Key, String)>,
+    /// Where a MAC may be, best first: the first of these that is there counts. A port on its
+    /// way to this host is reached at the other until its device comes.
+    pub fdb: BTreeMap<(String, Mac), Vec<(Key, String)>>,
     pub tunnels: BTreeMap<(String, Mac), (Key, IpAddr)>,
     pub floods: BTreeMap<String, (Key, BTreeSet<IpAddr>)>,
     pub neighbours: BTreeMap<(String, IpAddr), (Key, Mac)>,
     pub tables: BTreeMap<String, (Key, Table)>,
     pub namespaces: BTreeMap<String, (Key, WantNamespace)>,
+    /// Physical interfaces that networks may use.
+    pub interfaces: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -71,7 +75,8 @@ pub(crate) struct WantNamespace {
 
 /// Spells out the parts of a scope.
 pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
-    let mut target = Target::default();
+    let interfaces = want.settings.interface_mappings.values().cloned().collect();
+    let mut target = Target { interfaces, ..Target::default() };
     let parts: Vec<&Part> = match scope {
         Scope::All => want.parts().collect(),
         Scope::Some { keys, .. } => keys.iter().filter_map(|key| want.get(*key)).collect(),
@@ -147,7 +152,7 @@ impl Target {
             .entry(device.clone())
             .and_modify(|(_, link)| link.up = port.admin_state_up)
             .or_insert((key, tap));
-        self.fdb.insert((carrier.bridge.clone(), port.mac), (key, device.clone()));
+        self.lead(carrier, port.mac, 0, (key, device.clone()));
         if let Some(table) = spoof::port_table(port) {
             self.tables.insert(names::table(&device), (key, table));
         }
@@ -155,9 +160,7 @@ impl Target {
 
     fn add_remote(&mut self, key: Key, remote: &Remote, carrier: &Carrier) {
         let (Some(device), Some(dst)) = (carrier.vxlan_device(), remote.tunnel_ip) else { return };
-        // A port that is on this host, too, is only on its way from or to the other.
-        let at = (carrier.bridge.clone(), remote.mac);
-        self.fdb.entry(at).or_insert((key, device.clone()));
+        self.lead(carrier, remote.mac, usize::MAX, (key, device.clone()));
         self.tunnels.insert((device.clone(), remote.mac), (key, dst));
         for ip in &remote.fixed_ips {
             if ip.is_ipv4() || carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES {
@@ -178,7 +181,7 @@ impl Target {
         };
         let up = self.links.get(&device).is_none_or(|(_, link)| link.up);
         self.links.insert(device.clone(), (key, tap(make, carrier, PortFlags::STRICT, up)));
-        self.fdb.entry((carrier.bridge.clone(), dhcp.mac)).or_insert((key, device));
+        self.lead(carrier, dhcp.mac, 0, (key, device));
         let inside = WantNamespace {
             device: peer,
             mac: dhcp.mac,
@@ -186,6 +189,11 @@ impl Target {
             addresses: dhcp.addresses.iter().copied().collect(),
         };
         self.namespaces.insert(netns, (key, inside));
+    }
+
+    fn lead(&mut self, carrier: &Carrier, mac: Mac, place: usize, to: (Key, String)) {
+        let places = self.fdb.entry((carrier.bridge.clone(), mac)).or_default();
+        places.insert(place.min(places.len()), to);
     }
 }
 

@@ -159,16 +159,16 @@ impl Wanted {
             if let Some(mac) = carrier::mac(part) {
                 closure.extend(self.by_mac.get(&(network_id, mac)).into_iter().flatten());
             }
+            for device in devices(&self.settings, part) {
+                closure.extend(self.by_device.get(&device).into_iter().flatten());
+            }
             for ip in carrier::remote_ips(part) {
                 closure.extend(self.by_ip.get(&(network_id, *ip)).into_iter().flatten());
             }
         }
         let mut slots = Slots::default();
-        for part in old {
+        for part in old.iter().chain(closure.iter().filter_map(|key| self.parts.get(key))) {
             self.add_slots(&mut slots, part, old);
-        }
-        for part in closure.iter().filter_map(|key| self.parts.get(key)) {
-            self.add_slots(&mut slots, part, &[]);
         }
         Scope::Some { keys: closure, slots }
     }

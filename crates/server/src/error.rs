@@ -14,6 +14,9 @@ pub enum Fault {
     /// The URL names nothing.
     #[error("The URL names nothing here.")]
     NoSuchUrl,
+    /// The same outside of `/v2.0`; answered as text.
+    #[error("The URL names nothing here; the API is under /v2.0.")]
+    NothingOutside,
     #[error("The method is not offered on this URL.")]
     MethodNotAllowed,
     /// An extension alias that is not served; answered as text.
@@ -25,6 +28,10 @@ pub enum Fault {
     NotJsonForExtension(String),
     #[error("The body is larger than {0} bytes.")]
     TooLarge(usize),
+    #[error("The request needs a body.")]
+    NoBody,
+    #[error("If-Match takes one revision_number=N.")]
+    IfMatchMalformed,
     #[error("The body did not arrive.")]
     BodyBroken,
     #[error("POST creates no agents: they appear when a host reports itself.")]
@@ -52,9 +59,10 @@ impl Fault {
             }
             Fault::Database(DbError::Conflict { .. }) => (409, "Conflict"),
             Fault::Database(_) => (500, "HTTPInternalServerError"),
-            Fault::NoSuchUrl | Fault::NoSuchExtension(_) => (404, "HTTPNotFound"),
+            Fault::NoSuchUrl | Fault::NoSuchExtension(_) | Fault::NothingOutside => (404, "HTTPNotFound"),
             Fault::MethodNotAllowed => (405, "HTTPMethodNotAllowed"),
             Fault::NotJson(_) | Fault::BodyBroken => (400, "HTTPBadRequest"),
+            Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),
@@ -103,6 +111,8 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::IpInUse { .. } => (409, "IpAddressAlreadyAllocated"),
         R::NoAddressLeft { .. } => (409, "IpAddressGenerationFailure"),
         R::NoSubnetForOwner { .. } => (409, "IpAddressGenerationFailureNoMatchingSubnet"),
+        R::DuplicateAddressPair { .. } => (400, "DuplicateAddressPairInRequest"),
+        R::GroupsNeedPortSecurity => (400, "PortSecurityAndIPRequiredForSecurityGroups"),
         R::PairsNeedPortSecurity => (409, "AddressPairAndPortSecurityRequired"),
     }
 }
@@ -115,5 +125,7 @@ fn invalid_type(kind: InvalidKind) -> &'static str {
         InvalidKind::AddressPairsExhausted => "AllowedAddressPairExhausted",
         InvalidKind::DuplicateAddressPair => "DuplicateAddressPairInRequest",
         InvalidKind::AddressPairMissingIp => "AllowedAddressPairsMissingIP",
+        InvalidKind::ServiceTypeNotText => "InvalidInputSubnetServiceType",
+        InvalidKind::ServiceType => "InvalidSubnetServiceType",
     }
 }

@@ -151,7 +151,7 @@ fn refusal(fault: &Fault, id: &str) -> Response<Body> {
         fault => fault.to_string(),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Fault::NoSuchExtension(_) = fault {
+    if let Fault::NoSuchExtension(_) | Fault::NothingOutside = fault {
         let mut response = Response::new(Body::from(message));
         *response.status_mut() = status;
         return response;

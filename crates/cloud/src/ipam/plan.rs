@@ -71,6 +71,9 @@ pub fn plan(asked: Option<&[FixedIpAsk]>, facts: &PlanFacts<'_>) -> Result<Vec<W
             if facts.subnets.is_empty() && !entries.is_empty() {
                 return Err(Refusal::Input(format!("Network {} has no subnets to take addresses of.", facts.network)));
             }
+            if !entries.is_empty() {
+                facts.eligible()?;
+            }
             for entry in entries {
                 wants.push(one(entry, facts)?);
             }
@@ -177,8 +180,9 @@ fn exactly(subnet: &Subnet, ip: IpAddr, facts: &PlanFacts<'_>) -> Result<Want, R
         IpNet::V6(_) => false,
     };
     if !whole && (ip == network_of(subnet.cidr) || (ip.is_ipv4() && ip == last_of(subnet.cidr))) {
-        // The gateway of an IPv6 subnet may be its anycast address, held by a router.
-        if !(facts.is_router_interface() && ip.is_ipv6()) {
+        // The anycast address of an IPv6 subnet is its gateway's; who says nothing may be a router.
+        let may_be_router = facts.is_router_interface() || facts.device_owner.is_empty();
+        if !(may_be_router && ip.is_ipv6()) {
             return Err(unusable);
         }
     }

@@ -30,8 +30,8 @@ pub fn asked(new: &NetworkCreate) -> Result<Vec<SegmentAsk>, Refusal> {
     };
     let has_provider = provider != SegmentAsk::default();
     match &new.segments {
-        Some(_) if has_provider => Err(Refusal::SegmentsWithProvider),
-        Some(segments) => {
+        Some(segments) if has_provider && !segments.is_empty() => Err(Refusal::SegmentsWithProvider),
+        Some(segments) if !segments.is_empty() => {
             let full = |ask: &&SegmentAsk| ask.network_type.is_some() && ask.segmentation_id.is_some();
             for (at, ask) in segments.iter().enumerate().filter(|(_, ask)| full(ask)) {
                 if segments[..at].contains(ask) {
@@ -40,8 +40,8 @@ pub fn asked(new: &NetworkCreate) -> Result<Vec<SegmentAsk>, Refusal> {
             }
             Ok(segments.clone())
         }
-        None if has_provider => Ok(vec![provider]),
-        None => Ok(vec![]),
+        _ if has_provider => Ok(vec![provider]),
+        _ => Ok(vec![]),
     }
 }
 
@@ -59,7 +59,7 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
         Ok(Wanted::Exactly(ProviderSegment {
             network_type: network_type.to_owned(),
             physical_network: physical.map(str::to_owned),
-            segmentation_id: ask.segmentation_id,
+            segmentation_id: ask.segmentation_id.filter(|_| network_type != "flat"),
         }))
     };
     if is_tunnel(network_type) || network_type == "local" {
@@ -70,8 +70,9 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
     match (network_type, ask.segmentation_id) {
         ("local", None) => exactly(),
         ("local", Some(_)) => input("A local network has no segmentation id.".into()),
-        ("flat", Some(_)) => input("A flat network has no segmentation id.".into()),
-        ("flat", None) => match physical {
+        // The reference takes 0 for "none".
+        ("flat", Some(1..) | Some(..0)) => input("A flat network has no segmentation id.".into()),
+        ("flat", _) => match physical {
             None => input("A flat network needs provider:physical_network.".into()),
             Some(name) if allows_flat(rules, name) => exactly(),
             Some(name) => input(format!("The physical network '{name}' is not configured for flat networks.")),

@@ -100,7 +100,13 @@ fn canonical_ip(text: &str) -> Option<String> {
 fn canonical_cidr(text: &str) -> Option<String> {
     match text.parse::<IpNet>() {
         Ok(IpNet::V6(net)) => Some(net.to_string()),
-        _ => None,
+        Ok(IpNet::V4(_)) => None,
+        Err(_) => {
+            // The prefix length may be said as a mask.
+            let (ip, mask) = text.split_once('/')?;
+            let mask = ipnet::ip_mask_to_prefix(mask.parse().ok()?).ok()?;
+            Some(IpNet::new(ip.parse().ok()?, mask).ok()?.to_string())
+        }
     }
 }
 

@@ -51,6 +51,9 @@ pub enum InvalidKind {
     AddressPairsExhausted,
     DuplicateAddressPair,
     AddressPairMissingIp,
+    /// And so has `service_types`.
+    ServiceTypeNotText,
+    ServiceType,
 }
 
 impl Invalid {

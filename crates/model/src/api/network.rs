@@ -147,6 +147,7 @@ const ATTRS: &[Attr] = &[
         .post()
         .put()
         .shown()
+        .shown_if(ShownIf::True("router_external"))
         .filter()
         .target()
         .enforced()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::api::convert::convert;
+use crate::api::convert::{Convert, convert};
 use crate::api::table::{Attr, Resource, Source};
 use crate::api::{Invalid, InvalidKind};
 
@@ -66,7 +66,7 @@ pub fn parse(table: &'static Resource, text: &str, max_limit: Option<u32>) -> Re
         values.push(value.into_owned());
     }
     let mut take = |name: &str| by_name.remove(name).unwrap_or_default();
-    let fields = take("fields").into_iter().filter(|field| !field.is_empty()).collect();
+    let fields = take("fields");
     let sort = order(table, take("sort_key"), take("sort_dir"))?;
     let limit = limit(take("limit").pop(), max_limit)?;
     let marker = take("marker").pop().filter(|marker| limit.is_some() && !marker.is_empty());
@@ -151,9 +151,14 @@ fn filter(attr: &'static Attr, values: &[String]) -> Result<Filter, Invalid> {
     for value in values {
         let value = convert(attr.convert, Value::String(value.clone()))
             .map_err(|why| Invalid::input(format!("Invalid filter {}: {why}.", attr.name)))?;
-        wanted.push(value);
+        wanted.push(if attr.convert == Convert::Cidr { without_host_bits(value) } else { value });
     }
     Ok(Filter::In { attr: attr.name, values: wanted })
+}
+
+fn without_host_bits(value: Value) -> Value {
+    let net = value.as_str().and_then(|text| text.parse::<ipnet::IpNet>().ok());
+    net.map_or(value, |net| Value::String(net.trunc().to_string()))
 }
 
 fn fixed_ips(values: &[String]) -> Result<Filter, Invalid> {
@@ -165,7 +170,9 @@ fn fixed_ips(values: &[String]) -> Result<Filter, Invalid> {
             ),
             Some(("subnet_id", id)) => subnet_id.push(id.to_owned()),
             Some(("ip_address_substr", part)) => ip_address_substr.push(part.to_owned()),
-            _ => {
+            // As the reference does: another key says nothing of an address.
+            Some(_) => {}
+            None => {
                 return Err(Invalid::input(format!(
                     "Invalid filter fixed_ips: '{value}' is not ip_address=, subnet_id= or \
                      ip_address_substr= with a value."
@@ -201,7 +208,9 @@ pub fn links(
         }
         format!("{base}?{}", out.finish())
     };
-    let Some((first, last)) = ids else { return Vec::new() };
+    // A page past the end leads back to where it was asked from.
+    let here = query.marker.as_deref();
+    let Some((first, last)) = ids.or(here.zip(here)) else { return Vec::new() };
     let mut links = Vec::new();
     if full || query.reverse {
         links.push(("next", href(last, false)));

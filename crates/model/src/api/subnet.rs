@@ -110,6 +110,7 @@ const ATTRS: &[Attr] = &[
         .via("subnet-external-network"),
     json("service_types")
         .default(Default::Unset)
+        .convert(Convert::NullToEmptyList)
         .check(Check::ServiceTypes)
         .post()
         .put()
@@ -212,7 +213,8 @@ pub struct SubnetCreate {
 pub struct SubnetUpdate {
     #[serde(default, deserialize_with = "crate::api::body::said")]
     pub gateway_ip: Option<Option<IpAddr>>,
-    pub allocation_pools: Option<Vec<Pool>>,
+    #[serde(default, deserialize_with = "crate::api::body::said")]
+    pub allocation_pools: Option<Option<Vec<Pool>>>,
     pub dns_nameservers: Option<Vec<IpAddr>>,
     pub host_routes: Option<Vec<HostRoute>>,
     pub enable_dhcp: Option<bool>,

@@ -31,7 +31,7 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
     let binding = bind_to(app, tx, new.host.as_deref().unwrap_or(""), &new.vnic_type, &network).await?;
     let facts = CreateFacts { id, mac, fixed_ips, binding };
-    let port = cloud::port::create(new, &network, facts, app.rules(), stamp);
+    let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
     for fixed in &port.fixed_ips {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
@@ -85,7 +85,7 @@ async fn bind_to(
     network: &Network,
 ) -> Result<Binding, Fault> {
     let agents = if host.is_empty() { vec![] } else { tx.agents_of_host(host).await? };
-    let l2 = agents.iter().find(|agent| agent.agent_type == bind::L2_AGENT);
+    let l2 = agents.iter().find(|agent| agent.topic == bind::L2_TOPIC);
     Ok(bind::bind(host, vnic_type, network, l2, app.alive_since_us()))
 }
 
@@ -231,7 +231,7 @@ pub async fn update(
         false => None,
     };
     let facts = UpdateFacts { mac: new_mac, fixed_ips, binding };
-    let after = cloud::port::update(&before, change, facts, app.rules());
+    let after = cloud::port::update(&before, change, facts, app.rules())?;
     save(tx, stamp, &network, &subnets, &before, after).await
 }
 
@@ -285,7 +285,7 @@ pub async fn set_addresses(
         return Ok(());
     }
     let facts = UpdateFacts { mac: None, fixed_ips: Some(fixed_ips), binding: None };
-    let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules());
+    let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
     mark(tx, network, subnets, Some(before), Some(&after)).await

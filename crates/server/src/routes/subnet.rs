@@ -99,6 +99,7 @@ pub async fn update(
     let after = cloud::subnet::update(&before, change, holder, app.rules())?;
     tx.update(&SUBNET, before.id, &before, &after, &stamp.now).await?;
     if after != before {
+        tx.bump(&NETWORK, before.network_id, &stamp.now).await?;
         mark_served(tx, &before, after.enable_dhcp != before.enable_dhcp).await?;
         app.nudge_dhcp(before.network_id);
     }

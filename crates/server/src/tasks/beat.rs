@@ -1,6 +1,6 @@
 //! Heartbeats: which hosts live, and what they can do.
 
-use cloud::bind::{BINDING_FAILED, L2_AGENT};
+use cloud::bind::{BINDING_FAILED, L2_TOPIC};
 use db::Tx;
 use model::api::agent::{AGENT, Agent};
 use model::api::port::{PORT, Port};
@@ -27,7 +27,7 @@ pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
             Some(before) => drop(tx.update(&AGENT, before.id, before, &after, &stamp.now).await?),
         }
         let revived = before.is_none_or(|before| before.heartbeat_us <= app.alive_since_us());
-        if after.agent_type == L2_AGENT {
+        if after.topic == L2_TOPIC {
             let (old, new) = (before.map(configuration), configuration(&after));
             let moved = old.as_ref().is_some_and(|old| old.tunneling_ip != new.tunneling_ip);
             if moved {

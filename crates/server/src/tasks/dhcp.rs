@@ -80,8 +80,10 @@ async fn settle_ports(app: &App, tx: &mut Tx<'_>, network: &Network, hosts: Vec<
     let subnets = tx.subnets_of(network.id).await?;
     let condition = "network_id = $1 AND device_owner = 'network:dhcp' ORDER BY created_us, id";
     let ports: Vec<Port> = tx.find(&PORT, condition, &[network.id.to_string().into()]).await?;
+    // Ports that users made for DHCP servers of their own are theirs.
+    let ours = |port: &Port| port.device_id == dhcp::device_id(&port.host, network);
     let (mut right, mut spare): (Vec<Port>, Vec<Port>) =
-        ports.into_iter().partition(|port| hosts.contains(&port.host));
+        ports.into_iter().filter(ours).partition(|port| hosts.contains(&port.host));
     for host in hosts.iter().filter(|host| right.iter().all(|port| port.host != **host)).cloned().collect::<Vec<_>>() {
         let device_id = dhcp::device_id(&host, network);
         match spare.pop() {

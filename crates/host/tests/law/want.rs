@@ -1,0 +1,189 @@
+//! Desired states over few networks, MACs and addresses, so that they often meet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use host::{Settings, Wanted};
+use ipnet::IpNet;
+use model::desired::{
+    AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment,
+};
+use model::{NetworkId, PortId};
+use proptest::prelude::*;
+use proptest::sample::select;
+use uuid::Uuid;
+use wire::Mac;
+
+pub type Parts = BTreeMap<Key, Part>;
+
+pub fn wanted() -> impl Strategy<Value = Wanted> {
+    parts().prop_map(want)
+}
+
+pub fn want(parts: Parts) -> Wanted {
+    let mut wanted = Wanted::new(settings());
+    for part in parts.into_values() {
+        wanted.put(part);
+    }
+    wanted
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        tunneling_ip: Some(IpAddr::from([192, 0, 2, 1])),
+        vxlan_port: 4789,
+        interface_mappings: [("physnet".to_owned(), "eth1".to_owned())].into(),
+    }
+}
+
+/// Parts by key; no two networks share a segment, as no server would have it.
+pub fn parts() -> impl Strategy<Value = Parts> {
+    prop::collection::vec(part(), 0..14).prop_map(|parts| {
+        let mut segments = BTreeSet::new();
+        let mut macs: BTreeMap<(NetworkId, Mac, bool), PortId> = BTreeMap::new();
+        let mut all = Parts::new();
+        for part in parts {
+            if all.contains_key(&part.key()) {
+                continue;
+            }
+            let fresh = match &part {
+                Part::Network(network) => segments.insert(format!("{:?}", network.segment)),
+                // A MAC is one port's in its network: one here, the same or another elsewhere.
+                Part::Port(Port { mac, id, network_id, .. })
+                | Part::Remote(Remote { mac, port_id: id, network_id, .. })
+                | Part::Dhcp(Dhcp { mac, port_id: id, network_id, .. }) => {
+                    let is_remote = matches!(part, Part::Remote(_));
+                    macs.entry((*network_id, *mac, is_remote)).or_insert(*id) == id
+                }
+                Part::Lease(_) => true,
+            };
+            if fresh {
+                all.insert(part.key(), part);
+            }
+        }
+        one_user_per_tap(all)
+    })
+}
+
+/// What leads from one state to the other, in some order.
+pub fn changes(before: &Parts, after: &Parts, order: u64) -> Vec<(Key, Option<Part>)> {
+    let keys: BTreeSet<Key> = before.keys().chain(after.keys()).copied().collect();
+    let changed = keys.into_iter().filter(|key| before.get(key) != after.get(key));
+    let mut changes: Vec<_> = changed.map(|key| (key, after.get(&key).cloned())).collect();
+    let mix = |key: &Key| (key.id.as_u128() as u64 ^ order).wrapping_mul(order | 1).rotate_left(17);
+    changes.sort_by_key(|(key, _)| (mix(key), *key));
+    // A segment is free before another network takes it.
+    let is_network = |key: &&Key| key.kind == Kind::Network && before.get(key) != after.get(key);
+    let freed = before.keys().filter(is_network).map(|key| (*key, None));
+    freed.chain(changes).collect()
+}
+
+/// A port and a DHCP part share a device only if they are the same port of the same network.
+fn one_user_per_tap(parts: Parts) -> Parts {
+    let ports: BTreeMap<Uuid, (NetworkId, Mac)> = parts
+        .values()
+        .filter_map(|part| match part {
+            Part::Port(port) => Some((port.id.0, (port.network_id, port.mac))),
+            _ => None,
+        })
+        .collect();
+    let mut taken = BTreeSet::new();
+    let fits = |part: &Part, taken: &mut BTreeSet<Uuid>| match part {
+        Part::Dhcp(dhcp) => {
+            let port = ports.get(&dhcp.port_id.0);
+            taken.insert(dhcp.port_id.0) && port.is_none_or(|port| *port == (dhcp.network_id, dhcp.mac))
+        }
+        _ => true,
+    };
+    parts.into_iter().filter(|(_, part)| fits(part, &mut taken)).collect()
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![
+        3 => network().prop_map(Part::Network),
+        4 => port().prop_map(Part::Port),
+        4 => remote().prop_map(Part::Remote),
+        2 => dhcp().prop_map(Part::Dhcp),
+    ]
+}
+
+fn network() -> impl Strategy<Value = Network> {
+    let segment = prop_oneof![
+        4 => (100u32..103).prop_map(|vni| Segment::Vxlan { vni }),
+        1 => Just(Segment::Local),
+        1 => Just(Segment::Flat { physical_network: "physnet".into() }),
+        1 => Just(Segment::Flat { physical_network: "nowhere".into() }),
+        1 => Just(Segment::Vlan { physical_network: "physnet".into(), vid: 7 }),
+        1 => Just(Segment::Geneve { vni: 5 }),
+    ];
+    let peers = prop::collection::btree_set(tunnel_ip(), 0..3);
+    (network_id(), select(vec![1000u32, 1450, 1500]), segment, peers)
+        .prop_map(|(id, mtu_bytes, segment, peers)| Network { id, mtu_bytes, segment, peers })
+}
+
+fn port() -> impl Strategy<Value = Port> {
+    let pair = (mac(), select(vec!["10.0.9.0/24", "0.0.0.0/0", "fd00::/16"]))
+        .prop_map(|(mac, net)| AddressPair { mac, net: net.parse::<IpNet>().expect("net") });
+    let allowed = prop::option::of(prop::collection::vec(pair, 0..2));
+    (port_id(), mac(), prop::collection::vec(ip(), 0..3), any::<bool>(), allowed, prop::bool::weighted(0.1))
+        .prop_map(|(id, mac, fixed_ips, admin_state_up, allowed, trusted)| Port {
+            id,
+            network_id: network_of(id),
+            mac,
+            fixed_ips,
+            admin_state_up,
+            allowed,
+            trusted,
+        })
+}
+
+fn remote() -> impl Strategy<Value = Remote> {
+    (port_id(), mac(), prop::collection::vec(ip(), 0..3), prop::option::weighted(0.9, tunnel_ip()))
+        .prop_map(|(port_id, mac, fixed_ips, tunnel_ip)| Remote {
+            port_id,
+            network_id: network_of(port_id),
+            mac,
+            fixed_ips,
+            tunnel_ip,
+        })
+}
+
+fn dhcp() -> impl Strategy<Value = Dhcp> {
+    let net = select(vec!["10.0.0.2/24", "10.0.0.3/24", "fd00::2/64"]);
+    let addresses = prop::collection::vec(net, 0..3);
+    (port_id(), mac(), addresses).prop_map(|(port_id, mac, addresses)| Dhcp {
+        network_id: network_of(port_id),
+        mtu_bytes: 1450,
+        port_id,
+        mac,
+        addresses: addresses.into_iter().map(|net| net.parse().expect("net")).collect(),
+        dns_domain: None,
+        subnets: Vec::new(),
+    })
+}
+
+/// A port stays in its network for life.
+fn network_of(port: PortId) -> NetworkId {
+    NetworkId(Uuid::from_u128((port.0.as_u128() >> 120) % 3 << 120 | 0xaa))
+}
+
+pub fn network_id() -> impl Strategy<Value = NetworkId> {
+    (0..3u128).prop_map(|n| NetworkId(Uuid::from_u128(n << 120 | 0xaa)))
+}
+
+pub fn port_id() -> impl Strategy<Value = PortId> {
+    (0..6u128).prop_map(|n| PortId(Uuid::from_u128((0xf0 + n) << 120 | 0xbb)))
+}
+
+pub fn mac() -> impl Strategy<Value = Mac> {
+    (1..5u8).prop_map(|n| Mac([0xfa, 0x16, 0x3e, 0, 0, n]))
+}
+
+pub fn ip() -> impl Strategy<Value = IpAddr> {
+    select(vec!["10.0.0.5", "10.0.0.6", "fd00::5", "fd00::6"])
+        .prop_map(|ip| ip.parse().expect("address"))
+}
+
+pub fn tunnel_ip() -> impl Strategy<Value = IpAddr> {
+    (2..5u8).prop_map(|n| IpAddr::from([192, 0, 2, n]))
+}
