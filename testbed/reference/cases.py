@@ -17,12 +17,16 @@ HIDDEN = {'security_groups', 'network_id', 'fixed_ips', 'prefixlen', 'use_defaul
 MAC, MAC2 = 'fa:16:3e:11:22:33', 'fa:16:3e:11:22:44'
 # asked of networks only: the four collections' common code answers
 ALIKE = re.compile(
-    'body-(post|put)-(empty|text|list|null|number|emptyobject|inner-.*|plural-.*|trailing)|delete-twice|delete-body-spaces|'
-    'patch-collection|delete-collection|.*-id-upper|get-slash|get-below|get-filter|get-fields-unknown|post-(extra-key|fields)|put-wrapped-plural|'
-    'bulk-(mixed|both-keys|null-item|bad|bad-none|wrapped)|post-owner-(tenant|same|empty|null|number|long)|(post|put)-extra-(two-unknown|revision|status|shared|tags-null)|revision-(noop|description)|(get|delete)-id-malformed|'
-    'revision-(two|name-answer)|if-match-.*-(text|etag|twice|quoted|empty)|if-match-delete-.*|get-json-suffix|list-suffix|list-slash|list-noname|list-fields-(empty|page|comma)|'
-    'list-(any|bad)-(id-(two|comma|empty|malformed)|name-case|description-(or|empty)|project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|not-tags-any|tags-empty|bare|'
-    'sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|zero|negative|text)|marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
+    'body-(post|put)-(empty|text|list|null|number|emptyobject|inner-.*|plural-.*|trailing)|delete-twice|'
+    'delete-body-spaces|patch-collection|delete-collection|.*-id-upper|get-slash|get-below|get-filter|'
+    'get-fields-unknown|post-(extra-key|fields)|put-wrapped-plural|bulk-(mixed|both-keys|null-item|bad|bad-none|'
+    'wrapped)|post-owner-(tenant|same|empty|null|number|long)|(post|put)-extra-(two-unknown|revision|status|shared|'
+    'tags-null)|revision-(noop|description)|(get|delete)-id-malformed|revision-(two|name-answer)|if-match-.*-(text|'
+    'etag|twice|quoted|empty)|if-match-delete-.*|get-json-suffix|list-suffix|list-slash|list-noname|'
+    'list-fields-(empty|page|comma)|list-(any|bad)-(id-(two|comma|empty|malformed)|name-case|description-(or|empty)|'
+    'project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|not-tags-any|tags-empty|'
+    'bare|sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|zero|negative|text)|'
+    'marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
 LONG = {n: 'x' * n for n in (32, 33, 64, 65, 255, 256)}
 
 
@@ -265,7 +269,6 @@ def common(kind, base):
         'page': 'fields=name&limit=1&sort_key=name&sort_dir=asc', 'comma': 'fields=name,description'}, show=['*'])
     odd('list-suffix', [*start, *three], 'GET', f'/{many}.json?{scope}', show=['name'])
     odd('list-slash', [*start, *three], 'GET', f'/{many}/?{scope}', show=['name'])
-    odd('list-noname', [*start, *three], 'GET', f'/{many}?name=', show=['description'])
 
 
 def all_cases():

@@ -1,5 +1,6 @@
 """Cases of networks and subnets."""
-from cases import BOOL, DROP, LONG, MAC, NOBODY, SEGMENT, START, UUID, add, common, lists, net, port, posts, puts, seg, step, sub, sub6, values
+from cases import BOOL, DROP, LONG, MAC, NOBODY, PROV, SEGMENT, START, UUID
+from cases import add, common, lists, net, port, posts, puts, seg, step, sub, sub6, values
 
 
 def pool(*pairs):
@@ -115,14 +116,16 @@ def segments():
     some = [seg('vlan', 'physnet1', 140), seg('vlan', 'physnet2', 140)]
     shape = ['segments', *SEGMENT, 'l2_adjacency']
     posts('network', 'segments', [], {'two': {'segments': some}, 'one': {'segments': some[:1]},
-        'mixed': {'segments': [some[0], seg('vxlan', DROP, 1511)]}, 'empty': {'segments': []}, 'null': {'segments': None},
+        'mixed': {'segments': [some[0], seg('vxlan', DROP, 1511)]}, 'null': {'segments': None},
         'text': {'segments': 'x'}, 'twice': {'segments': [some[0], some[0]]},
         'unknown-key': {'segments': [some[0] | {'color': 1}]}, 'bad-id': {'segments': [seg('vlan', 'physnet1', 5000)]},
          'second-bad': {'segments': [some[0], seg('flat')]}, 'and-provider': {'segments': some} | seg('vlan', 'physnet1',
         141), 'and-type': {'segments': some} | seg('vxlan')}, show=shape)
+    posts('network', 'segments', [], {'empty': {'segments': []}}, show=PROV[:2])
     add('network-get-segments', [net(segments=some)], step('GET', '/networks/{net.id}'), shape)
-    lists('network', 'segments', [net(segments=some)], 'name={case}', {'second': 'provider:physical_network=physnet2',
-        'id': 'provider:segmentation_id=140', 'none': 'provider:segmentation_id=141'})
+    lists('network', 'segments', [net(name='{case}', segments=some)], 'name={case}',
+        {'second': 'provider:physical_network=physnet2', 'id': 'provider:segmentation_id=140',
+        'none': 'provider:segmentation_id=141'})
     vlan = [net(more=seg('vlan', 'physnet1', 160))]
     puts('network', 'segment', vlan, {'id': seg(DROP, DROP, 161), 'id-outside': seg(DROP, DROP, 900),
         'id-bad': seg(DROP, DROP, 4095), 'id-null': seg(DROP, DROP, None), 'phys': seg(DROP, 'physnet2'),

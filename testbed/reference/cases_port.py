@@ -1,5 +1,5 @@
 """Cases of ports and agents."""
-from cases import DROP, LONG, MAC, MAC2, NOBODY, UUID, add, common, lists, net, port, posts, puts, step, sub, sub6, values
+from cases import DROP, LONG, MAC, MAC2, NOBODY, UUID, add, common, lists, net, plain, port, posts, puts, step, sub, sub6, values
 
 HERE = [net(), sub()]
 HOME = [*HERE, port(mac_address=MAC, fixed_ips=[{'ip_address': '10.0.0.50'}])]
@@ -208,14 +208,15 @@ def attributes():
         'off-clear-groups': off | {'security_groups': []}, 'off-clear': off | {'security_groups': [],
         'allowed_address_pairs': []}})
     puts('port', 'psec-plain', [net(), port()], {'off': off, 'off-clear': off | {'security_groups': []}})
-    puts('port', 'psec-on', [net(), port(port_security_enabled=False)], {'on': {'port_security_enabled': True},
-        'pairs': {'allowed_address_pairs': ip('1.1.1.1')}, 'groups': {'security_groups': [NOBODY]},
-        'on-pairs': {'port_security_enabled': True, 'allowed_address_pairs': ip('1.1.1.1')}}, show=['security_groups#'])
+    puts('port', 'psec-on', [net(), port(mac_address=MAC, port_security_enabled=False)],
+        {'on': {'port_security_enabled': True}, 'pairs': {'allowed_address_pairs': ip('1.1.1.1')},
+        'groups': {'security_groups': [NOBODY]}, 'on-pairs': {'port_security_enabled': True,
+        'allowed_address_pairs': ip('1.1.1.1')}}, show=['security_groups#'])
     puts('port', 'groups', [net(), port()], {'none': {'security_groups': []}},
         show=['security_groups#', 'port_security_enabled'])
 
-    def opt(name, value=DROP, version=None):
-        return {'opt_name': name} | ({} if value is DROP else {'opt_value': value}) | ({'ip_version': version} if version is not None else {})
+    def opt(name, value=DROP, version=DROP):
+        return plain({'opt_name': name, 'opt_value': value, 'ip_version': version})
     opts = {'one': [opt('bootfile-name', 'x')], 'v6': [opt('dns-server', '2001:db8::1', 6)],
         'both': [opt('a', 'x', 4), opt('a', 'y', 6)], 'twice': [opt('a', 'x'), opt('a', 'y')],
         'null-value': [opt('a', None)], 'empty-value': [opt('a', '')], 'router-empty': [opt('router', '')],
@@ -283,7 +284,7 @@ def agents():
         add(f'agent-{label}', list(setup), step(*request), show, needs='agents', **more)
     one = [step('GET', '/agents?host=h3&agent_type=L3%20agent') | {'as': 'agent'}]
     named = {'as': 'agent'}
-    me, back = '/agents/{agent.id}', [step('PUT', '/agents/{agent.id}', {'agent': {'description': '',
+    me, back = '/agents/{agent.id}', [step('PUT', '/agents/{agent.id}', {'agent': {'description': None,
         'admin_state_up': True}})]
     ask('post', 'POST', '/agents', {'agent': {'agent_type': 'x', 'host': 'h9'}})
     ask('post-empty', 'POST', '/agents', {'agent': {}})
@@ -322,7 +323,8 @@ def agents():
         'sort-two': 'sort_key=binary&sort_dir=asc&sort_key=host&sort_dir=desc',
         'sort-unknown': 'sort_key=color&sort_dir=asc', 'limit': 'agent_type=L3%20agent&limit=2&sort_key=host&sort_dir=asc',
         'limit-all': 'agent_type=L3%20agent&limit=3&sort_key=host&sort_dir=asc',
-        'marker-unknown': 'limit=1&marker=' + NOBODY}, show=['host', 'binary'], needs='agents')
+        'marker-unknown': 'host=h1&agent_type=L3%20agent&limit=1&marker=' + NOBODY}, show=['host', 'binary'],
+        needs='agents')
     lists('agent', 'fields', [], 'host=h1&agent_type=L3%20agent', {'host': 'fields=host', 'unknown': 'fields=zz',
         'two': 'fields=host&fields=alive'}, show=['*'], needs='agents')
     ask('list-suffix', 'GET', '/agents.json?host=h1&agent_type=L3%20agent', show=['host'])

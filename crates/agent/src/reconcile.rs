@@ -95,13 +95,13 @@ fn state(
     unserved: &BTreeMap<NetworkId, String>,
 ) -> State {
     let fail = |reason: &String| State::Failed { reason: reason.clone() };
-    if let Some(reason) = reasons.get(&key) {
-        return fail(reason);
-    }
     let Some(part) = want.get(key) else { return State::Down };
     let network = Key::new(Kind::Network, part.network_id().0);
-    if let Some(reason) = reasons.get(&network) {
+    if let Some(reason) = reasons.get(&network).filter(|_| key != network) {
         return State::Failed { reason: format!("its network is not in place: {reason}") };
+    }
+    if let Some(reason) = reasons.get(&key) {
+        return fail(reason);
     }
     match part {
         Part::Dhcp(dhcp) if unserved.contains_key(&dhcp.network_id) => {

@@ -8,6 +8,7 @@
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours, addresses inside
 //! 7 open     taps up
+//! 8 floods   hosts that broadcast goes to
 //! ```
 //! Every act is also pretended on a copy of what was seen, so that each step decides on the
 //! host as the steps before it leave it.
@@ -40,6 +41,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.entries();
     plan.inside();
     plan.open();
+    plan.floods();
     plan.steps
 }
 
@@ -56,7 +58,8 @@ pub(crate) struct Plan<'a> {
 impl Plan<'_> {
     pub fn act(&mut self, key: Key, op: Op) {
         self.now.pretend(&op);
-        self.steps.push(Step { key, op });
+        let needs = self.target.networks.get(&key).copied();
+        self.steps.push(Step { key, needs, op });
     }
 
     fn clear(&mut self) {
@@ -87,8 +90,12 @@ impl Plan<'_> {
         let clear: Vec<(String, Clear)> = seen
             .filter_map(|(name, link)| {
                 let clear = match self.target.links.get(name) {
-                    Some((key, want)) => self.is_wrong(link, want).then_some(Clear::Delete(*key)),
-                    None => self.is_stray(name, link),
+                    Some((_, want)) if fits(&self.now, link, &want.make) => None,
+                    // Of ours, and it cannot be changed into what is wanted.
+                    Some((key, _)) if Mark::parse(&link.alias).is_some() => {
+                        Some(Clear::Delete(*key))
+                    }
+                    _ => self.is_stray(name, link),
                 };
                 Some((name.clone(), clear?))
             })
@@ -98,7 +105,7 @@ impl Plan<'_> {
         first.into_iter().chain(last).collect()
     }
 
-    /// What to do with a device that no part wants.
+    /// What to do with a device that no part wants as it is.
     fn is_stray(&self, name: &str, link: &Link) -> Option<Clear> {
         if let Some(mark) = Mark::parse(&link.alias) {
             // What another part took over is that part's.
@@ -114,11 +121,6 @@ impl Plan<'_> {
         let is_free = || self.now.links.get(bridge).is_some_and(is_free);
         let adopted = || wanted().filter(|_| is_free());
         mark.map(key_of).or_else(adopted).map(Clear::Release)
-    }
-
-    /// True for a device of ours that cannot be changed into the wanted one.
-    fn is_wrong(&self, link: &Link, want: &WantLink) -> bool {
-        Mark::parse(&link.alias).is_some() && !fits(&self.now, link, &want.make)
     }
 
     fn make(&mut self) {
@@ -175,7 +177,7 @@ impl Plan<'_> {
     fn filter(&mut self) {
         let target = self.target;
         for (name, (key, table)) in &target.tables {
-            let Some(link) = self.now.links.get(&table.device) else { continue };
+            let Some(link) = self.filtered(&table.device) else { continue };
             let text = table.text();
             let mark = self.now.tables.get(name);
             let in_place =
@@ -221,6 +223,12 @@ impl Plan<'_> {
         fits(&self.now, link, &want.make).then_some(link)
     }
 
+    /// A device to be filtered, which is one of those wanted.
+    fn filtered(&self, device: &str) -> Option<&Link> {
+        let (_, want) = self.target.links.get(device)?;
+        self.usable(device, want)
+    }
+
     /// Last, when nothing that a table guards is open any more.
     fn clear_tables(&mut self) {
         let unwanted: BTreeSet<String> = self
@@ -230,7 +238,7 @@ impl Plan<'_> {
             .filter(|name| self.slots.is_none_or(|slots| slots.tables.contains(*name)))
             .filter(|name| {
                 let wanted = self.target.tables.get(*name);
-                wanted.is_none_or(|(_, table)| !self.now.links.contains_key(&table.device))
+                wanted.is_none_or(|(_, table)| self.filtered(&table.device).is_none())
             })
             .cloned()
             .collect();

@@ -35,7 +35,6 @@ impl<'a> Plan<'a> {
                 self.act(*key, Op::SetNeighbour { device: device.clone(), ip: *ip, mac: *mac });
             }
         }
-        self.floods();
     }
 
     pub fn inside(&mut self) {
@@ -66,7 +65,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn floods(&mut self) {
+    /// Last, for a peer that cannot be reached must not keep ports from being opened.
+    pub fn floods(&mut self) {
         let target = self.target;
         for (device, (key, peers)) in &target.floods {
             if self.is_ours(device).is_none() {

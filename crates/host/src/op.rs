@@ -17,6 +17,9 @@ pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Step {
     pub key: Key,
+    /// The part without which this is not to be done: a port's network.
+    #[serde(default)]
+    pub needs: Option<Key>,
     pub op: Op,
 }
 

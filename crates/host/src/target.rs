@@ -29,6 +29,8 @@ pub(crate) struct Target {
     pub namespaces: BTreeMap<String, (Key, WantNamespace)>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
+    /// The network's part of each other part.
+    pub networks: BTreeMap<Key, Key>,
 }
 
 #[derive(Clone)]
@@ -83,6 +85,10 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
     };
     for part in &parts {
         let Ok(carrier) = want.carrier(part.network_id()) else { continue };
+        let network = Key::new(Kind::Network, part.network_id().0);
+        if part.key() != network {
+            target.networks.insert(part.key(), network);
+        }
         match part {
             Part::Network(network) => target.add_network(want, network, &carrier),
             Part::Port(port) => target.add_port(part.key(), port, &carrier),

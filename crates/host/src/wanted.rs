@@ -146,31 +146,34 @@ impl Wanted {
     /// What must be looked at so that these parts, and what they were before, are settled.
     pub fn scope(&self, keys: &BTreeSet<Key>, old: &[Part]) -> Scope {
         let mut closure = keys.clone();
-        let changed = keys.iter().filter_map(|key| self.parts.get(key));
-        for part in changed.chain(old) {
-            closure.insert(part.key());
-            let network_id = part.network_id();
-            if let Part::Network(network) = part {
-                if self.reshapes(network, old) {
-                    closure.extend(self.keys_of_network(network_id));
-                }
-                continue;
-            }
-            if let Some(mac) = carrier::mac(part) {
-                closure.extend(self.by_mac.get(&(network_id, mac)).into_iter().flatten());
-            }
-            for device in devices(&self.settings, part) {
-                closure.extend(self.by_device.get(&device).into_iter().flatten());
-            }
-            for ip in carrier::remote_ips(part) {
-                closure.extend(self.by_ip.get(&(network_id, *ip)).into_iter().flatten());
-            }
+        let current = keys.iter().filter_map(|key| self.parts.get(key));
+        let mut waiting: Vec<&Part> = current.chain(old).collect();
+        while let Some(part) = waiting.pop() {
+            let met = self.meets(part, old);
+            let fresh: Vec<Key> = met.into_iter().filter(|key| closure.insert(*key)).collect();
+            waiting.extend(fresh.iter().filter_map(|key| self.parts.get(key)));
         }
         let mut slots = Slots::default();
         for part in old.iter().chain(closure.iter().filter_map(|key| self.parts.get(key))) {
             self.add_slots(&mut slots, part, old);
         }
         Scope::Some { keys: closure, slots }
+    }
+
+    /// Parts whose places a part's may be, itself included.
+    fn meets(&self, part: &Part, old: &[Part]) -> BTreeSet<Key> {
+        let id = part.network_id();
+        if let Part::Network(network) = part {
+            let reshaped = self.reshapes(network, old);
+            return if reshaped { self.keys_of_network(id) } else { [part.key()].into() };
+        }
+        let by_mac = carrier::mac(part).and_then(|mac| self.by_mac.get(&(id, mac)));
+        let ips = carrier::remote_ips(part).iter();
+        let by_ip = ips.filter_map(|ip| self.by_ip.get(&(id, *ip)));
+        let devices = devices(&self.settings, part);
+        let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
+        let met = by_mac.into_iter().chain(by_ip).chain(by_device).flatten().copied();
+        met.chain([part.key()]).collect()
     }
 
     /// Whether a network changed in more than its peers, so that its other parts are concerned.

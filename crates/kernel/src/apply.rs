@@ -224,8 +224,9 @@ impl Run<'_> {
     }
 
     fn may_try(&mut self, at: usize) -> bool {
-        let Step { key, op } = &self.steps[at];
-        if !self.keys.contains(key) || op.is_cleanup() {
+        let Step { key, needs, op } = &self.steps[at];
+        let failed = |key| self.keys.contains(key);
+        if op.is_cleanup() || !(failed(key) || needs.as_ref().is_some_and(failed)) {
             return true;
         }
         self.fail(at, KernelError::Skipped { act: op.to_string() });

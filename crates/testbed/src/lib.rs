@@ -1,8 +1,21 @@
 //! Clouds on one machine: hosts and guests as network namespaces, in one process.
 //!
 //! ```text
-//! underlay   hosts and guests as namespaces      cloud   server, agents and a client around them
-//! demo       what `neutrino demo` shows          wait    the only place that waits
+//! place    namespaces and the links between them      guest   what runs inside an instance
+//! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
+//! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
+//! Traffic stays inside namespaces that are made here; everything made is removed again, also
+//! what a killed run left behind.
 
+pub mod client;
+pub mod cloud;
 pub mod demo;
+pub mod guest;
+pub mod place;
+pub mod wait;
+
+pub use client::Client;
+pub use cloud::{Cloud, Plan};
+pub use guest::Guest;
+pub use place::Place;

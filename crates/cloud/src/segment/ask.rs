@@ -71,7 +71,7 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
         ("local", None) => exactly(),
         ("local", Some(_)) => input("A local network has no segmentation id.".into()),
         // The reference takes 0 for "none".
-        ("flat", Some(1..) | Some(..0)) => input("A flat network has no segmentation id.".into()),
+        ("flat", Some(id)) if id != 0 => input("A flat network has no segmentation id.".into()),
         ("flat", _) => match physical {
             None => input("A flat network needs provider:physical_network.".into()),
             Some(name) if allows_flat(rules, name) => exactly(),

@@ -4,13 +4,12 @@
 //! them and tells the rules of replay. Differences that are meant are in `quirks.txt`, each with
 //! its reason; any other fails, and so does a listed one that no longer differs.
 
-mod client;
 mod compare;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Bus;
-use client::Client;
+use testbed::Client;
 use model::report::{AgentState, Heartbeat};
 use model::sync::HEARTBEAT;
 use serde_json::{Value, json};
@@ -124,7 +123,7 @@ async fn replay(client: &Client, case: &Value) -> Result<(), String> {
         run.ask(step).await;
     }
     for path in run.made.iter().rev() {
-        client.send("DELETE", path, None, &[]).await;
+        client.send("DELETE", path, None, &[]).await.expect("the server answers");
     }
     outcome
 }
@@ -151,7 +150,8 @@ impl Run<'_> {
             .flatten()
             .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
             .collect();
-        let (status, answer) = self.client.send(method, path, body, &headers).await;
+        let (status, answer) =
+            self.client.send(method, path, body, &headers).await.expect("the server answers");
         if let Some((key, inner)) = answer.as_object().and_then(|fields| fields.iter().next()) {
             let items: Vec<&Value> = inner.as_array().map_or(vec![inner], |list| list.iter().collect());
             if method == "POST" && status == 201 {

@@ -1,0 +1,244 @@
+//! A whole cloud in one process: an underlay, hosts with agents, a server, a client.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use bus::Bus;
+use db::{Db, Options};
+use serde_json::{Value, json};
+use server::{Serving, Settings};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, id_of};
+use crate::guest::Guest;
+use crate::place::{Place, link, run_in};
+use crate::wait;
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Names the run's folder.
+    pub name: String,
+    pub hosts: usize,
+    pub bind: SocketAddr,
+    pub settings: Settings,
+    /// Interface mappings of every host; `physnet1 -> phys0` makes hosts have such a device.
+    pub physical_networks: Vec<String>,
+}
+
+impl Plan {
+    pub fn new(name: &str, hosts: usize) -> Plan {
+        Plan {
+            name: name.to_owned(),
+            hosts,
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            settings: Settings::default(),
+            physical_networks: vec![],
+        }
+    }
+}
+
+/// A running cloud; dropping it stops all of it and removes what was made.
+pub struct Cloud {
+    pub client: Client,
+    pub bus: Bus,
+    pub address: SocketAddr,
+    pub hosts: Vec<Host>,
+    serving: Option<Serving>,
+    stop: watch::Sender<bool>,
+    // Dropped last, after agents have stopped working in it.
+    pub place: Place,
+    _folder: TempDir,
+}
+
+/// One host: a namespace with an address on the underlay, and its agent.
+pub struct Host {
+    pub name: String,
+    pub namespace: PathBuf,
+    pub tunneling_ip: IpAddr,
+    config: agent::Config,
+    agent: Option<Running>,
+}
+
+struct Running {
+    task: JoinHandle<Result<(), agent::AgentError>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Network of the underlay (RFC 5737 documentation addresses).
+fn underlay_address(host: usize) -> IpAddr {
+    IpAddr::from([192, 0, 2, 10 + u8::try_from(host).unwrap_or(u8::MAX)])
+}
+
+impl Cloud {
+    /// Builds the underlay and the server; hosts follow with [`Cloud::start_agent`].
+    pub async fn build(plan: Plan, bus: Bus) -> anyhow::Result<Cloud> {
+        let place = Place::new(&plan.name)?;
+        let folder = tempfile::tempdir()?;
+        let hosts = hosts(&place, &plan).await?;
+        let db = Db::open(Options::new(folder.path().join("neutrino.db"))).await?;
+        let listener = TcpListener::bind(plan.bind)
+            .await
+            .with_context(|| format!("cannot listen on {}: is another server running there?", plan.bind))?;
+        let (stop, stopping) = watch::channel(false);
+        let serving = server::start(plan.settings, db, bus.clone(), listener, stopping).await?;
+        let address = serving.address;
+        Ok(Cloud {
+            client: Client::new(address),
+            bus,
+            address,
+            hosts,
+            serving: Some(serving),
+            stop,
+            place,
+            _folder: folder,
+        })
+    }
+
+    /// Builds a cloud with every agent running and known to the server.
+    pub async fn start(plan: Plan) -> anyhow::Result<Cloud> {
+        let mut cloud = Cloud::build(plan, Bus::in_process()).await?;
+        for host in 0..cloud.hosts.len() {
+            cloud.start_agent(host);
+        }
+        cloud.agents_alive().await?;
+        Ok(cloud)
+    }
+
+    pub fn start_agent(&mut self, host: usize) {
+        let host = &mut self.hosts[host];
+        let (stop, stopping) = watch::channel(false);
+        let task = tokio::spawn(agent::run(host.config.clone(), self.bus.clone(), stopping));
+        host.agent = Some(Running { task, stop });
+    }
+
+    /// Ends an agent as a kill does: at whatever it is doing.
+    pub async fn kill_agent(&mut self, host: usize) {
+        if let Some(running) = self.hosts[host].agent.take() {
+            running.task.abort();
+            let _ = running.task.await;
+        }
+    }
+
+    /// Waits until the server has heard of every host's agents.
+    pub async fn agents_alive(&self) -> anyhow::Result<()> {
+        let wanted = self.hosts.iter().filter(|host| host.agent.is_some()).count() * 2;
+        let known = wait::until(Duration::from_secs(30), || async {
+            let agents = self.client.get("agents?alive=true").await.ok()?;
+            (agents.as_array()?.len() >= wanted).then_some(())
+        });
+        known.await.context("the agents did not report themselves in 30 s")
+    }
+
+    /// A network with one IPv4 subnet; the network's id.
+    pub async fn network(&self, name: &str, cidr: &str) -> anyhow::Result<String> {
+        let network = self.client.create("network", json!({ "name": name })).await?;
+        let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": cidr });
+        self.client.create("subnet", subnet).await?;
+        Ok(id_of(&network))
+    }
+
+    /// A port on a host, with an instance plugged into it.
+    pub async fn boot(&self, name: &str, network: &str, host: usize) -> anyhow::Result<(Guest, Value)> {
+        let host = &self.hosts[host];
+        let fields = json!({
+            "name": name, "network_id": network, "device_owner": "compute:nova", "device_id": name,
+            "binding:host_id": host.name,
+        });
+        let port = self.client.create("port", fields).await?;
+        if port["binding:vif_type"] != "tap" {
+            bail!("the port of {name} was not bound to {}: {}", host.name, port["binding:vif_type"]);
+        }
+        let guest = Guest::boot(&self.place, name, &host.namespace, &port).await?;
+        Ok((guest, port))
+    }
+
+    /// Waits until a port has a status.
+    pub async fn port_is(&self, id: &str, status: &str, limit: Duration) -> anyhow::Result<Value> {
+        let path = format!("ports/{id}");
+        let found = wait::until(limit, || async {
+            let port = self.client.get(&path).await.ok()?;
+            (port["status"] == status).then_some(port)
+        });
+        match found.await {
+            Some(port) => Ok(port),
+            None => bail!("port {id} is not {status} after {limit:?}: {}", self.client.get(&path).await?),
+        }
+    }
+
+    /// Stops everything in order, and says what went wrong on the way.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        for host in &mut self.hosts {
+            if let Some(running) = host.agent.take() {
+                running.stop.send_replace(true);
+                running.task.await.context("an agent panicked")??;
+            }
+        }
+        self.stop.send_replace(true);
+        if let Some(serving) = self.serving.take() {
+            serving.until_stopped().await;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        for host in &mut self.hosts {
+            if let Some(running) = host.agent.take() {
+                running.task.abort();
+            }
+        }
+    }
+}
+
+/// Hosts as namespaces around one that is the switch between them.
+async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
+    let switch = place.add("underlay").await?;
+    let mut bridges = vec!["under".to_owned()];
+    bridges.extend(plan.physical_networks.iter().map(|name| format!("sw-{name}")));
+    for bridge in &bridges {
+        run_in(&switch, &["ip", "link", "add", bridge, "type", "bridge", "mcast_snooping", "0"]).await?;
+        run_in(&switch, &["ip", "link", "set", bridge, "up"]).await?;
+    }
+    let mut hosts = Vec::new();
+    for at in 0..plan.hosts {
+        let name = format!("host-{}", at + 1);
+        let namespace = place.add(&name).await?;
+        plug(&switch, "under", &namespace, "under0", at).await?;
+        let tunneling_ip = underlay_address(at);
+        let address = format!("{tunneling_ip}/24");
+        run_in(&namespace, &["ip", "address", "add", &address, "dev", "under0"]).await?;
+        let mut config = agent::Config::new(&name);
+        for physical in &plan.physical_networks {
+            let device = format!("to-{physical}");
+            plug(&switch, &format!("sw-{physical}"), &namespace, &device, at).await?;
+            config.interface_mappings.insert(physical.clone(), device);
+        }
+        config.namespace = Some(namespace.clone());
+        config.netns_dir = place.folder().join(format!("{name}.netns"));
+        std::fs::create_dir_all(&config.netns_dir)?;
+        config.tunneling_ip = Some(tunneling_ip);
+        config.availability_zone = Some("nova".into());
+        hosts.push(Host { name, namespace, tunneling_ip, config, agent: None });
+    }
+    Ok(hosts)
+}
+
+async fn plug(
+    switch: &std::path::Path,
+    bridge: &str,
+    host: &std::path::Path,
+    device: &str,
+    at: usize,
+) -> anyhow::Result<()> {
+    let port = format!("{}{at}", &bridge[..bridge.len().min(12)]);
+    link(switch, &port, host, device, None).await?;
+    run_in(switch, &["ip", "link", "set", &port, "master", bridge]).await.map(drop)
+}

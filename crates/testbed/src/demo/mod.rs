@@ -1,0 +1,64 @@
+//! What `neutrino demo` shows: a cloud of three hosts, and that it works.
+//!
+//! ```text
+//! steps   each thing that is shown, and what was seen      show   progress and the table
+//! ```
+
+mod show;
+mod steps;
+
+use std::net::SocketAddr;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cloud::{Cloud, Plan};
+
+/// Hosts of the demo's cloud.
+const HOSTS: usize = 3;
+
+/// Builds the cloud, shows it, and stays until Ctrl-C unless `once`; true when all was shown.
+pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
+    let mut table = show::Table::default();
+    let cloud = tokio::select! {
+        cloud = show::working("building three hosts, a server and agents", Cloud::start(plan(bind))) => cloud?,
+        () = interrupted() => return Ok(false),
+    };
+    let passed = tokio::select! {
+        passed = steps::all(&cloud, &mut table) => passed,
+        () = interrupted() => false,
+    };
+    println!("\n{}", table.text());
+    if !once {
+        println!("{}", talk_to_it(&cloud));
+        interrupted().await;
+    }
+    show::working("taking the cloud down", cloud.stop()).await?;
+    Ok(passed)
+}
+
+fn plan(bind: SocketAddr) -> Plan {
+    Plan { bind, ..Plan::new("demo", HOSTS) }
+}
+
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+fn talk_to_it(cloud: &Cloud) -> String {
+    let base = cloud.client.base();
+    let folder = cloud.place.folder().display();
+    format!(
+        "The cloud stays up until Ctrl-C. Talk to it:\n\n\
+         \x20   export OS_AUTH_TYPE=none OS_ENDPOINT={base}\n\
+         \x20   openstack network list\n\
+         \x20   openstack port list --long\n\
+         \x20   curl {base}/openapi.json\n\n\
+         Look into an instance or a host:\n\n\
+         \x20   nsenter --net={folder}/blue-1 ip address\n\
+         \x20   nsenter --net={folder}/host-1 bridge fdb show\n"
+    )
+}

@@ -1,0 +1,88 @@
+//! Instances as namespaces: a device of the port's name on the host, `eth0` inside.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::place::{Place, command_in, link, run_in};
+
+/// What udhcpc calls: sets the address and routes, and notes the lease where we can read it.
+const UDHCPC_SCRIPT: &str = r#"#!/bin/sh
+case "$1" in
+bound|renew)
+    ip addr replace "$ip/$mask" dev "$interface"
+    [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
+    for gateway in $router; do ip route replace default via "$gateway" dev "$interface"; done
+    set > "$NEUTRINO_LEASE"
+    ;;
+deconfig) ip link set "$interface" up ;;
+esac
+"#;
+
+/// An instance, until it is dropped with its place.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    pub name: String,
+    pub namespace: PathBuf,
+    pub host: PathBuf,
+    /// The device on the host.
+    pub tap: String,
+    lease: PathBuf,
+    script: PathBuf,
+}
+
+impl Guest {
+    /// Plugs an instance into a port, as a compute service does.
+    pub async fn boot(place: &Place, name: &str, host: &Path, port: &Value) -> anyhow::Result<Guest> {
+        let id = port["id"].as_str().context("a port has an id")?;
+        let mac = port["mac_address"].as_str().context("a port has a MAC address")?;
+        let tap = format!("tap{}", &id[..11]);
+        let namespace = place.add(name).await?;
+        link(host, &tap, &namespace, "eth0", Some(mac)).await?;
+        let script = place.folder().join("pid.udhcpc");
+        std::fs::write(&script, UDHCPC_SCRIPT)?;
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let lease = place.folder().join(format!("pid.lease.{name}"));
+        Ok(Guest { name: name.to_owned(), namespace, host: host.to_owned(), tap, lease, script })
+    }
+
+    /// Asks for a lease and takes it; returns what the server offered, as `name=value` lines.
+    pub async fn dhcp(&self) -> anyhow::Result<String> {
+        let script = self.script.display().to_string();
+        let words = [
+            "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "20", "-T", "1", "-O", "mtu", "-O", "staticroutes",
+            "-s", script.as_str(),
+        ];
+        let output = command_in(&self.namespace, &words)
+            .env("NEUTRINO_LEASE", &self.lease)
+            .output()
+            .await
+            .context("cannot run udhcpc")?;
+        if !output.status.success() {
+            bail!("{} got no lease: {}", self.name, String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(std::fs::read_to_string(&self.lease)?)
+    }
+
+    /// One ping that is answered within the time; its round trip.
+    pub async fn ping(&self, address: &str, limit: Duration) -> anyhow::Result<Duration> {
+        let seconds = limit.as_secs().max(1).to_string();
+        let said = run_in(&self.namespace, &["ping", "-n", "-c", "1", "-W", &seconds, address]).await?;
+        let time = said.split("time=").nth(1).and_then(|rest| rest.split(' ').next());
+        let ms: f64 = time.and_then(|ms| ms.parse().ok()).unwrap_or_default();
+        Ok(Duration::from_secs_f64(ms / 1000.0))
+    }
+
+    pub async fn run(&self, words: &[&str]) -> anyhow::Result<String> {
+        run_in(&self.namespace, words).await
+    }
+
+    /// Unplugs the instance: its device goes, as when a virtual machine ends.
+    pub async fn shut_down(self, place: &Place) -> anyhow::Result<()> {
+        run_in(&self.host, &["ip", "link", "del", &self.tap]).await?;
+        place.remove(&self.name).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! Network namespaces of one run, kept by name in a folder of the run's own, and the links
+//! between them. Dropping a [`Place`] removes them; [`Place::sweep`] removes those of runs that
+//! were killed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use anyhow::{Context, bail};
+use tokio::process::Command;
+
+/// Every run has a folder here, with a `pid` file and the namespaces.
+const ROOT: &str = "/run/neutrino-testbed";
+
+/// Namespaces of one run.
+#[derive(Debug)]
+pub struct Place {
+    folder: PathBuf,
+}
+
+impl Place {
+    /// Makes an empty place, after removing what dead runs left.
+    pub fn new(name: &str) -> anyhow::Result<Place> {
+        Place::sweep()?;
+        let pid = std::process::id();
+        let folder = Path::new(ROOT).join(format!("{name}-{pid}"));
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make {}: namespaces need root", folder.display()))?;
+        fs::write(folder.join("pid"), pid.to_string())?;
+        Ok(Place { folder })
+    }
+
+    /// Removes the places of processes that are gone.
+    pub fn sweep() -> anyhow::Result<()> {
+        let Ok(folders) = fs::read_dir(ROOT) else { return Ok(()) };
+        for folder in folders.flatten() {
+            let pid = fs::read_to_string(folder.path().join("pid")).unwrap_or_default();
+            let alive = !pid.is_empty() && Path::new("/proc").join(pid.trim()).exists();
+            if !alive {
+                remove(&folder.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where namespaces are kept, one folder per host for those that an agent makes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The path of a namespace.
+    pub fn namespace(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Makes a namespace with its loopback up.
+    pub async fn add(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.clone();
+        let owned = name.to_owned();
+        tokio::task::spawn_blocking(move || kernel::netns::create(&folder, &owned))
+            .await?
+            .with_context(|| format!("cannot make the namespace {name}"))?;
+        let path = self.namespace(name);
+        run_in(&path, &["ip", "link", "set", "lo", "up"]).await?;
+        Ok(path)
+    }
+
+    pub async fn remove(&self, name: &str) {
+        let (folder, name) = (self.folder.clone(), name.to_owned());
+        // One that is not there any more is removed all the same.
+        let _ = tokio::task::spawn_blocking(move || kernel::netns::delete(&folder, &name)).await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        remove(&self.folder);
+    }
+}
+
+/// Unmounts every namespace below a folder, and removes the folder.
+fn remove(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if entry.path().is_dir() {
+            remove(&entry.path());
+        } else if name != "pid" {
+            let _ = kernel::netns::delete(folder, &name);
+        }
+    }
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// A command inside a namespace, to be awaited.
+pub fn command_in(namespace: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={}", namespace.display())).args(words).kill_on_drop(true);
+    command
+}
+
+/// Runs a command inside a namespace; the error holds what it said.
+pub async fn run_in(namespace: &Path, words: &[&str]) -> anyhow::Result<String> {
+    let Output { status, stdout, stderr } = command_in(namespace, words)
+        .output()
+        .await
+        .with_context(|| format!("cannot run {}", words.join(" ")))?;
+    if !status.success() {
+        bail!("{} failed ({status}): {}", words.join(" "), String::from_utf8_lossy(&stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&stdout).into_owned())
+}
+
+/// A veth pair between two namespaces; both ends come up, the peer with the MAC address it is given
+/// (an interface that was up before has made an IPv6 address of the old one).
+pub async fn link(one: &Path, name: &str, other: &Path, peer: &str, mac: Option<&str>) -> anyhow::Result<()> {
+    let other_text = other.display().to_string();
+    let mut words = vec!["ip", "link", "add", name, "type", "veth", "peer", "name", peer];
+    words.extend(mac.map(|mac| ["address", mac]).into_iter().flatten());
+    words.extend(["netns", other_text.as_str()]);
+    run_in(one, &words).await?;
+    run_in(one, &["ip", "link", "set", name, "up"]).await?;
+    run_in(other, &["ip", "link", "set", peer, "up"]).await?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Judges from outside: the reference's answers, and the real `openstack` command.
+
+mod compat {
+    mod reference;
+}
