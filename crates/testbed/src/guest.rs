@@ -40,6 +40,9 @@ impl Guest {
         let mac = port["mac_address"].as_str().context("a port has a MAC address")?;
         let tap = format!("tap{}", &id[..11]);
         let namespace = place.add(name).await?;
+        // Namespaces made for hosts do not listen to routers; an instance does.
+        let listen = "echo 1 > /proc/sys/net/ipv6/conf/default/accept_ra";
+        run_in(&namespace, &["sh", "-c", listen]).await?;
         link(host, &tap, &namespace, "eth0", Some(mac)).await?;
         let script = place.folder().join("pid.udhcpc");
         std::fs::write(&script, UDHCPC_SCRIPT)?;
