@@ -30,12 +30,7 @@ pub(crate) struct Health {
 }
 
 /// Sends heartbeats for ever; wakes `reconnected` when the server answers after it did not.
-pub(crate) async fn run(
-    config: Config,
-    bus: Bus,
-    health: Arc<Mutex<Health>>,
-    reconnected: Arc<Notify>,
-) {
+pub(crate) async fn run(config: Config, bus: Bus, health: Arc<Mutex<Health>>, reconnected: Arc<Notify>) {
     let mut ticks = tokio::time::interval(config.heartbeat_interval());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let started_at_us = now_us();

@@ -22,6 +22,7 @@ mod watch;
 
 pub use config::{Config, Role};
 pub use run::run;
+pub use sync::{Fetched, Store, Taken, fetch};
 
 /// Why an agent could not work; what it cannot do for one part is reported instead.
 #[derive(Debug, thiserror::Error)]

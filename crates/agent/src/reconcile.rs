@@ -104,26 +104,17 @@ fn state(
         return fail(reason);
     }
     match part {
-        Part::Dhcp(dhcp) if unserved.contains_key(&dhcp.network_id) => {
-            fail(&unserved[&dhcp.network_id])
-        }
+        Part::Dhcp(dhcp) if unserved.contains_key(&dhcp.network_id) => fail(&unserved[&dhcp.network_id]),
         Part::Lease(lease) if want.get(Key::new(Kind::Dhcp, lease.network_id.0)).is_none() => {
             State::Failed { reason: "this host does not answer DHCP for its network".to_owned() }
         }
-        Part::Lease(lease) if unserved.contains_key(&lease.network_id) => {
-            fail(&unserved[&lease.network_id])
-        }
+        Part::Lease(lease) if unserved.contains_key(&lease.network_id) => fail(&unserved[&lease.network_id]),
         _ => host::state(want, now, key),
     }
 }
 
 /// Answers a network's DHCP from its namespace, if that is there.
-async fn serve(
-    config: &Config,
-    handle: &dhcp::Handle,
-    part: &Dhcp,
-    now: &Observed,
-) -> Result<(), String> {
+async fn serve(config: &Config, handle: &dhcp::Handle, part: &Dhcp, now: &Observed) -> Result<(), String> {
     let netns = names::dhcp_netns(part.network_id);
     let device = names::dhcp_device(part.port_id);
     let inside = now.namespaces.get(&netns);
@@ -131,12 +122,8 @@ async fn serve(
     let (Some(inside), Some(link)) = (inside, link) else {
         return Err(format!("there is no {device} in namespace {netns}"));
     };
-    let place = dhcp::Place {
-        netns: config.netns_dir.join(&netns),
-        device,
-        netns_id: inside.id,
-        index: link.index,
-    };
+    let place =
+        dhcp::Place { netns: config.netns_dir.join(&netns), device, netns_id: inside.id, index: link.index };
     let served = handle.serve(part.clone(), place).await;
     served.map_err(|error| format!("cannot listen in namespace {netns}: {error}"))
 }

@@ -26,11 +26,7 @@ use crate::{AgentError, dhcp};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// Runs an agent until `stop` turns true or is dropped. The wiring stays as it is.
-pub async fn run(
-    config: Config,
-    bus: Bus,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), AgentError> {
+pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> Result<(), AgentError> {
     if let Err(error) = raise_file_limit() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
@@ -178,9 +174,7 @@ impl Agent {
     /// Whether an event only tells what this agent did.
     fn expected(&self, device: &str, event: &Event) -> bool {
         match (event, self.known.get(device)) {
-            (Event::Link { index, up, master, .. }, Some(known)) => {
-                *known == (*index, *up, *master)
-            }
+            (Event::Link { index, up, master, .. }, Some(known)) => *known == (*index, *up, *master),
             (Event::Gone { .. }, None) => true,
             _ => false,
         }

@@ -15,14 +15,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// A whole answer, all its pages.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub struct Fetched {
     pub revision: Revision,
     pub full: bool,
     pub changes: Vec<Change>,
 }
 
 /// Asks until there is an answer.
-pub(crate) async fn fetch(bus: Bus, host: String, since: Option<Revision>) -> Fetched {
+pub async fn fetch(bus: Bus, host: String, since: Option<Revision>) -> Fetched {
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     loop {
         match fetch_pages(&bus, &host, since).await {
@@ -35,11 +35,7 @@ pub(crate) async fn fetch(bus: Bus, host: String, since: Option<Revision>) -> Fe
     }
 }
 
-async fn fetch_pages(
-    bus: &Bus,
-    host: &str,
-    since: Option<Revision>,
-) -> Result<Option<Fetched>, BusError> {
+async fn fetch_pages(bus: &Bus, host: &str, since: Option<Revision>) -> Result<Option<Fetched>, BusError> {
     let mut fetched: Option<Fetched> = None;
     let mut after = None;
     loop {
@@ -50,7 +46,10 @@ async fn fetch_pages(
             full: page.full,
             changes: Vec::new(),
         });
-        if (all.revision, all.full) != (page.revision, page.full) {
+        // What changed between two pages is newer than the first page's revision, which is what
+        // the next question begins from; only an answer of another kind, or from an older
+        // database, cannot be continued.
+        if all.full != page.full || page.revision < all.revision {
             return Ok(None);
         }
         all.changes.extend(page.parts);
@@ -62,7 +61,7 @@ async fn fetch_pages(
 }
 
 /// The parts of the host, each at the newest revision that arrived.
-pub(crate) struct Store {
+pub struct Store {
     pub wanted: Wanted,
     /// At which revision each part, or its absence, arrived.
     revisions: BTreeMap<Key, Revision>,
@@ -73,7 +72,7 @@ pub(crate) struct Store {
 
 /// What an answer changed: the parts' keys, and what they were before.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Taken {
+pub struct Taken {
     pub keys: BTreeSet<Key>,
     pub old: Vec<Part>,
 }

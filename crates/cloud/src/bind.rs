@@ -26,7 +26,13 @@ pub fn is_bound(vif_type: &str) -> bool {
 }
 
 /// Decides the binding of a port on a host; a failure is an answer, not an error.
-pub fn bind(host: &str, vnic_type: &str, network: &Network, agent: Option<&Agent>, alive_since_us: i64) -> Binding {
+pub fn bind(
+    host: &str,
+    vnic_type: &str,
+    network: &Network,
+    agent: Option<&Agent>,
+    alive_since_us: i64,
+) -> Binding {
     if host.is_empty() {
         return Binding { vif_type: UNBOUND, vif_details: json!({}) };
     }

@@ -38,9 +38,8 @@ pub fn plan(
         hints.is_empty() || agent.availability_zone.as_ref().is_some_and(|zone| hints.contains(zone))
     };
     let mut live: Vec<&Agent> = agents.iter().filter(usable).filter(hinted).collect();
-    let load_of = |agent: &Agent| {
-        load.iter().find(|(id, _)| *id == agent.id).map_or(0, |(_, networks)| *networks)
-    };
+    let load_of =
+        |agent: &Agent| load.iter().find(|(id, _)| *id == agent.id).map_or(0, |(_, networks)| *networks);
     live.sort_by_key(|agent| (load_of(agent), agent.host.clone()));
     let staying = serving.iter().filter(|id| live.iter().any(|agent| agent.id == **id)).count();
     let missing = rules.dhcp_agents_per_network.saturating_sub(staying);
@@ -48,7 +47,8 @@ pub fn plan(
         live.iter().map(|agent| agent.id).filter(|id| !serving.contains(id)).take(missing).collect();
     // A dead agent keeps the network until another can take it.
     let dead = |id: &&AgentId| !live.iter().any(|agent| agent.id == **id);
-    let mut surplus = bind.len() + serving.len() - rules.dhcp_agents_per_network.min(bind.len() + serving.len());
+    let mut surplus =
+        bind.len() + serving.len() - rules.dhcp_agents_per_network.min(bind.len() + serving.len());
     let mut unbind = Vec::new();
     for id in serving.iter().filter(dead) {
         if surplus > 0 {

@@ -100,7 +100,12 @@ pub struct UpdateFacts {
 }
 
 /// Applies a checked change.
-pub fn update(before: &Network, change: NetworkUpdate, facts: &UpdateFacts, rules: &Rules) -> Result<Network, Refusal> {
+pub fn update(
+    before: &Network,
+    change: NetworkUpdate,
+    facts: &UpdateFacts,
+    rules: &Rules,
+) -> Result<Network, Refusal> {
     let mut after = before.clone();
     if let Some(policy) = change.qos_policy_id {
         return Err(Refusal::QosPolicyNotFound(policy));

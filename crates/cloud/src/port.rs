@@ -230,10 +230,7 @@ pub fn rebind(port: &mut Port, old_host: &str, binding: Binding) {
 
 /// An address pair as hosts understand it.
 pub fn pair_net(pair: &AddressPair) -> Option<IpNet> {
-    pair.ip_address
-        .parse::<IpNet>()
-        .ok()
-        .or_else(|| pair.ip_address.parse::<IpAddr>().ok().map(IpNet::from))
+    pair.ip_address.parse::<IpNet>().ok().or_else(|| pair.ip_address.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 /// The DHCP port of a network on a host, as a request of the server's own.

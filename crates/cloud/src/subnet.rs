@@ -84,7 +84,8 @@ fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
     if new.subnetpool_id.is_some() && new.cidr.is_some() && new.prefixlen.is_some() {
         return request("Of cidr and prefixlen, a subnet from a pool takes one.");
     }
-    if new.subnetpool_id.is_some() && matches!(&new.allocation_pools, Some(Some(pools)) if !pools.is_empty()) {
+    if new.subnetpool_id.is_some() && matches!(&new.allocation_pools, Some(Some(pools)) if !pools.is_empty())
+    {
         return request("A subnet from a pool takes no allocation_pools.");
     }
     if let Some(pool) = &new.subnetpool_id {
@@ -102,7 +103,9 @@ fn cidr(text: &str, ip_version: i64) -> Result<IpNet, Refusal> {
         text.parse().map_err(|_| Refusal::Input(format!("'{text}' is not a range such as 10.0.0.0/24.")))?;
     let version = if net.addr().is_ipv4() { 4 } else { 6 };
     if version != ip_version {
-        return Err(Refusal::Input(format!("The range {text} is of IPv{version}, ip_version says {ip_version}.")));
+        return Err(Refusal::Input(format!(
+            "The range {text} is of IPv{version}, ip_version says {ip_version}."
+        )));
     }
     Ok(net.trunc())
 }
@@ -232,9 +235,5 @@ pub fn update(
 
 /// A subnet goes when only addresses are left that go with it.
 pub fn delete(subnet: &Subnet, holders: Vec<String>) -> Result<(), Refusal> {
-    if holders.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SubnetInUse { subnet: subnet.id, ports: holders })
-    }
+    if holders.is_empty() { Ok(()) } else { Err(Refusal::SubnetInUse { subnet: subnet.id, ports: holders }) }
 }

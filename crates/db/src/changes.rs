@@ -54,8 +54,7 @@ impl Tx<'_> {
     async fn mark_part(&mut self, host: &str, key: Key, revision: Revision) -> Result<(), DbError> {
         let sql = "INSERT INTO changes (host, kind, id, revision) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (host, kind, id) DO UPDATE SET revision = excluded.revision";
-        let params =
-            [host.into(), key.kind.as_str().into(), key.id.to_string().into(), revision.into()];
+        let params = [host.into(), key.kind.as_str().into(), key.id.to_string().into(), revision.into()];
         self.execute(sql, &params).await.map(drop)
     }
 

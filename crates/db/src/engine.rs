@@ -31,6 +31,9 @@ pub enum DbError {
     Locked { what: String, source: rusqlite::Error },
     #[error("{what}: no space left for the database: {source}")]
     Full { what: String, source: rusqlite::Error },
+    /// The disk does not do what it is asked.
+    #[error("{what}: the database cannot be read or written: {source}")]
+    Disk { what: String, source: rusqlite::Error },
     /// The file is not there, or not the one that was opened.
     #[error("the database file {0} is gone; bring it back or restart the server to make a new one")]
     Gone(PathBuf),
@@ -50,6 +53,7 @@ impl DbError {
         match source.sqlite_error_code() {
             Some(Code::ConstraintViolation) => DbError::Conflict { what, source },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => DbError::Locked { what, source },
+            Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => DbError::Disk { what, source },
             Some(Code::DiskFull) => DbError::Full { what, source },
             _ => DbError::Engine { what, source },
         }
@@ -155,11 +159,7 @@ pub struct Options {
 
 impl Options {
     pub fn new(path: impl Into<PathBuf>) -> Options {
-        Options {
-            path: path.into(),
-            sync_every_commit: false,
-            busy_timeout: Duration::from_secs(5),
-        }
+        Options { path: path.into(), sync_every_commit: false, busy_timeout: Duration::from_secs(5) }
     }
 }
 
@@ -271,11 +271,7 @@ fn numbered(sql: &str) -> String {
 
 enum Held<'db> {
     Writer(OwnedMutexGuard<Option<Opened>>),
-    Reader {
-        opened: Option<Opened>,
-        home: &'db Inner,
-        _permit: Option<tokio::sync::SemaphorePermit<'db>>,
-    },
+    Reader { opened: Option<Opened>, home: &'db Inner, _permit: Option<tokio::sync::SemaphorePermit<'db>> },
 }
 
 /// A transaction. Dropped without [`Tx::commit`] it leaves nothing behind.
@@ -341,11 +337,11 @@ impl Tx<'_> {
 
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
-        if self.open {
-            if let Ok(connection) = self.connection() {
-                // Fails only when the engine has rolled back by itself.
-                let _ = connection.execute_batch("ROLLBACK");
-            }
+        if self.open
+            && let Ok(connection) = self.connection()
+        {
+            // Fails only when the engine has rolled back by itself.
+            let _ = connection.execute_batch("ROLLBACK");
         }
         if let Held::Reader { opened, home, .. } = &mut self.held
             && let Some(opened) = opened.take()

@@ -58,8 +58,7 @@ impl Tx<'_> {
         scope: Scope,
     ) -> Result<Option<Vec<u8>>, DbError> {
         let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
-        let query =
-            Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
+        let query = Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
         let page = self.list(table, &query, scope).await?.unwrap_or_default();
         Ok((page.shown > 0).then_some(page.json))
     }
@@ -127,12 +126,7 @@ impl Rows {
             self.ids.reverse();
         }
         let shown = self.items.len();
-        Page {
-            json: self.items.join(&b','),
-            shown,
-            first: self.ids.first().cloned(),
-            last: self.ids.pop(),
-        }
+        Page { json: self.items.join(&b','), shown, first: self.ids.first().cloned(), last: self.ids.pop() }
     }
 }
 

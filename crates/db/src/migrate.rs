@@ -5,19 +5,15 @@ use rusqlite::Connection;
 use crate::DbError;
 
 /// Never edited after landing; a change is the next number.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "first", include_str!("../migrations/0001-first.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("../migrations/0001-first.sql"))];
 
 /// Brings the schema to the newest number; harmless when it is there.
 pub fn run(connection: &mut Connection) -> Result<(), DbError> {
     let sqlite = |source| DbError::from_sqlite("migrate", source);
-    let tx = connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+    let tx =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sqlite)?;
+    tx.execute_batch("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
         .map_err(sqlite)?;
-    tx.execute_batch(
-        "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)",
-    )
-    .map_err(sqlite)?;
     let done: i64 = tx
         .query_row("SELECT COALESCE(MAX(number), 0) FROM migrations", [], |row| row.get(0))
         .map_err(sqlite)?;
@@ -28,9 +24,8 @@ pub fn run(connection: &mut Connection) -> Result<(), DbError> {
         )));
     }
     for (number, name, sql) in MIGRATIONS.iter().filter(|migration| migration.0 > done) {
-        tx.execute_batch(sql).map_err(|source| {
-            DbError::from_sqlite(&format!("migration {number:04}-{name}"), source)
-        })?;
+        tx.execute_batch(sql)
+            .map_err(|source| DbError::from_sqlite(&format!("migration {number:04}-{name}"), source))?;
         tx.execute("INSERT INTO migrations (number, name) VALUES (?1, ?2)", (number, name))
             .map_err(sqlite)?;
     }

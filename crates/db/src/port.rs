@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use model::{NetworkId, PortId, SubnetId};
-use wire::Mac;
 
 use crate::engine::{DbError, Tx};
 
@@ -48,7 +47,8 @@ impl Tx<'_> {
 
     /// Gives an address to a port; a conflict when it is held.
     pub async fn hold_address(&mut self, subnet: SubnetId, ip: IpAddr, port: PortId) -> Result<(), DbError> {
-        let sql = "INSERT INTO ip_allocations (subnet_id, ip_key, ip_address, port_id) VALUES ($1, $2, $3, $4)";
+        let sql =
+            "INSERT INTO ip_allocations (subnet_id, ip_key, ip_address, port_id) VALUES ($1, $2, $3, $4)";
         let params =
             [subnet.to_string().into(), ip_key(ip).into(), ip.to_string().into(), port.to_string().into()];
         self.execute(sql, &params).await.map(drop)
@@ -60,9 +60,9 @@ impl Tx<'_> {
     }
 
     /// True when a port of the network has this MAC address.
-    pub async fn mac_in_use(&mut self, network: NetworkId, mac: Mac) -> Result<bool, DbError> {
+    pub async fn mac_in_use(&mut self, network: NetworkId, mac: &str) -> Result<bool, DbError> {
         let sql = "SELECT COUNT(*) FROM ports WHERE network_id = $1 AND mac_address = $2";
-        Ok(self.number(sql, &[network.to_string().into(), mac.to_string().into()]).await? > 0)
+        Ok(self.number(sql, &[network.to_string().into(), mac.into()]).await? > 0)
     }
 }
 

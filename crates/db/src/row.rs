@@ -70,8 +70,7 @@ impl Tx<'_> {
             sets.push(format!("{UPDATED_AT} = ${}", params.len()));
         }
         params.push(Param::from(id.to_string()));
-        let sql =
-            format!("UPDATE {} SET {} WHERE id = ${}", table.plural, sets.join(", "), params.len());
+        let sql = format!("UPDATE {} SET {} WHERE id = ${}", table.plural, sets.join(", "), params.len());
         self.execute(&sql, &params).await?;
         Ok(Updated::Columns(changed))
     }
@@ -148,7 +147,10 @@ fn param(ty: Type, value: Option<&Value>) -> Param<'static> {
 }
 
 /// A row as its type, by way of the JSON that both sides speak.
-fn typed<T: DeserializeOwned + Send>(table: &'static Resource, row: &Row<'_>) -> Result<T, serde_json::Error> {
+fn typed<T: DeserializeOwned + Send>(
+    table: &'static Resource,
+    row: &Row<'_>,
+) -> Result<T, serde_json::Error> {
     let mut json = Vec::with_capacity(1024);
     json.push(b'{');
     let mut at = 0;

@@ -51,7 +51,12 @@ impl Tx<'_> {
                 .some_ports(&format!("{served} AND device_owner <> 'network:dhcp'"), host, keys, Kind::Lease)
                 .await?,
             networks: self
-                .some_networks("SELECT network_id FROM network_hosts WHERE host = $1", host, keys, Kind::Network)
+                .some_networks(
+                    "SELECT network_id FROM network_hosts WHERE host = $1",
+                    host,
+                    keys,
+                    Kind::Network,
+                )
                 .await?,
             ..ViewRows::default()
         };

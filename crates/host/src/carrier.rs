@@ -67,9 +67,7 @@ pub fn choose(settings: &Settings, network: &Network) -> Result<Carrier, Impossi
     };
     let uplink = match &network.segment {
         Segment::Local => Uplink::None,
-        Segment::Flat { physical_network } => {
-            Uplink::Flat { interface: interface(physical_network)? }
-        }
+        Segment::Flat { physical_network } => Uplink::Flat { interface: interface(physical_network)? },
         Segment::Vlan { physical_network, vid } => {
             let interface = interface(physical_network)?;
             Uplink::Vlan { device: names::vlan(&interface, *vid), interface, vid: *vid }

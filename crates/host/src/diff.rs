@@ -92,9 +92,7 @@ impl Plan<'_> {
                 let clear = match self.target.links.get(name) {
                     Some((_, want)) if fits(&self.now, link, &want.make) => None,
                     // Of ours, and it cannot be changed into what is wanted.
-                    Some((key, _)) if Mark::parse(&link.alias).is_some() => {
-                        Some(Clear::Delete(*key))
-                    }
+                    Some((key, _)) if Mark::parse(&link.alias).is_some() => Some(Clear::Delete(*key)),
                     _ => self.is_stray(name, link),
                 };
                 Some((name.clone(), clear?))
@@ -140,9 +138,7 @@ impl Plan<'_> {
                 Make::Bridge { mac, .. } => Op::AddBridge { device, mac },
                 Make::Vxlan { vni, local, port, .. } => Op::AddVxlan { device, vni, local, port },
                 Make::Vlan { parent, vid, .. } => Op::AddVlan { device, parent, vid },
-                Make::Veth { netns, peer, peer_mac, .. } => {
-                    Op::AddVeth { device, netns, peer, peer_mac }
-                }
+                Make::Veth { netns, peer, peer_mac, .. } => Op::AddVeth { device, netns, peer, peer_mac },
             };
             self.act(*key, op);
         }
@@ -180,8 +176,7 @@ impl Plan<'_> {
             let Some(link) = self.filtered(&table.device) else { continue };
             let text = table.text();
             let mark = self.now.tables.get(name);
-            let in_place =
-                mark.is_some_and(|m| m.hash == nft::hash(&text) && m.index == link.index);
+            let in_place = mark.is_some_and(|m| m.hash == nft::hash(&text) && m.index == link.index);
             if !in_place {
                 let (table, device) = (name.clone(), table.device.clone());
                 self.act(*key, Op::ReplaceTable { table, device, text });

@@ -166,11 +166,7 @@ fn is_v6(net: &IpNet) -> bool {
 
 /// A host is written without its length: nft prints it so.
 fn net(net: &IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() {
-        net.addr().to_string()
-    } else {
-        net.trunc().to_string()
-    }
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.trunc().to_string() }
 }
 
 /// One value bare, several in braces: a set costs a lookup object in the kernel.

@@ -50,9 +50,20 @@ pub struct Link {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum LinkKind {
     /// `plain`: no STP, no forward delay, no multicast snooping.
-    Bridge { plain: bool },
-    Vxlan { vni: u32, local: Option<IpAddr>, port: u16, learning: bool, proxy: bool },
-    Vlan { parent: String, vid: u16 },
+    Bridge {
+        plain: bool,
+    },
+    Vxlan {
+        vni: u32,
+        local: Option<IpAddr>,
+        port: u16,
+        learning: bool,
+        proxy: bool,
+    },
+    Vlan {
+        parent: String,
+        vid: u16,
+    },
     Veth,
     Other,
 }

@@ -27,43 +27,127 @@ pub struct Step {
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// A bridge without STP, forward delay and multicast snooping.
-    AddBridge { device: String, mac: Mac },
+    AddBridge {
+        device: String,
+        mac: Mac,
+    },
     /// A VXLAN device that learns nothing and answers ARP and ND from its neighbours.
-    AddVxlan { device: String, vni: u32, local: IpAddr, port: u16 },
-    AddVlan { device: String, parent: String, vid: u16 },
+    AddVxlan {
+        device: String,
+        vni: u32,
+        local: IpAddr,
+        port: u16,
+    },
+    AddVlan {
+        device: String,
+        parent: String,
+        vid: u16,
+    },
     /// A pair of devices, one here and one inside a namespace.
-    AddVeth { device: String, netns: String, peer: String, peer_mac: Mac },
-    DeleteLink { device: String },
-    SetBridge { device: String },
-    SetAlias { device: String, alias: String },
-    SetMtu { device: String, mtu_bytes: u32 },
+    AddVeth {
+        device: String,
+        netns: String,
+        peer: String,
+        peer_mac: Mac,
+    },
+    DeleteLink {
+        device: String,
+    },
+    SetBridge {
+        device: String,
+    },
+    SetAlias {
+        device: String,
+        alias: String,
+    },
+    SetMtu {
+        device: String,
+        mtu_bytes: u32,
+    },
     /// No ARP on the device.
-    SetNoArp { device: String },
+    SetNoArp {
+        device: String,
+    },
     /// Switches IPv6 off, addresses included.
-    DisableIpv6 { device: String },
+    DisableIpv6 {
+        device: String,
+    },
     /// Keeps IPv6 on without an address of its own.
-    SilenceIpv6 { device: String },
-    SetUp { device: String, up: bool },
-    SetMaster { device: String, master: Option<String> },
-    SetPort { device: String, flags: PortFlags },
+    SilenceIpv6 {
+        device: String,
+    },
+    SetUp {
+        device: String,
+        up: bool,
+    },
+    SetMaster {
+        device: String,
+        master: Option<String>,
+    },
+    SetPort {
+        device: String,
+        flags: PortFlags,
+    },
     /// In a bridge, leads a MAC to one of its ports; moves it there if it was elsewhere.
-    SetFdb { bridge: String, mac: Mac, device: String },
-    DeleteFdb { bridge: String, mac: Mac, device: String },
+    SetFdb {
+        bridge: String,
+        mac: Mac,
+        device: String,
+    },
+    DeleteFdb {
+        bridge: String,
+        mac: Mac,
+        device: String,
+    },
     /// On a VXLAN device, leads a MAC to the host of that tunnel address.
-    SetTunnel { device: String, mac: Mac, dst: IpAddr },
-    DeleteTunnel { device: String, mac: Mac, dst: IpAddr },
+    SetTunnel {
+        device: String,
+        mac: Mac,
+        dst: IpAddr,
+    },
+    DeleteTunnel {
+        device: String,
+        mac: Mac,
+        dst: IpAddr,
+    },
     /// On a VXLAN device, adds a host that broadcast goes to.
-    AddFlood { device: String, dst: IpAddr },
-    DeleteFlood { device: String, dst: IpAddr },
-    SetNeighbour { device: String, ip: IpAddr, mac: Mac },
-    DeleteNeighbour { device: String, ip: IpAddr },
+    AddFlood {
+        device: String,
+        dst: IpAddr,
+    },
+    DeleteFlood {
+        device: String,
+        dst: IpAddr,
+    },
+    SetNeighbour {
+        device: String,
+        ip: IpAddr,
+        mac: Mac,
+    },
+    DeleteNeighbour {
+        device: String,
+        ip: IpAddr,
+    },
     /// Makes or replaces, in one transaction, the netdev table that filters a device.
-    ReplaceTable { table: String, device: String, text: String },
-    DeleteTable { table: String },
+    ReplaceTable {
+        table: String,
+        device: String,
+        text: String,
+    },
+    DeleteTable {
+        table: String,
+    },
     /// A namespace, its loopback up.
-    AddNetns { netns: String },
-    DeleteNetns { netns: String },
-    Inside { netns: String, act: Inside },
+    AddNetns {
+        netns: String,
+    },
+    DeleteNetns {
+        netns: String,
+    },
+    Inside {
+        netns: String,
+        act: Inside,
+    },
 }
 
 /// An act inside a DHCP namespace.
@@ -93,11 +177,9 @@ impl PortFlags {
     pub const STRICT: PortFlags =
         PortFlags { learning: false, flood: false, broadcast: true, hairpin: false };
     /// A port behind which any MAC may live.
-    pub const OPEN: PortFlags =
-        PortFlags { learning: true, flood: true, broadcast: true, hairpin: false };
+    pub const OPEN: PortFlags = PortFlags { learning: true, flood: true, broadcast: true, hairpin: false };
     /// The tunnel: MACs are written, never learnt; a MAC nobody wrote goes to the flood list.
-    pub const TUNNEL: PortFlags =
-        PortFlags { learning: false, flood: true, broadcast: true, hairpin: false };
+    pub const TUNNEL: PortFlags = PortFlags { learning: false, flood: true, broadcast: true, hairpin: false };
 }
 
 impl Op {

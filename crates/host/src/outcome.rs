@@ -34,14 +34,12 @@ pub fn state(want: &Wanted, now: &Observed, key: Key) -> State {
             Ok(state) => return state,
             Err(amiss) => Err(amiss),
         },
-        Part::Remote(remote) => want.carrier(remote.network_id).map_err(Amiss::from).and_then(
-            |carrier| match carrier.vxlan_device() {
-                Some(device) if !now.links.contains_key(device) => {
-                    Err(Amiss::NoDevice(device.clone()))
-                }
+        Part::Remote(remote) => want.carrier(remote.network_id).map_err(Amiss::from).and_then(|carrier| {
+            match carrier.vxlan_device() {
+                Some(device) if !now.links.contains_key(device) => Err(Amiss::NoDevice(device.clone())),
                 _ => Ok(()),
-            },
-        ),
+            }
+        }),
         Part::Dhcp(_) => links_amiss(want, now, key),
         Part::Lease(lease) => want.carrier(lease.network_id).map(drop).map_err(Amiss::from),
     };

@@ -34,8 +34,7 @@ pub fn port_table(port: &Port) -> Option<Table> {
         return None;
     }
     let allowed = Allowed::new(port)?;
-    let chains =
-        vec![ingress(), arp(&allowed), ip(&allowed), ip6(&allowed), advertisements(&allowed)];
+    let chains = vec![ingress(), arp(&allowed), ip(&allowed), ip6(&allowed), advertisements(&allowed)];
     Some(Table { device: names::tap(port.id), chains })
 }
 
@@ -125,11 +124,7 @@ fn ip6(allowed: &Allowed) -> Chain {
     for (mac, nets) in &allowed.v6 {
         let unspecified = IpNet::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
         rules.push(rule(
-            [
-                Match::EtherSource(*mac),
-                Match::Source(vec![unspecified]),
-                Match::Icmpv6(UNSPECIFIED_SOURCE),
-            ],
+            [Match::EtherSource(*mac), Match::Source(vec![unspecified]), Match::Icmpv6(UNSPECIFIED_SOURCE)],
             Verdict::Accept,
         ));
         rules.push(from(*mac, nets));

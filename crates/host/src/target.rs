@@ -47,10 +47,27 @@ pub(crate) struct WantLink {
 /// How a device comes to be.
 #[derive(Clone)]
 pub(crate) enum Make {
-    Bridge { mark: Mark, mac: Mac },
-    Vxlan { mark: Mark, vni: u32, local: IpAddr, port: u16 },
-    Vlan { mark: Mark, parent: String, vid: u16 },
-    Veth { mark: Mark, netns: String, peer: String, peer_mac: Mac },
+    Bridge {
+        mark: Mark,
+        mac: Mac,
+    },
+    Vxlan {
+        mark: Mark,
+        vni: u32,
+        local: IpAddr,
+        port: u16,
+    },
+    Vlan {
+        mark: Mark,
+        parent: String,
+        vid: u16,
+    },
+    Veth {
+        mark: Mark,
+        netns: String,
+        peer: String,
+        peer_mac: Mac,
+    },
     /// Somebody else makes it.
     Foreign,
 }

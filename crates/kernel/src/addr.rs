@@ -21,9 +21,7 @@ pub(crate) fn add(device: u32, net: IpNet) -> Message {
     let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
     let message = message(libc::RTM_NEWADDR, flags, device, net);
     match net {
-        IpNet::V4(net) if net.prefix_len() < 31 => {
-            message.attr(IFA_BROADCAST, &net.broadcast().octets())
-        }
+        IpNet::V4(net) if net.prefix_len() < 31 => message.attr(IFA_BROADCAST, &net.broadcast().octets()),
         IpNet::V4(_) => message,
         IpNet::V6(_) => message.attr_u32(IFA_FLAGS, IFA_F_NODAD),
     }

@@ -27,7 +27,8 @@ pub struct Failed {
 
 impl Inner {
     pub fn apply(&mut self, steps: &[Step]) -> Vec<Failed> {
-        let mut run = Run { inner: self, steps, waiting: Vec::new(), failed: Vec::new(), keys: BTreeSet::new() };
+        let mut run =
+            Run { inner: self, steps, waiting: Vec::new(), failed: Vec::new(), keys: BTreeSet::new() };
         let mut at = 0;
         while at < steps.len() {
             at += run.next(at);
@@ -130,14 +131,10 @@ impl Run<'_> {
             Op::SetFdb { device, mac, .. } => fdb::set(self.index(op, device)?, *mac),
             Op::DeleteFdb { device, mac, .. } => fdb::delete(self.index(op, device)?, *mac),
             Op::SetTunnel { device, mac, dst } => fdb::set_tunnel(self.index(op, device)?, *mac, *dst),
-            Op::DeleteTunnel { device, mac, dst } => {
-                fdb::delete_tunnel(self.index(op, device)?, *mac, *dst)
-            }
+            Op::DeleteTunnel { device, mac, dst } => fdb::delete_tunnel(self.index(op, device)?, *mac, *dst),
             Op::AddFlood { device, dst } => fdb::add_flood(self.index(op, device)?, *dst),
             Op::DeleteFlood { device, dst } => fdb::delete_flood(self.index(op, device)?, *dst),
-            Op::SetNeighbour { device, ip, mac } => {
-                fdb::set_neighbour(self.index(op, device)?, *ip, *mac)
-            }
+            Op::SetNeighbour { device, ip, mac } => fdb::set_neighbour(self.index(op, device)?, *ip, *mac),
             Op::DeleteNeighbour { device, ip } => fdb::delete_neighbour(self.index(op, device)?, *ip),
             Op::DisableIpv6 { .. }
             | Op::AddVeth { .. }
@@ -276,8 +273,5 @@ fn index_of(socket: &mut Socket, device: &str) -> u32 {
 
 /// What is gone need not be deleted.
 fn is_gone(refusal: &Refusal) -> bool {
-    matches!(
-        refusal.errno,
-        Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL
-    )
+    matches!(refusal.errno, Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL)
 }

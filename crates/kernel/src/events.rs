@@ -17,8 +17,15 @@ const GROUP_LINK: u32 = 1;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     /// A link is there, made or changed.
-    Link { device: String, index: u32, up: bool, master: Option<u32> },
-    Gone { device: String },
+    Link {
+        device: String,
+        index: u32,
+        up: bool,
+        master: Option<u32>,
+    },
+    Gone {
+        device: String,
+    },
     /// More happened than could be told: look at everything.
     Lost,
 }

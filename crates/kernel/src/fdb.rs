@@ -74,9 +74,7 @@ pub(crate) fn delete_neighbour(device: u32, ip: IpAddr) -> Message {
 }
 
 pub(crate) fn get(bridge: u32, mac: Mac) -> Message {
-    entry(libc::RTM_GETNEIGH, 0, BRIDGE, 0, 0, 0)
-        .attr(NDA_LLADDR, &mac.0)
-        .attr_u32(NDA_MASTER, bridge)
+    entry(libc::RTM_GETNEIGH, 0, BRIDGE, 0, 0, 0).attr(NDA_LLADDR, &mac.0).attr_u32(NDA_MASTER, bridge)
 }
 
 pub(crate) fn get_tunnel(device: u32, mac: Mac) -> Message {

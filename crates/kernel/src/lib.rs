@@ -15,9 +15,9 @@ mod apply;
 mod error;
 mod events;
 mod fdb;
+mod file_limit;
 mod link;
 mod netlink;
-mod file_limit;
 pub mod netns;
 mod nft;
 mod observe;
@@ -33,8 +33,8 @@ use host::{Observed, Scope, Step};
 
 pub use apply::Failed;
 pub use error::KernelError;
-pub use file_limit::raise_file_limit;
 pub use events::{Event, Events};
+pub use file_limit::raise_file_limit;
 pub use netlink::socket::Refusal;
 
 use worker::Worker;

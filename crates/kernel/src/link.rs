@@ -100,8 +100,7 @@ pub(crate) fn add_vxlan(device: &str, vni: u32, local: IpAddr, port: u16) -> Mes
 
 pub(crate) fn add_vlan(device: &str, parent: u32, vid: u16) -> Message {
     add(device).attr_u32(libc::IFLA_LINK, parent).nest(libc::IFLA_LINKINFO, |info| {
-        info.attr_str(INFO_KIND, "vlan")
-            .nest(INFO_DATA, |data| data.attr(VLAN_ID, &vid.to_ne_bytes()))
+        info.attr_str(INFO_KIND, "vlan").nest(INFO_DATA, |data| data.attr(VLAN_ID, &vid.to_ne_bytes()))
     })
 }
 
@@ -159,17 +158,15 @@ pub(crate) fn set_master(device: &str, master: u32) -> Message {
 
 pub(crate) fn silence_ipv6(device: &str) -> Message {
     set(device, 0, 0).nest(libc::IFLA_AF_SPEC, |spec| {
-        spec.nest(libc::AF_INET6 as u16, |inet6| {
-            inet6.attr_u8(INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE)
-        })
+        spec.nest(libc::AF_INET6 as u16, |inet6| inet6.attr_u8(INET6_ADDR_GEN_MODE, ADDR_GEN_MODE_NONE))
     })
 }
 
 pub(crate) fn set_port(device: &str, flags: PortFlags) -> Message {
     let bit = u8::from;
-    Message::new(libc::RTM_NEWLINK, 0, &ifinfomsg(0, 0, 0))
-        .attr_str(libc::IFLA_IFNAME, device)
-        .nest(libc::IFLA_LINKINFO, |info| {
+    Message::new(libc::RTM_NEWLINK, 0, &ifinfomsg(0, 0, 0)).attr_str(libc::IFLA_IFNAME, device).nest(
+        libc::IFLA_LINKINFO,
+        |info| {
             info.attr_str(INFO_SLAVE_KIND, "bridge").nest(INFO_SLAVE_DATA, |data| {
                 data.attr_u8(BRPORT_LEARNING, bit(flags.learning))
                     .attr_u8(BRPORT_UNICAST_FLOOD, bit(flags.flood))
@@ -177,7 +174,8 @@ pub(crate) fn set_port(device: &str, flags: PortFlags) -> Message {
                     .attr_u8(BRPORT_BCAST_FLOOD, bit(flags.broadcast))
                     .attr_u8(BRPORT_HAIRPIN, bit(flags.hairpin))
             })
-        })
+        },
+    )
 }
 
 pub(crate) fn get(device: &str) -> Message {
@@ -322,27 +320,22 @@ pub(crate) fn octets(ip: IpAddr) -> Vec<u8> {
 
 fn plain_bridge(info: Message) -> Message {
     info.attr_str(INFO_KIND, "bridge").nest(INFO_DATA, |data| {
-        data.attr_u32(BR_FORWARD_DELAY, 0)
-            .attr_u32(BR_STP_STATE, 0)
-            .attr_u8(BR_MCAST_SNOOPING, 0)
+        data.attr_u32(BR_FORWARD_DELAY, 0).attr_u32(BR_STP_STATE, 0).attr_u8(BR_MCAST_SNOOPING, 0)
     })
 }
 
 fn add(device: &str) -> Message {
     let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-    Message::new(libc::RTM_NEWLINK, flags, &ifinfomsg(0, 0, 0))
-        .attr_str(libc::IFLA_IFNAME, device)
+    Message::new(libc::RTM_NEWLINK, flags, &ifinfomsg(0, 0, 0)).attr_str(libc::IFLA_IFNAME, device)
 }
 
 fn set(device: &str, flags: u32, mask: u32) -> Message {
-    Message::new(libc::RTM_SETLINK, 0, &ifinfomsg(0, flags, mask))
-        .attr_str(libc::IFLA_IFNAME, device)
+    Message::new(libc::RTM_SETLINK, 0, &ifinfomsg(0, flags, mask)).attr_str(libc::IFLA_IFNAME, device)
 }
 
 fn get_message(index: u32) -> Message {
     const SKIP_STATS: u32 = 8;
-    Message::new(libc::RTM_GETLINK, 0, &ifinfomsg(index, 0, 0))
-        .attr_u32(libc::IFLA_EXT_MASK, SKIP_STATS)
+    Message::new(libc::RTM_GETLINK, 0, &ifinfomsg(index, 0, 0)).attr_u32(libc::IFLA_EXT_MASK, SKIP_STATS)
 }
 
 fn ifinfomsg(index: u32, flags: u32, mask: u32) -> [u8; IFINFOMSG] {

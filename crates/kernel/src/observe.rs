@@ -135,8 +135,7 @@ struct Seen {
 
 impl Seen {
     fn new(told: Vec<Told>) -> Seen {
-        let names: BTreeMap<u32, String> =
-            told.iter().map(|link| (link.index, link.name.clone())).collect();
+        let names: BTreeMap<u32, String> = told.iter().map(|link| (link.index, link.name.clone())).collect();
         let indexes = names.iter().map(|(index, name)| (name.clone(), *index)).collect();
         let mut observed = Observed::default();
         for link in told {
@@ -169,8 +168,7 @@ impl Seen {
             Entry::Bridge { port, .. } => Some(port),
             _ => None,
         });
-        let unknown: BTreeSet<u32> =
-            ports.filter(|port| !self.names.contains_key(port)).collect();
+        let unknown: BTreeSet<u32> = ports.filter(|port| !self.names.contains_key(port)).collect();
         let questions = unknown.into_iter().map(link::get_by_index).collect();
         for (_, bytes) in present("read a link", route.request(questions))? {
             if let Some(told) = link::parse(&bytes) {
@@ -225,8 +223,8 @@ impl Seen {
 /// Links of a namespace; `None` when it went away meanwhile.
 fn inside(path: &Path, id: u64) -> Result<Option<Namespace>, KernelError> {
     let read = netns::within(path, || {
-        let mut socket = Socket::open(SockProtocol::NetlinkRoute)
-            .map_err(KernelError::io("open a netlink socket"))?;
+        let mut socket =
+            Socket::open(SockProtocol::NetlinkRoute).map_err(KernelError::io("open a netlink socket"))?;
         let links = dump(&mut socket, "list links", link::dump)?;
         let addresses = dump(&mut socket, "list addresses", addr::dump)?;
         Ok((links, addresses))
@@ -257,19 +255,12 @@ fn is_link_local(net: &IpNet) -> bool {
     matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn dump(
-    socket: &mut Socket,
-    what: &str,
-    message: impl Fn() -> Message,
-) -> Result<Vec<Answer>, KernelError> {
+fn dump(socket: &mut Socket, what: &str, message: impl Fn() -> Message) -> Result<Vec<Answer>, KernelError> {
     socket.dump(message).map_err(KernelError::refused(what))
 }
 
 /// Answers to questions; what is not there has none.
-fn present(
-    what: &str,
-    outcomes: Vec<Result<Vec<Answer>, Refusal>>,
-) -> Result<Vec<Answer>, KernelError> {
+fn present(what: &str, outcomes: Vec<Result<Vec<Answer>, Refusal>>) -> Result<Vec<Answer>, KernelError> {
     let mut answers = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         match outcome {

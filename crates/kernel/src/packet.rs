@@ -97,8 +97,7 @@ impl Sink {
             attach(&socket, &[TAKE_NOTHING])?;
             Ok(socket)
         };
-        let sockets: io::Result<_> =
-            netns::within(namespace, || addresses.iter().map(take).collect())?;
+        let sockets: io::Result<_> = netns::within(namespace, || addresses.iter().map(take).collect())?;
         Ok(Sink { _sockets: sockets? })
     }
 }
@@ -120,8 +119,7 @@ fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
         .iter()
         .map(|i| libc::sock_filter { code: i.code, jt: i.jump_true, jf: i.jump_false, k: i.value })
         .collect();
-    let program =
-        libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
+    let program = libc::sock_fprog { len: program.len() as libc::c_ushort, filter: program.as_mut_ptr() };
     // SAFETY: the descriptor is open; the option's value is a sock_fprog that points to `len`
     // instructions which live until the end of this function; the kernel copies both.
     let outcome = unsafe {

@@ -63,8 +63,8 @@ impl Worker {
 
 fn open(namespace: Option<&Path>, netns_dir: PathBuf) -> Result<Inner, KernelError> {
     if let Some(path) = namespace {
-        let entered = File::open(path)
-            .and_then(|file| setns(file, CloneFlags::CLONE_NEWNET).map_err(Into::into));
+        let entered =
+            File::open(path).and_then(|file| setns(file, CloneFlags::CLONE_NEWNET).map_err(Into::into));
         entered.map_err(|source| KernelError::Namespace { path: path.to_owned(), source })?;
     }
     let open = |protocol| Socket::open(protocol).map_err(KernelError::io("open a netlink socket"));

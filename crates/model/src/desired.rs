@@ -131,11 +131,22 @@ pub enum Segment {
     /// Not at all.
     Local,
     /// Untagged, on the interface that the host maps to the physical network.
-    Flat { physical_network: String },
-    Vlan { physical_network: String, vid: u16 },
-    Vxlan { vni: u32 },
-    Geneve { vni: u32 },
-    Gre { key: u32 },
+    Flat {
+        physical_network: String,
+    },
+    Vlan {
+        physical_network: String,
+        vid: u16,
+    },
+    Vxlan {
+        vni: u32,
+    },
+    Geneve {
+        vni: u32,
+    },
+    Gre {
+        key: u32,
+    },
 }
 
 /// A port bound to this host.

@@ -17,5 +17,5 @@ pub mod report;
 pub mod sync;
 mod touch;
 
-pub use touch::Touch;
 pub use ids::{AgentId, NetworkId, PortId, SegmentId, SubnetId};
+pub use touch::Touch;

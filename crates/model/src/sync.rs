@@ -46,7 +46,7 @@ pub struct SyncAsk {
 /// Parts as they were at `revision`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SyncAnswer {
-    /// Ask `since` this next; on later pages of one answer it repeats the first page's.
+    /// Ask `since` this next; of an answer with several pages, the first page's.
     pub revision: Revision,
     /// True when the answer (all its pages) lists everything the host should have.
     pub full: bool,

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use cloud::Rules;
 use serde::{Deserialize, Serialize};
-use server::Settings;
+use server::{Rules, Settings};
 use toml::{Table, Value};
 
 /// The commented defaults; a test holds that they are the defaults.
@@ -76,7 +75,9 @@ impl Config {
         let system = Path::new(SYSTEM_FILE);
         let file = file.or(system.exists().then_some(system));
         let text = match file {
-            Some(file) => std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?,
+            Some(file) => {
+                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?
+            }
             None => String::new(),
         };
         let set: Vec<(String, String)> = set
@@ -90,7 +91,11 @@ impl Config {
         Config::merge(&text, &environment, &set).with_context(|| format!("in {name}"))
     }
 
-    fn merge(file: &str, environment: &[(String, String)], set: &[(String, String)]) -> anyhow::Result<Config> {
+    fn merge(
+        file: &str,
+        environment: &[(String, String)],
+        set: &[(String, String)],
+    ) -> anyhow::Result<Config> {
         let mut all: Table = DEFAULTS.parse().context("the built-in defaults are broken")?;
         lay_over(&mut all, file.parse::<Table>()?);
         for (name, value) in environment.iter().chain(set) {

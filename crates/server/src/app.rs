@@ -126,7 +126,6 @@ pub fn api_time(us: i64) -> String {
 
 /// As agents show times: `2026-01-31 23:59:59.123456`.
 pub fn agent_time(us: i64) -> String {
-    let format =
-        format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:6]");
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:6]");
     moment(us).format(&format).unwrap_or_default()
 }

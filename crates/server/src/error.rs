@@ -54,7 +54,7 @@ impl Fault {
     pub fn answer(&self) -> (u16, &'static str) {
         match self {
             Fault::Refused(refusal) => refused(refusal),
-            Fault::Database(DbError::Locked { .. } | DbError::Full { .. } | DbError::Gone(_)) => {
+            Fault::Database(DbError::Locked { .. } | DbError::Full { .. } | DbError::Disk { .. } | DbError::Gone(_)) => {
                 (503, "ServiceUnavailable")
             }
             Fault::Database(DbError::Conflict { .. }) => (409, "Conflict"),

@@ -144,6 +144,7 @@ fn refusal(fault: &Fault, id: &str) -> Response<Body> {
             tracing::warn!(%error, request.id = id, "request failed");
             match error {
                 db::DbError::Gone(_) => "The database is not there; try again when it is back.".to_owned(),
+                db::DbError::Disk { .. } => "The database cannot be read or written.".to_owned(),
                 db::DbError::Full { .. } => "The database has no space left.".to_owned(),
                 _ => "The database is busy; try again.".to_owned(),
             }

@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use app::{App, Settings};
+pub use cloud::Rules;
 
 /// A server that is listening.
 pub struct Serving {

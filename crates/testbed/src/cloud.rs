@@ -110,6 +110,11 @@ impl Cloud {
         Ok(cloud)
     }
 
+    /// Seconds between an agent's looks at everything, from its next start on.
+    pub fn set_sweep_s(&mut self, host: usize, seconds: u64) {
+        self.hosts[host].config.sweep_interval_s = seconds;
+    }
+
     pub fn start_agent(&mut self, host: usize) {
         let host = &mut self.hosts[host];
         let (stop, stopping) = watch::channel(false);

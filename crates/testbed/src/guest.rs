@@ -55,8 +55,22 @@ impl Guest {
     pub async fn dhcp(&self) -> anyhow::Result<String> {
         let script = self.script.display().to_string();
         let words = [
-            "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "20", "-T", "1", "-O", "mtu", "-O", "staticroutes",
-            "-s", script.as_str(),
+            "udhcpc",
+            "-i",
+            "eth0",
+            "-f",
+            "-n",
+            "-q",
+            "-t",
+            "20",
+            "-T",
+            "1",
+            "-O",
+            "mtu",
+            "-O",
+            "staticroutes",
+            "-s",
+            script.as_str(),
         ];
         let output = command_in(&self.namespace, &words)
             .env("NEUTRINO_LEASE", &self.lease)

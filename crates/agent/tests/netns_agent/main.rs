@@ -3,6 +3,7 @@
 
 mod carry;
 mod dhcp;
+mod frames;
 mod place;
 mod repair;
 mod scale;

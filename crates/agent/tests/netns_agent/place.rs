@@ -1,7 +1,7 @@
 //! Hosts and guests: namespaces, the cable between hosts, and the taps that a hypervisor would make.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use agent::Config;
@@ -99,9 +99,7 @@ impl Place {
 
     /// Starts a program in a namespace, its output kept.
     pub fn start(&self, netns: &str, line: &str) -> Child {
-        self.within(netns, || {
-            command(line).stdout(Stdio::piped()).spawn().expect("program starts")
-        })
+        self.within(netns, || command(line).stdout(Stdio::piped()).spawn().expect("program starts"))
     }
 
     pub fn within<T: Send>(&self, netns: &str, act: impl FnOnce() -> T + Send) -> T {
@@ -122,6 +120,13 @@ impl Place {
         self.ip(netns, &line);
     }
 
+    /// Many lines of `ip`.
+    pub fn batch(&self, netns: &str, lines: &str) {
+        let script = self.dir.path().join("batch");
+        std::fs::write(&script, lines).expect("script");
+        self.ip(netns, &format!("-batch {}", script.display()));
+    }
+
     /// Makes what a hypervisor makes: the guest, its device and the host's end.
     pub fn plug(&self, host: &str, guest: &Guest) {
         self.netns(&guest.name);
@@ -132,10 +137,8 @@ impl Place {
     pub fn plug_again(&self, host: &str, guest: &Guest) {
         let tap = names::tap(guest.port.id);
         let Port { mac, fixed_ips, .. } = &guest.port;
-        let pair = format!(
-            "link add {tap} type veth peer name eth0 address {mac} netns {}",
-            pinned(&guest.name)
-        );
+        let pair =
+            format!("link add {tap} type veth peer name eth0 address {mac} netns {}", pinned(&guest.name));
         self.ip_with(host, &pair, &guest.name);
         for ip in fixed_ips {
             let length = if ip.is_ipv4() { 24 } else { 64 };
@@ -267,9 +270,4 @@ fn command(line: &str) -> Command {
 fn nix_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.starts_with("Uid:") && line.contains("\t0\t0"))
-}
-
-/// True while a program of ours is where it was started.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

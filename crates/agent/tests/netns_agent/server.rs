@@ -59,6 +59,14 @@ impl Server {
         of_host.map(|(_, outcome)| outcome.clone()).collect()
     }
 
+    /// How many outcomes there were.
+    pub fn forget_outcomes(&self, host: &str) -> usize {
+        let mut shared = self.lock();
+        let before = shared.outcomes.len();
+        shared.outcomes.retain(|(name, _), _| name != host);
+        before - shared.outcomes.len()
+    }
+
     pub fn agents(&self, host: &str) -> Vec<AgentState> {
         self.lock().beats.get(host).cloned().unwrap_or_default()
     }

@@ -69,7 +69,10 @@ pub fn plan(asked: Option<&[FixedIpAsk]>, facts: &PlanFacts<'_>) -> Result<Vec<W
     match asked {
         Some(entries) => {
             if facts.subnets.is_empty() && !entries.is_empty() {
-                return Err(Refusal::Input(format!("Network {} has no subnets to take addresses of.", facts.network)));
+                return Err(Refusal::Input(format!(
+                    "Network {} has no subnets to take addresses of.",
+                    facts.network
+                )));
             }
             if !entries.is_empty() {
                 facts.eligible()?;
@@ -114,7 +117,8 @@ pub fn keep_and_plan(
     };
     for ask in asked.iter().filter(|ask| !ask.delete_subnet) {
         if let Some(ip) = ask.ip_address {
-            let same = |had: &FixedIp| had.ip_address == ip && ask.subnet_id.is_none_or(|id| id == had.subnet_id);
+            let same =
+                |had: &FixedIp| had.ip_address == ip && ask.subnet_id.is_none_or(|id| id == had.subnet_id);
             if keep(&mut left, &same).is_none() {
                 open.push(*ask);
             }
@@ -128,7 +132,8 @@ pub fn keep_and_plan(
     }
     for had in left {
         let auto = facts.subnets.iter().any(|s| s.id == had.subnet_id && s.is_auto_address());
-        let eui = facts.subnets.iter().any(|s| s.id == had.subnet_id && eui64(s.cidr, facts.mac) == had.ip_address);
+        let eui =
+            facts.subnets.iter().any(|s| s.id == had.subnet_id && eui64(s.cidr, facts.mac) == had.ip_address);
         if auto && eui && !dropped.contains(&had.subnet_id) && !facts.is_router_interface() {
             kept.push(had);
         }
@@ -203,10 +208,8 @@ fn add_auto_addresses(
     }
     for subnet in facts.eligible().unwrap_or_default() {
         if subnet.is_auto_address() && !covered.contains(&subnet.id) {
-            let want = Want::Exactly(FixedIp {
-                subnet_id: subnet.id,
-                ip_address: eui64(subnet.cidr, facts.mac),
-            });
+            let want =
+                Want::Exactly(FixedIp { subnet_id: subnet.id, ip_address: eui64(subnet.cidr, facts.mac) });
             if !wants.contains(&want) {
                 wants.push(want);
             }
@@ -317,7 +320,8 @@ pub(crate) mod tests {
     #[test]
     fn an_update_replaces_but_keeps_what_it_can() {
         let subnets = [a_subnet("10.0.0.0/24"), slaac("2001:db8::/64")];
-        let had = |subnet: &Subnet, ip: &str| FixedIp { subnet_id: subnet.id, ip_address: ip.parse().unwrap() };
+        let had =
+            |subnet: &Subnet, ip: &str| FixedIp { subnet_id: subnet.id, ip_address: ip.parse().unwrap() };
         let auto = had(&subnets[1], "2001:db8::f816:3eff:fe00:1");
         let before = [had(&subnets[0], "10.0.0.5"), had(&subnets[0], "10.0.0.6"), auto];
         let asked = [ask(None, Some("10.0.0.6")), ask(Some(&subnets[0]), None)];

@@ -52,8 +52,8 @@ fn hosts(cidr: IpNet) -> (u128, u128) {
 pub fn check_pools(cidr: IpNet, pools: &[Pool]) -> Result<(), Refusal> {
     let (first, last) = hosts(cidr);
     for pool in pools {
-        let family_fits = pool.start.is_ipv4() == pool.end.is_ipv4()
-            && pool.start.is_ipv4() == network_of(cidr).is_ipv4();
+        let family_fits =
+            pool.start.is_ipv4() == pool.end.is_ipv4() && pool.start.is_ipv4() == network_of(cidr).is_ipv4();
         if !family_fits || number(pool.start) > number(pool.end) {
             return Err(Refusal::InvalidPool(name(pool)));
         }

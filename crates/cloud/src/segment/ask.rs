@@ -62,10 +62,9 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
             segmentation_id: ask.segmentation_id.filter(|_| network_type != "flat"),
         }))
     };
-    if is_tunnel(network_type) || network_type == "local" {
-        if ask.physical_network.is_some() {
-            return input(format!("A {network_type} network has no physical network."));
-        }
+    let has_no_wire = is_tunnel(network_type) || network_type == "local";
+    if has_no_wire && ask.physical_network.is_some() {
+        return input(format!("A {network_type} network has no physical network."));
     }
     match (network_type, ask.segmentation_id) {
         ("local", None) => exactly(),
@@ -75,7 +74,9 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
         ("flat", _) => match physical {
             None => input("A flat network needs provider:physical_network.".into()),
             Some(name) if allows_flat(rules, name) => exactly(),
-            Some(name) => input(format!("The physical network '{name}' is not configured for flat networks.")),
+            Some(name) => {
+                input(format!("The physical network '{name}' is not configured for flat networks."))
+            }
         },
         ("vlan", id) => vlan(physical, id, rules, exactly),
         (tunnel, Some(id)) if !(0..=most(tunnel)).contains(&id) => {
@@ -100,9 +101,9 @@ fn vlan(
         }
         (_, Some(id)) if !(1..=4094).contains(&id) => input(format!("{id} is not a VLAN id (1 to 4094).")),
         (_, Some(_)) => exactly(),
-        (Some(name), None) if rules.vlan_ranges[name].is_empty() => {
-            input(format!("The physical network '{name}' has no range of VLANs: give provider:segmentation_id."))
-        }
+        (Some(name), None) if rules.vlan_ranges[name].is_empty() => input(format!(
+            "The physical network '{name}' has no range of VLANs: give provider:segmentation_id."
+        )),
         (name, None) => Ok(Wanted::OneOf(vlan_choices(name, rules))),
     }
 }
@@ -113,12 +114,9 @@ pub fn tenant_choices(rules: &Rules) -> Vec<Choice> {
     for network_type in &rules.project_network_types {
         match network_type.as_str() {
             "vlan" => out.extend(vlan_choices(None, rules)),
-            "local" => out.push(Choice {
-                network_type: "local".into(),
-                physical_network: None,
-                first: 0,
-                last: -1,
-            }),
+            "local" => {
+                out.push(Choice { network_type: "local".into(), physical_network: None, first: 0, last: -1 })
+            }
             tunnel => out.extend(tunnel_choices(tunnel, rules)),
         }
     }

@@ -8,10 +8,10 @@ use model::NetworkId;
 use model::api::network::{Network, ProviderSegment};
 use model::api::port::Port;
 use model::api::subnet::Subnet;
+use model::desired;
 use model::desired::{
     AddressPair, Dhcp, DhcpOption, DhcpSubnet, Key, Kind, Lease, LeaseAddress, Part, Remote, Segment,
 };
-use model::desired;
 use model::report::L2Configuration;
 
 use crate::bind::segment_for;

@@ -28,7 +28,9 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let mut out = Vec::new();
     let key = |kind| Key::new(kind, id.0);
     let host = |port: Option<&Port>| {
-        port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone()).filter(|host| !host.is_empty())
+        port.filter(|port| is_bound(&port.vif_type))
+            .map(|port| port.host.clone())
+            .filter(|host| !host.is_empty())
     };
     let (old_host, new_host) = (host(before), host(after));
     let view = |port: Option<&Port>| port.map(part::port);
@@ -41,7 +43,10 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let seen = |port: Option<&Port>| {
         port.map(|p| (p.mac_address, p.fixed_ips.clone(), p.host.clone(), is_bound(&p.vif_type)))
     };
-    if carries_tunnels(facts.network) && seen(before) != seen(after) && (old_host.is_some() || new_host.is_some()) {
+    if carries_tunnels(facts.network)
+        && seen(before) != seen(after)
+        && (old_host.is_some() || new_host.is_some())
+    {
         for host in facts.hosts {
             out.push(Touch::Part { host: host.clone(), key: key(Kind::Remote) });
         }

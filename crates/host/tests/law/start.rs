@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use host::Wanted;
 use host::names::{self, Mark};
 use host::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
 use host::op::PortFlags;
-use host::Wanted;
 use proptest::prelude::*;
 use proptest::sample::select;
 use wire::Mac;
@@ -143,9 +143,8 @@ fn link() -> impl Strategy<Value = Link> {
         2 => network_id().prop_map(|id| Mark::Dhcp(id).to_string()),
     ];
     let ipv6 = select(vec![Ipv6::Off, Ipv6::Silent, Ipv6::On]);
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(learning, flood, broadcast, hairpin)| PortFlags { learning, flood, broadcast, hairpin },
-    );
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>())
+        .prop_map(|(learning, flood, broadcast, hairpin)| PortFlags { learning, flood, broadcast, hairpin });
     let master = prop::option::of(prop_oneof![3 => bridge(), 1 => Just("docker0".to_owned())]);
     (kind(), any::<bool>(), select(vec![576, 1450, 1500]), master, alias, any::<bool>(), ipv6, flags)
         .prop_map(|(kind, up, mtu_bytes, master, alias, arp, ipv6, flags)| Link {
@@ -162,9 +161,8 @@ fn link() -> impl Strategy<Value = Link> {
 }
 
 fn kind() -> impl Strategy<Value = LinkKind> {
-    let vxlan = (100u32..103, prop::option::of(tunnel_ip()), any::<bool>()).prop_map(
-        |(vni, local, learning)| LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: true },
-    );
+    let vxlan = (100u32..103, prop::option::of(tunnel_ip()), any::<bool>())
+        .prop_map(|(vni, local, learning)| LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: true });
     prop_oneof![
         3 => any::<bool>().prop_map(|plain| LinkKind::Bridge { plain }),
         3 => vxlan,
@@ -176,9 +174,8 @@ fn kind() -> impl Strategy<Value = LinkKind> {
 
 fn namespace() -> impl Strategy<Value = Namespace> {
     let net = select(vec!["10.0.0.2/24", "10.0.0.9/24"]).prop_map(|net| net.parse().expect("net"));
-    let inner = (mac(), any::<bool>(), prop::collection::btree_set(net, 0..2)).prop_map(
-        |(mac, up, addresses)| InnerLink { index: 2, mac, up, mtu_bytes: 1500, addresses },
-    );
+    let inner = (mac(), any::<bool>(), prop::collection::btree_set(net, 0..2))
+        .prop_map(|(mac, up, addresses)| InnerLink { index: 2, mac, up, mtu_bytes: 1500, addresses });
     let device = port_id().prop_map(names::dhcp_device);
     prop::collection::btree_map(device, inner, 0..2).prop_map(|links| Namespace { id: 1, links })
 }

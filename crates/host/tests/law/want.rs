@@ -5,9 +5,7 @@ use std::net::IpAddr;
 
 use host::{Settings, Wanted};
 use ipnet::IpNet;
-use model::desired::{
-    AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment,
-};
+use model::desired::{AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment};
 use model::{NetworkId, PortId};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -138,14 +136,15 @@ fn port() -> impl Strategy<Value = Port> {
 }
 
 fn remote() -> impl Strategy<Value = Remote> {
-    (port_id(), mac(), prop::collection::vec(ip(), 0..3), prop::option::weighted(0.9, tunnel_ip()))
-        .prop_map(|(port_id, mac, fixed_ips, tunnel_ip)| Remote {
+    (port_id(), mac(), prop::collection::vec(ip(), 0..3), prop::option::weighted(0.9, tunnel_ip())).prop_map(
+        |(port_id, mac, fixed_ips, tunnel_ip)| Remote {
             port_id,
             network_id: network_of(port_id),
             mac,
             fixed_ips,
             tunnel_ip,
-        })
+        },
+    )
 }
 
 fn dhcp() -> impl Strategy<Value = Dhcp> {
@@ -180,8 +179,7 @@ pub fn mac() -> impl Strategy<Value = Mac> {
 }
 
 pub fn ip() -> impl Strategy<Value = IpAddr> {
-    select(vec!["10.0.0.5", "10.0.0.6", "fd00::5", "fd00::6"])
-        .prop_map(|ip| ip.parse().expect("address"))
+    select(vec!["10.0.0.5", "10.0.0.6", "fd00::5", "fd00::6"]).prop_map(|ip| ip.parse().expect("address"))
 }
 
 pub fn tunnel_ip() -> impl Strategy<Value = IpAddr> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt,
+    socket, sockopt,
 };
 use nix::sys::time::TimeVal;
 
@@ -124,7 +124,9 @@ impl Socket {
                         }
                         return Ok((!torn).then_some(answers));
                     }
-                    libc::NLMSG_ERROR => return Err(refusal(header.flags, payload).unwrap_or(Refusal::from(Errno::EIO))),
+                    libc::NLMSG_ERROR => {
+                        return Err(refusal(header.flags, payload).unwrap_or(Refusal::from(Errno::EIO)));
+                    }
                     _ => answers.push((header.kind, payload.to_vec())),
                 }
             }
@@ -176,7 +178,8 @@ impl Socket {
 
 /// A netlink socket bound to multicast groups (a bit each).
 pub(crate) fn open(protocol: SockProtocol, groups: u32) -> io::Result<OwnedFd> {
-    let flags = if groups == 0 { SockFlag::SOCK_CLOEXEC } else { SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK };
+    let flags =
+        if groups == 0 { SockFlag::SOCK_CLOEXEC } else { SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK };
     let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
     // Beyond the system's limit only with CAP_NET_ADMIN in the first user namespace.
     let _ = setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES);
@@ -217,9 +220,8 @@ fn refusal(flags: u16, payload: &[u8]) -> Option<Refusal> {
         return None;
     }
     let explained = (flags & ACK_TLVS != 0).then(|| payload.get(4 + HEADER..)).flatten();
-    let message = explained.and_then(|tlvs| {
-        attributes(tlvs).find(|(kind, _)| *kind == MESSAGE).map(|(_, text)| text_of(text))
-    });
+    let message = explained
+        .and_then(|tlvs| attributes(tlvs).find(|(kind, _)| *kind == MESSAGE).map(|(_, text)| text_of(text)));
     Some(Refusal { errno: Errno::from_raw(errno), message })
 }
 

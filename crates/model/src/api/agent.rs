@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::AgentId;
-use crate::api::table::{
-    Attr, Default, ID, Ops, Resource, Source, boolean, int, json, text,
-};
+use crate::api::table::{Attr, Default, ID, Ops, Resource, Source, boolean, int, json, text};
 use crate::api::validate::Check;
 
 pub const AGENT: Resource = Resource {

@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use crate::api::Invalid;
 use crate::api::convert::convert;
 use crate::api::table::{Attr, Default, Resource, Source};
 use crate::api::validate::check;
-use crate::api::Invalid;
 
 /// Attributes by name: those that were given, and in a POST those that have a default.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,10 +162,9 @@ fn refuse(
         fields.contains_key(attr.name) && !allowed(attr) && !alias
     });
     match refused {
-        Some(attr) => Err(Invalid::request(format!(
-            "The attribute '{}' cannot be set by {method}.",
-            attr.name
-        ))),
+        Some(attr) => {
+            Err(Invalid::request(format!("The attribute '{}' cannot be set by {method}.", attr.name)))
+        }
         None => Ok(()),
     }
 }

@@ -57,12 +57,7 @@ pub const EXTENSIONS: &[Extension] = &[
         "2015-01-01T10:00:00-00:00",
         "Shows the availability zone of agents.",
     ),
-    extension(
-        "binding",
-        "Port Binding",
-        "2014-02-03T10:00:00-00:00",
-        "Binds ports to hosts.",
-    ),
+    extension("binding", "Port Binding", "2014-02-03T10:00:00-00:00", "Binds ports to hosts."),
     extension(
         "data-plane-status",
         "Port data plane status extension",
@@ -129,12 +124,7 @@ pub const EXTENSIONS: &[Extension] = &[
         "2013-06-27T10:00:00-00:00",
         "Gives a network several segments.",
     ),
-    extension(
-        "net-mtu",
-        "Network MTU",
-        "2015-03-25T10:00:00-00:00",
-        "Shows the MTU of a network.",
-    ),
+    extension("net-mtu", "Network MTU", "2015-03-25T10:00:00-00:00", "Shows the MTU of a network."),
     extension(
         "net-mtu-writable",
         "Network MTU (writable)",
@@ -153,12 +143,7 @@ pub const EXTENSIONS: &[Extension] = &[
         "2023-04-27T10:00:00-00:00",
         "Takes the HA flag of networks.",
     ),
-    extension(
-        "pagination",
-        "Pagination support",
-        "2016-06-12T00:00:00-00:00",
-        "Pages lists.",
-    ),
+    extension("pagination", "Pagination support", "2016-06-12T00:00:00-00:00", "Pages lists."),
     extension(
         "port-device-profile",
         "Port device profile",
@@ -237,12 +222,7 @@ pub const EXTENSIONS: &[Extension] = &[
         "2016-12-11T00:00:00-00:00",
         "Changes a resource only at a given revision.",
     ),
-    extension(
-        "sorting",
-        "Sorting support",
-        "2016-06-12T00:00:00-00:00",
-        "Sorts lists.",
-    ),
+    extension("sorting", "Sorting support", "2016-06-12T00:00:00-00:00", "Sorts lists."),
     extension(
         "standard-attr-description",
         "standard-attr-description",

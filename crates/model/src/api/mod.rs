@@ -27,8 +27,7 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 4] =
-    [&network::NETWORK, &subnet::SUBNET, &port::PORT, &agent::AGENT];
+pub const RESOURCES: [&Resource; 4] = [&network::NETWORK, &subnet::SUBNET, &port::PORT, &agent::AGENT];
 
 /// Why a request cannot be understood. The user is told; nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,8 +7,8 @@ use crate::NetworkId;
 use crate::api::convert::Convert;
 use crate::api::table::{
     ADMIN_STATE_UP, Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops,
-    PROJECT_ID, REVISION_NUMBER, Resource, ShownIf, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT,
-    boolean, int, json, text,
+    PROJECT_ID, REVISION_NUMBER, Resource, ShownIf, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean,
+    int, json, text,
 };
 use crate::api::validate::Check;
 

@@ -139,11 +139,8 @@ fn fields_parameter() -> Value {
 
 fn list_parameters(table: &Resource) -> Value {
     let mut out = vec![fields_parameter()];
-    let sortable: Vec<&str> =
-        table.attrs.iter().filter(|attr| attr.sort).map(|attr| attr.name).collect();
-    let query = |name: &str, description: &str, schema: Value| {
-        json!({ "name": name, "in": "query", "description": description, "schema": schema })
-    };
+    let sortable: Vec<&str> = table.attrs.iter().filter(|attr| attr.sort).map(|attr| attr.name).collect();
+    let query = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
     let list = |item: Value| json!({ "type": "array", "items": item });
     out.push(query("sort_key", "may repeat", list(json!({ "enum": sortable }))));
     out.push(query("sort_dir", "one for each sort_key", list(json!({ "enum": ["asc", "desc"] }))));

@@ -9,8 +9,7 @@ use wire::Mac;
 use crate::api::convert::Convert;
 use crate::api::table::{
     ADMIN_STATE_UP, Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops,
-    PROJECT_ID, REVISION_NUMBER, Resource, Source, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean,
-    int, json, text,
+    PROJECT_ID, REVISION_NUMBER, Resource, Source, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
 };
 use crate::api::validate::Check;
 use crate::{NetworkId, PortId, SubnetId};
@@ -38,8 +37,7 @@ const VNIC_TYPES: &[Option<&str>] = &[
     Some("accelerator-direct-physical"),
     Some("remote-managed"),
 ];
-const NUMA: &[Option<&str>] =
-    &[Some("required"), Some("preferred"), Some("legacy"), Some("socket"), None];
+const NUMA: &[Option<&str>] = &[Some("required"), Some("preferred"), Some("legacy"), Some("socket"), None];
 
 const ATTRS: &[Attr] = &[
     ID,
@@ -56,14 +54,7 @@ const ATTRS: &[Attr] = &[
         .filter()
         .sort()
         .enforced(),
-    json("fixed_ips")
-        .default(Default::Unset)
-        .check(Check::FixedIps)
-        .post()
-        .put()
-        .shown()
-        .filter()
-        .enforced(),
+    json("fixed_ips").default(Default::Unset).check(Check::FixedIps).post().put().shown().filter().enforced(),
     text("device_id")
         .default(Default::Text(""))
         .check(Check::Text(255))
@@ -138,12 +129,7 @@ const ATTRS: &[Attr] = &[
         .shown()
         .via("port-numa-affinity-policy"),
     json("resource_request").default(Default::Unset).shown().via("port-resource-request"),
-    text("binding:vif_type")
-        .column("vif_type")
-        .default(Default::Unset)
-        .shown()
-        .enforced()
-        .via("binding"),
+    text("binding:vif_type").column("vif_type").default(Default::Unset).shown().enforced().via("binding"),
     json("binding:vif_details")
         .column("vif_details")
         .default(Default::Unset)

@@ -33,11 +33,21 @@ pub struct Order {
 /// One condition; its values are alternatives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
-    In { attr: &'static str, values: Vec<Value> },
+    In {
+        attr: &'static str,
+        values: Vec<Value>,
+    },
     /// Ports with a fixed IP of these; the three lists are conditions of their own.
-    FixedIps { ip_address: Vec<String>, subnet_id: Vec<String>, ip_address_substr: Vec<String> },
+    FixedIps {
+        ip_address: Vec<String>,
+        subnet_id: Vec<String>,
+        ip_address_substr: Vec<String>,
+    },
     SecurityGroups(Vec<String>),
-    Tags { how: TagMatch, tags: Vec<String> },
+    Tags {
+        how: TagMatch,
+        tags: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +80,12 @@ pub fn parse(table: &'static Resource, text: &str, max_limit: Option<u32>) -> Re
     let sort = order(table, take("sort_key"), take("sort_dir"))?;
     let limit = limit(take("limit").pop(), max_limit)?;
     let marker = take("marker").pop().filter(|marker| limit.is_some() && !marker.is_empty());
-    let reverse = limit.is_some()
-        && take("page_reverse").pop().is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let reverse =
+        limit.is_some() && take("page_reverse").pop().is_some_and(|value| value.eq_ignore_ascii_case("true"));
     by_name.remove("page_reverse");
     names.retain(|name| by_name.contains_key(name));
     let known = |name: &String| table.attr(name).filter(|attr| attr.filter);
-    let unknown: Vec<&str> =
-        names.iter().filter(|name| known(name).is_none()).map(String::as_str).collect();
+    let unknown: Vec<&str> = names.iter().filter(|name| known(name).is_none()).map(String::as_str).collect();
     if !unknown.is_empty() {
         let list = unknown.join("', '");
         let message = format!("'{list}' cannot be used to filter {}.", table.plural);
@@ -165,9 +174,9 @@ fn fixed_ips(values: &[String]) -> Result<Filter, Invalid> {
     let (mut ip_address, mut subnet_id, mut ip_address_substr) = (vec![], vec![], vec![]);
     for value in values {
         match value.split_once('=') {
-            Some(("ip_address", ip)) => ip_address.push(
-                ip.parse::<std::net::IpAddr>().map_or(ip.to_owned(), |ip| ip.to_string()),
-            ),
+            Some(("ip_address", ip)) => {
+                ip_address.push(ip.parse::<std::net::IpAddr>().map_or(ip.to_owned(), |ip| ip.to_string()))
+            }
             Some(("subnet_id", id)) => subnet_id.push(id.to_owned()),
             Some(("ip_address_substr", part)) => ip_address_substr.push(part.to_owned()),
             // As the reference does: another key says nothing of an address.

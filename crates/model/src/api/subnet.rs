@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 use crate::api::convert::Convert;
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops, PROJECT_ID,
-    REVISION_NUMBER, Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json,
-    text,
+    REVISION_NUMBER, Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
 };
 use crate::api::validate::Check;
 use crate::desired::{HostRoute, Ipv6Mode};
@@ -28,8 +27,7 @@ pub const SUBNET: Resource = Resource {
 
 const SHARED: &str = "(SELECT n.shared FROM networks n WHERE n.id = subnets.network_id)";
 const EXTERNAL: &str = "(SELECT n.router_external FROM networks n WHERE n.id = subnets.network_id)";
-const IPV6_MODES: &[Option<&str>] =
-    &[Some("dhcpv6-stateful"), Some("dhcpv6-stateless"), Some("slaac"), None];
+const IPV6_MODES: &[Option<&str>] = &[Some("dhcpv6-stateful"), Some("dhcpv6-stateless"), Some("slaac"), None];
 
 const ATTRS: &[Attr] = &[
     ID,

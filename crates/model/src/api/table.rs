@@ -235,22 +235,21 @@ impl Attr {
 
 // The attributes that most resources share.
 
-pub const ID: Attr =
-    text("id").check(Check::Uuid).shown().filter().sort().default(Default::Unset);
-pub const NAME: Attr = text("name")
-    .default(Default::Text(""))
-    .check(Check::Name(255))
-    .post()
-    .put()
-    .shown()
-    .filter()
-    .sort();
+pub const ID: Attr = text("id").check(Check::Uuid).shown().filter().sort().default(Default::Unset);
+pub const NAME: Attr =
+    text("name").default(Default::Text("")).check(Check::Name(255)).post().put().shown().filter().sort();
 pub const ADMIN_STATE_UP: Attr =
     boolean("admin_state_up").default(Default::Bool(true)).post().put().shown().filter().sort();
 /// Filled from the caller when it is not given.
-pub const TENANT_ID: Attr =
-    text("tenant_id").from(Source::Same("project_id")).default(Default::Unset).check(Check::Text(255))
-        .post().shown().filter().sort().target();
+pub const TENANT_ID: Attr = text("tenant_id")
+    .from(Source::Same("project_id"))
+    .default(Default::Unset)
+    .check(Check::Text(255))
+    .post()
+    .shown()
+    .filter()
+    .sort()
+    .target();
 pub const PROJECT_ID: Attr = text("project_id")
     .default(Default::Unset)
     .check(Check::Text(255))
@@ -273,8 +272,7 @@ pub const DESCRIPTION: Attr = text("description")
     .shown()
     .filter()
     .via("standard-attr-description");
-pub const TAGS: Attr =
-    json("tags").default(Default::EmptyList).shown().filter().via("standard-attr-tag");
+pub const TAGS: Attr = json("tags").default(Default::EmptyList).shown().filter().via("standard-attr-tag");
 pub const TAGS_ANY: Attr = filter_only("tags-any").via("standard-attr-tag");
 pub const NOT_TAGS: Attr = filter_only("not-tags").via("standard-attr-tag");
 pub const NOT_TAGS_ANY: Attr = filter_only("not-tags-any").via("standard-attr-tag");

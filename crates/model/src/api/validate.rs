@@ -223,10 +223,10 @@ fn fixed_ips(value: &Value) -> Checked {
     let mut seen = BTreeSet::new();
     for entry in list(value)? {
         let entry = object(entry)?;
-        if let Some(address) = entry.get("ip_address") {
-            if !seen.insert(ip(address)?) {
-                return Err(format!("address {address} is listed twice"));
-            }
+        if let Some(address) = entry.get("ip_address")
+            && !seen.insert(ip(address)?)
+        {
+            return Err(format!("address {address} is listed twice"));
         }
         if let Some(id) = entry.get("subnet_id") {
             uuid(id)?;

@@ -243,7 +243,12 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
 }
 
 /// `If-Match`, inside the transaction that changes the resource.
-async fn check_revision(tx: &mut Tx<'_>, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
+async fn check_revision(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    table: &'static Resource,
+    id: &str,
+) -> Result<(), Fault> {
     let asked = match call.if_match {
         IfMatch::Any => return Ok(()),
         IfMatch::Malformed => {

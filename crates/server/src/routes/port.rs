@@ -64,12 +64,12 @@ async fn mac(
     asked: Option<Mac>,
 ) -> Result<Mac, Fault> {
     if let Some(mac) = asked {
-        let in_use = tx.mac_in_use(network, mac).await?;
+        let in_use = tx.mac_in_use(network, &mac.to_string()).await?;
         return if in_use { Err(Refusal::MacInUse { mac, network }.into()) } else { Ok(mac) };
     }
     let mut made = stamp.mac(app.rules().base_mac);
     for _ in 0..MAC_TRIES {
-        if !tx.mac_in_use(network, made).await? {
+        if !tx.mac_in_use(network, &made.to_string()).await? {
             break;
         }
         made = stamp.mac(app.rules().base_mac);
@@ -152,9 +152,8 @@ async fn mark(
 ) -> Result<(), Fault> {
     let hosts = tx.network_hosts(network.id).await?;
     let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
-    let host = |port: Option<&Port>| {
-        port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone())
-    };
+    let host =
+        |port: Option<&Port>| port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone());
     let (old_host, new_host) = (host(before), host(after));
     let mut last_on_host = false;
     if old_host != new_host {

@@ -75,7 +75,12 @@ async fn settle(app: &App, id: NetworkId) -> Result<(), Fault> {
 }
 
 /// One DHCP port per serving host, with one address on each DHCP subnet.
-async fn settle_ports(app: &App, tx: &mut Tx<'_>, network: &Network, hosts: Vec<String>) -> Result<(), Fault> {
+async fn settle_ports(
+    app: &App,
+    tx: &mut Tx<'_>,
+    network: &Network,
+    hosts: Vec<String>,
+) -> Result<(), Fault> {
     let mut stamp = app.stamp();
     let subnets = tx.subnets_of(network.id).await?;
     let condition = "network_id = $1 AND device_owner = 'network:dhcp' ORDER BY created_us, id";
@@ -84,7 +89,9 @@ async fn settle_ports(app: &App, tx: &mut Tx<'_>, network: &Network, hosts: Vec<
     let ours = |port: &Port| port.device_id == dhcp::device_id(&port.host, network);
     let (mut right, mut spare): (Vec<Port>, Vec<Port>) =
         ports.into_iter().filter(ours).partition(|port| hosts.contains(&port.host));
-    for host in hosts.iter().filter(|host| right.iter().all(|port| port.host != **host)).cloned().collect::<Vec<_>>() {
+    for host in
+        hosts.iter().filter(|host| right.iter().all(|port| port.host != **host)).cloned().collect::<Vec<_>>()
+    {
         let device_id = dhcp::device_id(&host, network);
         match spare.pop() {
             // The port of an agent that is gone keeps its addresses and moves.
@@ -123,9 +130,8 @@ async fn settle_addresses(
     port: Port,
     subnets: &[model::api::subnet::Subnet],
 ) -> Result<(), Fault> {
-    let had = |subnet: &model::api::subnet::Subnet| {
-        port.fixed_ips.iter().any(|fixed| fixed.subnet_id == subnet.id)
-    };
+    let had =
+        |subnet: &model::api::subnet::Subnet| port.fixed_ips.iter().any(|fixed| fixed.subnet_id == subnet.id);
     if subnets.iter().all(had) {
         return Ok(());
     }

@@ -33,7 +33,8 @@ impl Instance {
 pub async fn all(cloud: &Cloud, table: &mut Table) -> bool {
     let mut passed = true;
     let mut network = String::new();
-    passed &= table.step("a network with an IPv4 and an IPv6 subnet", create_network(cloud, &mut network)).await;
+    passed &=
+        table.step("a network with an IPv4 and an IPv6 subnet", create_network(cloud, &mut network)).await;
     let mut instances = Vec::new();
     for (name, host) in [("blue-1", 0), ("blue-2", 1)] {
         let what = format!("instance {name} on {}: wired, lease by DHCP", cloud.hosts[host].name);
@@ -42,13 +43,17 @@ pub async fn all(cloud: &Cloud, table: &mut Table) -> bool {
     if let [one, two] = instances.as_slice() {
         let (from, to) = (one.guest.name.clone(), two.guest.name.clone());
         passed &= table.step(&format!("{from} pings {to} over VXLAN, IPv4"), ping(one, two, false)).await;
-        passed &= table.step(&format!("{from} pings {to} over VXLAN, IPv6 (SLAAC)"), ping(one, two, true)).await;
-        passed &= table.step("ARP is answered on the host, none crosses the tunnel", no_arp(cloud, one, two)).await;
+        passed &=
+            table.step(&format!("{from} pings {to} over VXLAN, IPv6 (SLAAC)"), ping(one, two, true)).await;
+        passed &=
+            table.step("ARP is answered on the host, none crosses the tunnel", no_arp(cloud, one, two)).await;
         passed &= table.step("a packet with a stolen source address is dropped", spoof(one, two)).await;
         passed &= table.step("another network with the same addresses is apart", apart(cloud, one)).await;
     }
     if let Some(last) = instances.pop() {
-        passed &= table.step("an instance is deleted: nothing of it is left", delete(cloud, last, &instances)).await;
+        passed &= table
+            .step("an instance is deleted: nothing of it is left", delete(cloud, last, &instances))
+            .await;
     }
     passed
 }
@@ -124,7 +129,16 @@ async fn sent(cloud: &Cloud, host: usize, device: &str) -> anyhow::Result<u64> {
     let path = format!("/sys/class/net/{device}/statistics/tx_packets");
     let words = ["cat", path.as_str()];
     // The namespace's own devices are in a sysfs that is mounted inside it.
-    let words = ["unshare", "--mount", "sh", "-c", "mount -t sysfs none /sys && exec \"$@\"", "sh", words[0], words[1]];
+    let words = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t sysfs none /sys && exec \"$@\"",
+        "sh",
+        words[0],
+        words[1],
+    ];
     let text = crate::place::run_in(&cloud.hosts[host].namespace, &words).await?;
     text.trim().parse().context("a counter")
 }

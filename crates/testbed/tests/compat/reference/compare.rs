@@ -80,7 +80,8 @@ fn same(name: &str, want: &Value, got: &Value, ordered: bool) -> Result<(), Stri
 /// `attr#` is a length, `attr.sub` the values of `sub`, `*` all keys.
 fn part(name: &str, key: &str, want: &Value, got: &Value, ordered: bool) -> Result<(), String> {
     if key == "*" {
-        let keys: Value = got.as_object().map(|fields| fields.keys().map(|key| json!(key)).collect()).unwrap_or_default();
+        let keys: Value =
+            got.as_object().map(|fields| fields.keys().map(|key| json!(key)).collect()).unwrap_or_default();
         return same(&format!("{name}.*"), want, &keys, ordered);
     }
     if let Some(attr) = key.strip_suffix('#') {
@@ -88,7 +89,8 @@ fn part(name: &str, key: &str, want: &Value, got: &Value, ordered: bool) -> Resu
         return same(key, want, &json!(length), ordered);
     }
     if let (None, Some((attr, sub))) = (got.get(key), key.split_once('.')) {
-        let values: Value = got[attr].as_array().into_iter().flatten().map(|item| item[sub].clone()).collect();
+        let values: Value =
+            got[attr].as_array().into_iter().flatten().map(|item| item[sub].clone()).collect();
         return same(key, want, &values, ordered);
     }
     match got.get(key) {

@@ -9,11 +9,10 @@ mod compare;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Bus;
-use testbed::Client;
 use model::report::{AgentState, Heartbeat};
 use model::sync::HEARTBEAT;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use testbed::{Client, Lone};
 
 const FACTS: &str = include_str!("facts.json");
 const QUIRKS: &str = include_str!("quirks.txt");
@@ -21,26 +20,19 @@ const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_as_the_reference_does() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let db = db::Db::open(db::Options::new(folder.path().join("n.db"))).await.expect("a database");
-    let bus = Bus::in_process();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let (stop, stopping) = watch::channel(false);
-    let serving = server::start(settings(), db, bus.clone(), listener, stopping).await.expect("starts");
-    let client = Client::new(serving.address);
+    let lone = Lone::start(settings(), Bus::in_process()).await.expect("starts");
     let facts: Value = serde_json::from_str(FACTS).expect("facts are JSON");
     let mut differing = BTreeMap::new();
     let cases = facts["cases"].as_array().expect("cases");
     for case in cases {
         if case["needs"] == "agents" {
-            report_agents(&bus).await;
+            report_agents(&lone.bus).await;
         }
-        if let Err(why) = replay(&client, case).await {
+        if let Err(why) = replay(&lone.client, case).await {
             differing.insert(case["name"].as_str().expect("name").to_owned(), why);
         }
     }
-    stop.send_replace(true);
-    serving.until_stopped().await;
+    lone.stop().await;
     judge(&differing, cases.len());
 }
 
@@ -76,14 +68,15 @@ fn settings() -> server::Settings {
 
 async fn report_agents(bus: &Bus) {
     for (at, mode) in ["dvr_snat", "dvr_snat", "dvr"].into_iter().enumerate() {
-        let agent = |agent_type: &str, binary: &str, topic: &str, zone: Option<&str>, configurations| AgentState {
-            agent_type: agent_type.into(),
-            binary: binary.into(),
-            topic: topic.into(),
-            availability_zone: zone.map(str::to_owned),
-            started_at_us: 0,
-            configurations,
-        };
+        let agent =
+            |agent_type: &str, binary: &str, topic: &str, zone: Option<&str>, configurations| AgentState {
+                agent_type: agent_type.into(),
+                binary: binary.into(),
+                topic: topic.into(),
+                availability_zone: zone.map(str::to_owned),
+                started_at_us: 0,
+                configurations,
+            };
         let l2 = json!({
             "tunneling_ip": format!("192.0.2.{}", at + 1), "tunnel_types": ["vxlan", "gre", "geneve"],
             "bridge_mappings": { "physnet1": "br-ex" }, "datapath": "kernel",
@@ -185,11 +178,11 @@ impl Run<'_> {
             let (before, after) = rest.split_at(open);
             out.push_str(before);
             if let Some(after) = after.strip_prefix("{base}") {
-            out.push_str(self.client.base());
-            rest = after;
-            continue;
-        }
-        let hole = after.find('}').map(|close| &after[1..close]);
+                out.push_str(self.client.base());
+                rest = after;
+                continue;
+            }
+            let hole = after.find('}').map(|close| &after[1..close]);
             match hole.and_then(|hole| self.look_up(hole)) {
                 Some(value) => {
                     out.push_str(&value);

@@ -1,0 +1,10 @@
+//! Whole clouds on the real kernel: hosts and guests as namespaces, ping as the assertion.
+//! They need root and say so; NEUTRINO_ROOT_TESTS=skip leaves them out.
+
+mod netns {
+    mod boot;
+    mod faults;
+    mod full_disk;
+    mod provider;
+    mod small;
+}

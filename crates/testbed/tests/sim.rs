@@ -1,0 +1,6 @@
+//! A real server and simulated hosts, no root: what must hold when messages do not arrive.
+
+mod sim {
+    mod converge;
+    mod database;
+}

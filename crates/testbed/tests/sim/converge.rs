@@ -1,0 +1,188 @@
+//! Hosts converge whatever happens to messages: wakes dropped, doubled and reordered, requests
+//! failing, the server restarted. The seed is printed; set SEED to run one again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bus::{Bus, InProcess, Mischief, Unruly};
+use model::desired::{Key, Part};
+use model::sync::{SYNC, SyncAnswer, SyncAsk};
+use serde_json::{Value, json};
+use server::Settings;
+use testbed::client::id_of;
+use testbed::simulated::SimulatedHost;
+use testbed::{Lone, wait};
+
+const HOSTS: u8 = 4;
+const ACTS: usize = 120;
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Draws numbers from a seed.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+async fn started(bus: Bus) -> Lone {
+    Lone::start(Settings::default(), bus).await.expect("starts")
+}
+
+/// What the server says when it is asked for everything.
+async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
+    let mut parts = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let ask = SyncAsk { host: host.to_owned(), since: None, after };
+        let Ok(answer) = bus.ask::<_, SyncAnswer>(SYNC, &ask).await else { continue };
+        parts.extend(answer.parts.into_iter().filter_map(|change| Some((change.key, change.part?))));
+        match answer.next {
+            Some(next) => after = Some(next),
+            None => return parts,
+        }
+    }
+}
+
+/// Random creates, updates, moves and deletes.
+async fn act(lone: &Lone, draw: &mut Draw) {
+    let (mut networks, mut ports): (Vec<String>, Vec<String>) = (vec![], vec![]);
+    for _ in 0..ACTS {
+        let host = format!("sim-{}", draw.below(HOSTS.into()));
+        match draw.below(10) {
+            0 | 1 => {
+                let network = lone.client.create("network", json!({})).await.expect("a network");
+                let second = draw.below(200);
+                let subnet = json!({
+                    "network_id": network["id"], "ip_version": 4, "cidr": format!("10.{second}.0.0/24"),
+                });
+                lone.client.create("subnet", subnet).await.expect("a subnet");
+                networks.push(id_of(&network));
+            }
+            2..=5 if !networks.is_empty() => {
+                let network = &networks[draw.below(networks.len())];
+                let fields = json!({ "network_id": network, "binding:host_id": host });
+                ports.push(id_of(&lone.client.create("port", fields).await.expect("a port")));
+            }
+            6 | 7 if !ports.is_empty() => {
+                let port = &ports[draw.below(ports.len())];
+                let fields: Value = match draw.below(3) {
+                    0 => json!({ "binding:host_id": host }),
+                    1 => json!({ "admin_state_up": draw.below(2) == 0 }),
+                    _ => json!({ "name": host }),
+                };
+                lone.client.update("port", port, fields).await.expect("an update");
+            }
+            8 if !ports.is_empty() => {
+                let port = ports.swap_remove(draw.below(ports.len()));
+                lone.client.delete("port", &port).await.expect("a delete");
+            }
+            9 if !networks.is_empty() => {
+                let network = &networks[draw.below(networks.len())];
+                let fields = json!({ "mtu": 1300 + draw.below(100) });
+                lone.client.update("network", network, fields).await.expect("an update");
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn converged(lone: &Lone, hosts: &[SimulatedHost]) {
+    for host in hosts {
+        let same = wait::until(LIMIT, || async {
+            (host.parts() == truth(&lone.bus, &host.name).await).then_some(())
+        });
+        if same.await.is_none() {
+            panic!(
+                "{} has {:#?}\nand should have {:#?}",
+                host.name,
+                host.parts(),
+                truth(&lone.bus, &host.name).await
+            );
+        }
+    }
+}
+
+async fn hosts(bus: &Bus) -> Vec<SimulatedHost> {
+    let mut hosts = Vec::new();
+    for n in 0..HOSTS {
+        let tunneling_ip = [192, 0, 2, n + 1].into();
+        hosts.push(SimulatedHost::start(bus.clone(), &format!("sim-{n}"), tunneling_ip).await);
+    }
+    hosts
+}
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => vec![seed],
+        None => vec![1, 20_261_121, 4_294_967_291],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wakes_dropped_doubled_and_reordered() {
+    for seed in seeds() {
+        println!("seed {seed}");
+        let mischief = Mischief { drop: 30, double: 30, hold: 30, fail_request: 10, seed };
+        let bus = Bus::new(Unruly::new(InProcess::default(), mischief));
+        let lone = started(bus).await;
+        let hosts = hosts(&lone.bus).await;
+        act(&lone, &mut Draw(seed)).await;
+        converged(&lone, &hosts).await;
+        assert!(hosts.iter().any(|host| !host.parts().is_empty()), "the run put nothing on any host");
+        drop(hosts);
+        lone.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_is_restarted_under_its_hosts() {
+    let lone = started(Bus::in_process()).await;
+    let bus = lone.bus.clone();
+    let hosts = hosts(&bus).await;
+    let mut draw = Draw(7);
+    act(&lone, &mut draw).await;
+    let folder = lone.stop().await;
+    let lone = Lone::start_in(folder, Settings::default(), bus).await.expect("starts");
+    act(&lone, &mut draw).await;
+    converged(&lone, &hosts).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_was_away_gets_all_that_changed() {
+    let lone = started(Bus::in_process()).await;
+    let bus = lone.bus.clone();
+    let mut all = hosts(&bus).await;
+    act(&lone, &mut Draw(11)).await;
+    let away = all.pop().expect("a host");
+    let name = away.name.clone();
+    drop(away);
+    act(&lone, &mut Draw(12)).await;
+    all.push(SimulatedHost::start(bus, &name, [192, 0, 2, HOSTS].into()).await);
+    converged(&lone, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_becomes_active_only_when_wired_and_served() {
+    let lone = started(Bus::in_process()).await;
+    let network = lone.client.create("network", json!({})).await.expect("a network");
+    let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
+    lone.client.create("subnet", subnet).await.expect("a subnet");
+    let fields = json!({ "network_id": network["id"], "binding:host_id": "sim-0" });
+    let early = lone.client.create("port", fields.clone()).await.expect("a port");
+    assert_eq!(early["binding:vif_type"], "binding_failed", "nobody has heard of sim-0");
+    let _hosts = hosts(&lone.bus).await;
+    // The host reports itself: the port is bound after all, wired and served.
+    let path = format!("ports/{}", id_of(&early));
+    let active = wait::until(LIMIT, || async {
+        let port = lone.client.get(&path).await.ok()?;
+        (port["status"] == "ACTIVE" && port["binding:vif_type"] == "tap").then_some(())
+    });
+    active.await.expect("ACTIVE");
+    let down = lone.client.update("port", &id_of(&early), json!({ "admin_state_up": false })).await;
+    assert_eq!(down.expect("an update")["status"], "DOWN");
+}
