@@ -22,11 +22,11 @@ ALIKE = re.compile(
     'get-fields-unknown|post-(extra-key|fields)|put-wrapped-plural|bulk-(mixed|both-keys|null-item|bad|bad-none|'
     'wrapped)|post-owner-(tenant|same|empty|null|number|long)|(post|put)-extra-(two-unknown|revision|status|shared|'
     'tags-null)|revision-(noop|description)|(get|delete)-id-malformed|revision-(two|name-answer)|if-match-.*-(text|'
-    'etag|twice|quoted|empty)|if-match-delete-.*|get-json-suffix|list-suffix|list-slash|list-noname|'
-    'list-fields-(empty|page|comma)|list-(any|bad)-(id-(two|comma|empty|malformed)|name-case|description-(or|empty)|'
-    'project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|not-tags-any|tags-empty|'
-    'bare|sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|zero|negative|text)|'
-    'marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
+    'etag|twice|quoted|empty)|if-match-delete-.*|get-json-suffix|list-suffix|list-slash|list-fields-(empty|page|'
+    'comma)|list-(any|bad)-(id-(two|comma|empty|malformed)|all|tags|sort-desc|project-other|description|'
+    'description-(or|empty)|project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|'
+    'not-tags-any|tags-empty|bare|sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|'
+    'zero|negative|text)|marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
 LONG = {n: 'x' * n for n in (32, 33, 64, 65, 255, 256)}
 
 

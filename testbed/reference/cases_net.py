@@ -45,11 +45,11 @@ def networks():
         more=seg('vlan', 'physnet1', 150)), net('c', name='{case}-c', more=seg('flat',
         'phys-{case}') | {'router:external': True})]
     lists('network', 'by', three, '&'.join(f'name={{case}}-{c}' for c in 'abc'),
-        {'up': 'admin_state_up=true', 'down': 'admin_state_up=0', 'shared': 'shared=True',
-        'unshared': 'shared=False', 'external': 'router:external=True',
-        'internal': 'router:external=false', 'status': 'status=ACTIVE', 'status-case': 'status=active', 'mtu': 'mtu=1300',
-        'type': 'provider:network_type=vlan', 'physnet': 'provider:physical_network=physnet1',
-        'segid': 'provider:segmentation_id=150', 'default': 'is_default=True', 'sort-mtu': 'sort_key=mtu&sort_dir=asc'})
+        {'up': 'admin_state_up=true', 'down': 'admin_state_up=0', 'shared': 'shared=True', 'unshared': 'shared=False',
+        'external': 'router:external=True', 'internal': 'router:external=false', 'status': 'status=ACTIVE',
+        'status-case': 'status=active', 'mtu': 'mtu=1300', 'type': 'provider:network_type=vlan',
+        'physnet': 'provider:physical_network=physnet1', 'segid': 'provider:segmentation_id=150',
+        'default': 'is_default=True', 'sort-mtu': 'sort_key=mtu&sort_dir=asc&sort_key=name&sort_dir=asc'})
     lists('network', 'refused', [], '', {'up-bad': 'admin_state_up=maybe', 'shared-bad': 'shared=x', 'mtu-bad': 'mtu=x',
         'sort-shared': 'sort_key=shared&sort_dir=asc'})
     made = [net(), sub()]

@@ -58,8 +58,10 @@ def addresses():
         {'auto': {}} | ips({'explicit': ip('10.0.0.9')}), show=IPS)
     posts('port', 'ips-slash31', [net(), sub(cidr='10.0.0.8/31', enable_dhcp=False, gateway_ip=None)],
         ips({'low': ip('10.0.0.8'), 'high': ip('10.0.0.9')}), show=IPS)
-    posts('port', 'ips-nopool', [net(), sub(allocation_pools=[])], {'auto': {}} | ips({'explicit': ip('10.0.0.9')}),
-        show=IPS)
+    # [] at creation means the pools of the default, at update none at all
+    emptied = [*HERE, step('PUT', '/subnets/{sub.id}', {'subnet': {'allocation_pools': []}})]
+    posts('port', 'ips-nopool', emptied, {'auto': {}} | ips({'explicit': ip('10.0.0.9')}), show=IPS)
+    posts('port', 'ips-pool-empty', [net(), sub(allocation_pools=[])], {'auto': {}}, show=['fixed_ips#'])
     posts('port', 'ips-dhcp-lowest', HERE, {'first': {'device_owner': 'network:dhcp'}}, show=IPS)
     posts('port', 'ips-dhcp-lowest', [*HERE, port(fixed_ips=ip('10.0.0.2'))], {'second': {'device_owner': 'network:dhcp'}},
         show=IPS)

@@ -235,7 +235,7 @@ def main():
         results[case['name']] = run(server, case)
     lines = []
     for case in todo:
-        fact = {k: case[k] for k in ('name', 'needs', 'spends', 'ordered', 'setup', 'request', 'undo') if case.get(k)}
+        fact = {k: case[k] for k in ('name', 'needs', 'spends', 'ordered', 'setup', 'request', 'undo') if k == 'setup' or case.get(k)}
         fact['expect'] = results[case['name']]
         if fact['expect']['status'] >= 500:
             fact['quirk'] = True

@@ -1,0 +1,66 @@
+//! What processes have used, from `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+/// Ticks of `/proc/PID/stat` in a second: USER_HZ, which is 100 on all that we run on.
+const TICKS: u64 = 100;
+
+/// Memory of a process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    pub resident_kib: u64,
+    /// Resident, with shared pages divided among those who share them.
+    pub proportional_kib: u64,
+}
+
+/// User and system time of processes, and of the children they have waited for.
+pub fn cpu(pids: &[u32]) -> Duration {
+    pids.iter().map(|pid| ticks(&format!("/proc/{pid}/stat"), 11..15)).sum()
+}
+
+/// User and system time of this process; its children's does not count.
+pub fn own_cpu() -> Duration {
+    ticks("/proc/self/stat", 11..13)
+}
+
+/// User and system time of the children that this process has waited for.
+pub fn children_cpu() -> Duration {
+    ticks("/proc/self/stat", 13..15)
+}
+
+/// Fields are counted after the name, which is in brackets and may hold anything.
+fn ticks(path: &str, fields: std::ops::Range<usize>) -> Duration {
+    let stat = fs::read_to_string(path).unwrap_or_default();
+    let rest: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let numbers = rest.get(fields).unwrap_or_default().iter();
+    let ticks: u64 = numbers.filter_map(|number| number.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / TICKS)
+}
+
+/// Time that this thread has run, to the nanosecond.
+pub fn thread_cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ran = stat.split_whitespace().next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(ran.unwrap_or_default())
+}
+
+pub fn memory(pid: u32) -> Memory {
+    let field = |file: &str, name: &str| {
+        let text = fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    };
+    Memory {
+        resident_kib: field("status", "VmRSS:"),
+        proportional_kib: field("smaps_rollup", "Pss:"),
+    }
+}
+
+/// Load average over 1, 5 and 15 minutes, and how many cores there are.
+pub fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let numbers: Vec<&str> = text.split_whitespace().take(3).collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{} on {cores} cores", numbers.join(" "))
+}
