@@ -1,6 +1,6 @@
 //! The rows from which `cloud::view` makes one host's desired state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::NetworkId;
 use model::api::network::{NETWORK, Network};
@@ -33,6 +33,8 @@ pub struct ViewRows {
     pub subnet_rows: BTreeMap<NetworkId, Vec<Subnet>>,
     /// The hosts of each of `networks`.
     pub hosts: BTreeMap<NetworkId, Vec<String>>,
+    /// Those of `networks` with a port that may use addresses besides its own.
+    pub roaming: BTreeSet<NetworkId>,
     pub configurations: BTreeMap<String, L2Configuration>,
 }
 
@@ -138,6 +140,12 @@ impl Tx<'_> {
         let mut hosts: Vec<String> = rows.remotes.iter().map(|port| port.host.clone()).collect();
         for network in rows.networks.clone() {
             let of_network = self.network_hosts(network).await?;
+            let roaming = "SELECT EXISTS (SELECT 1 FROM ports WHERE network_id = $1 AND \
+                 (allowed_address_pairs <> '[]' OR \
+                  port_security_enabled = FALSE AND device_owner NOT LIKE 'network:%'))";
+            if self.number(roaming, &[network.to_string().into()]).await? > 0 {
+                rows.roaming.insert(network);
+            }
             hosts.extend(of_network.iter().cloned());
             rows.hosts.insert(network, of_network);
         }

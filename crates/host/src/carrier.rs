@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use model::NetworkId;
 use model::desired::{Network, Part, Segment};
 use wire::Mac;
@@ -92,12 +93,15 @@ pub fn mac(part: &Part) -> Option<Mac> {
     }
 }
 
-/// Addresses answered for on the tunnel.
-pub fn remote_ips(part: &Part) -> &[IpAddr] {
-    match part {
-        Part::Remote(remote) => &remote.fixed_ips,
-        _ => &[],
-    }
+/// Addresses by which parts of one network meet among the neighbours of its bridge.
+pub fn ips(part: &Part) -> impl Iterator<Item = IpAddr> + '_ {
+    let (ips, nets): (&[IpAddr], &[IpNet]) = match part {
+        Part::Port(port) => (&port.fixed_ips, &[]),
+        Part::Remote(remote) => (&remote.fixed_ips, &[]),
+        Part::Dhcp(dhcp) => (&[], &dhcp.addresses),
+        Part::Network(_) | Part::Lease(_) => (&[], &[]),
+    };
+    ips.iter().copied().chain(nets.iter().map(IpNet::addr))
 }
 
 /// Places that a part fills whatever carries its network.
@@ -123,6 +127,9 @@ pub fn own_slots(slots: &mut Slots, part: &Part) {
 
 /// Places that a part fills because of what carries its network.
 pub fn slots(slots: &mut Slots, part: &Part, carrier: &Carrier) {
+    if carrier.vxlan_device().is_some() {
+        slots.neighbours.extend(ips(part).map(|ip| (carrier.bridge.clone(), ip)));
+    }
     match part {
         Part::Network(_) => {
             slots.links.extend(carrier.uplink_device());
@@ -137,8 +144,6 @@ pub fn slots(slots: &mut Slots, part: &Part, carrier: &Carrier) {
                 slots.context.insert(carrier.bridge.clone());
                 slots.fdb.insert((carrier.bridge.clone(), remote.mac));
                 slots.tunnels.insert((device.clone(), remote.mac));
-                let neighbours = remote.fixed_ips.iter().map(|ip| (device.clone(), *ip));
-                slots.neighbours.extend(neighbours);
             }
         }
         Part::Lease(_) => {}

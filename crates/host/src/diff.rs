@@ -30,7 +30,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     let target = target(want, scope);
     let (keys, slots) = match scope {
         Scope::All => (None, None),
-        Scope::Some { keys, slots } => (Some(keys), Some(slots)),
+        Scope::Some { keys, slots } => (Some(keys), Some(slots.as_ref())),
     };
     let mut plan = Plan { now: seen.clone(), steps: Vec::new(), target: &target, keys, slots };
     plan.clear();
@@ -161,9 +161,6 @@ impl Plan<'_> {
             if let Some(ipv6) = want.ipv6.filter(|ipv6| link.ipv6 != *ipv6) {
                 self.act(*key, ipv6_op(device(), ipv6));
             }
-            if want.arp_off && link.arp {
-                self.act(*key, Op::SetNoArp { device: device() });
-            }
             if !matches!(want.make, Make::Foreign | Make::Veth { .. }) && want.up && !link.up {
                 self.act(*key, Op::SetUp { device: device(), up: true });
             }
@@ -273,7 +270,7 @@ pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
         (Make::Bridge { .. }, LinkKind::Bridge { .. }) => true,
         (Make::Vxlan { vni, local, port, .. }, kind) => {
             let (vni, local, port) = (*vni, Some(*local), *port);
-            *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: true }
+            *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: false }
         }
         (Make::Vlan { parent, vid, .. }, kind) => {
             *kind == LinkKind::Vlan { parent: parent.clone(), vid: *vid }

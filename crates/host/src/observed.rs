@@ -22,7 +22,7 @@ pub struct Observed {
     pub tunnels: BTreeMap<String, BTreeMap<Mac, IpAddr>>,
     /// VXLAN device to the hosts that broadcast goes to.
     pub floods: BTreeMap<String, BTreeSet<IpAddr>>,
-    /// VXLAN device to permanent neighbours.
+    /// Bridge to permanent neighbours.
     pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
     /// Tables of ours.
     pub tables: BTreeMap<String, TableMark>,
@@ -40,7 +40,6 @@ pub struct Link {
     pub master: Option<String>,
     #[serde(default)]
     pub alias: String,
-    pub arp: bool,
     pub ipv6: Ipv6,
     /// `Some` while it is a port of a bridge.
     pub port: Option<PortFlags>,

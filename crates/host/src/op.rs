@@ -31,7 +31,7 @@ pub enum Op {
         device: String,
         mac: Mac,
     },
-    /// A VXLAN device that learns nothing and answers ARP and ND from its neighbours.
+    /// A VXLAN device that learns nothing.
     AddVxlan {
         device: String,
         vni: u32,
@@ -63,10 +63,6 @@ pub enum Op {
     SetMtu {
         device: String,
         mtu_bytes: u32,
-    },
-    /// No ARP on the device.
-    SetNoArp {
-        device: String,
     },
     /// Switches IPv6 off, addresses included.
     DisableIpv6 {
@@ -170,16 +166,23 @@ pub struct PortFlags {
     /// Broadcast and multicast leave here.
     pub broadcast: bool,
     pub hairpin: bool,
+    /// ARP and ND for neighbours that are written are answered by the bridge and do not leave here.
+    #[serde(default)]
+    pub suppress: bool,
 }
 
 impl PortFlags {
     /// Everything known beforehand: a port whose MACs are all static.
     pub const STRICT: PortFlags =
-        PortFlags { learning: false, flood: false, broadcast: true, hairpin: false };
+        PortFlags { learning: false, flood: false, broadcast: true, hairpin: false, suppress: false };
     /// A port behind which any MAC may live.
-    pub const OPEN: PortFlags = PortFlags { learning: true, flood: true, broadcast: true, hairpin: false };
+    pub const OPEN: PortFlags =
+        PortFlags { learning: true, flood: true, broadcast: true, hairpin: false, suppress: false };
     /// The tunnel: MACs are written, never learnt; a MAC nobody wrote goes to the flood list.
-    pub const TUNNEL: PortFlags = PortFlags { learning: false, flood: true, broadcast: true, hairpin: false };
+    pub const TUNNEL: PortFlags =
+        PortFlags { learning: false, flood: true, broadcast: true, hairpin: false, suppress: true };
+    /// The tunnel of a network whose addresses may move: gratuitous ARP must cross it.
+    pub const ROAMING_TUNNEL: PortFlags = PortFlags { suppress: false, ..PortFlags::TUNNEL };
 }
 
 impl Op {
@@ -221,7 +224,6 @@ impl fmt::Display for Op {
             Op::SetBridge { device } => write!(f, "set {device} bridge options"),
             Op::SetAlias { device, alias } => write!(f, "set {device} alias \"{alias}\""),
             Op::SetMtu { device, mtu_bytes } => write!(f, "set {device} mtu {mtu_bytes}"),
-            Op::SetNoArp { device } => write!(f, "set {device} arp off"),
             Op::DisableIpv6 { device } => write!(f, "set {device} ipv6 off"),
             Op::SilenceIpv6 { device } => write!(f, "set {device} ipv6 without address"),
             Op::SetUp { device, up: true } => write!(f, "set {device} up"),
@@ -230,8 +232,8 @@ impl fmt::Display for Op {
             Op::SetMaster { device, master: None } => write!(f, "set {device} nomaster"),
             Op::SetPort { device, flags } => write!(
                 f,
-                "set {device} learning {} flood {} broadcast {} hairpin {}",
-                flags.learning, flags.flood, flags.broadcast, flags.hairpin
+                "set {device} learning {} flood {} broadcast {} hairpin {} suppress {}",
+                flags.learning, flags.flood, flags.broadcast, flags.hairpin, flags.suppress
             ),
             Op::SetFdb { bridge, mac, device } => write!(f, "set {bridge} fdb {mac} to {device}"),
             Op::DeleteFdb { bridge, mac, device } => {

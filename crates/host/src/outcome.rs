@@ -72,7 +72,7 @@ fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
     if let Some(part) = want.get(key) {
         want.carrier(part.network_id())?;
     }
-    let scope = Scope::Some { keys: [key].into(), slots: Slots::default() };
+    let scope = Scope::Some { keys: [key].into(), slots: Box::new(Slots::default()) };
     for (name, (_, wanted)) in target(want, &scope).links {
         let Some(link) = now.links.get(&name) else { return Err(Amiss::NoDevice(name)) };
         if !fits(now, link, &wanted.make) {

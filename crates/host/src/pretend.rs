@@ -15,7 +15,7 @@ impl Observed {
             }
             Op::AddVxlan { device, vni, local, port } => {
                 let (vni, local, port) = (*vni, Some(*local), *port);
-                let kind = LinkKind::Vxlan { vni, local, port, learning: false, proxy: true };
+                let kind = LinkKind::Vxlan { vni, local, port, learning: false, proxy: false };
                 self.add_link(device, kind, Mac::ZERO, 1500);
             }
             Op::AddVlan { device, parent, vid } => {
@@ -77,7 +77,6 @@ impl Observed {
             Op::SetBridge { .. }
             | Op::SetAlias { .. }
             | Op::SetMtu { .. }
-            | Op::SetNoArp { .. }
             | Op::DisableIpv6 { .. }
             | Op::SilenceIpv6 { .. }
             | Op::SetUp { .. }
@@ -98,7 +97,6 @@ impl Observed {
             Op::SetBridge { .. } => link.kind = LinkKind::Bridge { plain: true },
             Op::SetAlias { alias, .. } => link.alias.clone_from(alias),
             Op::SetMtu { mtu_bytes, .. } => link.mtu_bytes = *mtu_bytes,
-            Op::SetNoArp { .. } => link.arp = false,
             Op::DisableIpv6 { .. } => link.ipv6 = Ipv6::Off,
             Op::SilenceIpv6 { .. } => link.ipv6 = Ipv6::Silent,
             Op::SetUp { up, .. } => link.up = *up,
@@ -139,7 +137,6 @@ impl Observed {
             mtu_bytes,
             master: None,
             alias: String::new(),
-            arp: true,
             ipv6: Ipv6::On,
             port: None,
         };
@@ -190,7 +187,6 @@ fn op_device(op: &Op) -> Option<&String> {
         Op::SetBridge { device }
         | Op::SetAlias { device, .. }
         | Op::SetMtu { device, .. }
-        | Op::SetNoArp { device }
         | Op::DisableIpv6 { device }
         | Op::SilenceIpv6 { device }
         | Op::SetUp { device, .. }

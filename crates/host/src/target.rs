@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use model::desired::{Dhcp, Key, Kind, Network, Part, Port, Remote};
 use wire::Mac;
 
-use crate::carrier::{Carrier, IPV6_MIN_MTU_BYTES, Uplink};
+use crate::carrier::{self, Carrier, IPV6_MIN_MTU_BYTES, Uplink};
 use crate::names::{self, Mark};
 use crate::nft::Table;
 use crate::observed::Ipv6;
@@ -39,7 +39,6 @@ pub(crate) struct WantLink {
     /// `None` leaves it alone, as the next fields do.
     pub mtu_bytes: Option<u32>,
     pub ipv6: Option<Ipv6>,
-    pub arp_off: bool,
     pub up: bool,
     pub bridge: Option<(String, PortFlags)>,
 }
@@ -106,6 +105,7 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
         if part.key() != network {
             target.networks.insert(part.key(), network);
         }
+        target.add_neighbours(part, &carrier);
         match part {
             Part::Network(network) => target.add_network(want, network, &carrier),
             Part::Port(port) => target.add_port(part.key(), port, &carrier),
@@ -126,12 +126,14 @@ impl Target {
             make,
             mtu_bytes: Some(carrier.mtu_bytes),
             ipv6: Some(Ipv6::Off),
-            arp_off: false,
             up: true,
             bridge: None,
         };
         let make = Make::Bridge { mark, mac: bridge_mac(network) };
-        self.links.insert(bridge.clone(), (key, WantLink { arp_off: true, ..made(make) }));
+        // Neighbours can be written only where IPv6 is on.
+        let silent = carrier.vxlan_device().is_some() && has_ipv6(carrier);
+        let ipv6 = Some(if silent { Ipv6::Silent } else { Ipv6::Off });
+        self.links.insert(bridge.clone(), (key, WantLink { ipv6, ..made(make) }));
         self.tables.insert(names::table(&bridge), (key, spoof::wall(&bridge)));
         match &carrier.uplink {
             Uplink::None => {}
@@ -152,13 +154,8 @@ impl Target {
             Uplink::Vxlan { device, vni, local } => {
                 let port = want.settings.vxlan_port;
                 let make = Make::Vxlan { mark, vni: *vni, local: *local, port };
-                let has_ipv6 = carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES;
-                let link = WantLink {
-                    // Neighbours can be written only where IPv6 is on.
-                    ipv6: Some(if has_ipv6 { Ipv6::Silent } else { Ipv6::Off }),
-                    bridge: Some((bridge, PortFlags::TUNNEL)),
-                    ..made(make)
-                };
+                let flags = if network.roaming { PortFlags::ROAMING_TUNNEL } else { PortFlags::TUNNEL };
+                let link = WantLink { bridge: Some((bridge, flags)), ..made(make) };
                 self.links.insert(device.clone(), (key, link));
                 self.floods.insert(device.clone(), (key, network.peers.clone()));
             }
@@ -185,10 +182,13 @@ impl Target {
         let (Some(device), Some(dst)) = (carrier.vxlan_device(), remote.tunnel_ip) else { return };
         self.lead(carrier, remote.mac, usize::MAX, (key, device.clone()));
         self.tunnels.insert((device.clone(), remote.mac), (key, dst));
-        for ip in &remote.fixed_ips {
-            if ip.is_ipv4() || carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES {
-                self.neighbours.insert((device.clone(), *ip), (key, remote.mac));
-            }
+    }
+
+    /// Of ports here as well: nobody need ask another host for them.
+    fn add_neighbours(&mut self, part: &Part, carrier: &Carrier) {
+        let Some(mac) = carrier::mac(part).filter(|_| carrier.vxlan_device().is_some()) else { return };
+        for ip in carrier::ips(part).filter(|ip| ip.is_ipv4() || has_ipv6(carrier)) {
+            self.neighbours.entry((carrier.bridge.clone(), ip)).or_insert((part.key(), mac));
         }
     }
 
@@ -225,10 +225,13 @@ fn tap(make: Make, carrier: &Carrier, flags: PortFlags, up: bool) -> WantLink {
         make,
         mtu_bytes: Some(carrier.mtu_bytes),
         ipv6: Some(Ipv6::Off),
-        arp_off: false,
         up,
         bridge: Some((carrier.bridge.clone(), flags)),
     }
+}
+
+fn has_ipv6(carrier: &Carrier) -> bool {
+    carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES
 }
 
 /// A bridge keeps one MAC of its own whatever ports come and go.

@@ -40,7 +40,7 @@ pub struct Wanted {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Scope {
     All,
-    Some { keys: BTreeSet<Key>, slots: Slots },
+    Some { keys: BTreeSet<Key>, slots: Box<Slots> },
 }
 
 /// Places on a host that parts fill; each is filled by one part at a time.
@@ -55,6 +55,7 @@ pub struct Slots {
     pub tunnels: BTreeSet<(String, Mac)>,
     /// VXLAN devices.
     pub floods: BTreeSet<String>,
+    /// Bridge and address.
     pub neighbours: BTreeSet<(String, IpAddr)>,
     pub tables: BTreeSet<String>,
     pub namespaces: BTreeSet<String>,
@@ -157,7 +158,7 @@ impl Wanted {
         for part in old.iter().chain(closure.iter().filter_map(|key| self.parts.get(key))) {
             self.add_slots(&mut slots, part, old);
         }
-        Scope::Some { keys: closure, slots }
+        Scope::Some { keys: closure, slots: Box::new(slots) }
     }
 
     /// Parts whose places a part's may be, itself included.
@@ -168,8 +169,7 @@ impl Wanted {
             return if reshaped { self.keys_of_network(id) } else { [part.key()].into() };
         }
         let by_mac = carrier::mac(part).and_then(|mac| self.by_mac.get(&(id, mac)));
-        let ips = carrier::remote_ips(part).iter();
-        let by_ip = ips.filter_map(|ip| self.by_ip.get(&(id, *ip)));
+        let by_ip = carrier::ips(part).filter_map(|ip| self.by_ip.get(&(id, ip)));
         let devices = devices(&self.settings, part);
         let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
         let met = by_mac.into_iter().chain(by_ip).chain(by_device).flatten().copied();
@@ -203,8 +203,8 @@ impl Wanted {
         if let Some(mac) = carrier::mac(part) {
             touch(&mut self.by_mac, (network_id, mac), key, &act);
         }
-        for ip in carrier::remote_ips(part) {
-            touch(&mut self.by_ip, (network_id, *ip), key, &act);
+        for ip in carrier::ips(part) {
+            touch(&mut self.by_ip, (network_id, ip), key, &act);
         }
         for device in devices(&self.settings, part) {
             touch(&mut self.by_device, device, key, &act);

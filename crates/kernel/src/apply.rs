@@ -120,7 +120,6 @@ impl Run<'_> {
             Op::SetBridge { device } => link::set_bridge(device),
             Op::SetAlias { device, alias } => link::set_alias(device, alias),
             Op::SetMtu { device, mtu_bytes } => link::set_mtu(device, *mtu_bytes),
-            Op::SetNoArp { device } => link::set_no_arp(device),
             Op::SilenceIpv6 { device } => link::silence_ipv6(device),
             Op::SetUp { device, up } => link::set_up(device, *up),
             Op::SetMaster { device, master: Some(bridge) } => {

@@ -1,5 +1,6 @@
 //! Links that come, change and go.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -34,6 +35,8 @@ pub enum Event {
 pub struct Events {
     fd: AsyncFd<OwnedFd>,
     buffer: Vec<u8>,
+    /// Names by index: a link that is renamed is gone under its old one.
+    names: BTreeMap<u32, String>,
 }
 
 /// Opens the socket in the namespace of the calling thread.
@@ -42,8 +45,9 @@ pub(crate) fn open() -> io::Result<OwnedFd> {
 }
 
 impl Events {
-    pub(crate) fn new(fd: OwnedFd) -> io::Result<Events> {
-        Ok(Events { fd: crate::wait::register(fd)?, buffer: vec![0; 64 << 10] })
+    /// `names` are those of the links that are there.
+    pub(crate) fn new(fd: OwnedFd, names: BTreeMap<u32, String>) -> io::Result<Events> {
+        Ok(Events { fd: crate::wait::register(fd)?, buffer: vec![0; 64 << 10], names })
     }
 
     /// Waits for events, and takes all that are there.
@@ -53,7 +57,7 @@ impl Events {
             let mut guard = self.fd.readable().await?;
             loop {
                 match recv(self.fd.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
-                    Ok(length) => parse(&self.buffer[..length], &mut events),
+                    Ok(length) => parse(&self.buffer[..length], &mut self.names, &mut events),
                     Err(Errno::EAGAIN) => {
                         guard.clear_ready();
                         break;
@@ -68,16 +72,26 @@ impl Events {
     }
 }
 
-fn parse(bytes: &[u8], events: &mut Vec<Event>) {
+fn parse(bytes: &[u8], names: &mut BTreeMap<u32, String>, events: &mut Vec<Event>) {
     for (header, payload) in messages(bytes) {
         let Some(told) = link::parse(payload) else { continue };
         let device = told.name;
         match header.kind {
             libc::RTM_NEWLINK => {
                 let (index, up, master) = (told.index, told.up, told.master);
+                match names.insert(index, device.clone()) {
+                    Some(old) if old != device => events.push(Event::Gone { device: old }),
+                    _ => {}
+                }
                 events.push(Event::Link { device, index, up, master });
             }
-            libc::RTM_DELLINK => events.push(Event::Gone { device }),
+            libc::RTM_DELLINK => {
+                // A port that leaves its bridge is told of in the same words.
+                if payload.first() == Some(&0) {
+                    names.remove(&told.index);
+                }
+                events.push(Event::Gone { device });
+            }
             _ => {}
         }
     }

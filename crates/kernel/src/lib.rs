@@ -64,9 +64,11 @@ impl Kernel {
 
     /// Links of the namespace as they come, change and go.
     pub async fn events(&self) -> Result<Events, KernelError> {
-        let socket = self.worker.run(|_| events::open()).await?;
-        Events::new(socket.map_err(KernelError::io("listen to link events"))?)
-            .map_err(KernelError::io("listen to link events"))
+        let broken = || KernelError::io("listen to link events");
+        let socket = self.worker.run(|_| events::open()).await?.map_err(broken())?;
+        // Listening first: a link that comes meanwhile is told of, or is among the names.
+        let names = self.worker.run(worker::Inner::link_names).await??;
+        Events::new(socket, names).map_err(broken())
     }
 
     /// Whether this kernel has VLAN devices.

@@ -15,7 +15,6 @@ use crate::netlink::{Message, attributes};
 const IFINFOMSG: usize = 16;
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
-const IFF_NOARP: u32 = libc::IFF_NOARP as u32;
 
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
@@ -31,6 +30,7 @@ const BRPORT_LEARNING: u16 = 8;
 const BRPORT_UNICAST_FLOOD: u16 = 9;
 const BRPORT_MCAST_FLOOD: u16 = 27;
 const BRPORT_BCAST_FLOOD: u16 = 30;
+const BRPORT_NEIGH_SUPPRESS: u16 = 32;
 
 const VXLAN_ID: u16 = 1;
 const VXLAN_LOCAL: u16 = 4;
@@ -56,7 +56,6 @@ pub(crate) struct Told {
     pub kind: ToldKind,
     pub mac: Mac,
     pub up: bool,
-    pub arp: bool,
     pub mtu_bytes: u32,
     pub master: Option<u32>,
     pub alias: String,
@@ -93,7 +92,6 @@ pub(crate) fn add_vxlan(device: &str, vni: u32, local: IpAddr, port: u16) -> Mes
             data.attr_u32(VXLAN_ID, vni)
                 .attr(VXLAN_PORT, &port.to_be_bytes())
                 .attr_u8(VXLAN_LEARNING, 0)
-                .attr_u8(VXLAN_PROXY, 1)
         })
     })
 }
@@ -135,10 +133,6 @@ pub(crate) fn set_up(device: &str, up: bool) -> Message {
     set(device, if up { IFF_UP } else { 0 }, IFF_UP)
 }
 
-pub(crate) fn set_no_arp(device: &str) -> Message {
-    set(device, IFF_NOARP, IFF_NOARP)
-}
-
 pub(crate) fn set_mtu(device: &str, mtu_bytes: u32) -> Message {
     set(device, 0, 0).attr_u32(libc::IFLA_MTU, mtu_bytes)
 }
@@ -173,6 +167,7 @@ pub(crate) fn set_port(device: &str, flags: PortFlags) -> Message {
                     .attr_u8(BRPORT_MCAST_FLOOD, bit(flags.broadcast))
                     .attr_u8(BRPORT_BCAST_FLOOD, bit(flags.broadcast))
                     .attr_u8(BRPORT_HAIRPIN, bit(flags.hairpin))
+                    .attr_u8(BRPORT_NEIGH_SUPPRESS, bit(flags.suppress))
             })
         },
     )
@@ -203,7 +198,6 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         kind: ToldKind::Plain(LinkKind::Other),
         mac: Mac::ZERO,
         up: flags & IFF_UP != 0,
-        arp: flags & IFF_NOARP == 0,
         mtu_bytes: 0,
         master: None,
         alias: String::new(),
@@ -278,6 +272,7 @@ fn parse_port(data: &[u8]) -> PortFlags {
         flood: on(BRPORT_UNICAST_FLOOD),
         broadcast: on(BRPORT_MCAST_FLOOD) && on(BRPORT_BCAST_FLOOD),
         hairpin: on(BRPORT_HAIRPIN),
+        suppress: on(BRPORT_NEIGH_SUPPRESS),
     }
 }
 

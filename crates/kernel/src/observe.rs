@@ -23,6 +23,13 @@ use crate::{addr, netns, nft};
 const QUESTIONS: usize = 600;
 
 impl Inner {
+    /// Names of all links, by index.
+    pub fn link_names(&mut self) -> Result<BTreeMap<u32, String>, KernelError> {
+        let links = dump(&mut self.route, "list links", link::dump)?;
+        let told = links.iter().filter_map(|(_, bytes)| link::parse(bytes));
+        Ok(told.map(|told| (told.index, told.name)).collect())
+    }
+
     pub fn observe(&mut self, scope: &Scope) -> Result<Observed, KernelError> {
         match scope {
             Scope::Some { slots, .. } if slots.len() <= QUESTIONS => self.observe_slots(slots),
@@ -153,7 +160,6 @@ impl Seen {
                 mtu_bytes: link.mtu_bytes,
                 master: link.master.and_then(|index| names.get(&index).cloned()),
                 alias: link.alias,
-                arp: link.arp,
                 ipv6: link.ipv6,
                 port: link.port,
             };
@@ -202,7 +208,7 @@ impl Seen {
                 }
             }
             Entry::Neighbour { device, ip, mac } => {
-                if let Some(device) = name(device).filter(|name| self.is_vxlan(name)) {
+                if let Some(device) = name(device).filter(|name| self.is_bridge(name)) {
                     self.observed.neighbours.entry(device).or_default().insert(ip, mac);
                 }
             }
@@ -212,6 +218,11 @@ impl Seen {
     fn is_vxlan(&self, name: &str) -> bool {
         let link = self.observed.links.get(name);
         link.is_some_and(|link| matches!(link.kind, LinkKind::Vxlan { .. }))
+    }
+
+    fn is_bridge(&self, name: &str) -> bool {
+        let link = self.observed.links.get(name);
+        link.is_some_and(|link| matches!(link.kind, LinkKind::Bridge { .. }))
     }
 
     fn add_tables(&mut self, answers: &[Answer]) {

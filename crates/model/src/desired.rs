@@ -122,6 +122,10 @@ pub struct Network {
     /// Tunnel addresses of the other hosts that have this network; broadcast goes to these only.
     #[serde(default)]
     pub peers: BTreeSet<IpAddr>,
+    /// Some port may use addresses besides its own, so that addresses can move between hosts:
+    /// ARP and ND must reach all of them.
+    #[serde(default)]
+    pub roaming: bool,
 }
 
 /// How a network's frames leave a host.

@@ -20,8 +20,13 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Client {
+        Client::at(format!("http://{address}"))
+    }
+
+    /// A client of the server whose API is below a URL such as `http://host:port`.
+    pub fn at(base: impl Into<String>) -> Client {
         let hyper = Hyper::builder(TokioExecutor::new()).build_http();
-        Client { base: format!("http://{address}"), hyper }
+        Client { base: base.into().trim_end_matches('/').to_owned(), hyper }
     }
 
     /// `http://host:port`

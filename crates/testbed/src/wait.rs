@@ -9,7 +9,19 @@ use tokio::time::{Instant, sleep};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Looks until `look` gives something, or the time is over.
-pub async fn until<T, F>(limit: Duration, mut look: impl FnMut() -> F) -> Option<T>
+pub async fn until<T, F>(limit: Duration, look: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = Option<T>>,
+{
+    until_every(PAUSE, limit, look).await
+}
+
+/// The same with another pause between two looks, where a look is dear.
+pub async fn until_every<T, F>(
+    pause: Duration,
+    limit: Duration,
+    mut look: impl FnMut() -> F,
+) -> Option<T>
 where
     F: Future<Output = Option<T>>,
 {
@@ -21,6 +33,6 @@ where
         if Instant::now() >= end {
             return None;
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
     }
 }

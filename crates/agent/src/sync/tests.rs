@@ -6,7 +6,7 @@ use super::*;
 
 fn network(id: u128, mtu_bytes: u32) -> Change {
     let id = NetworkId(Uuid::from_u128(id));
-    let network = Network { id, mtu_bytes, segment: Segment::Local, peers: BTreeSet::new() };
+    let network = Network { id, mtu_bytes, segment: Segment::Local, peers: BTreeSet::new(), roaming: false };
     Change { key: key(id.0.as_u128()), part: Some(Part::Network(network)) }
 }
 

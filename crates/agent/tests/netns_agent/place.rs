@@ -135,16 +135,19 @@ impl Place {
 
     /// The device of a guest that is there.
     pub fn plug_again(&self, host: &str, guest: &Guest) {
-        let tap = names::tap(guest.port.id);
-        let Port { mac, fixed_ips, .. } = &guest.port;
-        let pair =
-            format!("link add {tap} type veth peer name eth0 address {mac} netns {}", pinned(&guest.name));
-        self.ip_with(host, &pair, &guest.name);
-        for ip in fixed_ips {
+        self.plug_bare(host, guest);
+        for ip in &guest.port.fixed_ips {
             let length = if ip.is_ipv4() { 24 } else { 64 };
             let nodad = if ip.is_ipv4() { "" } else { "nodad" };
             self.ip(&guest.name, &format!("addr add {ip}/{length} dev eth0 {nodad}"));
         }
+    }
+
+    /// A device that its guest has not been told the addresses of.
+    pub fn plug_bare(&self, host: &str, guest: &Guest) {
+        let (tap, mac, netns) = (names::tap(guest.port.id), guest.port.mac, pinned(&guest.name));
+        let pair = format!("link add {tap} type veth peer name eth0 address {mac} netns {netns}");
+        self.ip_with(host, &pair, &guest.name);
         self.ip(&guest.name, &format!("link set eth0 mtu {MTU_BYTES}"));
         self.ip(&guest.name, "link set eth0 up");
     }
@@ -238,7 +241,7 @@ impl Guest {
 pub fn network(peers: &[&str]) -> Part {
     let peers = peers.iter().map(|host| under(if *host == "one" { 1 } else { 2 })).collect();
     let segment = Segment::Vxlan { vni: 4001 };
-    Part::Network(Network { id: NET, mtu_bytes: MTU_BYTES, segment, peers })
+    Part::Network(Network { id: NET, mtu_bytes: MTU_BYTES, segment, peers, roaming: false })
 }
 
 /// Two hosts with a guest each, on one network, agents running.

@@ -130,7 +130,7 @@ async fn what_cannot_be_is_said_clearly_and_harms_nothing_else() {
     let Some(place) = Place::new() else { return };
     let net = |n: u128, segment| {
         let id = NetworkId(Uuid::from_u128(n << 96));
-        Part::Network(Network { id, mtu_bytes: MTU_BYTES, segment, peers: BTreeSet::new() })
+        Part::Network(Network { id, mtu_bytes: MTU_BYTES, segment, peers: BTreeSet::new(), roaming: false })
     };
     let vlan = net(1, Segment::Vlan { physical_network: "phys".into(), vid: 7 });
     let geneve = net(2, Segment::Geneve { vni: 9 });

@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub network_rows: &'a BTreeMap<NetworkId, Network>,
     pub subnet_rows: &'a BTreeMap<NetworkId, Vec<Subnet>>,
     pub hosts: &'a BTreeMap<NetworkId, Vec<String>>,
+    /// Networks with a port that may use addresses besides its own.
+    pub roaming: &'a BTreeSet<NetworkId>,
     pub configurations: &'a BTreeMap<String, L2Configuration>,
 }
 
@@ -135,6 +137,7 @@ pub fn network(facts: &Facts<'_>, row: &Network) -> Option<desired::Network> {
         mtu_bytes: u32::try_from(row.mtu).unwrap_or(u32::MAX),
         segment: wired(segment),
         peers,
+        roaming: facts.roaming.contains(&row.id),
     })
 }
 

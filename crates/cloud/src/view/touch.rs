@@ -51,6 +51,11 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
             out.push(Touch::Part { host: host.clone(), key: key(Kind::Remote) });
         }
     }
+    if carries_tunnels(facts.network) && roams(before) != roams(after) {
+        let hosts = facts.hosts.iter().chain(&new_host);
+        let key = Key::new(Kind::Network, facts.network.id.0);
+        out.extend(hosts.map(|host| Touch::Part { host: host.clone(), key }));
+    }
     let lease = |port: Option<&Port>| port.and_then(|port| part::lease(port, facts.subnets));
     if lease(before) != lease(after) {
         for host in facts.dhcp_hosts {
@@ -89,6 +94,14 @@ fn membership(
             out.extend(others.map(|other| Touch::Part { host: other.clone(), key }));
         }
     }
+}
+
+/// A port that may use addresses besides its own makes its whole network hear of them.
+fn roams(port: Option<&Port>) -> bool {
+    port.is_some_and(|port| {
+        let free = !port.port_security_enabled && !port.device_owner.starts_with("network:");
+        free || !port.allowed_address_pairs.is_empty()
+    })
 }
 
 fn carries_tunnels(network: &Network) -> bool {

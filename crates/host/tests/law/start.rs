@@ -28,7 +28,7 @@ pub fn observed() -> impl Strategy<Value = Observed> {
     let fdb = prop::collection::vec((bridge(), mac(), name()), 0..8);
     let tunnels = prop::collection::vec((vxlan(), mac(), tunnel_ip()), 0..6);
     let floods = prop::collection::vec((vxlan(), tunnel_ip()), 0..4);
-    let neighbours = prop::collection::vec((vxlan(), ip(), mac()), 0..6);
+    let neighbours = prop::collection::vec((bridge(), ip(), mac()), 0..6);
     let table = prop_oneof![bridge(), tap()].prop_map(|device| names::table(&device));
     let mark = (0..3u64, 0..12u32).prop_map(|(hash, index)| TableMark { hash, index });
     let tables = prop::collection::btree_map(table, mark, 0..4);
@@ -50,7 +50,8 @@ pub fn observed() -> impl Strategy<Value = Observed> {
             for (device, dst) in floods.into_iter().filter(|t| vxlans.contains(&t.0)) {
                 seen.floods.entry(device).or_default().insert(dst);
             }
-            for (device, ip, mac) in neighbours.into_iter().filter(|t| vxlans.contains(&t.0)) {
+            let bridges = bridges(&seen);
+            for (device, ip, mac) in neighbours.into_iter().filter(|t| bridges.contains(&t.0)) {
                 seen.neighbours.entry(device).or_default().insert(ip, mac);
             }
             seen
@@ -84,18 +85,18 @@ pub fn shape(seen: &Observed) -> Observed {
 }
 
 fn settle(seen: &mut Observed) {
-    let bridges: BTreeSet<String> = seen
-        .links
-        .iter()
-        .filter(|(_, link)| matches!(link.kind, LinkKind::Bridge { .. }))
-        .map(|(name, _)| name.clone())
-        .collect();
+    let bridges = bridges(seen);
     for (index, link) in seen.links.values_mut().enumerate() {
         link.index = 1 + index as u32;
         let bridge = matches!(link.kind, LinkKind::Bridge { .. });
         link.master = link.master.take().filter(|master| !bridge && bridges.contains(master));
         link.port = if link.master.is_some() { link.port.or(Some(PortFlags::OPEN)) } else { None };
     }
+}
+
+fn bridges(seen: &Observed) -> BTreeSet<String> {
+    let links = seen.links.iter();
+    links.filter(|(_, l)| matches!(l.kind, LinkKind::Bridge { .. })).map(|(name, _)| name.clone()).collect()
 }
 
 fn vxlans(seen: &Observed) -> BTreeSet<String> {
@@ -112,7 +113,6 @@ fn plain_link() -> Link {
         mtu_bytes: 1500,
         master: None,
         alias: String::new(),
-        arp: true,
         ipv6: Ipv6::On,
         port: None,
     }
@@ -143,17 +143,21 @@ fn link() -> impl Strategy<Value = Link> {
         2 => network_id().prop_map(|id| Mark::Dhcp(id).to_string()),
     ];
     let ipv6 = select(vec![Ipv6::Off, Ipv6::Silent, Ipv6::On]);
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>())
-        .prop_map(|(learning, flood, broadcast, hairpin)| PortFlags { learning, flood, broadcast, hairpin });
+    let flags = any::<[bool; 5]>().prop_map(|[learning, flood, broadcast, hairpin, suppress]| PortFlags {
+        learning,
+        flood,
+        broadcast,
+        hairpin,
+        suppress,
+    });
     let master = prop::option::of(prop_oneof![3 => bridge(), 1 => Just("docker0".to_owned())]);
-    (kind(), any::<bool>(), select(vec![576, 1450, 1500]), master, alias, any::<bool>(), ipv6, flags)
-        .prop_map(|(kind, up, mtu_bytes, master, alias, arp, ipv6, flags)| Link {
+    (kind(), any::<bool>(), select(vec![576, 1450, 1500]), master, alias, ipv6, flags)
+        .prop_map(|(kind, up, mtu_bytes, master, alias, ipv6, flags)| Link {
             kind,
             up,
             mtu_bytes,
             master,
             alias,
-            arp,
             ipv6,
             port: Some(flags),
             ..plain_link()
@@ -162,7 +166,7 @@ fn link() -> impl Strategy<Value = Link> {
 
 fn kind() -> impl Strategy<Value = LinkKind> {
     let vxlan = (100u32..103, prop::option::of(tunnel_ip()), any::<bool>())
-        .prop_map(|(vni, local, learning)| LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: true });
+        .prop_map(|(vni, local, learning)| LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: false });
     prop_oneof![
         3 => any::<bool>().prop_map(|plain| LinkKind::Bridge { plain }),
         3 => vxlan,

@@ -115,8 +115,8 @@ fn network() -> impl Strategy<Value = Network> {
         1 => Just(Segment::Geneve { vni: 5 }),
     ];
     let peers = prop::collection::btree_set(tunnel_ip(), 0..3);
-    (network_id(), select(vec![1000u32, 1450, 1500]), segment, peers)
-        .prop_map(|(id, mtu_bytes, segment, peers)| Network { id, mtu_bytes, segment, peers })
+    (network_id(), select(vec![1000u32, 1450, 1500]), segment, peers, any::<bool>())
+        .prop_map(|(id, mtu_bytes, segment, peers, roaming)| Network { id, mtu_bytes, segment, peers, roaming })
 }
 
 fn port() -> impl Strategy<Value = Port> {
@@ -163,7 +163,7 @@ fn dhcp() -> impl Strategy<Value = Dhcp> {
 
 /// A port stays in its network for life.
 fn network_of(port: PortId) -> NetworkId {
-    NetworkId(Uuid::from_u128((port.0.as_u128() >> 120) % 3 << 120 | 0xaa))
+    NetworkId(Uuid::from_u128((((port.0.as_u128() >> 120) % 3) << 120) | 0xaa))
 }
 
 pub fn network_id() -> impl Strategy<Value = NetworkId> {

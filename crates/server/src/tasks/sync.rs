@@ -55,6 +55,7 @@ fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
         network_rows: &rows.network_rows,
         subnet_rows: &rows.subnet_rows,
         hosts: &rows.hosts,
+        roaming: &rows.roaming,
         configurations: &rows.configurations,
     };
     facts.parts()

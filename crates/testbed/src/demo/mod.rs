@@ -4,7 +4,7 @@
 //! steps   each thing that is shown, and what was seen      show   progress and the table
 //! ```
 
-mod show;
+pub mod show;
 mod steps;
 
 use std::net::SocketAddr;
