@@ -205,7 +205,16 @@ impl Sql {
             };
             marks.push(format!("${}", self.bind(param)));
         }
-        format!("{expression} IN ({})", marks.join(", "))
+        let marks = marks.join(", ");
+        match attr.source {
+            // A network of several segments shows none of these, and is found by each of them.
+            Source::Column(column @ ("network_type" | "physical_network" | "segmentation_id")) => format!(
+                "({expression} IN ({marks}) OR EXISTS (SELECT 1 FROM segment_allocations s \
+                 WHERE s.network_id = {}.id AND s.{column} IN ({marks})))",
+                table.plural
+            ),
+            _ => format!("{expression} IN ({marks})"),
+        }
     }
 
     fn fixed_ips(&mut self, ips: &[String], subnets: &[String], parts: &[String]) -> String {

@@ -1,6 +1,6 @@
 //! Requests: how many a server answers in a second, and what each costs it.
 //!
-//! One load for any server of the API. What it makes, it deletes at the end of another's server.
+//! One load for any server of the API. What it makes on a peer, it deletes there at the end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,6 +65,9 @@ struct Made {
     ports: Vec<String>,
     /// The network of the ports.
     large: String,
+    /// A network of exactly one page of ports, and those.
+    listed: String,
+    listed_ports: Vec<String>,
 }
 
 pub async fn run(
@@ -77,7 +80,7 @@ pub async fn run(
     let made = create(&server.target, amount, &mut results, "ours").await?;
     let rows = floor::Rows::read(&server.database())?;
     exercise(&server.target, amount, &made, &mut results, "ours").await?;
-    let floor = working("the bare SQLite work", measure_floor(&server, rows)).await?;
+    let floor = working("the bare SQLite work", measure_floor(&server, rows, made.listed)).await?;
     server.stop().await?;
     let mut theirs = Results::new();
     if let Some(peer) = peer {
@@ -89,11 +92,11 @@ pub async fn run(
     Ok(())
 }
 
-async fn measure_floor(server: &Server, rows: floor::Rows) -> anyhow::Result<Floor> {
+async fn measure_floor(server: &Server, rows: floor::Rows, listed: String) -> anyhow::Result<Floor> {
     let database = server.folder().join("floor.db");
     // Makes our tables.
     drop(db::Db::open(db::Options::new(&database)).await?);
-    tokio::task::spawn_blocking(move || floor::measure(&rows, &database)).await.context("the floor panicked")?
+    tokio::task::spawn_blocking(move || floor::measure(&rows, &listed, &database)).await.context("the floor panicked")?
 }
 
 /// Sends one kind of work with some clients.
@@ -119,7 +122,9 @@ async fn create(
     results: &mut Results,
     whose: &str,
 ) -> anyhow::Result<Made> {
-    let mut made = Made { large: large_network(target).await?, ..Made::default() };
+    let large = large_network(target, "10.64.0.0/16").await?;
+    let listed = large_network(target, "10.65.0.0/16").await?;
+    let mut made = Made { large, listed, ..Made::default() };
     for clients in amount.clients.iter().copied() {
         let network = |at| json!({ "network": { "name": format!("bench-{clients}-{at}") } });
         let jobs = (0..amount.requests).map(|at| Job::post("/v2.0/networks", &network(at))).collect();
@@ -142,15 +147,15 @@ async fn create(
         let ports = measure(target, (Work::CreatePort, clients), amount, jobs, (results, whose)).await?;
         made.ports.extend(ports);
     }
-    fill(target, &mut made).await?;
+    working(&format!("{whose}: {PAGE} ports to list"), fill(target, &mut made)).await?;
     Ok(made)
 }
 
 /// A network with room for all ports.
-async fn large_network(target: &Target) -> anyhow::Result<String> {
+async fn large_network(target: &Target, cidr: &str) -> anyhow::Result<String> {
     let body = json!({ "network": { "name": "bench-large" } });
     let large = one(target, Job::post("/v2.0/networks", &body)).await?;
-    let fields = json!({ "network_id": large, "ip_version": 4, "cidr": "10.64.0.0/16" });
+    let fields = json!({ "network_id": large, "ip_version": 4, "cidr": cidr });
     one(target, Job::post("/v2.0/subnets", &json!({ "subnet": fields }))).await?;
     Ok(large)
 }
@@ -161,18 +166,18 @@ async fn one(target: &Target, job: Job) -> anyhow::Result<String> {
     answered.ids.into_iter().next().context("the answer has no id")
 }
 
-/// A slow server may not have come to a full page of ports.
+/// The ports of the list, by bulk requests.
 async fn fill(target: &Target, made: &mut Made) -> anyhow::Result<()> {
-    while made.ports.len() < PAGE {
-        let count = BULK.min(PAGE - made.ports.len());
-        let ports = vec![json!({ "network_id": made.large }); count];
+    while made.listed_ports.len() < PAGE {
+        let count = BULK.min(PAGE - made.listed_ports.len());
+        let ports = vec![json!({ "network_id": made.listed }); count];
         let load = Load { clients: 1, limit: Duration::MAX, keep: true };
         let jobs = vec![Job::post("/v2.0/ports", &json!({ "ports": ports }))];
         let ids = load::run(target, jobs, load).await?.ids;
         if ids.is_empty() {
             bail!("the server made no ports of a bulk request");
         }
-        made.ports.extend(ids);
+        made.listed_ports.extend(ids);
     }
     Ok(())
 }
@@ -189,7 +194,7 @@ async fn exercise(
     for clients in amount.clients.iter().copied() {
         let jobs = some(amount.requests).map(|id| Job::get(format!("/v2.0/ports/{id}"))).collect();
         measure(target, (Work::ShowPort, clients), amount, jobs, (&mut *results, whose)).await?;
-        let page = format!("/v2.0/ports?network_id={}&limit={PAGE}", made.large);
+        let page = format!("/v2.0/ports?network_id={}&limit={PAGE}", made.listed);
         let jobs = vec![Job::get(page); (amount.requests / 20).max(1)];
         measure(target, (Work::ListPorts, clients), amount, jobs, (&mut *results, whose)).await?;
         let update = |(at, id)| {
@@ -209,8 +214,8 @@ async fn exercise(
 
 /// Deletes what is left: ports first, as a network with ports in use stays.
 async fn clean(target: &Target, made: &Made) -> anyhow::Result<()> {
-    let ports = made.ports.iter().map(|id| format!("/v2.0/ports/{id}"));
-    let networks = made.networks.iter().chain([&made.large]).map(|id| format!("/v2.0/networks/{id}"));
+    let ports = made.ports.iter().chain(&made.listed_ports).map(|id| format!("/v2.0/ports/{id}"));
+    let networks = made.networks.iter().chain([&made.large, &made.listed]).map(|id| format!("/v2.0/networks/{id}"));
     for path in ports.chain(networks) {
         let token: Vec<_> = target.token.iter().map(|token| ("X-Auth-Token", token.as_str())).collect();
         // Most ports are gone already.
