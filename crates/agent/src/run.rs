@@ -188,7 +188,8 @@ impl Agent {
 
     async fn turn(&mut self) {
         // Before the first whole answer nobody knows what is not wanted.
-        if !self.store.is_whole() || !(self.due.all || !self.due.keys.is_empty()) {
+        let idle = !self.due.all && self.due.keys.is_empty();
+        if idle || !self.store.is_whole() {
             return;
         }
         let due = std::mem::take(&mut self.due);

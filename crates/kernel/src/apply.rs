@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use host::op::{Inside, UNSET_BRIDGE_MTU_BYTES};
 use host::{Op, Step};
@@ -85,7 +86,7 @@ impl Run<'_> {
                 sysctl::set_ipv6(device, "disable_ipv6", "1").map_err(KernelError::io(op.to_string()))
             }
             Op::AddNetns { netns } => {
-                netns::create(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
+                create_netns(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
             }
             Op::DeleteNetns { netns } => {
                 self.flush();
@@ -234,6 +235,11 @@ impl Run<'_> {
         self.keys.insert(key);
         self.failed.push(Failed { index, key, error });
     }
+}
+
+/// Routers on a network are not its DHCP namespace's to follow.
+fn create_netns(dir: &Path, name: &str) -> std::io::Result<()> {
+    netns::create_with(dir, name, || sysctl::set_ipv6("default", "accept_ra", "0"))
 }
 
 fn apply_inside(todo: &[(usize, &Op)]) -> Vec<(usize, KernelError)> {

@@ -89,9 +89,7 @@ pub(crate) fn add_vxlan(device: &str, vni: u32, local: IpAddr, port: u16) -> Mes
                 IpAddr::V4(ip) => data.attr(VXLAN_LOCAL, &ip.octets()),
                 IpAddr::V6(ip) => data.attr(VXLAN_LOCAL6, &ip.octets()),
             };
-            data.attr_u32(VXLAN_ID, vni)
-                .attr(VXLAN_PORT, &port.to_be_bytes())
-                .attr_u8(VXLAN_LEARNING, 0)
+            data.attr_u32(VXLAN_ID, vni).attr(VXLAN_PORT, &port.to_be_bytes()).attr_u8(VXLAN_LEARNING, 0)
         })
     })
 }

@@ -14,8 +14,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::SockProtocol;
 use nix::sys::statfs::{FsType, statfs};
 
+use crate::link;
 use crate::netlink::Socket;
-use crate::{link, sysctl};
 
 const NSFS: FsType = FsType(0x6e73_6673);
 
@@ -30,6 +30,15 @@ pub fn within<T: Send>(namespace: &Path, act: impl FnOnce() -> T + Send) -> io::
 
 /// Makes a namespace with its loopback up; one of that name that works is left as it is.
 pub fn create(dir: &Path, name: &str) -> io::Result<()> {
+    create_with(dir, name, || Ok(()))
+}
+
+/// As [`create`]; `prepare` runs inside before anybody can see the namespace.
+pub(crate) fn create_with(
+    dir: &Path,
+    name: &str,
+    prepare: impl FnOnce() -> io::Result<()> + Send,
+) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let path = dir.join(name);
     if id(&path).is_ok() {
@@ -39,8 +48,7 @@ pub fn create(dir: &Path, name: &str) -> io::Result<()> {
     let target = path.clone();
     let made = on_thread(move || {
         unshare(CloneFlags::CLONE_NEWNET)?;
-        // Routers on the network are not this namespace's to follow.
-        sysctl::set_ipv6("default", "accept_ra", "0")?;
+        prepare()?;
         let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
         let up = link::set_up("lo", true);
         socket.request_one(up).map_err(|refusal| io::Error::from(refusal.errno))?;

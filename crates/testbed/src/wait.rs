@@ -17,11 +17,7 @@ where
 }
 
 /// The same with another pause between two looks, where a look is dear.
-pub async fn until_every<T, F>(
-    pause: Duration,
-    limit: Duration,
-    mut look: impl FnMut() -> F,
-) -> Option<T>
+pub async fn until_every<T, F>(pause: Duration, limit: Duration, mut look: impl FnMut() -> F) -> Option<T>
 where
     F: Future<Output = Option<T>>,
 {

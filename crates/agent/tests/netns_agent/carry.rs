@@ -48,7 +48,8 @@ async fn neighbours_are_resolved_on_the_host() {
     loop {
         let frame = underlay.until("tunnel", |frame| inner(frame).is_some()).await;
         let inner = inner(&frame).expect("tunnel frame");
-        let is_nd = inner[12..14] == [0x86, 0xdd] && inner[20] == 58 && matches!(inner.get(54), Some(135 | 136));
+        let is_nd =
+            inner[12..14] == [0x86, 0xdd] && inner[20] == 58 && matches!(inner.get(54), Some(135 | 136));
         if inner[12..14] == [0x08, 0x06] || is_nd && inner[22..24] != [0xfe, 0x80] {
             resolved.push(inner.to_vec());
         }
@@ -86,8 +87,7 @@ async fn broadcast_goes_to_hosts_of_the_network_only() {
 
 /// The frame inside a VXLAN packet over IPv4.
 fn inner(frame: &[u8]) -> Option<&[u8]> {
-    let is_vxlan = frame.get(12..14)? == [0x08, 0x00]
-        && frame[23] == 17
-        && frame.get(36..38)? == 4789u16.to_be_bytes();
+    let is_vxlan =
+        frame.get(12..14)? == [0x08, 0x00] && frame[23] == 17 && frame.get(36..38)? == 4789u16.to_be_bytes();
     frame.get(50..).filter(|inner| is_vxlan && inner.len() >= 42)
 }

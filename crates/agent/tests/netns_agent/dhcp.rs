@@ -13,7 +13,7 @@ use crate::place::{Guest, MTU_BYTES, NET, Place, Running, network};
 use crate::server::failed;
 use crate::wait::eventually;
 
-const SERVER: PortId = PortId(Uuid::from_u128(0xdddd_dddd_0000_4000_8000_000000000000));
+const SERVER: PortId = PortId(Uuid::from_u128(0xdddd_dddd_0000_4000_8000_0000_0000_0000));
 const SERVER_MAC: Mac = Mac([0xfa, 0x16, 0x3e, 0, 0, 0xdd]);
 
 fn dhcp() -> Part {

@@ -188,7 +188,7 @@ impl Running {
 impl Guest {
     /// The nth guest, with an address of either family.
     pub fn nth(n: u8) -> Guest {
-        let id = PortId(Uuid::from_u128(0xaaaa_0000_0000_4000_8000_000000000000 + (u128::from(n) << 88)));
+        let id = PortId(Uuid::from_u128(0xaaaa_0000_0000_4000_8000_0000_0000_0000 + (u128::from(n) << 88)));
         let port = Port {
             id,
             network_id: NET,

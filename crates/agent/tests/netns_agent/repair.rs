@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use model::desired::{Network, Part, Segment};
 use model::NetworkId;
+use model::desired::{Network, Part, Segment};
 use model::report::State;
 use uuid::Uuid;
 

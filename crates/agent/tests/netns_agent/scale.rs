@@ -20,7 +20,7 @@ fn ports() -> u32 {
 fn port(n: u32) -> Port {
     let [_, b, c, d] = n.to_be_bytes();
     Port {
-        id: PortId(Uuid::from_u128(0x5ca1_e000_0000_4000_8000_000000000000 + (u128::from(n) << 88))),
+        id: PortId(Uuid::from_u128(0x5ca1_e000_0000_4000_8000_0000_0000_0000 + (u128::from(n) << 88))),
         network_id: NET,
         mac: Mac([0xfa, 0x16, 0x3f, b, c, d]),
         fixed_ips: vec![IpAddr::from([10, 1, c, d]), IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 1, n as u16])],

@@ -151,8 +151,8 @@ fn link() -> impl Strategy<Value = Link> {
         suppress,
     });
     let master = prop::option::of(prop_oneof![3 => bridge(), 1 => Just("docker0".to_owned())]);
-    (kind(), any::<bool>(), select(vec![576, 1450, 1500]), master, alias, ipv6, flags)
-        .prop_map(|(kind, up, mtu_bytes, master, alias, ipv6, flags)| Link {
+    (kind(), any::<bool>(), select(vec![576, 1450, 1500]), master, alias, ipv6, flags).prop_map(
+        |(kind, up, mtu_bytes, master, alias, ipv6, flags)| Link {
             kind,
             up,
             mtu_bytes,
@@ -161,12 +161,15 @@ fn link() -> impl Strategy<Value = Link> {
             ipv6,
             port: Some(flags),
             ..plain_link()
-        })
+        },
+    )
 }
 
 fn kind() -> impl Strategy<Value = LinkKind> {
-    let vxlan = (100u32..103, prop::option::of(tunnel_ip()), any::<bool>())
-        .prop_map(|(vni, local, learning)| LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: false });
+    let vxlan =
+        (100u32..103, prop::option::of(tunnel_ip()), any::<bool>()).prop_map(|(vni, local, learning)| {
+            LinkKind::Vxlan { vni, local, port: 4789, learning, proxy: false }
+        });
     prop_oneof![
         3 => any::<bool>().prop_map(|plain| LinkKind::Bridge { plain }),
         3 => vxlan,

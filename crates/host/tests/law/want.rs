@@ -115,8 +115,9 @@ fn network() -> impl Strategy<Value = Network> {
         1 => Just(Segment::Geneve { vni: 5 }),
     ];
     let peers = prop::collection::btree_set(tunnel_ip(), 0..3);
-    (network_id(), select(vec![1000u32, 1450, 1500]), segment, peers, any::<bool>())
-        .prop_map(|(id, mtu_bytes, segment, peers, roaming)| Network { id, mtu_bytes, segment, peers, roaming })
+    (network_id(), select(vec![1000u32, 1450, 1500]), segment, peers, any::<bool>()).prop_map(
+        |(id, mtu_bytes, segment, peers, roaming)| Network { id, mtu_bytes, segment, peers, roaming },
+    )
 }
 
 fn port() -> impl Strategy<Value = Port> {

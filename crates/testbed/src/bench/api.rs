@@ -96,7 +96,9 @@ async fn measure_floor(server: &Server, rows: floor::Rows, listed: String) -> an
     let database = server.folder().join("floor.db");
     // Makes our tables.
     drop(db::Db::open(db::Options::new(&database)).await?);
-    tokio::task::spawn_blocking(move || floor::measure(&rows, &listed, &database)).await.context("the floor panicked")?
+    tokio::task::spawn_blocking(move || floor::measure(&rows, &listed, &database))
+        .await
+        .context("the floor panicked")?
 }
 
 /// Sends one kind of work with some clients.
@@ -215,7 +217,8 @@ async fn exercise(
 /// Deletes what is left: ports first, as a network with ports in use stays.
 async fn clean(target: &Target, made: &Made) -> anyhow::Result<()> {
     let ports = made.ports.iter().chain(&made.listed_ports).map(|id| format!("/v2.0/ports/{id}"));
-    let networks = made.networks.iter().chain([&made.large, &made.listed]).map(|id| format!("/v2.0/networks/{id}"));
+    let networks =
+        made.networks.iter().chain([&made.large, &made.listed]).map(|id| format!("/v2.0/networks/{id}"));
     for path in ports.chain(networks) {
         let token: Vec<_> = target.token.iter().map(|token| ("X-Auth-Token", token.as_str())).collect();
         // Most ports are gone already.

@@ -102,7 +102,10 @@ pub fn measure(rows: &Rows, listed: &str, database: &Path) -> anyhow::Result<Flo
     connection.set_prepared_statement_cache_capacity(256);
     connection.execute_batch(SETTINGS)?;
     let mut floor = Floor::new();
-    floor.insert(Work::CreateNetwork, with_children(&connection, &rows.networks, &rows.segments, "network_id")?);
+    floor.insert(
+        Work::CreateNetwork,
+        with_children(&connection, &rows.networks, &rows.segments, "network_id")?,
+    );
     floor.insert(Work::CreateSubnet, subnets(&connection, rows)?);
     floor.insert(Work::CreatePort, with_children(&connection, &rows.ports, &rows.addresses, "port_id")?);
     let id = rows.ports.at("id")?;
@@ -126,10 +129,7 @@ fn timed(count: usize, mut round: impl FnMut(usize) -> rusqlite::Result<()>) -> 
     Ok(spent.as_secs_f64() * 1e3 / count.max(1) as f64)
 }
 
-fn within(
-    connection: &Connection,
-    act: impl FnOnce() -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
+fn within(connection: &Connection, act: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     act()?;
     connection.prepare_cached("COMMIT")?.execute([]).map(drop)

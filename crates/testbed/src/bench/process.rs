@@ -51,10 +51,7 @@ pub fn memory(pid: u32) -> Memory {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
     };
-    Memory {
-        resident_kib: field("status", "VmRSS:"),
-        proportional_kib: field("smaps_rollup", "Pss:"),
-    }
+    Memory { resident_kib: field("status", "VmRSS:"), proportional_kib: field("smaps_rollup", "Pss:") }
 }
 
 /// Load average over 1, 5 and 15 minutes, and how many cores there are.

@@ -23,7 +23,8 @@ pub async fn run(program: Option<&Path>) -> anyhow::Result<()> {
     let what = format!("{PORTS} ports in {NETWORKS} networks");
     let made = working(&what, fill(&server.target)).await?;
     let full = process::memory(server.pid);
-    let mut table = show::table(&["memory of the server", "VmRSS KiB", "PSS KiB", "peer RSS/ours", "peer PSS/ours"]);
+    let mut table =
+        show::table(&["memory of the server", "VmRSS KiB", "PSS KiB", "peer RSS/ours", "peer PSS/ours"]);
     for (what, memory) in [("idle", idle), ("with 10,000 ports in 10 networks", full)] {
         let Memory { resident_kib, proportional_kib } = memory;
         table.add_row([

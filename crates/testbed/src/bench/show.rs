@@ -23,8 +23,17 @@ pub fn api(ours: &Results, theirs: Option<&Results>, floor: &Floor) {
     let mark = if theirs.is_some() { "" } else { "*" };
     let peer_cpu = format!("peer CPU ms{mark}");
     let mut table = table(&[
-        "work", "clients", "n", "CPU ms/req", &peer_cpu, "peer/ours", "floor CPU ms", "ours/floor", "req/s",
-        "p50 ms", "p99 ms",
+        "work",
+        "clients",
+        "n",
+        "CPU ms/req",
+        &peer_cpu,
+        "peer/ours",
+        "floor CPU ms",
+        "ours/floor",
+        "req/s",
+        "p50 ms",
+        "p99 ms",
     ]);
     for ((work, clients), measured) in ours {
         let cpu = measured.cpu_ms();

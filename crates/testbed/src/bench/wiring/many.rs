@@ -86,7 +86,8 @@ async fn wire(cloud: &Cloud, network: &str, host: &Path) -> anyhow::Result<(Vec<
         [format!("link set {} name {tap}", batch::early(*at)), format!("link set {tap} up")]
     });
     batch::ip(host, plug).await?;
-    let others = format!("ports?network_id={network}&status=DOWN&status=BUILD&status=ERROR&limit=1&fields=id");
+    let others =
+        format!("ports?network_id={network}&status=DOWN&status=BUILD&status=ERROR&limit=1&fields=id");
     let done = wait::until_every(PAUSE, LIMIT, || async {
         let rest = cloud.client.get(&others).await.ok()?;
         rest.as_array().is_some_and(Vec::is_empty).then_some(())

@@ -67,8 +67,7 @@ async fn sample(cloud: &Cloud, network: &str, far: &str, goal: Goal) -> anyhow::
             answered(&guest, far).await?;
         }
     }
-    let sample =
-        Sample { wall: start.elapsed(), cpu: process::own_cpu().saturating_sub(cpu), plugging };
+    let sample = Sample { wall: start.elapsed(), cpu: process::own_cpu().saturating_sub(cpu), plugging };
     guest.shut_down(&cloud.place).await?;
     cloud.client.delete("port", &id_of(&port)).await?;
     Ok(sample)

@@ -1,0 +1,7 @@
+//! The door on the real kernel: each test in namespaces of its own, removed when it ends.
+
+mod law;
+mod place;
+mod steps;
+#[path = "../../../host/tests/law/want.rs"]
+mod want;
