@@ -6,7 +6,8 @@
 //! bind      can a host carry a port                             status    what a port's status is
 //! dhcp      which agents serve a network                        dns       names of addresses
 //! view/     facts -> one host's desired state, and whom a change touches
-//! rules     the operator's settings     stamp    time and randomness of one request
+//! standard  what every resource has          rules     the operator's settings
+//! stamp     time and randomness of one request
 //! ```
 
 pub mod bind;
@@ -19,6 +20,7 @@ mod refusal;
 pub mod rules;
 pub mod segment;
 mod stamp;
+pub mod standard;
 pub mod status;
 pub mod subnet;
 pub mod view;

@@ -5,6 +5,7 @@ use model::api::network::{Network, NetworkCreate, NetworkUpdate, ProviderSegment
 use model::api::subnet::Subnet;
 
 use crate::segment;
+use crate::standard::begin;
 use crate::{Refusal, Rules, Stamp};
 
 /// What a create must know besides the request.
@@ -39,8 +40,7 @@ pub fn create(
     let multi_segment = facts.segments.len() > 1;
     let only = facts.segments.first().filter(|_| !multi_segment).cloned();
     let mut rest = new.rest;
-    standard(&mut rest, stamp);
-    rest.entry("tags").or_insert_with(|| serde_json::json!([]));
+    begin(&mut rest, stamp);
     Ok(Network {
         id: NetworkId(stamp.uuid()),
         project_id: new.project_id,
@@ -59,14 +59,6 @@ pub fn create(
         dns_domain: new.dns_domain,
         rest,
     })
-}
-
-/// Revision and times of a resource that begins.
-pub(crate) fn standard(rest: &mut serde_json::Map<String, serde_json::Value>, stamp: &Stamp) {
-    rest.insert("revision_number".into(), 1.into());
-    rest.insert("created_at".into(), stamp.now.clone().into());
-    rest.insert("updated_at".into(), stamp.now.clone().into());
-    rest.insert("created_us".into(), stamp.now_us.into());
 }
 
 fn mtu(asked: i64, most: i64) -> Result<i64, Refusal> {

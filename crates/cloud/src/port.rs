@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wire::Mac;
 
 use crate::bind::{Binding, is_bound};
-use crate::network::standard;
+use crate::standard::begin;
 use crate::{Refusal, Rules, Stamp, dns, status};
 
 /// What a create must know besides the request; addresses were found by `ipam`.
@@ -72,8 +72,7 @@ pub fn create(
 ) -> Result<Port, Refusal> {
     let ip_allocation = if new.fixed_ips.as_ref().is_some_and(Vec::is_empty) { "none" } else { "immediate" };
     let mut rest = new.rest;
-    standard(&mut rest, stamp);
-    rest.entry("tags").or_insert_with(|| json!([]));
+    begin(&mut rest, stamp);
     let mut port = Port {
         id: facts.id,
         project_id: new.project_id,

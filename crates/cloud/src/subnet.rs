@@ -7,9 +7,9 @@ use model::SubnetId;
 use model::api::network::Network;
 use model::api::subnet::{Subnet, SubnetCreate, SubnetUpdate};
 use model::desired::{HostRoute, Ipv6Mode};
-use serde_json::json;
 
-use crate::network::{check_mtu, standard};
+use crate::network::check_mtu;
+use crate::standard::begin;
 use crate::{Refusal, Rules, Stamp, ipam};
 
 /// Makes a subnet of a checked request.
@@ -50,9 +50,8 @@ pub fn create(
         ipam::check_gateway(cidr, gateway, &allocation_pools)?;
     }
     let mut rest = new.rest;
-    standard(&mut rest, stamp);
+    begin(&mut rest, stamp);
     rest.insert("revision_number".into(), 0.into());
-    rest.entry("tags").or_insert_with(|| json!([]));
     let subnet = Subnet {
         id: SubnetId(stamp.uuid()),
         project_id: new.project_id,

@@ -158,7 +158,9 @@ impl Plan<'_> {
             if let Some(mtu_bytes) = want.mtu_bytes.filter(|mtu| link.mtu_bytes != *mtu) {
                 self.act(*key, Op::SetMtu { device: device(), mtu_bytes });
             }
-            if let Some(ipv6) = want.ipv6.filter(|ipv6| link.ipv6 != *ipv6) {
+            // As the MTU leaves it.
+            let has = self.now.links.get(name).map(|link| link.ipv6);
+            if let Some(ipv6) = want.ipv6.filter(|ipv6| has != Some(*ipv6)) {
                 self.act(*key, ipv6_op(device(), ipv6));
             }
             if !matches!(want.make, Make::Foreign | Make::Veth { .. }) && want.up && !link.up {

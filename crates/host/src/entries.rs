@@ -9,6 +9,7 @@ use wire::Mac;
 
 use crate::diff::{Plan, key_of};
 use crate::names::Mark;
+use crate::observed::InnerLink;
 use crate::op::{Inside, Op};
 
 impl<'a> Plan<'a> {
@@ -40,18 +41,18 @@ impl<'a> Plan<'a> {
     pub fn inside(&mut self) {
         let target = self.target;
         for (netns, (key, want)) in &target.namespaces {
-            let namespace = self.now.namespaces.get(netns);
-            let Some(link) = namespace.and_then(|n| n.links.get(&want.device)).cloned() else {
-                continue;
-            };
+            let Some(link) = self.inner_link(netns, &want.device).cloned() else { continue };
             let device = || want.device.clone();
-            let mut acts = Vec::new();
             if link.mac != want.mac {
-                acts.push(Inside::SetMac { device: device(), mac: want.mac });
+                self.act_inside(*key, netns, Inside::SetMac { device: device(), mac: want.mac });
             }
             if link.mtu_bytes != want.mtu_bytes {
-                acts.push(Inside::SetMtu { device: device(), mtu_bytes: want.mtu_bytes });
+                let mtu_bytes = want.mtu_bytes;
+                self.act_inside(*key, netns, Inside::SetMtu { device: device(), mtu_bytes });
             }
+            // As the MTU leaves it.
+            let Some(link) = self.inner_link(netns, &want.device).cloned() else { continue };
+            let mut acts = Vec::new();
             let stale = link.addresses.difference(&want.addresses);
             acts.extend(stale.map(|net| Inside::DeleteAddress { device: device(), net: *net }));
             let missing = want.addresses.difference(&link.addresses);
@@ -60,9 +61,17 @@ impl<'a> Plan<'a> {
                 acts.push(Inside::SetUp { device: device() });
             }
             for act in acts {
-                self.act(*key, Op::Inside { netns: netns.clone(), act });
+                self.act_inside(*key, netns, act);
             }
         }
+    }
+
+    fn inner_link(&self, netns: &str, device: &str) -> Option<&InnerLink> {
+        self.now.namespaces.get(netns)?.links.get(device)
+    }
+
+    fn act_inside(&mut self, key: Key, netns: &str, act: Inside) {
+        self.act(key, Op::Inside { netns: netns.to_owned(), act });
     }
 
     /// Last, for a peer that cannot be reached must not keep ports from being opened.

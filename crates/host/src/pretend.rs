@@ -1,5 +1,6 @@
 //! What the kernel does on an act, done to an [`Observed`].
 
+use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::names;
 use crate::nft;
 use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
@@ -96,7 +97,7 @@ impl Observed {
         match op {
             Op::SetBridge { .. } => link.kind = LinkKind::Bridge { plain: true },
             Op::SetAlias { alias, .. } => link.alias.clone_from(alias),
-            Op::SetMtu { mtu_bytes, .. } => link.mtu_bytes = *mtu_bytes,
+            Op::SetMtu { mtu_bytes, .. } => set_mtu(link, *mtu_bytes),
             Op::DisableIpv6 { .. } => link.ipv6 = Ipv6::Off,
             Op::SilenceIpv6 { .. } => link.ipv6 = Ipv6::Silent,
             Op::SetUp { up, .. } => link.up = *up,
@@ -117,7 +118,11 @@ impl Observed {
         let Some(link) = namespace.links.get_mut(device) else { return };
         match act {
             Inside::SetMac { mac, .. } => link.mac = *mac,
-            Inside::SetMtu { mtu_bytes, .. } => link.mtu_bytes = *mtu_bytes,
+            Inside::SetMtu { mtu_bytes, .. } => {
+                link.mtu_bytes = *mtu_bytes;
+                let has_ipv6 = *mtu_bytes >= IPV6_MIN_MTU_BYTES;
+                link.addresses.retain(|net| net.addr().is_ipv4() || has_ipv6);
+            }
             Inside::SetUp { .. } => link.up = true,
             Inside::AddAddress { net, .. } => drop(link.addresses.insert(*net)),
             Inside::DeleteAddress { net, .. } => drop(link.addresses.remove(net)),
@@ -137,7 +142,7 @@ impl Observed {
             mtu_bytes,
             master: None,
             alias: String::new(),
-            ipv6: Ipv6::On,
+            ipv6: if mtu_bytes < IPV6_MIN_MTU_BYTES { Ipv6::Off } else { Ipv6::On },
             port: None,
         };
         self.links.insert(device.to_owned(), link);
@@ -180,6 +185,16 @@ impl Observed {
         }
         self.fdb.retain(|_, entries| !entries.is_empty());
     }
+}
+
+/// Below its least MTU, IPv6 leaves a device; it comes back with the settings of a new one.
+fn set_mtu(link: &mut Link, mtu_bytes: u32) {
+    if mtu_bytes < IPV6_MIN_MTU_BYTES {
+        link.ipv6 = Ipv6::Off;
+    } else if link.mtu_bytes < IPV6_MIN_MTU_BYTES {
+        link.ipv6 = Ipv6::On;
+    }
+    link.mtu_bytes = mtu_bytes;
 }
 
 fn op_device(op: &Op) -> Option<&String> {

@@ -205,11 +205,12 @@ impl Target {
         let up = self.links.get(&device).is_none_or(|(_, link)| link.up);
         self.links.insert(device.clone(), (key, tap(make, carrier, PortFlags::STRICT, up)));
         self.lead(carrier, dhcp.mac, 0, (key, device));
+        let addresses = dhcp.addresses.iter().filter(|net| net.addr().is_ipv4() || has_ipv6(carrier));
         let inside = WantNamespace {
             device: peer,
             mac: dhcp.mac,
             mtu_bytes: carrier.mtu_bytes,
-            addresses: dhcp.addresses.iter().copied().collect(),
+            addresses: addresses.copied().collect(),
         };
         self.namespaces.insert(netns, (key, inside));
     }

@@ -85,6 +85,12 @@ impl Run<'_> {
                 self.flush();
                 sysctl::set_ipv6(device, "disable_ipv6", "1").map_err(KernelError::io(op.to_string()))
             }
+            Op::SilenceIpv6 { device } => {
+                // Silent first, and on after: in between it would take an address.
+                self.waiting.push((at, link::silence_ipv6(device)));
+                self.flush();
+                sysctl::set_ipv6(device, "disable_ipv6", "0").map_err(KernelError::io(op.to_string()))
+            }
             Op::AddNetns { netns } => {
                 create_netns(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
             }
@@ -110,6 +116,10 @@ impl Run<'_> {
 
     /// The request of an act that is one.
     fn encode(&mut self, op: &Op) -> Result<Message, KernelError> {
+        // A name that somebody else's device had is another device's from here on.
+        if let Op::AddBridge { device, .. } | Op::AddVxlan { device, .. } | Op::AddVlan { device, .. } = op {
+            self.inner.indexes.remove(device);
+        }
         let message = match op {
             Op::AddBridge { device, mac } => link::add_bridge(device, *mac, UNSET_BRIDGE_MTU_BYTES),
             Op::AddVxlan { device, vni, local, port } => link::add_vxlan(device, *vni, *local, *port),
@@ -121,7 +131,6 @@ impl Run<'_> {
             Op::SetBridge { device } => link::set_bridge(device),
             Op::SetAlias { device, alias } => link::set_alias(device, alias),
             Op::SetMtu { device, mtu_bytes } => link::set_mtu(device, *mtu_bytes),
-            Op::SilenceIpv6 { device } => link::silence_ipv6(device),
             Op::SetUp { device, up } => link::set_up(device, *up),
             Op::SetMaster { device, master: Some(bridge) } => {
                 link::set_master(device, self.index(op, bridge)?)
@@ -137,6 +146,7 @@ impl Run<'_> {
             Op::SetNeighbour { device, ip, mac } => fdb::set_neighbour(self.index(op, device)?, *ip, *mac),
             Op::DeleteNeighbour { device, ip } => fdb::delete_neighbour(self.index(op, device)?, *ip),
             Op::DisableIpv6 { .. }
+            | Op::SilenceIpv6 { .. }
             | Op::AddVeth { .. }
             | Op::AddNetns { .. }
             | Op::DeleteNetns { .. }

@@ -54,9 +54,9 @@ impl Fault {
     pub fn answer(&self) -> (u16, &'static str) {
         match self {
             Fault::Refused(refusal) => refused(refusal),
-            Fault::Database(DbError::Locked { .. } | DbError::Full { .. } | DbError::Disk { .. } | DbError::Gone(_)) => {
-                (503, "ServiceUnavailable")
-            }
+            Fault::Database(
+                DbError::Locked { .. } | DbError::Full { .. } | DbError::Disk { .. } | DbError::Gone(_),
+            ) => (503, "ServiceUnavailable"),
             Fault::Database(DbError::Conflict { .. }) => (409, "Conflict"),
             Fault::Database(_) => (500, "HTTPInternalServerError"),
             Fault::NoSuchUrl | Fault::NoSuchExtension(_) | Fault::NothingOutside => (404, "HTTPNotFound"),

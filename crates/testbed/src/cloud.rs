@@ -140,10 +140,22 @@ impl Cloud {
         known.await.context("the agents did not report themselves in 30 s")
     }
 
+    /// A network with the IPv4 subnet 10.0.0.0/24, of which 10.0.0.200 and up are never given out;
+    /// the network's id.
+    pub async fn network(&self, name: &str) -> anyhow::Result<String> {
+        let pools = json!([{ "start": "10.0.0.2", "end": "10.0.0.199" }]);
+        self.network_with(name, json!({ "cidr": "10.0.0.0/24", "allocation_pools": pools })).await
+    }
+
     /// A network with one IPv4 subnet; the network's id.
-    pub async fn network(&self, name: &str, cidr: &str) -> anyhow::Result<String> {
+    pub async fn network_of(&self, name: &str, cidr: &str) -> anyhow::Result<String> {
+        self.network_with(name, json!({ "cidr": cidr })).await
+    }
+
+    async fn network_with(&self, name: &str, mut subnet: Value) -> anyhow::Result<String> {
         let network = self.client.create("network", json!({ "name": name })).await?;
-        let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": cidr });
+        subnet["network_id"] = network["id"].clone();
+        subnet["ip_version"] = json!(4);
         self.client.create("subnet", subnet).await?;
         Ok(id_of(&network))
     }

@@ -24,19 +24,22 @@ impl Place {
         Place::sweep()?;
         let pid = std::process::id();
         let folder = Path::new(ROOT).join(format!("{name}-{pid}"));
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make {}: namespaces need root", folder.display()))?;
-        fs::write(folder.join("pid"), pid.to_string())?;
+        // Under another name until it says whose it is: a run that sweeps meanwhile leaves it.
+        let unnamed = Path::new(ROOT).join(format!(".{name}-{pid}"));
+        fs::create_dir_all(&unnamed)
+            .with_context(|| format!("cannot make {}: namespaces need root", unnamed.display()))?;
+        fs::write(unnamed.join("pid"), process(pid).unwrap_or_default())?;
+        fs::rename(&unnamed, &folder)?;
         Ok(Place { folder })
     }
 
     /// Removes the places of processes that are gone.
     pub fn sweep() -> anyhow::Result<()> {
         let Ok(folders) = fs::read_dir(ROOT) else { return Ok(()) };
-        for folder in folders.flatten() {
-            let pid = fs::read_to_string(folder.path().join("pid")).unwrap_or_default();
-            let alive = !pid.is_empty() && Path::new("/proc").join(pid.trim()).exists();
-            if !alive {
+        for folder in folders.flatten().filter(|f| !f.file_name().to_string_lossy().starts_with('.')) {
+            let owner = fs::read_to_string(folder.path().join("pid")).unwrap_or_default();
+            let pid = owner.split(' ').next().and_then(|pid| pid.parse().ok());
+            if pid.and_then(process) != Some(owner) {
                 remove(&folder.path());
             }
         }
@@ -76,6 +79,16 @@ impl Drop for Place {
     fn drop(&mut self) {
         remove(&self.folder);
     }
+}
+
+/// A process as its id and when it started, so that a later one with the same id is another;
+/// `None` when it has ended, also when nobody has asked for its exit status yet.
+fn process(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?;
+    (!"ZX".contains(state)).then(|| format!("{pid} {started}"))
 }
 
 /// Unmounts every namespace below a folder, and removes the folder.

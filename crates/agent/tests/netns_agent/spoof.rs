@@ -26,6 +26,9 @@ async fn neighbours(place: &Place, guests: [Guest; 2]) -> ([Guest; 2], Running) 
         let key = guest.part().key();
         eventually("port up", || place.server.state("one", key), |s| *s == Some(State::Up)).await;
     }
+    // A bridge port forwards from when the kernel has noticed its carrier.
+    let [a, b] = &guests;
+    eventually("ping", || place.ping(a, b.v4()) && place.ping(b, a.v6()), |ok| *ok).await;
     (guests, agent)
 }
 

@@ -14,10 +14,6 @@ use wire::Mac;
 
 pub type Parts = BTreeMap<Key, Part>;
 
-pub fn wanted() -> impl Strategy<Value = Wanted> {
-    parts().prop_map(want)
-}
-
 pub fn want(parts: Parts) -> Wanted {
     let mut wanted = Wanted::new(settings());
     for part in parts.into_values() {

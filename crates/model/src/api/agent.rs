@@ -10,6 +10,7 @@ use crate::api::validate::Check;
 pub const AGENT: Resource = Resource {
     singular: "agent",
     plural: "agents",
+    path: "agents",
     not_found: "AgentNotFound",
     core: false,
     bulk: false,

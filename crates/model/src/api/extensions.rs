@@ -34,12 +34,6 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows the agents of hosts, whether they are alive, and lets them be disabled.",
     ),
     extension(
-        "agent-resources-synced",
-        "Agent's Resource View Synced to Placement",
-        "2018-12-19T00:00:00-00:00",
-        "Shows whether an agent's resources are known to placement.",
-    ),
-    extension(
         "agent_sort_key",
         "Agents Sort Key",
         "2013-02-03T10:00:00-00:00",
@@ -136,12 +130,6 @@ pub const EXTENSIONS: &[Extension] = &[
         "Network Availability Zone",
         "2015-01-01T10:00:00-00:00",
         "Hints where a network is served, shows where it is.",
-    ),
-    extension(
-        "network_ha",
-        "Network HA creation flag",
-        "2023-04-27T10:00:00-00:00",
-        "Takes the HA flag of networks.",
     ),
     extension("pagination", "Pagination support", "2016-06-12T00:00:00-00:00", "Pages lists."),
     extension(
@@ -240,12 +228,6 @@ pub const EXTENSIONS: &[Extension] = &[
         "Resource timestamps",
         "2016-09-12T10:00:00-00:00",
         "Shows when resources were created and updated.",
-    ),
-    extension(
-        "subnet-dns-publish-fixed-ip",
-        "Subnet DNS publish fixed IP",
-        "2019-05-24T10:00:00-00:00",
-        "Publishes the addresses of a subnet in DNS.",
     ),
     extension(
         "subnet-external-network",

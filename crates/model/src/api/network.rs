@@ -15,6 +15,7 @@ use crate::api::validate::Check;
 pub const NETWORK: Resource = Resource {
     singular: "network",
     plural: "networks",
+    path: "networks",
     not_found: "NetworkNotFound",
     core: true,
     bulk: true,

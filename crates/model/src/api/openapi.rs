@@ -20,8 +20,8 @@ pub fn document(version: &str) -> Value {
     });
     for table in RESOURCES {
         let (one, all) = resource_paths(table);
-        paths.insert(format!("/v2.0/{}", table.plural), all);
-        paths.insert(format!("/v2.0/{}/{{id}}", table.plural), one);
+        paths.insert(format!("/v2.0/{}", table.path), all);
+        paths.insert(format!("/v2.0/{}/{{id}}", table.path), one);
         schemas.insert(table.singular.into(), schema(table, |attr| attr.visible, false));
         if table.ops.create {
             schemas.insert(format!("{}_create", table.singular), schema(table, |attr| attr.post, true));

@@ -17,6 +17,7 @@ use crate::{NetworkId, PortId, SubnetId};
 pub const PORT: Resource = Resource {
     singular: "port",
     plural: "ports",
+    path: "ports",
     not_found: "PortNotFound",
     core: true,
     bulk: true,

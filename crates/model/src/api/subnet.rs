@@ -18,6 +18,7 @@ use crate::{NetworkId, SubnetId};
 pub const SUBNET: Resource = Resource {
     singular: "subnet",
     plural: "subnets",
+    path: "subnets",
     not_found: "SubnetNotFound",
     core: true,
     bulk: true,

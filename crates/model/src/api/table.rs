@@ -11,8 +11,10 @@ use crate::api::validate::Check;
 pub struct Resource {
     /// Also the body key: `network`.
     pub singular: &'static str,
-    /// Also the URL part, the list key and the SQL table.
+    /// Also the list key and the SQL table.
     pub plural: &'static str,
+    /// The URL part after `/v2.0/`.
+    pub path: &'static str,
     /// The reference's error type for an unknown id.
     pub not_found: &'static str,
     /// False for the collections of the reference's older stack, whose generic errors differ.

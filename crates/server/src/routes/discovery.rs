@@ -25,7 +25,7 @@ pub fn resources(call: &Call) -> Result<Answer, Fault> {
         json!({ "name": singular, "collection": plural, "links": [{ "rel": "self", "href": href }] })
     };
     let core = RESOURCES.into_iter().filter(|table| table.core);
-    let list: Vec<Value> = core.map(|table| resource(table.singular, table.plural)).collect();
+    let list: Vec<Value> = core.map(|table| resource(table.singular, table.path)).collect();
     Ok(Answer::ok(&json!({ "resources": list })))
 }
 

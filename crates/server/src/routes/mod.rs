@@ -6,6 +6,7 @@
 mod agent;
 mod discovery;
 pub mod network;
+mod plain;
 pub mod port;
 pub mod subnet;
 
@@ -31,15 +32,15 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0"] if call.slash => discovery::resources(call),
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
-        ["v2.0", plural] => collection(app, call, table(plural)?).await,
-        ["v2.0", plural, id] => member(app, call, table(plural)?, id).await,
+        ["v2.0", path] => collection(app, call, table(path)?).await,
+        ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
         _ => Err(Fault::NothingOutside),
     }
 }
 
-fn table(plural: &str) -> Result<&'static Resource, Fault> {
-    RESOURCES.into_iter().find(|table| table.plural == plural).ok_or(Fault::NoSuchUrl)
+fn table(path: &str) -> Result<&'static Resource, Fault> {
+    RESOURCES.into_iter().find(|table| table.path == path).ok_or(Fault::NoSuchUrl)
 }
 
 async fn collection(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
@@ -187,7 +188,7 @@ async fn create_one(
         "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
-        _ => Err(Fault::MethodNotAllowed),
+        _ => plain::create(tx, stamp, table, given).await,
     }
 }
 
@@ -217,7 +218,7 @@ async fn update_once(
         "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
-        _ => agent::update(&mut tx, id, given.typed()?, &stamp).await?,
+        _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
     let item = tx.show(table, id, &fields, app.scope()).await?.ok_or_else(|| unknown(table, id))?;
@@ -236,7 +237,8 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
         "network" => network::delete(&mut tx, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
         "port" => port::delete_by_id(&mut tx, id).await?,
-        _ => agent::delete(app, &mut tx, id).await?,
+        "agent" => agent::delete(app, &mut tx, id).await?,
+        _ => plain::delete(&mut tx, table, id).await?,
     }
     app.commit(tx).await?;
     Ok(Answer::empty())

@@ -8,6 +8,7 @@ use db::Tx;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port, PortUpdate};
 use model::{NetworkId, Touch};
+use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Nudges};
 use crate::error::Fault;
@@ -17,19 +18,19 @@ use crate::routes;
 const SWEEP: Duration = Duration::from_secs(30);
 
 pub async fn run(app: App, mut nudges: Nudges) {
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let networks = match tokio::time::timeout(SWEEP, nudges.recv()).await {
-            Ok(None) => return,
-            Ok(Some(first)) => {
-                let mut networks = vec![first];
-                while let Ok(network) = nudges.try_recv() {
-                    networks.push(network);
-                }
-                networks
-            }
-            Err(_) => misfits(&app).await,
+        let mut networks = tokio::select! {
+            nudge = nudges.recv() => match nudge {
+                Some(network) => vec![network],
+                None => return,
+            },
+            _ = sweep.tick() => misfits(&app).await,
         };
-        let mut networks = networks;
+        while let Ok(network) = nudges.try_recv() {
+            networks.push(network);
+        }
         networks.sort_unstable();
         networks.dedup();
         for network in networks {

@@ -63,6 +63,7 @@ async fn create_network(cloud: &Cloud, id: &mut String) -> anyhow::Result<String
     *id = id_of(&network);
     let v4 = json!({
         "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24", "name": "blue-v4",
+        "allocation_pools": [{ "start": "10.0.0.2", "end": "10.0.0.199" }],
         "dns_nameservers": ["192.0.2.53"],
     });
     cloud.client.create("subnet", v4).await?;
@@ -170,7 +171,7 @@ async fn spoof(one: &Instance, two: &Instance) -> anyhow::Result<String> {
 }
 
 async fn apart(cloud: &Cloud, one: &Instance) -> anyhow::Result<String> {
-    let network = cloud.network("green", "10.0.0.0/24").await?;
+    let network = cloud.network("green").await?;
     let mut greens = Vec::new();
     boot(cloud, "green-1", &network, 1, &mut greens).await?;
     let green = &greens[0];

@@ -11,7 +11,7 @@ use crate::netns::small::{ANSWER, SOON, address, cloud, guest, ipv6};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hosts_ping_over_both_families() {
     let cloud = cloud("boot", 2).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     ipv6(&cloud, &network, "2001:db8:1::/64", "slaac").await;
     let (one, _, _) = guest(&cloud, "one", &network, 0).await;
     let (_two, port, to) = guest(&cloud, "two", &network, 1).await;
@@ -54,7 +54,7 @@ async fn the_lease_tells_all_that_the_subnet_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_appears_late_is_wired_when_it_comes() {
     let cloud = cloud("late", 1).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let fields = json!({ "network_id": network, "binding:host_id": cloud.hosts[0].name });
     let port = cloud.client.create("port", fields).await.expect("a port");
     cloud.port_is(&id_of(&port), "DOWN", SOON).await.expect("DOWN without a device");
@@ -69,7 +69,7 @@ async fn a_device_that_appears_late_is_wired_when_it_comes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn port_security_follows_the_api() {
     let cloud = cloud("secure", 2).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let (one, port, _) = guest(&cloud, "one", &network, 0).await;
     let (_two, _, to) = guest(&cloud, "two", &network, 1).await;
     let other = "10.0.0.250";
@@ -91,8 +91,8 @@ async fn port_security_follows_the_api() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn networks_are_apart_and_deleted_ports_leave_nothing() {
     let cloud = cloud("apart", 2).await;
-    let blue = cloud.network("blue", "10.0.0.0/24").await.expect("a network");
-    let green = cloud.network("green", "10.0.0.0/24").await.expect("a network");
+    let blue = cloud.network("blue").await.expect("a network");
+    let green = cloud.network("green").await.expect("a network");
     let (_blue, _, to) = guest(&cloud, "blue-1", &blue, 0).await;
     let (one, port, own) = guest(&cloud, "green-1", &green, 1).await;
     if own != to {

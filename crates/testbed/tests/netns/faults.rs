@@ -10,7 +10,7 @@ use crate::netns::small::{ANSWER, Pinger, SOON, cloud, guest};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_killed_and_started_again_loses_no_packet() {
     let mut cloud = cloud("restart", 2).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let (one, _, _) = guest(&cloud, "one", &network, 0).await;
     let (_two, _, to) = guest(&cloud, "two", &network, 1).await;
     one.ping(&to, ANSWER).await.expect("works before");
@@ -35,7 +35,7 @@ async fn an_agent_killed_and_started_again_loses_no_packet() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bridge_deleted_by_hand_comes_back() {
     let cloud = cloud("bridge", 2).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let (one, port, _) = guest(&cloud, "one", &network, 0).await;
     let (_two, _, to) = guest(&cloud, "two", &network, 1).await;
     let bridge = format!("brq{}", &network[..11]);
@@ -49,7 +49,7 @@ async fn a_bridge_deleted_by_hand_comes_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_renamed_is_gone_and_wired_again_under_its_name() {
     let cloud = cloud("rename", 1).await;
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let (one, port, _) = guest(&cloud, "one", &network, 0).await;
     let host = &cloud.hosts[0].namespace;
     run_in(host, &["ip", "link", "set", &one.tap, "down"]).await.expect("goes down");
@@ -72,7 +72,7 @@ async fn hosts_are_wired_over_a_bus_that_drops_doubles_and_reorders() {
         cloud.start_agent(host);
     }
     cloud.agents_alive().await.expect("agents report themselves");
-    let network = cloud.network("net", "10.0.0.0/24").await.expect("a network");
+    let network = cloud.network("net").await.expect("a network");
     let (one, _, _) = guest(&cloud, "one", &network, 0).await;
     let (_two, _, to) = guest(&cloud, "two", &network, 1).await;
     let reached = wait::until(SOON, || async { one.ping(&to, ANSWER).await.ok() });

@@ -26,14 +26,13 @@ struct Spent {
     cpu: Duration,
 }
 
-pub async fn run(cloud: &Cloud) -> anyhow::Result<()> {
+pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     let host = cloud.hosts[0].namespace.clone();
     let sink = cloud.place.add("sink").await?;
-    let empty = left(cloud).await?;
-    let network = cloud.network("bench-many", "10.2.0.0/16").await?;
+    let network = cloud.network_of("bench-many", "10.2.0.0/16").await?;
     working("devices for 1,000 ports", batch::pairs(&host, &sink, PORTS)).await?;
     let (ports, wired) = working("1,000 ports until all are ACTIVE", wire(cloud, &network, &host)).await?;
-    let gone = unwire(cloud, &network, ports, &sink, &empty);
+    let gone = unwire(cloud, &network, ports, &sink, empty);
     let gone = working("1,000 devices, ports and their network go", gone).await?;
     cloud.place.remove("sink").await;
     let floor = working("the floor: one ip -batch", batch::floor(&cloud.place, PORTS)).await?;
@@ -136,7 +135,7 @@ async fn unwire(
 }
 
 /// Devices and rules of every host.
-async fn left(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
+pub async fn left(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
     let mut out = Vec::new();
     for host in &cloud.hosts {
         let links = run_in(&host.namespace, &["ip", "-o", "-br", "link"]).await?;
