@@ -29,5 +29,5 @@ check:
 
 bench:
 	@scripts/install-packages run
-	cargo build --release --package testbed --bin bench
+	cargo build --release --package neutrino --package testbed
 	$(AS_ROOT) $(TARGET)/release/bench $(ARGS)

@@ -119,7 +119,7 @@ CREATE TABLE ports (
 CREATE INDEX ports_host ON ports (host, network_id);
 CREATE INDEX ports_device ON ports (device_id);
 CREATE INDEX ports_project ON ports (project_id);
-CREATE INDEX ports_network_host ON ports (network_id, host);
+CREATE INDEX ports_network ON ports (network_id, id);
 
 -- Who holds which address. ip_key is the address in hex of fixed width, so that it sorts.
 CREATE TABLE ip_allocations (

@@ -17,6 +17,11 @@ use crate::migrate;
 
 /// Connections that read at the same time.
 const READERS: usize = 4;
+/// Pages in the log at which a commit itself moves them into the file. [`Db::checkpoint`] does so
+/// earlier, off the writers' way.
+const LATEST_CHECKPOINT: u32 = 20_000;
+/// Bytes in the log that are worth moving.
+const LOG_BYTES: u64 = 1 << 20;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
@@ -219,6 +224,23 @@ impl Db {
         Ok(Tx { held, open: true, marked: 0 })
     }
 
+    /// Moves what is in the log into the file, beside readers and writers, once it is worth it.
+    pub async fn checkpoint(&self) -> Result<(), DbError> {
+        let options = self.0.options.clone();
+        let mut log = options.path.clone().into_os_string();
+        log.push("-wal");
+        if std::fs::metadata(log).map_or(0, |meta| meta.len()) < LOG_BYTES {
+            return Ok(());
+        }
+        let work = move || {
+            let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+            let opened = open(&options, false)?;
+            let sqlite = |source| DbError::from_sqlite(sql, source);
+            opened.connection.query_row(sql, [], |_| Ok(())).map_err(sqlite)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or(Ok(()))
+    }
+
     pub fn path(&self) -> &Path {
         &self.0.options.path
     }
@@ -237,7 +259,7 @@ fn open(options: &Options, create: bool) -> Result<Opened, DbError> {
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
              PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; \
-             PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216;"
+             PRAGMA wal_autocheckpoint = {LATEST_CHECKPOINT}; PRAGMA journal_size_limit = 16777216;"
         ))
         .map_err(sqlite)?;
     let file = identity(&options.path).ok_or_else(|| DbError::Gone(options.path.clone()))?;

@@ -18,7 +18,7 @@ pub struct Scope {
 /// One page of a list.
 #[derive(Debug, Default)]
 pub struct Page {
-    /// The items, separated by commas, without brackets.
+    /// What was there before, and the items, separated by commas.
     pub json: Vec<u8>,
     pub shown: usize,
     pub first: Option<String>,
@@ -26,12 +26,13 @@ pub struct Page {
 }
 
 impl Tx<'_> {
-    /// One page of a collection; `None` when the marker names nothing.
+    /// One page of a collection, written behind `json`; `None` when the marker names nothing.
     pub async fn list(
         &mut self,
         table: &'static Resource,
         query: &Query,
         scope: Scope,
+        json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
         if let Some(marker) = &query.marker {
             let sql = format!("SELECT COUNT(*) FROM {} WHERE id = $1", table.plural);
@@ -44,7 +45,7 @@ impl Tx<'_> {
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
-        let mut rows = Rows { items: Vec::new(), ids: Vec::new() };
+        let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new() };
         self.each(&sql.text, &sql.params, |row| rows.take(&shown, row)).await?;
         Ok(Some(rows.page(query.reverse)))
     }
@@ -59,7 +60,7 @@ impl Tx<'_> {
     ) -> Result<Option<Vec<u8>>, DbError> {
         let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
         let query = Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
-        let page = self.list(table, &query, scope).await?.unwrap_or_default();
+        let page = self.list(table, &query, scope, Vec::with_capacity(1024)).await?.unwrap_or_default();
         Ok((page.shown > 0).then_some(page.json))
     }
 }
@@ -86,20 +87,27 @@ impl Shown {
     }
 }
 
-/// Items as they come, kept apart because a reversed page is shown in normal order.
+/// Items as they come, one behind the other.
 struct Rows {
-    items: Vec<Vec<u8>>,
+    json: Vec<u8>,
+    begin: usize,
+    /// Where each item ends, its comma not counted.
+    ends: Vec<usize>,
     ids: Vec<String>,
 }
 
 impl Rows {
     fn take(&mut self, shown: &Shown, row: &crate::engine::Row<'_>) {
-        let mut out = Vec::with_capacity(self.items.last().map_or(512, |item| item.len() + 64));
+        let out = &mut self.json;
         let flag = |name| {
             let at = shown.flags.iter().position(|flag| *flag == name).unwrap_or(0);
             row.cell(1 + at) == Cell::Int(1)
         };
+        if !self.ends.is_empty() {
+            out.push(b',');
+        }
         out.push(b'{');
+        let mut first = true;
         for (at, attr) in shown.attrs.iter().enumerate() {
             let left_out = match attr.shown_if {
                 ShownIf::Always => false,
@@ -109,24 +117,41 @@ impl Rows {
             if left_out {
                 continue;
             }
-            if out.len() > 1 {
+            if !std::mem::take(&mut first) {
                 out.push(b',');
             }
-            write_key(&mut out, attr.name);
-            write_cell(&mut out, attr.ty, row.cell(1 + shown.flags.len() + at));
+            write_key(out, attr.name);
+            write_cell(out, attr.ty, row.cell(1 + shown.flags.len() + at));
         }
         out.push(b'}');
-        self.items.push(out);
+        self.ends.push(out.len());
         self.ids.push(row.text(0).to_owned());
     }
 
     fn page(mut self, reverse: bool) -> Page {
         if reverse {
-            self.items.reverse();
-            self.ids.reverse();
+            self.turn_round();
         }
-        let shown = self.items.len();
-        Page { json: self.items.join(&b','), shown, first: self.ids.first().cloned(), last: self.ids.pop() }
+        Page {
+            json: self.json,
+            shown: self.ends.len(),
+            first: self.ids.first().cloned(),
+            last: self.ids.pop(),
+        }
+    }
+
+    /// A page before a marker is read backwards and shown forwards.
+    fn turn_round(&mut self) {
+        let mut items = Vec::new();
+        let mut begin = self.begin;
+        for end in &self.ends {
+            items.push(self.json[begin..*end].to_vec());
+            begin = end + 1;
+        }
+        items.reverse();
+        self.ids.reverse();
+        self.json.truncate(self.begin);
+        self.json.extend_from_slice(&items.join(&b','));
     }
 }
 

@@ -183,6 +183,11 @@ pub fn write_cell(out: &mut Vec<u8>, ty: Type, cell: Cell<'_>) {
         }
         (_, Cell::Int(n)) => out.extend_from_slice(n.to_string().as_bytes()),
         (Type::Json, Cell::Text(json)) => out.extend_from_slice(json.as_bytes()),
+        (_, Cell::Text(text)) if text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') => {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
         (_, Cell::Text(text)) => {
             serde_json::to_writer(&mut *out, text).expect("memory takes every byte");
         }

@@ -32,3 +32,8 @@ where
         sleep(pause).await;
     }
 }
+
+/// A pause between two looks, for those whose looking keeps count.
+pub async fn pause(time: Duration) {
+    sleep(time).await;
+}

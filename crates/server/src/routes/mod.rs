@@ -78,15 +78,14 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     let max = Some(app.settings().pagination_max_limit).filter(|max| *max > 0);
     let query = query::parse(table, &call.query, max)?;
     let mut tx = app.db().read().await?;
-    let page = match tx.list(table, &query, app.scope()).await? {
+    let begin = format!("{{\"{}\":[", table.plural).into_bytes();
+    let page = match tx.list(table, &query, app.scope(), begin.clone()).await? {
         Some(page) => page,
         // The reference's older stack shows nothing after a marker that is not there.
-        None if !table.core => Page::default(),
+        None if !table.core => Page { json: begin, ..Page::default() },
         None => return Err(unknown(table, query.marker.as_deref().unwrap_or_default())),
     };
-    let mut json = Vec::with_capacity(page.json.len() + 256);
-    json.extend_from_slice(format!("{{\"{}\":[", table.plural).as_bytes());
-    json.extend_from_slice(&page.json);
+    let mut json = page.json;
     json.push(b']');
     let ids = page.first.as_deref().zip(page.last.as_deref());
     let base = format!("{}{}", call.base, call.path);

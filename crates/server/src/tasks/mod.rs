@@ -5,9 +5,11 @@
 //! relay      committed changes -> wakes            sync    what a host asks -> parts
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
+//! checkpoint the database's log -> its file
 //! ```
 
 mod beat;
+mod checkpoint;
 mod dhcp;
 mod prune;
 mod relay;
@@ -33,6 +35,7 @@ pub fn spawn(running: &mut JoinSet<()>, app: &App, nudges: Nudges, stop: &watch:
     running.spawn(until(stop.clone(), relay::run(app.clone())));
     running.spawn(until(stop.clone(), dhcp::run(app.clone(), nudges)));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
+    running.spawn(until(stop.clone(), checkpoint::run(app.clone())));
     let bus = app.bus();
     let requests = bus.serve(model::sync::SYNC);
     running.spawn(until(stop.clone(), serve(app.clone(), requests, sync::answer)));

@@ -53,12 +53,12 @@ struct Cli {
     #[arg(long, value_delimiter = ',', value_name = "PID,PID", requires = "peer")]
     peer_cpu: Vec<u32>,
     /// Token for the peer, sent as X-Auth-Token
-    #[arg(long, env = "BENCH_PEER_TOKEN", hide_env_values = true, value_name = "TOKEN", requires = "peer")]
+    #[arg(long, env = "BENCH_PEER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     peer_token: Option<String>,
 }
 
-const LONG: &str = "Measures this machine: CPU, time and memory of neutrino, beside a peer and beside the least\n\
-    that the same work could cost. CPU per request is the number to compare where a machine is\n\
+const LONG: &str = "Measures this machine: CPU, time and memory of neutrino, beside a peer and beside the\n\
+    least that the same work could cost. CPU per request is the number to compare where a machine is\n\
     shared; requests per second and latency also measure the load itself and the neighbours.\n\n\
     Results go to the standard output, progress to the standard error.";
 

@@ -4,8 +4,9 @@ use crate::api::Work;
 use crate::load::Target;
 
 /// Where the stored figures come from.
-pub const STORED: &str = "peer: stored figures of Neutron 29.0.0 (ML2/OVS), API and database CPU per request, \
-    2 uwsgi workers, MariaDB, 2 cores, not measured in this run; --peer URL --peer-cpu PID,PID measures one";
+pub const STORED: &str = "peer: stored figures of Neutron 29.0.0 (ML2/OVS), \
+    API and database CPU per request, 2 uwsgi workers, MariaDB, 2 cores, not measured in this run; \
+    --peer URL --peer-cpu PID,PID measures one";
 
 /// Resident and proportional memory of Neutron's ten processes (API, RPC, periodic), idle, in KiB.
 pub const RESIDENT_KIB: u64 = 1_487_092;

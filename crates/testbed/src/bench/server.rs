@@ -78,7 +78,8 @@ fn beside() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("neutrino");
     if !program.exists() {
         bail!(
-            "{} is not there: build it with `cargo build --release --package neutrino`, or name one with --server",
+            "{} is not there: build it with `cargo build --release --package neutrino`, or name one \
+             with --server",
             program.display()
         );
     }

@@ -86,5 +86,5 @@ fn address(port: &Value) -> anyhow::Result<String> {
 /// Sets the address; from then on the instance repeats unanswered ARP without Linux's pause of 1 s.
 async fn set_address(guest: &Guest, address: &str) -> anyhow::Result<()> {
     guest.run(&["sh", "-c", "echo 20 > /proc/sys/net/ipv4/neigh/eth0/retrans_time_ms"]).await?;
-    guest.run(&["ip", "address", "add", &format!("{address}/24"), "dev", "eth0"]).await.map(drop)
+    guest.run(&["ip", "address", "add", &format!("{address}/16"), "dev", "eth0"]).await.map(drop)
 }
