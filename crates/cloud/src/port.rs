@@ -138,6 +138,8 @@ pub struct UpdateFacts {
     pub fixed_ips: Option<Vec<FixedIp>>,
     /// The new binding, when host, vnic type or profile changes.
     pub binding: Option<Binding>,
+    /// The port waits for DHCP to answer for it.
+    pub needs_dhcp: bool,
 }
 
 /// Refuses what needs no look-up, before addresses are searched.
@@ -211,7 +213,7 @@ pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rul
     }
     after.dns_assignment = dns::assignments(&after.dns_name, &after.fixed_ips, rules);
     after.rest.extend(change.rest);
-    after.status = status::of(&after, true).into();
+    after.status = status::of(&after, facts.needs_dhcp).into();
     Ok(after)
 }
 

@@ -37,7 +37,7 @@ pub fn create(
     let given_pools = new.allocation_pools.take().flatten().filter(|pools| !pools.is_empty());
     let gateway_ip = match new.gateway_ip {
         Some(said) => said,
-        None => Some(ipam::default_gateway(cidr)),
+        None => ipam::default_gateway(cidr),
     };
     let allocation_pools = match given_pools {
         Some(pools) => {

@@ -33,6 +33,7 @@ CREATE TABLE networks (
 );
 CREATE INDEX networks_project ON networks (project_id);
 CREATE INDEX networks_name ON networks (name);
+CREATE INDEX networks_default ON networks (id) WHERE is_default = TRUE AND router_external = TRUE;
 
 -- Who holds which segment: the constraint that lets one of two racing creates win.
 CREATE TABLE segment_allocations (

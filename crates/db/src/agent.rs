@@ -5,6 +5,10 @@ use model::{AgentId, NetworkId};
 
 use crate::engine::{DbError, Tx};
 
+/// A DHCP port `p` of the network `f` that is not a user's own.
+const OURS: &str =
+    "p.network_id = f.id AND p.device_owner = 'network:dhcp' AND p.device_id LIKE 'dhcp%-' || f.id";
+
 impl Tx<'_> {
     pub async fn agents_of_host(&mut self, host: &str) -> Result<Vec<Agent>, DbError> {
         self.find(&AGENT, "host = $1 ORDER BY agent_type", &[host.into()]).await
@@ -20,6 +24,14 @@ impl Tx<'_> {
         self.find(&AGENT, condition, &[network.to_string().into()]).await
     }
 
+    /// The hosts that serve DHCP on a network.
+    pub async fn dhcp_hosts_of(&mut self, network: NetworkId) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT a.host FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
+                   WHERE b.network_id = $1 ORDER BY a.host";
+        self.texts(sql, &[network.to_string().into()]).await
+    }
+
+    /// The networks whose DHCP an agent serves.
     pub async fn networks_served(&mut self, agent: AgentId) -> Result<Vec<NetworkId>, DbError> {
         let sql = "SELECT network_id FROM dhcp_bindings WHERE agent_id = $1 ORDER BY network_id";
         let found = self.texts(sql, &[agent.to_string().into()]).await?;
@@ -49,20 +61,33 @@ impl Tx<'_> {
         self.execute(sql, &[network.to_string().into(), agent.to_string().into()]).await.map(drop)
     }
 
-    /// Networks whose DHCP does not fit their subnets: with a DHCP subnet and no live agent, with
-    /// an agent and no DHCP subnet, or with a DHCP port that lacks or exceeds the DHCP subnets.
-    pub async fn dhcp_misfits(&mut self, alive_since_us: i64) -> Result<Vec<NetworkId>, DbError> {
-        let sql = "SELECT n.id FROM networks n WHERE \
-             (SELECT COUNT(*) FROM subnets s WHERE s.network_id = n.id AND s.enable_dhcp = TRUE) > 0 \
-             AND NOT EXISTS (SELECT 1 FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
-                 WHERE b.network_id = n.id AND a.heartbeat_us > $1 AND a.admin_state_up = TRUE) \
-             OR EXISTS (SELECT 1 FROM dhcp_bindings b WHERE b.network_id = n.id) AND \
-             (SELECT COUNT(*) FROM subnets s WHERE s.network_id = n.id AND s.enable_dhcp = TRUE) <> \
-             (SELECT COUNT(DISTINCT i.subnet_id) FROM ip_allocations i JOIN ports p ON p.id = i.port_id \
-                 JOIN subnets s ON s.id = i.subnet_id AND s.enable_dhcp = TRUE \
-                 WHERE p.network_id = n.id AND p.device_owner = 'network:dhcp') \
-             ORDER BY n.id LIMIT 200";
-        let found = self.texts(sql, &[alive_since_us.into()]).await?;
+    /// Networks whose DHCP does not fit their subnets, by id from one on, a page at a time: served by
+    /// too few live agents, served without a DHCP subnet, or with a DHCP port that is missing or has
+    /// addresses on other subnets than it should.
+    pub async fn dhcp_misfits(
+        &mut self,
+        after: &str,
+        alive_since_us: i64,
+        agents_wanted: i64,
+        page: u32,
+    ) -> Result<Vec<NetworkId>, DbError> {
+        let sql = format!(
+            "WITH facts AS (SELECT n.id AS id, \
+               (SELECT COUNT(*) FROM subnets s WHERE s.network_id = n.id AND s.enable_dhcp = TRUE) AS wanted, \
+               (SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = n.id) AS bound, \
+               (SELECT COUNT(*) FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id WHERE b.network_id = n.id \
+                  AND a.heartbeat_us > $1 AND a.admin_state_up = TRUE) AS live \
+               FROM networks n WHERE n.id > $2) \
+             SELECT f.id FROM facts f WHERE f.wanted > 0 AND f.live < $3 OR f.wanted = 0 AND f.bound > 0 \
+               OR f.bound <> (SELECT COUNT(*) FROM ports p WHERE {OURS}) \
+               OR EXISTS (SELECT 1 FROM ports p WHERE {OURS} AND \
+                  (f.wanted <> (SELECT COUNT(*) FROM ip_allocations i WHERE i.port_id = p.id) OR \
+                   f.wanted <> (SELECT COUNT(*) FROM ip_allocations i JOIN subnets s ON s.id = i.subnet_id \
+                                WHERE i.port_id = p.id AND s.enable_dhcp = TRUE))) \
+             ORDER BY f.id LIMIT {page}"
+        );
+        let params = [alive_since_us.into(), after.into(), agents_wanted.into()];
+        let found = self.texts(&sql, &params).await?;
         Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }
 }

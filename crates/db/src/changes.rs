@@ -5,7 +5,7 @@
 //! locked until the commit, so revisions become visible in order and no reader skips one.
 
 use model::desired::{Key, Kind, Revision};
-use model::{NetworkId, PortId, Touch};
+use model::{NetworkId, Touch};
 use uuid::Uuid;
 
 use crate::engine::{DbError, Tx};
@@ -19,6 +19,11 @@ pub struct Marked {
 }
 
 impl Tx<'_> {
+    /// True when this transaction has noted changes.
+    pub fn has_marked(&self) -> bool {
+        self.marked > 0
+    }
+
     /// Notes that parts changed, all at one revision for the whole transaction.
     pub async fn mark(&mut self, touches: &[Touch]) -> Result<(), DbError> {
         if touches.is_empty() {
@@ -118,20 +123,6 @@ impl Tx<'_> {
             self.execute(sql, &[upto.into(), upto.into()]).await?;
         }
         Ok(dropped)
-    }
-
-    /// The lease of a port, on each host that serves DHCP for its network.
-    pub async fn dhcp_hosts_of(&mut self, network: NetworkId) -> Result<Vec<String>, DbError> {
-        let sql = "SELECT a.host FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
-                   WHERE b.network_id = $1 ORDER BY a.host";
-        self.texts(sql, &[network.to_string().into()]).await
-    }
-
-    /// Ports that hold an address of a subnet.
-    pub async fn ports_with_address_on(&mut self, subnet: model::SubnetId) -> Result<Vec<PortId>, DbError> {
-        let sql = "SELECT DISTINCT port_id FROM ip_allocations WHERE subnet_id = $1 ORDER BY port_id";
-        let found = self.texts(sql, &[subnet.to_string().into()]).await?;
-        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }
 }
 

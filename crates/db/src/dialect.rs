@@ -1,8 +1,10 @@
 //! What differs by engine, in one place: JSON functions and how rows of text are compared.
 
-/// True when the JSON list in `column` holds the bound text.
-pub fn json_list_contains(column: &str, param: usize) -> String {
-    format!("EXISTS (SELECT 1 FROM json_each({column}) AS tag WHERE tag.value = ${param})")
+/// How many of the bound texts (`marks`) the JSON list in `column` holds.
+pub fn json_list_count(column: &str, marks: &str) -> String {
+    format!(
+        "(SELECT COUNT(DISTINCT item.value) FROM json_each({column}) AS item WHERE item.value IN ({marks}))"
+    )
 }
 
 /// An expression that sorts null first and compares with `<` and `>`.

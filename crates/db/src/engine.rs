@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+use tokio::time::{Instant, sleep};
 
 use crate::migrate;
 
@@ -20,6 +21,8 @@ const READERS: usize = 4;
 /// Pages in the log at which a commit itself moves them into the file. [`Db::checkpoint`] does so
 /// earlier, off the writers' way.
 const LATEST_CHECKPOINT: u32 = 20_000;
+/// Between two looks whether another process has let go of the database.
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 /// Bytes in the log that are worth moving.
 const LOG_BYTES: u64 = 1 << 20;
 /// Statements that a connection keeps prepared.
@@ -56,13 +59,20 @@ impl DbError {
         use rusqlite::ErrorCode as Code;
         let what = what.chars().take(200).collect();
         match source.sqlite_error_code() {
-            Some(Code::ConstraintViolation) => DbError::Conflict { what, source },
+            Some(Code::ConstraintViolation) if is_race(&source) => DbError::Conflict { what, source },
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => DbError::Locked { what, source },
             Some(Code::SystemIoFailure | Code::ReadOnly | Code::CannotOpen) => DbError::Disk { what, source },
             Some(Code::DiskFull) => DbError::Full { what, source },
             _ => DbError::Engine { what, source },
         }
     }
+}
+
+/// Somebody else has the key; other constraints are broken by mistakes of our own.
+fn is_race(source: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+    let code = source.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE))
 }
 
 /// A value bound to a statement.
@@ -200,13 +210,20 @@ impl Db {
 
     /// Starts a transaction that may write.
     pub async fn begin(&self) -> Result<Tx<'_>, DbError> {
+        let deadline = Instant::now() + self.0.options.busy_timeout;
         let mut guard = Arc::clone(&self.0.writer).lock_owned().await;
         let fresh = match guard.take() {
             Some(opened) if identity(&self.0.options.path) == Some(opened.file) => opened,
             _ => reopen(&self.0.options)?,
         };
         let writer = guard.insert(fresh);
-        run(&writer.connection, "BEGIN IMMEDIATE")?;
+        // Another process may hold the lock: wait for it without holding up this thread.
+        loop {
+            match run(&writer.connection, "BEGIN IMMEDIATE") {
+                Err(DbError::Locked { .. }) if Instant::now() < deadline => sleep(BETWEEN_TRIES).await,
+                begun => break begun?,
+            }
+        }
         Ok(Tx { held: Held::Writer(guard), open: true, marked: 0 })
     }
 
@@ -252,7 +269,8 @@ fn open(options: &Options, create: bool) -> Result<Opened, DbError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let connection = Connection::open_with_flags(&options.path, flags).map_err(sqlite)?;
-    connection.busy_timeout(options.busy_timeout).map_err(sqlite)?;
+    // SQLite's own waiting would hold up the thread; `begin` waits instead.
+    connection.busy_timeout(Duration::ZERO).map_err(sqlite)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let synchronous = if options.sync_every_commit { "FULL" } else { "NORMAL" };
     connection

@@ -265,18 +265,13 @@ impl Sql {
 
     fn tags(&mut self, table: &Resource, how: TagMatch, tags: &[String]) -> String {
         let column = format!("{}.tags", table.plural);
-        let has: Vec<String> = tags
-            .iter()
-            .map(|tag| {
-                let at = self.bind(tag.clone().into());
-                dialect::json_list_contains(&column, at)
-            })
-            .collect();
+        let held = dialect::json_list_count(&column, &self.bind_all(tags));
+        let all = tags.len();
         match how {
-            TagMatch::All => format!("({})", has.join(" AND ")),
-            TagMatch::Any => format!("({})", has.join(" OR ")),
-            TagMatch::NotAll => format!("NOT ({})", has.join(" AND ")),
-            TagMatch::NotAny => format!("NOT ({})", has.join(" OR ")),
+            TagMatch::All => format!("{held} = {all}"),
+            TagMatch::Any => format!("{held} > 0"),
+            TagMatch::NotAll => format!("{held} < {all}"),
+            TagMatch::NotAny => format!("{held} = 0"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use model::api::port::{PORT, Port};
 use model::{NetworkId, PortId, SubnetId};
 
 use crate::engine::{DbError, Tx};
@@ -57,6 +58,33 @@ impl Tx<'_> {
     pub async fn release_address(&mut self, subnet: SubnetId, ip: IpAddr) -> Result<(), DbError> {
         let sql = "DELETE FROM ip_allocations WHERE subnet_id = $1 AND ip_key = $2";
         self.execute(sql, &[subnet.to_string().into(), ip_key(ip).into()]).await.map(drop)
+    }
+
+    /// A network's ports, oldest first.
+    pub async fn ports_of(&mut self, network: NetworkId) -> Result<Vec<Port>, DbError> {
+        let condition = "network_id = $1 ORDER BY created_us, id";
+        self.find(&PORT, condition, &[network.to_string().into()]).await
+    }
+
+    /// The ports of a network's own DHCP servers; those that users made for theirs are none of them.
+    pub async fn dhcp_ports(&mut self, network: NetworkId) -> Result<Vec<Port>, DbError> {
+        let condition = "network_id = $1 AND device_owner = 'network:dhcp' AND device_id LIKE $2 \
+                         ORDER BY created_us, id";
+        let ours = format!("dhcp%-{network}");
+        self.find(&PORT, condition, &[network.to_string().into(), ours.into()]).await
+    }
+
+    /// Ports of a network that wait to become ACTIVE.
+    pub async fn waiting_ports(&mut self, network: NetworkId) -> Result<Vec<Port>, DbError> {
+        let condition = "network_id = $1 AND status = 'BUILD' ORDER BY id";
+        self.find(&PORT, condition, &[network.to_string().into()]).await
+    }
+
+    /// Ports that a host could not be bound to, by id from one on, a page at a time.
+    pub async fn failed_ports(&mut self, host: &str, after: &str, page: u32) -> Result<Vec<Port>, DbError> {
+        let condition =
+            format!("host = $1 AND vif_type = 'binding_failed' AND id > $2 ORDER BY id LIMIT {page}");
+        self.find(&PORT, &condition, &[host.into(), after.into()]).await
     }
 
     /// True when a port of the network has this MAC address.

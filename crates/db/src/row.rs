@@ -89,6 +89,14 @@ impl Tx<'_> {
         self.execute(&sql, &[updated_at.into(), id.to_string().into()]).await.map(drop)
     }
 
+    /// The revision of a row, `None` without such a row.
+    pub async fn revision_of(&mut self, table: &'static Resource, id: &str) -> Result<Option<i64>, DbError> {
+        let sql = format!("SELECT {REVISION} FROM {} WHERE id = $1", table.plural);
+        let mut found = None;
+        self.each(&sql, &[id.into()], |row| found = Some(row.int(0))).await?;
+        Ok(found)
+    }
+
     /// True when there was such a row.
     pub async fn delete(&mut self, table: &'static Resource, id: impl Display) -> Result<bool, DbError> {
         let sql = format!("DELETE FROM {} WHERE id = $1", table.plural);

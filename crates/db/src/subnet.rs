@@ -1,7 +1,7 @@
 //! Subnets: facts that are more than their rows.
 
 use model::api::subnet::{SUBNET, Subnet};
-use model::{NetworkId, SubnetId};
+use model::{NetworkId, PortId, SubnetId};
 
 use crate::engine::{DbError, Tx};
 use crate::port::AddressRow;
@@ -40,5 +40,12 @@ impl Tx<'_> {
         })
         .await?;
         Ok(out)
+    }
+
+    /// Ports that hold an address of a subnet.
+    pub async fn ports_with_address_on(&mut self, subnet: SubnetId) -> Result<Vec<PortId>, DbError> {
+        let sql = "SELECT DISTINCT port_id FROM ip_allocations WHERE subnet_id = $1 ORDER BY port_id";
+        let found = self.texts(sql, &[subnet.to_string().into()]).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }
 }

@@ -65,10 +65,8 @@ impl Tx<'_> {
         let bound = "SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
                      WHERE a.host = $1";
         for network_id in self.some_networks(bound, host, keys, Kind::Dhcp).await? {
-            let condition = "network_id = $1 AND host = $2 AND device_owner = 'network:dhcp'";
-            let params = [network_id.to_string().into(), host.into()];
-            let port = self.find(&PORT, condition, &params).await?.pop();
-            rows.dhcp.push((network_id, port));
+            let ports = self.dhcp_ports(network_id).await?;
+            rows.dhcp.push((network_id, ports.into_iter().find(|port: &Port| port.host == host)));
         }
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;

@@ -36,20 +36,29 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     let bus = Bus::in_process();
     let mut settings = config.api;
     settings.rules = config.network;
-    let serving = server::start(settings, db, bus.clone(), listener, stopping.clone()).await?;
+    settings.local_only = bind.ip().is_loopback();
+    let mut serving = server::start(settings, db, bus.clone(), listener, stopping.clone()).await?;
     tracing::info!("the API listens on http://{}", serving.address);
-    let beside = agent.map(|agent| {
-        tracing::info!(host.name = agent.host, "this host's agent runs");
-        tokio::spawn(agent::run(agent, bus, stopping))
-    });
-    wait_for_signal().await?;
+    let beside = async move {
+        match agent {
+            Some(agent) => {
+                tracing::info!(host.name = agent.host, "this host's agent runs");
+                agent::run(agent, bus, stopping).await.context("the agent ended")
+            }
+            None => std::future::pending().await,
+        }
+    };
+    let mut beside = tokio::spawn(beside);
+    let outcome = tokio::select! {
+        signal = wait_for_signal() => signal,
+        () = serving.broken() => Err(anyhow::anyhow!("the server cannot go on; see the log")),
+        ended = &mut beside => ended.context("the agent panicked").flatten(),
+    };
     tracing::info!("stopping; wiring stays as it is");
     stop.send_replace(true);
     serving.until_stopped().await;
-    if let Some(beside) = beside {
-        beside.await.context("the agent panicked")??;
-    }
-    Ok(())
+    beside.abort();
+    outcome
 }
 
 async fn wait_for_signal() -> anyhow::Result<()> {

@@ -21,8 +21,13 @@ pub struct Settings {
     pub project_id: String,
     /// The most items on a page; 0 sets no limit.
     pub pagination_max_limit: u32,
+    /// The most resources that one request creates.
+    pub max_bulk_items: usize,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Only programs of this machine are meant: what a browser sends for a page is refused.
+    #[serde(skip)]
+    pub local_only: bool,
     #[serde(skip)]
     pub rules: Rules,
 }
@@ -32,7 +37,9 @@ impl Default for Settings {
         Settings {
             project_id: "admin".into(),
             pagination_max_limit: 0,
+            max_bulk_items: 1000,
             max_body_bytes: 1 << 20,
+            local_only: false,
             rules: Rules::default(),
         }
     }
@@ -47,11 +54,18 @@ struct Inner {
     db: Db,
     bus: Bus,
     committed: Notify,
-    nudge: mpsc::UnboundedSender<NetworkId>,
+    nudge: mpsc::UnboundedSender<Nudge>,
 }
 
-/// Networks whose DHCP may have to be settled anew.
-pub type Nudges = mpsc::UnboundedReceiver<NetworkId>;
+/// What the DHCP task looks at before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Nudge {
+    Network(NetworkId),
+    /// All of them: an agent came back.
+    All,
+}
+
+pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 
 impl App {
     pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
@@ -76,10 +90,13 @@ impl App {
         &self.0.bus
     }
 
-    /// Commits, and wakes the relay.
+    /// Commits, and wakes the relay if hosts have to hear of it.
     pub async fn commit(&self, tx: Tx<'_>) -> Result<(), DbError> {
+        let marked = tx.has_marked();
         tx.commit().await?;
-        self.0.committed.notify_one();
+        if marked {
+            self.0.committed.notify_one();
+        }
         Ok(())
     }
 
@@ -90,7 +107,12 @@ impl App {
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.
     pub fn nudge_dhcp(&self, network: NetworkId) {
-        let _ = self.0.nudge.send(network);
+        let _ = self.0.nudge.send(Nudge::Network(network));
+    }
+
+    /// Asks the DHCP task to look at all networks.
+    pub fn sweep_dhcp(&self) {
+        let _ = self.0.nudge.send(Nudge::All);
     }
 
     /// The time and a random seed for one request.
@@ -101,7 +123,8 @@ impl App {
 
     /// Heartbeats after this count as alive.
     pub fn alive_since_us(&self) -> i64 {
-        now_us() - self.rules().agent_down_s * 1_000_000
+        // Whole seconds, so that statements that hold it can be used again.
+        (now_us() / 1_000_000 - self.rules().agent_down_s) * 1_000_000
     }
 
     pub fn scope(&self) -> Scope {

@@ -32,6 +32,8 @@ pub enum Fault {
     NoBody,
     #[error("If-Match takes one revision_number=N.")]
     IfMatchMalformed,
+    #[error("Without authentication, requests from web pages and to other names than localhost are refused.")]
+    FromAPage,
     #[error("The body did not arrive.")]
     BodyBroken,
     #[error("POST creates no agents: they appear when a host reports itself.")]
@@ -64,6 +66,7 @@ impl Fault {
             Fault::NotJson(_) | Fault::BodyBroken => (400, "HTTPBadRequest"),
             Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
+            Fault::FromAPage => (403, "HTTPForbidden"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),
         }

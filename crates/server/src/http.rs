@@ -1,5 +1,6 @@
 //! Requests and answers as bytes: the way in and the way out of every route.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -19,8 +20,6 @@ pub struct Call {
     pub method: Method,
     /// Path without a trailing slash or `.json`, as written otherwise.
     pub path: String,
-    /// True when the path ended with a slash.
-    pub slash: bool,
     pub query: String,
     /// `http://host:port`, as the client knows the server.
     pub base: String,
@@ -77,6 +76,9 @@ pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> 
 
 async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     let (head, body) = request.into_parts();
+    if app.settings().local_only {
+        refuse_pages(&head.headers)?;
+    }
     let limit = app.settings().max_body_bytes;
     let body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
@@ -88,14 +90,23 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     Ok(Call {
         base: base(&head.headers),
-        slash: raw.len() > path.len(),
         path: path.strip_suffix(".json").unwrap_or(path).to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         project_id: text("x-project-id").unwrap_or(&app.settings().project_id).to_owned(),
         if_match: if_match(&head.headers),
-        method: head.method,
+        // HEAD is a GET whose body stays here.
+        method: if head.method == Method::HEAD { Method::GET } else { head.method },
         body,
     })
+}
+
+/// Without authentication, what a web page makes a browser send must not act here, whether it says
+/// where it is from or hides behind a name that leads to this machine.
+fn refuse_pages(headers: &HeaderMap) -> Result<(), Fault> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    let local = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if headers.contains_key(header::ORIGIN) || !local { Err(Fault::FromAPage) } else { Ok(()) }
 }
 
 fn base(headers: &HeaderMap) -> String {

@@ -13,6 +13,7 @@ mod routes;
 mod tasks;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use bus::Bus;
@@ -23,6 +24,9 @@ use tokio::sync::watch;
 pub use app::{App, Settings};
 pub use cloud::Rules;
 
+/// How long a stop waits for requests that are under way.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A server that is listening.
 pub struct Serving {
     pub address: SocketAddr,
@@ -31,9 +35,22 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Runs until `stop` turns true and open requests are answered.
+    /// Returns when a loop has ended that should not have: nothing may go on without it.
+    pub async fn broken(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Err(error)) => tracing::error!(%error, "a part of the server ended"),
+            _ => tracing::error!("a part of the server ended"),
+        }
+    }
+
+    /// Waits, after `stop` turned true, for open requests to be answered; not for ever, as a client
+    /// may be slow.
     pub async fn until_stopped(mut self) {
-        while self.tasks.join_next().await.is_some() {}
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("clients were too slow to wait for");
+            self.tasks.abort_all();
+        }
     }
 }
 

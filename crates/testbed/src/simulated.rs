@@ -75,6 +75,8 @@ async fn follow(bus: Bus, name: String, tunneling_ip: IpAddr, parts: Arc<Mutex<B
         while !report.outcomes.is_empty() && bus.ask::<_, ()>(REPORT, &report).await.is_err() {
             tokio::task::yield_now().await;
         }
+        // A host reports itself now and then: a lost heartbeat is followed by another.
+        let _ = bus.ask::<_, ()>(HEARTBEAT, &heartbeat(&name, tunneling_ip)).await;
         // Woken, or by the clock.
         let _ = tokio::time::timeout(SWEEP, wakes.recv()).await;
     }

@@ -239,7 +239,7 @@ pub(crate) mod tests {
     /// A subnet with the usual gateway and pools; its id is made of its cidr.
     pub(crate) fn a_subnet(cidr: &str) -> Subnet {
         let cidr: IpNet = cidr.parse().unwrap();
-        let gateway_ip = Some(default_gateway(cidr));
+        let gateway_ip = default_gateway(cidr);
         Subnet {
             id: SubnetId(Uuid::new_v5(&Uuid::NAMESPACE_DNS, cidr.to_string().as_bytes())),
             project_id: "p".into(),

@@ -8,12 +8,13 @@ use model::api::subnet::Pool;
 use crate::Refusal;
 use crate::ipam::number::{address, last_of, network_of, number};
 
-/// The first address for IPv4, the subnet's anycast address for IPv6.
-pub fn default_gateway(cidr: IpNet) -> IpAddr {
+/// The first address for IPv4, the subnet's anycast address for IPv6; none behind the last of all.
+pub fn default_gateway(cidr: IpNet) -> Option<IpAddr> {
     let network = network_of(cidr);
     match cidr {
-        IpNet::V4(_) => address(number(network) + 1, network),
-        IpNet::V6(_) => network,
+        IpNet::V4(_) if number(network) == u32::MAX.into() => None,
+        IpNet::V4(_) => Some(address(number(network) + 1, network)),
+        IpNet::V6(_) => Some(network),
     }
 }
 
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(shown("10.0.0.0/31", None), ["10.0.0.0-10.0.0.1"]);
         assert_eq!(shown("10.0.0.7/32", None), ["10.0.0.7-10.0.0.7"]);
         assert_eq!(shown("2001:db8::/126", Some("2001:db8::")), ["2001:db8::1-2001:db8::3"]);
-        assert_eq!(default_gateway("2001:db8::/64".parse().unwrap()).to_string(), "2001:db8::");
+        assert_eq!(default_gateway("2001:db8::/64".parse().unwrap()), "2001:db8::".parse().ok());
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Query strings: filters, fields, order and page of a list.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::api::convert::{Convert, convert};
 use crate::api::table::{Attr, Resource, Source};
@@ -120,7 +119,10 @@ fn order(table: &'static Resource, keys: Vec<String>, dirs: Vec<String>) -> Resu
             "desc" => true,
             _ => return Err(Invalid::request(format!("sort_dir is asc or desc, not '{dir}'."))),
         };
-        out.push(Order { attr: attr.name, descending });
+        // A key that was said already decides nothing more.
+        if out.iter().all(|order: &Order| order.attr != attr.name) {
+            out.push(Order { attr: attr.name, descending });
+        }
     }
     Ok(out)
 }
@@ -142,9 +144,9 @@ fn limit(text: Option<String>, max: Option<u32>) -> Result<Option<u32>, Invalid>
 }
 
 fn filter(attr: &'static Attr, values: &[String]) -> Result<Filter, Invalid> {
-    let tags = |how| Filter::Tags {
-        how,
-        tags: values.iter().flat_map(|v| v.split(',')).map(str::to_owned).collect(),
+    let tags = |how| {
+        let each: BTreeSet<&str> = values.iter().flat_map(|v| v.split(',')).collect();
+        Filter::Tags { how, tags: each.into_iter().map(str::to_owned).collect() }
     };
     match attr.name {
         "tags" => return Ok(tags(TagMatch::All)),
@@ -228,11 +230,6 @@ pub fn links(
         links.push(("previous", href(first, true)));
     }
     links
-}
-
-/// A marker as a key of the resource: ids are UUIDs, anything else is unknown.
-pub fn marker_id(marker: &str) -> Option<Uuid> {
-    Uuid::parse_str(marker).ok()
 }
 
 #[cfg(test)]

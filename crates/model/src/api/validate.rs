@@ -12,6 +12,8 @@ use crate::api::{Invalid, InvalidKind};
 
 /// The most `allowed_address_pairs` of one port.
 pub const MAX_ADDRESS_PAIRS: usize = 10;
+/// The most entries of any other list in a request: each costs a look-up or a comparison.
+pub const MAX_LIST: usize = 200;
 
 /// A validator. Names ending in `OrNull` also pass null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +191,11 @@ fn cidr(value: &Value) -> Result<String, String> {
 }
 
 fn list(value: &Value) -> Result<&Vec<Value>, String> {
-    value.as_array().ok_or_else(|| format!("{value} is not a list"))
+    let list = value.as_array().ok_or_else(|| format!("{value} is not a list"))?;
+    if list.len() > MAX_LIST {
+        return Err(format!("the list has {} entries, {MAX_LIST} are allowed", list.len()));
+    }
+    Ok(list)
 }
 
 fn object(value: &Value) -> Result<&Map<String, Value>, String> {
@@ -312,10 +318,8 @@ fn dns(value: &Value, max: usize, domain: bool) -> Checked {
 }
 
 fn dhcp_options(value: &mut Value) -> Checked {
-    let Some(entries) = value.as_array_mut() else {
-        return Err(format!("{value} is not a list"));
-    };
-    for entry in entries {
+    list(value)?;
+    for entry in value.as_array_mut().into_iter().flatten() {
         let Some(fields) = entry.as_object_mut() else {
             return Err(format!("{entry} is not an object"));
         };

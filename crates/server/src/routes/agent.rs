@@ -1,6 +1,7 @@
 //! Agents: what goes with one that is deleted.
 
 use cloud::Refusal;
+use cloud::bind::L2_TOPIC;
 use db::Tx;
 use model::Touch;
 use model::api::agent::{AGENT, Agent};
@@ -21,5 +22,20 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
         app.nudge_dhcp(network);
     }
     tx.delete(&AGENT, agent.id).await?;
+    if agent.topic == L2_TOPIC {
+        host_differs(tx, &agent.host).await?;
+    }
     Ok(())
+}
+
+/// A host that came, went, or can do other things than before: every host of its networks looks at
+/// its ports again.
+pub async fn host_differs(tx: &mut Tx<'_>, host: &str) -> Result<(), Fault> {
+    let mut touches = Vec::new();
+    for network in tx.networks_of_host(host).await? {
+        for host in tx.network_hosts(network).await? {
+            touches.push(Touch::Membership { host, network });
+        }
+    }
+    Ok(tx.mark(&touches).await?)
 }

@@ -3,7 +3,7 @@
 //! Every write has the same steps: parse by the table, load facts, decide in `cloud`, save,
 //! mark what changed for hosts, answer with the stored resource.
 
-mod agent;
+pub mod agent;
 mod discovery;
 pub mod network;
 mod plain;
@@ -29,7 +29,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
     match parts.as_slice() {
         [] => discovery::versions(call),
         ["openapi"] => discovery::openapi(call),
-        ["v2.0"] if call.slash => discovery::resources(call),
+        ["v2.0"] => discovery::resources(call),
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
         ["v2.0", path] => collection(app, call, table(path)?).await,
@@ -135,6 +135,11 @@ fn parsed(call: &Call, table: &Resource) -> Result<Value, Fault> {
 
 async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
     let asked = body::items(table, parsed(call, table)?)?;
+    let most = app.settings().max_bulk_items;
+    if asked.items.len() > most {
+        let message = format!("A request creates at most {most} {}; send several.", table.plural);
+        return Err(Invalid::request(message).into());
+    }
     let mut given = Vec::new();
     for item in asked.items {
         given.push(body::create(table, item, &call.project_id)?);
@@ -166,6 +171,8 @@ async fn create_all(
     let mut ids = Vec::new();
     for item in given {
         stamp.now_us += 1;
+        // Many items take a while: others get their turn on this thread.
+        tokio::task::yield_now().await;
         ids.push(create_one(app, &mut tx, &mut stamp, table, item).await?);
     }
     let mut items = Vec::new();
@@ -260,12 +267,9 @@ async fn check_revision(
     if table.attr("revision_number").is_none() {
         return Ok(());
     }
-    let sql = format!("SELECT COUNT(*), MAX(revision_number) FROM {} WHERE id = $1", table.plural);
-    let mut found = (0, 0);
-    tx.each(&sql, &[id.into()], |row| found = (row.int(0), row.int(1))).await?;
-    match found {
-        (0, _) => Err(unknown(table, id)),
-        (_, stored) if stored != asked => Err(Refusal::RevisionMismatch { stored, asked }.into()),
-        _ => Ok(()),
+    match tx.revision_of(table, id).await? {
+        None => Err(unknown(table, id)),
+        Some(stored) if stored != asked => Err(Refusal::RevisionMismatch { stored, asked }.into()),
+        Some(_) => Ok(()),
     }
 }

@@ -156,7 +156,7 @@ pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     let network = load(tx, id).await?;
     let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
     cloud::network::delete(&network, in_use)?;
-    for port in port::of_network(tx, network.id).await? {
+    for port in tx.ports_of(network.id).await? {
         port::delete(tx, &network, port).await?;
     }
     for host in tx.dhcp_hosts_of(network.id).await? {

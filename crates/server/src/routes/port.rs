@@ -1,10 +1,11 @@
 //! Ports: facts in, decision, rows out.
 
 use cloud::bind::{self, Binding, is_bound};
+use cloud::dhcp::DHCP_AGENT;
 use cloud::ipam::{self, PlanFacts, Search, Want};
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::view::{self, PortFacts};
-use cloud::{Refusal, Stamp};
+use cloud::{Refusal, Stamp, status};
 use db::Tx;
 use model::api::network::Network;
 use model::api::port::{FixedIp, FixedIpAsk, PORT, Port, PortCreate, PortUpdate};
@@ -173,10 +174,6 @@ async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {
     found.ok_or_else(|| Refusal::NotFound { table: &PORT, id: id.to_owned() }.into())
 }
 
-pub async fn of_network(tx: &mut Tx<'_>, network: NetworkId) -> Result<Vec<Port>, Fault> {
-    Ok(tx.find(&PORT, "network_id = $1 ORDER BY created_us, id", &[network.to_string().into()]).await?)
-}
-
 pub async fn update_by_id(
     app: &App,
     tx: &mut Tx<'_>,
@@ -229,7 +226,8 @@ pub async fn update(
         true => Some(bind_to(app, tx, &host, &vnic_type, &network).await?),
         false => None,
     };
-    let facts = UpdateFacts { mac: new_mac, fixed_ips, binding };
+    let needs_dhcp = needs_dhcp(app, tx, &before).await?;
+    let facts = UpdateFacts { mac: new_mac, fixed_ips, binding, needs_dhcp };
     let after = cloud::port::update(&before, change, facts, app.rules())?;
     save(tx, stamp, &network, &subnets, &before, after).await
 }
@@ -283,11 +281,42 @@ pub async fn set_addresses(
     if before.fixed_ips == fixed_ips {
         return Ok(());
     }
-    let facts = UpdateFacts { mac: None, fixed_ips: Some(fixed_ips), binding: None };
+    let facts = UpdateFacts { mac: None, fixed_ips: Some(fixed_ips), binding: None, needs_dhcp: true };
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
     mark(tx, network, subnets, Some(before), Some(&after)).await
+}
+
+/// A port waits for DHCP when it has an address on a DHCP subnet, and an agent serves the network or
+/// could.
+pub async fn needs_dhcp(app: &App, tx: &mut Tx<'_>, port: &Port) -> Result<bool, Fault> {
+    let subnets: Vec<Subnet> = tx.subnets_of(port.network_id).await?;
+    if !status::may_need_dhcp(port) || view::lease(port, &subnets).is_none() {
+        return Ok(false);
+    }
+    if !tx.dhcp_agents_of(port.network_id).await?.is_empty() {
+        return Ok(true);
+    }
+    let since = app.alive_since_us();
+    let agents = tx.agents_of_type(DHCP_AGENT).await?;
+    let wanted = app.rules().dhcp_agents_per_network > 0;
+    Ok(wanted && agents.iter().any(|agent| agent.admin_state_up && agent.heartbeat_us > since))
+}
+
+/// Ports that wait for DHCP may not have to any more.
+pub async fn settle_waiting(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    network: NetworkId,
+) -> Result<(), Fault> {
+    for before in tx.waiting_ports(network).await? {
+        let mut after = before.clone();
+        after.status = status::of(&after, needs_dhcp(app, tx, &after).await?).into();
+        tx.update(&PORT, before.id, &before, &after, &stamp.now).await?;
+    }
+    Ok(())
 }
 
 /// Binds a port anew where it failed before; true when it is bound then.

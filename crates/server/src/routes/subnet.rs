@@ -41,7 +41,7 @@ async fn give_auto_addresses(
     subnet: &Subnet,
 ) -> Result<(), Fault> {
     let subnets = tx.subnets_of(network.id).await?;
-    for before in port::of_network(tx, network.id).await? {
+    for before in tx.ports_of(network.id).await? {
         let facts = PlanFacts {
             network: network.id,
             subnets: std::slice::from_ref(subnet),

@@ -1,18 +1,17 @@
 //! Heartbeats: which hosts live, and what they can do.
 
-use cloud::bind::{BINDING_FAILED, L2_TOPIC};
+use cloud::bind::L2_TOPIC;
 use db::Tx;
+use model::AgentId;
 use model::api::agent::{AGENT, Agent};
-use model::api::port::{PORT, Port};
 use model::report::{AgentState, Heartbeat, L2Configuration};
-use model::{AgentId, NetworkId, Touch};
 
 use crate::app::{App, agent_time};
 use crate::error::Fault;
-use crate::routes::port;
+use crate::routes;
 
-/// Ports bound again in one transaction at most.
-const REBOUND: usize = 500;
+/// Ports read at a time.
+const PAGE: u32 = 500;
 
 pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
@@ -29,15 +28,13 @@ pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
         let revived = before.is_none_or(|before| before.heartbeat_us <= app.alive_since_us());
         if after.topic == L2_TOPIC {
             let (old, new) = (before.map(configuration), configuration(&after));
-            let moved = old.as_ref().is_some_and(|old| old.tunneling_ip != new.tunneling_ip);
-            if moved {
-                tunnel_end_moved(&mut tx, &beat.host).await?;
+            let differs = old.is_none_or(|old| can(&old) != can(&new));
+            if differs {
+                routes::agent::host_differs(&mut tx, &beat.host).await?;
             }
-            rebind |= revived || old.is_none_or(|old| can(&old) != can(&new));
+            rebind |= revived || differs;
         } else if revived {
-            for network in tx.dhcp_misfits(app.alive_since_us()).await? {
-                app.nudge_dhcp(network);
-            }
+            app.sweep_dhcp();
         }
     }
     if rebind {
@@ -81,26 +78,17 @@ fn can(configuration: &L2Configuration) -> L2Configuration {
     L2Configuration { failures: vec![], ..configuration.clone() }
 }
 
-/// Every other host of its networks must send to the new address.
-async fn tunnel_end_moved(tx: &mut Tx<'_>, host: &str) -> Result<(), Fault> {
-    let sql = "SELECT network_id FROM network_hosts WHERE host = $1 ORDER BY network_id";
-    let mut touches = Vec::new();
-    for id in tx.texts(sql, &[host.into()]).await? {
-        let Ok(network) = id.parse::<NetworkId>() else { continue };
-        for host in tx.network_hosts(network).await? {
-            touches.push(Touch::Membership { host, network });
-        }
-    }
-    Ok(tx.mark(&touches).await?)
-}
-
 /// A host that could not carry ports may be able to after all.
 async fn bind_failed_ports(app: &App, tx: &mut Tx<'_>, host: &str) -> Result<(), Fault> {
-    let condition = format!("host = $1 AND vif_type = '{BINDING_FAILED}' ORDER BY id LIMIT {REBOUND}");
-    let failed: Vec<Port> = tx.find(&PORT, &condition, &[host.into()]).await?;
     let stamp = app.stamp();
-    for before in &failed {
-        port::bind_again(app, tx, &stamp, before).await?;
+    let mut after = String::new();
+    loop {
+        let failed = tx.failed_ports(host, &after, PAGE).await?;
+        let Some(last) = failed.last() else { break };
+        after = last.id.to_string();
+        for before in &failed {
+            routes::port::bind_again(app, tx, &stamp, before).await?;
+        }
     }
     Ok(())
 }

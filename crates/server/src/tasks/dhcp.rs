@@ -3,50 +3,76 @@
 use std::time::Duration;
 
 use cloud::dhcp::{self, DHCP_AGENT};
-use cloud::{Stamp, port};
+use cloud::{Refusal, Stamp, port};
 use db::Tx;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port, PortUpdate};
+use model::api::subnet::Subnet;
 use model::{NetworkId, Touch};
 use tokio::time::MissedTickBehavior;
 
-use crate::app::{App, Nudges};
+use crate::app::{App, Nudge, Nudges};
 use crate::error::Fault;
 use crate::routes;
 
 /// All networks are looked at this often.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// Networks looked at in one go.
+const PAGE: u32 = 200;
+
 pub async fn run(app: App, mut nudges: Nudges) {
     let mut sweep = tokio::time::interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let mut networks = tokio::select! {
+        let mut due = tokio::select! {
             nudge = nudges.recv() => match nudge {
-                Some(network) => vec![network],
+                Some(nudge) => vec![nudge],
                 None => return,
             },
-            _ = sweep.tick() => misfits(&app).await,
+            _ = sweep.tick() => vec![Nudge::All],
         };
-        while let Ok(network) = nudges.try_recv() {
-            networks.push(network);
+        while let Ok(nudge) = nudges.try_recv() {
+            due.push(nudge);
         }
-        networks.sort_unstable();
-        networks.dedup();
-        for network in networks {
-            if let Err(fault) = settle(&app, network).await {
-                tracing::warn!(%fault, network.id = %network, "DHCP of the network not settled; tried again later");
+        due.sort_unstable();
+        due.dedup();
+        for nudge in due {
+            match nudge {
+                Nudge::Network(network) => settle_or_tell(&app, network).await,
+                Nudge::All => {
+                    if let Err(fault) = settle_misfits(&app).await {
+                        tracing::warn!(%fault, "networks without fitting DHCP not found; tried again later");
+                    }
+                }
             }
         }
     }
 }
 
-async fn misfits(app: &App) -> Vec<NetworkId> {
-    let found = async {
+/// Every network that does not fit, page by page: one that cannot be settled stops no other.
+async fn settle_misfits(app: &App) -> Result<(), Fault> {
+    let mut after = String::new();
+    loop {
         let mut tx = app.db().read().await?;
-        Ok::<_, Fault>(tx.dhcp_misfits(app.alive_since_us()).await?)
-    };
-    found.await.unwrap_or_default()
+        let since = app.alive_since_us();
+        let agents = tx.agents_of_type(DHCP_AGENT).await?;
+        let live = agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us > since).count();
+        let wanted = live.min(app.rules().dhcp_agents_per_network);
+        let found = tx.dhcp_misfits(&after, since, i64::try_from(wanted).unwrap_or(i64::MAX), PAGE).await?;
+        drop(tx);
+        let Some(last) = found.last() else { return Ok(()) };
+        after = last.to_string();
+        for network in found {
+            settle_or_tell(app, network).await;
+        }
+    }
+}
+
+async fn settle_or_tell(app: &App, network: NetworkId) {
+    if let Err(fault) = settle(app, network).await {
+        tracing::warn!(%fault, network.id = %network, "DHCP of the network not settled; tried again later");
+    }
 }
 
 /// Brings one network's DHCP to what its subnets and the live agents ask for.
@@ -72,6 +98,7 @@ async fn settle(app: &App, id: NetworkId) -> Result<(), Fault> {
     tx.mark(&touches).await?;
     let hosts = tx.dhcp_hosts_of(id).await?;
     settle_ports(app, &mut tx, &network, hosts).await?;
+    routes::port::settle_waiting(app, &mut tx, &app.stamp(), id).await?;
     Ok(app.commit(tx).await?)
 }
 
@@ -84,12 +111,9 @@ async fn settle_ports(
 ) -> Result<(), Fault> {
     let mut stamp = app.stamp();
     let subnets = tx.subnets_of(network.id).await?;
-    let condition = "network_id = $1 AND device_owner = 'network:dhcp' ORDER BY created_us, id";
-    let ports: Vec<Port> = tx.find(&PORT, condition, &[network.id.to_string().into()]).await?;
-    // Ports that users made for DHCP servers of their own are theirs.
-    let ours = |port: &Port| port.device_id == dhcp::device_id(&port.host, network);
+    let ports = tx.dhcp_ports(network.id).await?;
     let (mut right, mut spare): (Vec<Port>, Vec<Port>) =
-        ports.into_iter().filter(ours).partition(|port| hosts.contains(&port.host));
+        ports.into_iter().partition(|port| hosts.contains(&port.host));
     for host in
         hosts.iter().filter(|host| right.iter().all(|port| port.host != **host)).cloned().collect::<Vec<_>>()
     {
@@ -102,17 +126,27 @@ async fn settle_ports(
                     device_id: Some(device_id),
                     ..PortUpdate::default()
                 };
+                let id = port.id;
                 routes::port::update(app, tx, &mut stamp, port, change).await?;
+                right.extend(tx.get::<Port>(&PORT, id).await?);
             }
             None => {
                 let mut new = port::dhcp_port(network, &host, device_id);
                 new.fixed_ips = Some(dhcp::wanted_addresses(&[], &subnets));
-                right.push(routes::port::create(app, tx, &mut stamp, new).await?);
+                let made = match routes::port::create(app, tx, &mut stamp, new.clone()).await {
+                    // With a full subnet, the others are served.
+                    Err(Fault::Refused(Refusal::NoAddressLeft { .. })) => {
+                        new.fixed_ips = Some(vec![]);
+                        routes::port::create(app, tx, &mut stamp, new).await?
+                    }
+                    made => made?,
+                };
+                right.push(made);
             }
         }
     }
     for port in right {
-        settle_addresses(app, tx, &mut stamp, port, &dhcp_subnets(&subnets)).await?;
+        settle_addresses(app, tx, &mut stamp, port, &subnets).await?;
     }
     for port in spare {
         routes::port::delete(tx, network, port).await?;
@@ -120,23 +154,27 @@ async fn settle_ports(
     Ok(())
 }
 
-fn dhcp_subnets(subnets: &[model::api::subnet::Subnet]) -> Vec<model::api::subnet::Subnet> {
-    subnets.iter().filter(|subnet| subnet.enable_dhcp).cloned().collect()
-}
-
+/// One address on each DHCP subnet, and no other; a full subnet keeps the rest from nothing.
 async fn settle_addresses(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     port: Port,
-    subnets: &[model::api::subnet::Subnet],
+    subnets: &[Subnet],
 ) -> Result<(), Fault> {
-    let had =
-        |subnet: &model::api::subnet::Subnet| port.fixed_ips.iter().any(|fixed| fixed.subnet_id == subnet.id);
-    if subnets.iter().all(had) {
+    let mut wanted = dhcp::wanted_addresses(&port.fixed_ips, subnets);
+    let fits = wanted.len() == port.fixed_ips.len() && wanted.iter().all(|ask| ask.ip_address.is_some());
+    if fits {
         return Ok(());
     }
-    let wanted = dhcp::wanted_addresses(&port.fixed_ips, subnets);
-    let change = PortUpdate { fixed_ips: Some(wanted), ..PortUpdate::default() };
-    routes::port::update(app, tx, stamp, port, change).await
+    loop {
+        let change = PortUpdate { fixed_ips: Some(wanted.clone()), ..PortUpdate::default() };
+        match routes::port::update(app, tx, stamp, port.clone(), change).await {
+            Err(Fault::Refused(Refusal::NoAddressLeft { subnets, .. })) => {
+                tracing::warn!(network.id = %port.network_id, ?subnets, "no address is left for DHCP");
+                wanted.retain(|ask| ask.subnet_id.is_none_or(|id| !subnets.contains(&id)));
+            }
+            outcome => return outcome,
+        }
+    }
 }

@@ -3,19 +3,19 @@
 use cloud::status;
 use db::Tx;
 use model::api::port::{PORT, Port};
-use model::api::subnet::Subnet;
 use model::desired::Kind;
 use model::report::{Outcome, Report, State};
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::routes;
 
 pub async fn store(app: App, report: Report) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
     let stamp = app.stamp();
     for outcome in &report.outcomes {
         match outcome.key.kind {
-            Kind::Port | Kind::Lease => port(&mut tx, &report.host, outcome, &stamp.now).await?,
+            Kind::Port | Kind::Lease => port(&app, &mut tx, &report.host, outcome, &stamp.now).await?,
             Kind::Network | Kind::Remote | Kind::Dhcp => {
                 if let State::Failed { reason } = &outcome.state {
                     tracing::warn!(host.name = report.host, part = %outcome.key, reason, "host failed a part");
@@ -26,11 +26,14 @@ pub async fn store(app: App, report: Report) -> Result<(), Fault> {
     Ok(app.commit(tx).await?)
 }
 
-async fn port(tx: &mut Tx<'_>, host: &str, outcome: &Outcome, now: &str) -> Result<(), Fault> {
+async fn port(app: &App, tx: &mut Tx<'_>, host: &str, outcome: &Outcome, now: &str) -> Result<(), Fault> {
     let Some(before) = tx.get::<Port>(&PORT, outcome.key.id).await? else { return Ok(()) };
     let mut after = before.clone();
     let up = outcome.state == State::Up;
     if outcome.key.kind == Kind::Lease {
+        if !tx.dhcp_hosts_of(before.network_id).await?.iter().any(|serving| serving == host) {
+            return Ok(());
+        }
         after.dhcp_ready = up;
     } else if before.host == host {
         after.l2_ready = up;
@@ -42,16 +45,7 @@ async fn port(tx: &mut Tx<'_>, host: &str, outcome: &Outcome, now: &str) -> Resu
         // The port has moved since; its new host speaks for it.
         return Ok(());
     }
-    after.status = status::of(&after, needs_dhcp(tx, &after).await?).into();
+    after.status = status::of(&after, routes::port::needs_dhcp(app, tx, &after).await?).into();
     tx.update(&PORT, before.id, &before, &after, now).await?;
     Ok(())
-}
-
-/// A port waits for DHCP when an agent serves a subnet that it has an address on.
-async fn needs_dhcp(tx: &mut Tx<'_>, port: &Port) -> Result<bool, Fault> {
-    if !status::may_need_dhcp(port) || tx.dhcp_agents_of(port.network_id).await?.is_empty() {
-        return Ok(false);
-    }
-    let subnets: Vec<Subnet> = tx.subnets_of(port.network_id).await?;
-    Ok(cloud::view::lease(port, &subnets).is_some())
 }

@@ -53,7 +53,7 @@ async fn act(lone: &Lone, draw: &mut Draw) {
     let (mut networks, mut ports): (Vec<String>, Vec<String>) = (vec![], vec![]);
     for _ in 0..ACTS {
         let host = format!("sim-{}", draw.below(HOSTS.into()));
-        match draw.below(10) {
+        match draw.below(11) {
             0 | 1 => {
                 let network = lone.client.create("network", json!({})).await.expect("a network");
                 let second = draw.below(200);
@@ -80,6 +80,13 @@ async fn act(lone: &Lone, draw: &mut Draw) {
             8 if !ports.is_empty() => {
                 let port = ports.swap_remove(draw.below(ports.len()));
                 lone.client.delete("port", &port).await.expect("a delete");
+            }
+            // An operator's mistake: the host still lives, and comes back with its next heartbeat.
+            10 => {
+                let agents = lone.client.get(&format!("agents?host={host}&fields=id")).await.expect("agents");
+                for agent in agents.as_array().into_iter().flatten() {
+                    let _ = lone.client.delete("agent", &id_of(agent)).await;
+                }
             }
             9 if !networks.is_empty() => {
                 let network = &networks[draw.below(networks.len())];
@@ -164,6 +171,46 @@ async fn a_host_that_was_away_gets_all_that_changed() {
     act(&lone, &mut Draw(12)).await;
     all.push(SimulatedHost::start(bus, &name, [192, 0, 2, HOSTS].into()).await);
     converged(&lone, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_with_another_tunnel_address_is_told_to_all() {
+    let lone = started(Bus::in_process()).await;
+    let bus = lone.bus.clone();
+    let mut all = hosts(&bus).await;
+    act(&lone, &mut Draw(13)).await;
+    let name = all.pop().expect("a host").name.clone();
+    let moved = SimulatedHost::start(bus, &name, [192, 0, 2, 99].into()).await;
+    all.push(moved);
+    converged(&lone, &all).await;
+    let told = all[0].parts().values().any(|part| match part {
+        Part::Network(network) => network.peers.contains(&std::net::IpAddr::from([192, 0, 2, 99])),
+        _ => false,
+    });
+    assert!(told, "{:#?}", all[0].parts());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_does_not_wait_for_dhcp_that_is_switched_off() {
+    let lone = started(Bus::in_process()).await;
+    let _hosts = hosts(&lone.bus).await;
+    let network = lone.client.create("network", json!({})).await.expect("a network");
+    let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
+    let subnet = lone.client.create("subnet", subnet).await.expect("a subnet");
+    // Nobody answers for the port: its host is not one of those that run.
+    let fields = json!({ "network_id": network["id"], "binding:host_id": "sim-0" });
+    let port = lone.client.create("port", fields).await.expect("a port");
+    lone.client.update("subnet", &id_of(&subnet), json!({ "enable_dhcp": false })).await.expect("off");
+    let path = format!("ports/{}", id_of(&port));
+    let active = wait::until(LIMIT, || async {
+        (lone.client.get(&path).await.ok()?["status"] == "ACTIVE").then_some(())
+    });
+    active.await.expect("ACTIVE without DHCP");
+    let left = wait::until(LIMIT, || async {
+        let ports = lone.client.get("ports?device_owner=network:dhcp").await.ok()?;
+        ports.as_array()?.is_empty().then_some(())
+    });
+    left.await.expect("the DHCP port goes with DHCP");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

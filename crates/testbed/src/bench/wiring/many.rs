@@ -42,6 +42,7 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     let mut table = show::table(&[
         "1,000 ports on one host",
         "CPU ms/port",
+        "of it nft",
         "floor CPU ms",
         "ours/floor",
         "seconds",
@@ -68,9 +69,9 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     ]);
     println!("{table}");
     println!(
-        "CPU: server, two agents with the nft they run, and the client. floor: one child that makes the same devices ports of a \
-         bridge and brings them up: no spoof rules, forwarding entries, DHCP or reports. The ip commands \
-         name and remove the devices one by one; the agent works beside them."
+        "CPU: server, two agents with the nft they run, and the client. floor: one child that makes the \
+         same devices ports of a bridge and brings them up: no spoof rules, forwarding entries, DHCP or \
+         reports. The ip commands name and remove the devices one by one; the agent works beside them."
     );
     Ok(())
 }
