@@ -78,7 +78,9 @@ struct Agent {
     asking: bool,
     next_sweep: Instant,
     retry: Backoff,
-    failures: BTreeMap<Key, String>,
+    /// Why parts are not in place, and since which turn.
+    failures: BTreeMap<Key, (u64, String)>,
+    turns: u64,
     /// Links of ours as last left: index, up, bridge's index.
     known: BTreeMap<String, (u32, bool, Option<u32>)>,
 }
@@ -117,6 +119,7 @@ impl Agent {
             ask_again: true,
             asking: false,
             failures: BTreeMap::new(),
+            turns: 0,
             known: BTreeMap::new(),
         }
     }
@@ -209,9 +212,9 @@ impl Agent {
 
     fn settle(&mut self, scope: &Scope, due: &Due, turn: Turn) {
         tracing::debug!(host.name = self.config.host, steps = turn.steps, "turn");
+        self.turns += 1;
         if due.all {
             self.known.clear();
-            self.failures.clear();
         }
         self.remember(&turn);
         let gone = due.keys.iter().chain(self.failures.keys()).copied().collect::<Vec<_>>();
@@ -224,7 +227,7 @@ impl Agent {
         let mut outcomes = Vec::new();
         for (key, state) in turn.states {
             match &state {
-                State::Failed { reason } => drop(self.failures.insert(key, reason.clone())),
+                State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
             outcomes.push(Outcome { key, revision: self.store.revision(key), state });
@@ -236,6 +239,12 @@ impl Agent {
             self.retry.reset();
         }
         self.update_health(&turn.leftovers);
+    }
+
+    fn failed(&mut self, key: Key, reason: &str) {
+        if self.failures.get(&key).is_none_or(|(_, known)| known != reason) {
+            self.failures.insert(key, (self.turns, reason.to_owned()));
+        }
     }
 
     /// Looks at everything again, sooner than the sweep would.
@@ -255,7 +264,9 @@ impl Agent {
 
     fn update_health(&self, leftovers: &[String]) {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        let failures = self.failures.iter().map(|(key, reason)| format!("{key}: {reason}"));
+        let mut newest: Vec<_> = self.failures.iter().collect();
+        newest.sort_by_key(|(_, (since, _))| std::cmp::Reverse(*since));
+        let failures = newest.into_iter().map(|(key, (_, reason))| format!("{key}: {reason}"));
         health.failures = failures.chain(leftovers.iter().cloned()).collect();
         let count = |kind| self.store.wanted.count(kind);
         health.networks = count(Kind::Network);

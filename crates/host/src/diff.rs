@@ -19,8 +19,7 @@ use model::NetworkId;
 use model::desired::{Key, Kind};
 
 use crate::names::{self, Mark};
-use crate::nft;
-use crate::observed::{Ipv6, Link, LinkKind, Observed};
+use crate::observed::{Ipv6, Link, LinkKind, Observed, TableMark};
 use crate::op::{Op, Step};
 use crate::target::{Make, Target, WantLink, target};
 use crate::wanted::{Scope, Slots, Wanted};
@@ -173,12 +172,9 @@ impl Plan<'_> {
         let target = self.target;
         for (name, (key, table)) in &target.tables {
             let Some(link) = self.filtered(&table.device) else { continue };
-            let text = table.text();
-            let mark = self.now.tables.get(name);
-            let in_place = mark.is_some_and(|m| m.hash == nft::hash(&text) && m.index == link.index);
-            if !in_place {
-                let (table, device) = (name.clone(), table.device.clone());
-                self.act(*key, Op::ReplaceTable { table, device, text });
+            let wanted = TableMark { hash: table.hash(), index: link.index };
+            if self.now.tables.get(name) != Some(&wanted) {
+                self.act(*key, Op::ReplaceTable { table: name.clone(), content: table.clone() });
             }
         }
     }

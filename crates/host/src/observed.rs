@@ -77,7 +77,7 @@ pub enum Ipv6 {
     On,
 }
 
-/// What a table says of itself; see `nft::replace`.
+/// What a table says of itself in its comment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TableMark {
     /// Hash of its text.

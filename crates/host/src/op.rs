@@ -10,6 +10,8 @@ use model::desired::Key;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
+use crate::nft::Table;
+
 /// MTU that a bridge is born with: no network's, so that the network's is set and thereby pinned.
 pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
 
@@ -127,8 +129,7 @@ pub enum Op {
     /// Makes or replaces, in one transaction, the netdev table that filters a device.
     ReplaceTable {
         table: String,
-        device: String,
-        text: String,
+        content: Table,
     },
     DeleteTable {
         table: String,
@@ -247,7 +248,7 @@ impl fmt::Display for Op {
             Op::DeleteFlood { device, dst } => write!(f, "delete {device} flood to {dst}"),
             Op::SetNeighbour { device, ip, mac } => write!(f, "set {device} neighbour {ip} at {mac}"),
             Op::DeleteNeighbour { device, ip } => write!(f, "delete {device} neighbour {ip}"),
-            Op::ReplaceTable { table, device, .. } => write!(f, "replace table {table} on {device}"),
+            Op::ReplaceTable { table, content } => write!(f, "replace table {table} on {}", content.device),
             Op::DeleteTable { table } => write!(f, "delete table {table}"),
             Op::AddNetns { netns } => write!(f, "add netns {netns}"),
             Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),

@@ -2,7 +2,6 @@
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::names;
-use crate::nft;
 use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
 use crate::op::{Inside, Op, PortFlags, UNSET_BRIDGE_MTU_BYTES};
 use wire::Mac;
@@ -60,9 +59,9 @@ impl Observed {
             Op::DeleteNeighbour { device, ip } => {
                 take(&mut self.neighbours, device, |entries| entries.remove(ip).is_some());
             }
-            Op::ReplaceTable { table, device, text } => {
-                let index = self.links.get(device).map_or(0, |link| link.index);
-                self.tables.insert(table.clone(), TableMark { hash: nft::hash(text), index });
+            Op::ReplaceTable { table, content } => {
+                let index = self.links.get(&content.device).map_or(0, |link| link.index);
+                self.tables.insert(table.clone(), TableMark { hash: content.hash(), index });
             }
             Op::DeleteTable { table } => {
                 self.tables.remove(table);

@@ -3,12 +3,13 @@
 //! ```text
 //! ingress -> from_arp -> accept, or drop
 //!         -> from_ip  -> accept, or drop
-//!         -> from_ip6 -> from_nd -> accept, or drop
-//!                     -> accept, or drop
+//!         -> from_ip6 -> from_nd -> own_ip6, or drop
+//!                     -> own_ip6 -> accept, or drop
 //! ```
-//! Every chain ends in a drop. The size of a table depends on its port alone.
+//! Every chain ends in a drop. The size of a table depends on its port alone, and grows by a few
+//! rules with each address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -23,10 +24,10 @@ const DHCP_CLIENT: u16 = 68;
 const DHCPV6_SERVER: u16 = 547;
 
 /// ICMPv6 types: router advertisement and redirect are a router's to send.
-const ROUTER_ONLY: &[u8] = &[134, 137];
-const NEIGHBOUR_ADVERTISEMENT: &[u8] = &[136];
+const ROUTER_ONLY: [u8; 2] = [134, 137];
+const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// Sent from `::` before an address is in use: MLD reports, router solicitation, DAD.
-const UNSPECIFIED_SOURCE: &[u8] = &[131, 132, 133, 135, 143];
+const UNSPECIFIED_SOURCE: [u8; 5] = [131, 132, 133, 135, 143];
 
 /// The table of a port; `None` when the port may send anything.
 pub fn port_table(port: &Port) -> Option<Table> {
@@ -34,20 +35,27 @@ pub fn port_table(port: &Port) -> Option<Table> {
         return None;
     }
     let allowed = Allowed::new(port)?;
-    let chains = vec![ingress(), arp(&allowed), ip(&allowed), ip6(&allowed), advertisements(&allowed)];
+    let chains = vec![
+        ingress(),
+        from_arp(&allowed),
+        from_ip(&allowed),
+        from_ip6(&allowed),
+        from_nd(&allowed),
+        own_ip6(&allowed),
+    ];
     Some(Table { device: names::tap(port.id), chains })
 }
 
 /// Drops all that a bridge would hand to its own host.
 pub fn wall(bridge: &str) -> Table {
-    let rules = vec![rule([], Verdict::Drop)];
-    Table { device: bridge.to_owned(), chains: vec![Chain { name: "ingress", rules }] }
+    Table { device: bridge.to_owned(), chains: vec![chain("ingress", [])] }
 }
 
-/// Source addresses by MAC.
+/// Source addresses, each with the MAC it may be used with.
 struct Allowed {
-    v4: BTreeMap<Mac, BTreeSet<IpNet>>,
-    v6: BTreeMap<Mac, BTreeSet<IpNet>>,
+    macs: BTreeSet<Mac>,
+    v4: BTreeSet<(Mac, IpNet)>,
+    v6: BTreeSet<(Mac, IpNet)>,
 }
 
 impl Allowed {
@@ -55,116 +63,89 @@ impl Allowed {
         let pairs = port.allowed.as_ref()?;
         let macs: BTreeSet<Mac> =
             std::iter::once(port.mac).chain(pairs.iter().map(|pair| pair.mac)).collect();
-        let v4 = macs.iter().map(|mac| (*mac, BTreeSet::new())).collect();
-        let v6 = macs.iter().map(|mac| (*mac, BTreeSet::from([link_local(*mac)]))).collect();
-        let mut allowed = Allowed { v4, v6 };
-        for ip in &port.fixed_ips {
-            allowed.add(port.mac, IpNet::from(*ip));
-        }
-        for pair in pairs {
-            allowed.add(pair.mac, pair.net.trunc());
-        }
-        Some(allowed)
-    }
-
-    fn add(&mut self, mac: Mac, net: IpNet) {
-        let family = if matches!(net, IpNet::V4(_)) { &mut self.v4 } else { &mut self.v6 };
-        family.entry(mac).or_default().insert(net);
+        let fixed = port.fixed_ips.iter().map(|ip| (port.mac, IpNet::from(*ip)));
+        let paired = pairs.iter().map(|pair| (pair.mac, pair.net.trunc()));
+        let link_local = macs.iter().map(|mac| (*mac, link_local(*mac)));
+        let all: BTreeSet<(Mac, IpNet)> = fixed.chain(paired).chain(link_local).collect();
+        let (v4, v6) = all.into_iter().partition(|(_, net)| net.addr().is_ipv4());
+        Some(Allowed { macs, v4, v6 })
     }
 }
 
 fn ingress() -> Chain {
-    let types = [(Ether::Arp, "from_arp"), (Ether::Ip, "from_ip"), (Ether::Ip6, "from_ip6")];
-    let jumps = types.map(|(ether, chain)| rule([Match::EtherType(ether)], Verdict::Goto(chain)));
     // The outer type decides: a VLAN tag is none of the three.
-    let other = rule([Match::EtherTypeNot(&[Ether::Arp, Ether::Ip, Ether::Ip6])], Verdict::Drop);
-    let rules = std::iter::once(other).chain(jumps).chain([drop_rest()]).collect();
-    Chain { name: "ingress", rules }
+    let types = [(Ether::Arp, "from_arp"), (Ether::Ip, "from_ip"), (Ether::Ip6, "from_ip6")];
+    chain("ingress", types.map(|(ether, to)| rule([Match::EtherType(ether)], goto(to))))
 }
 
-fn arp(allowed: &Allowed) -> Chain {
-    let mut rules = Vec::new();
-    for (mac, nets) in &allowed.v4 {
-        // Probes carry no sender address (RFC 5227).
-        let nets = merge(nets.iter().copied().chain([unspecified_v4()]));
-        let mut matches = vec![Match::EtherSource(*mac), Match::ArpSenderMac(*mac)];
-        matches.extend(limited(nets).map(Match::ArpSenderIp));
-        rules.push(Rule { matches, verdict: Verdict::Accept });
-    }
-    rules.push(drop_rest());
-    Chain { name: "from_arp", rules }
+fn from_arp(allowed: &Allowed) -> Chain {
+    // Probes carry no sender address (RFC 5227).
+    let probes = allowed.macs.iter().map(|mac| (*mac, unspecified_v4()));
+    let sender = |(mac, net): (Mac, IpNet)| Rule {
+        matches: [Match::EtherSource(mac), Match::ArpSenderMac(mac)]
+            .into_iter()
+            .chain(limited(net).map(Match::ArpSenderIp))
+            .collect(),
+        verdict: Verdict::Accept,
+    };
+    chain("from_arp", allowed.v4.iter().copied().chain(probes).map(sender))
 }
 
-fn ip(allowed: &Allowed) -> Chain {
-    let mut rules = vec![rule([Match::UdpSource(DHCP_SERVER)], Verdict::Drop)];
-    for (mac, nets) in &allowed.v4 {
-        rules.push(rule(
+fn from_ip(allowed: &Allowed) -> Chain {
+    let server = rule([Match::UdpSource(DHCP_SERVER)], Verdict::Drop);
+    let client = allowed.macs.iter().map(|mac| {
+        rule(
             [
                 Match::EtherSource(*mac),
-                Match::Source(vec![unspecified_v4()]),
+                Match::Source(unspecified_v4()),
                 Match::UdpSource(DHCP_CLIENT),
                 Match::UdpDestination(DHCP_SERVER),
             ],
             Verdict::Accept,
-        ));
-        if !nets.is_empty() {
-            rules.push(from(*mac, nets));
-        }
-    }
-    rules.push(drop_rest());
-    Chain { name: "from_ip", rules }
+        )
+    });
+    let own = allowed.v4.iter().map(|(mac, net)| from(*mac, *net));
+    chain("from_ip", std::iter::once(server).chain(own).chain(client))
 }
 
-fn ip6(allowed: &Allowed) -> Chain {
-    let mut rules = vec![
-        rule([Match::Icmpv6(ROUTER_ONLY)], Verdict::Drop),
-        rule([Match::UdpSource(DHCPV6_SERVER)], Verdict::Drop),
-        rule([Match::Icmpv6(NEIGHBOUR_ADVERTISEMENT)], Verdict::Goto("from_nd")),
-    ];
-    for (mac, nets) in &allowed.v6 {
-        let unspecified = IpNet::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-        rules.push(rule(
-            [Match::EtherSource(*mac), Match::Source(vec![unspecified]), Match::Icmpv6(UNSPECIFIED_SOURCE)],
-            Verdict::Accept,
-        ));
-        rules.push(from(*mac, nets));
+fn from_ip6(allowed: &Allowed) -> Chain {
+    let mut rules = ROUTER_ONLY.map(|kind| rule([Match::Icmpv6(kind)], Verdict::Drop)).to_vec();
+    rules.push(rule([Match::UdpSource(DHCPV6_SERVER)], Verdict::Drop));
+    rules.push(rule([Match::Icmpv6(NEIGHBOUR_ADVERTISEMENT)], goto("from_nd")));
+    for mac in &allowed.macs {
+        rules.extend(UNSPECIFIED_SOURCE.map(|kind| {
+            let source = Match::Source(IpNet::from(IpAddr::V6(Ipv6Addr::UNSPECIFIED)));
+            rule([Match::EtherSource(*mac), source, Match::Icmpv6(kind)], Verdict::Accept)
+        }));
     }
-    rules.push(drop_rest());
-    Chain { name: "from_ip6", rules }
+    rules.push(rule([], goto("own_ip6")));
+    chain("from_ip6", rules)
 }
 
 /// A neighbour may be advertised only at an address that is allowed, from such an address.
-fn advertisements(allowed: &Allowed) -> Chain {
-    let mut rules = Vec::new();
-    for (mac, nets) in &allowed.v6 {
-        let nets = merge(nets.iter().copied());
-        for target in &nets {
-            let mut matches = vec![Match::EtherSource(*mac)];
-            matches.extend(limited(nets.clone()).map(Match::Source));
-            matches.extend((target.prefix_len() > 0).then_some(Match::NdTarget(*target)));
-            rules.push(Rule { matches, verdict: Verdict::Accept });
-        }
-    }
-    rules.push(drop_rest());
-    Chain { name: "from_nd", rules }
+fn from_nd(allowed: &Allowed) -> Chain {
+    let target = |(mac, net): &(Mac, IpNet)| Rule {
+        matches: std::iter::once(Match::EtherSource(*mac))
+            .chain(limited(*net).map(Match::NdTarget))
+            .collect(),
+        verdict: goto("own_ip6"),
+    };
+    chain("from_nd", allowed.v6.iter().map(target))
 }
 
-fn from(mac: Mac, nets: &BTreeSet<IpNet>) -> Rule {
-    let mut matches = vec![Match::EtherSource(mac)];
-    matches.extend(limited(merge(nets.iter().copied())).map(Match::Source));
+fn own_ip6(allowed: &Allowed) -> Chain {
+    chain("own_ip6", allowed.v6.iter().map(|(mac, net)| from(*mac, *net)))
+}
+
+fn from(mac: Mac, net: IpNet) -> Rule {
+    let source = limited(net).map(Match::Source);
+    let matches = std::iter::once(Match::EtherSource(mac)).chain(source).collect();
     Rule { matches, verdict: Verdict::Accept }
 }
 
-/// `None` when every address is among them: there is nothing to match.
-fn limited(nets: Vec<IpNet>) -> Option<Vec<IpNet>> {
-    nets.iter().all(|net| net.prefix_len() > 0).then_some(nets)
-}
-
-/// nft refuses overlapping intervals in a set: a net inside another goes.
-fn merge(nets: impl Iterator<Item = IpNet>) -> Vec<IpNet> {
-    let nets: BTreeSet<IpNet> = nets.collect();
-    let inside = |net: &IpNet| nets.iter().any(|other| other != net && other.contains(net));
-    nets.iter().filter(|net| !inside(net)).copied().collect()
+/// `None` for every address there is: nothing to match.
+fn limited(net: IpNet) -> Option<IpNet> {
+    (net.prefix_len() > 0).then_some(net)
 }
 
 fn link_local(mac: Mac) -> IpNet {
@@ -178,10 +159,16 @@ fn unspecified_v4() -> IpNet {
     IpNet::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
+/// What no rule of a chain lets pass is dropped.
+fn chain(name: &str, rules: impl IntoIterator<Item = Rule>) -> Chain {
+    let rules = rules.into_iter().chain([rule([], Verdict::Drop)]).collect();
+    Chain { name: name.to_owned(), rules }
+}
+
 fn rule<const N: usize>(matches: [Match; N], verdict: Verdict) -> Rule {
     Rule { matches: matches.to_vec(), verdict }
 }
 
-fn drop_rest() -> Rule {
-    rule([], Verdict::Drop)
+fn goto(chain: &str) -> Verdict {
+    Verdict::Goto(chain.to_owned())
 }

@@ -44,8 +44,8 @@ fn text(want: &Wanted, seen: &Observed) -> String {
     let mut text = String::new();
     for step in diff(want, seen, &Scope::All) {
         writeln!(text, "{step}").expect("text");
-        if let Op::ReplaceTable { text: table, .. } = &step.op {
-            text.push_str(table);
+        if let Op::ReplaceTable { content, .. } = &step.op {
+            write!(text, "{content}").expect("text");
         }
     }
     text

@@ -17,6 +17,9 @@ use crate::netlink::{Message, Socket};
 use crate::worker::Inner;
 use crate::{addr, fdb, link, netns, nft, sysctl};
 
+/// A transaction costs the kernel more than its parts when it grows.
+const TRANSACTION_BYTES: usize = 64 << 10;
+
 /// A step that could not be done.
 #[derive(Debug)]
 pub struct Failed {
@@ -186,36 +189,49 @@ impl Run<'_> {
         }
     }
 
-    /// All tables in one transaction; one by one when that is refused, to know which one it was.
+    /// Many tables in one transaction. When it is refused, the tables at fault are charged and
+    /// the others tried again without them.
     fn tables(&mut self, at: usize, count: usize) {
-        let mut scripts = Vec::new();
-        for at in at..at + count {
-            if self.may_try(at) {
-                match self.script(&self.steps[at].op) {
-                    Ok(script) => scripts.push((at, script)),
+        let mut todo: Vec<usize> = (at..at + count).filter(|at| self.may_try(*at)).collect();
+        todo.reverse();
+        while !todo.is_empty() {
+            let (mut places, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
+            while bytes < TRANSACTION_BYTES
+                && let Some(at) = todo.pop()
+            {
+                match self.table(&self.steps[at].op) {
+                    Ok(table) => {
+                        bytes += table.iter().map(Message::len).sum::<usize>();
+                        places.extend(table.iter().map(|_| at));
+                        messages.extend(table);
+                    }
                     Err(error) => self.fail(at, error),
                 }
             }
-        }
-        let all: String = scripts.iter().map(|(_, script)| script.as_str()).collect();
-        if scripts.is_empty() || nft::run("write tables", &all).is_ok() {
-            return;
-        }
-        for (at, script) in scripts {
-            if let Err(error) = nft::run(&self.steps[at].op.to_string(), &script) {
-                self.fail(at, error);
+            let refused = self.inner.netfilter.transact(nft::bracket, messages);
+            let mut at_fault = BTreeSet::new();
+            for (message, refusal) in refused {
+                let Some(at) = places.get(message).copied().filter(|at| at_fault.insert(*at)) else {
+                    continue;
+                };
+                let act = self.steps[at].op.to_string();
+                self.fail(at, KernelError::Refused { act, refusal });
+            }
+            if !at_fault.is_empty() {
+                places.dedup();
+                todo.extend(places.into_iter().rev().filter(|at| !at_fault.contains(at)));
             }
         }
     }
 
-    fn script(&mut self, op: &Op) -> Result<String, KernelError> {
+    fn table(&mut self, op: &Op) -> Result<Vec<Message>, KernelError> {
         match op {
-            Op::ReplaceTable { table, device, text } => {
-                let index = self.index(op, device)?;
-                Ok(host::nft::replace(table, index, text))
+            Op::ReplaceTable { table, content } => {
+                let index = self.index(op, &content.device)?;
+                Ok(nft::replace(table, index, content))
             }
-            Op::DeleteTable { table } => Ok(host::nft::delete(table)),
-            _ => Ok(String::new()),
+            Op::DeleteTable { table } => Ok(nft::delete(table)),
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -12,8 +12,6 @@ pub enum KernelError {
     Refused { act: String, refusal: Refusal },
     #[error("cannot {act}: there is no device {device}")]
     NoDevice { act: String, device: String },
-    #[error("cannot {act}: {message}")]
-    Nft { act: String, message: String },
     #[error("cannot {act}: {source}")]
     Io { act: String, source: io::Error },
     #[error("cannot enter namespace {}: {source}", .path.display())]

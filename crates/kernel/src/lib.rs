@@ -22,7 +22,6 @@ pub mod netns;
 mod nft;
 mod observe;
 pub mod packet;
-mod process;
 mod sysctl;
 mod wait;
 mod worker;

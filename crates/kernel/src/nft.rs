@@ -1,16 +1,21 @@
-//! nftables: tables are listed over netlink and written by `nft -f -`.
+//! nftables: which tables there are, and tables made and deleted, over netlink.
+//!
+//! `nft -f -` reads all tables of the namespace before it adds one, so with it a port would cost
+//! the more the more ports there are; what `table` builds is sent in transactions instead.
 
-use host::nft::parse_comment;
+mod table;
+
+use host::nft::{Table, comment, parse_comment};
 use host::observed::TableMark;
 use nix::libc;
 
-use crate::KernelError;
 use crate::netlink::message::text_of;
 use crate::netlink::{Message, attributes};
-use crate::process::{self, Failure};
 
-const SUBSYSTEM: u16 = 10 << 8;
-const GET_TABLE: u16 = SUBSYSTEM | 1;
+const SUBSYSTEM: u16 = 10;
+const NEW_TABLE: u16 = SUBSYSTEM << 8;
+const GET_TABLE: u16 = SUBSYSTEM << 8 | 1;
+const DELETE_TABLE: u16 = SUBSYSTEM << 8 | 2;
 /// Bytes of `struct nfgenmsg`.
 const NFGENMSG: usize = 4;
 const NETDEV: u8 = libc::NFPROTO_NETDEV as u8;
@@ -20,11 +25,26 @@ const TABLE_USERDATA: u16 = 6;
 const USERDATA_COMMENT: u8 = 0;
 
 pub(crate) fn dump() -> Message {
-    Message::new(GET_TABLE, 0, &[NETDEV, 0, 0, 0])
+    message(GET_TABLE, 0)
 }
 
 pub(crate) fn get(table: &str) -> Message {
     dump().attr_str(TABLE_NAME, table)
+}
+
+/// The messages that put a table in place of an older one of that name, in one transaction.
+pub(crate) fn replace(name: &str, index: u32, table: &Table) -> Vec<Message> {
+    let mut messages = delete(name);
+    let text = comment(TableMark { hash: table.hash(), index });
+    let userdata = [&[USERDATA_COMMENT, text.len() as u8 + 1], text.as_bytes(), &[0]].concat();
+    messages.push(add(name).attr(TABLE_USERDATA, &userdata));
+    messages.extend(table::chains(name, table));
+    messages
+}
+
+/// The messages that delete a table; adding it first makes deleting what is not there harmless.
+pub(crate) fn delete(name: &str) -> Vec<Message> {
+    vec![add(name), message(DELETE_TABLE, 0).attr_str(TABLE_NAME, name)]
 }
 
 /// A table's name and what its comment says; a comment that is not ours marks nothing in place.
@@ -45,16 +65,18 @@ pub(crate) fn parse(payload: &[u8]) -> Option<(String, TableMark)> {
     Some((name?, mark.unwrap_or(TableMark { hash: 0, index: 0 })))
 }
 
-/// Runs a script in the namespace of the calling thread; all of it happens, or nothing.
-pub(crate) fn run(act: &str, script: &str) -> Result<(), KernelError> {
-    match process::run("nft", &["-f", "-"], script) {
-        Ok(()) => Ok(()),
-        Err(Failure::Start(source)) => Err(KernelError::Io { act: "start nft".into(), source }),
-        Err(Failure::Said(text)) => {
-            let message = text.lines().next().unwrap_or("nft gave no reason").to_owned();
-            Err(KernelError::Nft { act: act.to_owned(), message })
-        }
-    }
+/// First or last of a transaction.
+pub(crate) fn bracket(kind: u16) -> Message {
+    let subsystem = SUBSYSTEM.to_be_bytes();
+    Message::new(kind, 0, &[0, 0, subsystem[0], subsystem[1]])
+}
+
+fn add(name: &str) -> Message {
+    message(NEW_TABLE, libc::NLM_F_CREATE).attr_str(TABLE_NAME, name)
+}
+
+fn message(kind: u16, flags: i32) -> Message {
+    Message::new(kind, flags, &[NETDEV, 0, 0, 0])
 }
 
 /// User data is a row of (kind, length, bytes).

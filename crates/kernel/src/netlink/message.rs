@@ -34,6 +34,11 @@ impl Message {
         self.attr(kind, &value.to_ne_bytes())
     }
 
+    /// nftables writes numbers in network order.
+    pub fn attr_be32(self, kind: u16, value: u32) -> Message {
+        self.attr(kind, &value.to_be_bytes())
+    }
+
     /// Text with its closing zero.
     pub fn attr_str(self, kind: u16, value: &str) -> Message {
         let mut text = value.as_bytes().to_vec();
@@ -56,6 +61,11 @@ impl Message {
     pub fn raw(mut self, bytes: &[u8]) -> Message {
         self.bytes.extend_from_slice(bytes);
         self
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The finished message; the kernel repeats the number in its answers.

@@ -17,6 +17,10 @@ use super::message::{HEADER, Message, attributes, text_of, u32_of};
 /// Messages per send: their acknowledgements must fit into the receive buffer.
 const BATCH: usize = 128;
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+const SEND_BUFFER_BYTES: usize = 1 << 20;
+/// Kinds of the messages around a transaction.
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
 /// A dump that other changes keep interrupting is given up after this many tries.
 const DUMP_TRIES: u32 = 20;
 /// The kernel answers at once; this only keeps a defect from hanging the thread for good.
@@ -85,6 +89,47 @@ impl Socket {
 
     pub fn request_one(&mut self, message: Message) -> Result<Vec<Answer>, Refusal> {
         self.request(vec![message]).pop().unwrap_or(Err(Refusal::from(Errno::EIO)))
+    }
+
+    /// Sends requests as one transaction, which happens whole or not at all. The refused ones come
+    /// back by their places; a transaction that failed as a whole is charged to the first.
+    pub fn transact(
+        &mut self,
+        bracket: impl Fn(u16) -> Message,
+        requests: Vec<Message>,
+    ) -> Vec<(usize, Refusal)> {
+        let count = requests.len();
+        let first = self.sequence.wrapping_add(1);
+        let mut bytes = Vec::new();
+        let all = std::iter::once(bracket(BATCH_BEGIN)).chain(requests);
+        for (at, message) in all.chain([bracket(BATCH_END)]).enumerate() {
+            self.sequence = self.sequence.wrapping_add(1);
+            // The last is acknowledged for all: the kernel answers once it has taken or dropped them.
+            let flags = libc::NLM_F_REQUEST | if at == count { libc::NLM_F_ACK } else { 0 };
+            bytes.extend(message.finish(self.sequence, flags));
+        }
+        let mut refused = Vec::new();
+        if let Err(errno) = send(self.fd.as_raw_fd(), &bytes, MsgFlags::empty()) {
+            return vec![(0, Refusal::from(errno))];
+        }
+        loop {
+            let length = match self.receive() {
+                Ok(length) => length,
+                Err(errno) => return vec![(0, Refusal::from(errno))],
+            };
+            for (header, payload) in messages(&self.buffer[..length]) {
+                let at = header.sequence.wrapping_sub(first) as usize;
+                if at > count || i32::from(header.kind) != libc::NLMSG_ERROR {
+                    continue;
+                }
+                let refusal = refusal(header.flags, payload);
+                let is_last = at == count || at == 0 && refusal.is_some();
+                refused.extend(refusal.map(|refusal| (at.saturating_sub(1), refusal)));
+                if is_last {
+                    return refused;
+                }
+            }
+        }
     }
 
     /// Reads all of a table; starts again when it changed while being read.
@@ -183,7 +228,7 @@ pub(crate) fn open(protocol: SockProtocol, groups: u32) -> io::Result<OwnedFd> {
     let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
     // Beyond the system's limit only with CAP_NET_ADMIN in the first user namespace.
     let _ = setsockopt(&fd, sockopt::RcvBufForce, &RECEIVE_BUFFER_BYTES);
-    let _ = setsockopt(&fd, sockopt::SndBuf, &(1 << 20));
+    let _ = setsockopt(&fd, sockopt::SndBufForce, &SEND_BUFFER_BYTES);
     bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
     Ok(fd)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use host::nft::{Chain, Ether, Match, Rule, Table, Verdict};
 use host::{Op, Scope, Step};
 use kernel::{Event, KernelError, netns};
 use model::NetworkId;
@@ -27,10 +28,15 @@ fn up(name: &str) -> Op {
     Op::SetUp { device: name.into(), up: true }
 }
 
-fn table(name: &str, device: &str, rule: &str) -> Op {
-    let hook = format!("type filter hook ingress device \"{device}\" priority 0; policy accept;");
-    let text = format!("\tchain ingress {{\n\t\t{hook}\n\t\t{rule}\n\t}}\n");
-    Op::ReplaceTable { table: name.into(), device: device.into(), text }
+/// A table of one rule, which does not fit when it goes to a chain that is not there.
+fn table(name: &str, device: &str, verdict: Verdict) -> Op {
+    let rules = vec![Rule { matches: Vec::new(), verdict }];
+    let chains = vec![Chain { name: "ingress".into(), rules }];
+    Op::ReplaceTable { table: name.into(), content: Table { device: device.into(), chains } }
+}
+
+fn misfit() -> Verdict {
+    Verdict::Goto("nowhere".into())
 }
 
 #[tokio::test]
@@ -39,9 +45,9 @@ async fn a_failure_is_charged_to_its_part_and_the_others_go_on() {
     let steps = vec![
         step(NET, None, bridge("br0")),
         step(NET, None, bridge("br1")),
-        // A rule that nft does not understand spoils neither the other table nor the other port.
-        step(PORT, Some(NET), table("neutrino-a", "br0", "no such rule")),
-        step(OTHER, Some(NET), table("neutrino-b", "br1", "drop")),
+        // A rule that the kernel does not take spoils neither the other table nor the other port.
+        step(PORT, Some(NET), table("neutrino-a", "br0", misfit())),
+        step(OTHER, Some(NET), table("neutrino-b", "br1", Verdict::Drop)),
         step(PORT, Some(NET), up("br0")),
         step(OTHER, Some(NET), up("br1")),
         step(PORT, Some(NET), Op::DeleteLink { device: "nowhere".into() }),
@@ -49,7 +55,7 @@ async fn a_failure_is_charged_to_its_part_and_the_others_go_on() {
     let failed = place.kernel.apply(steps).await.expect("thread lives");
     let told: Vec<(usize, Key)> = failed.iter().map(|failed| (failed.index, failed.key)).collect();
     assert_eq!(told, [(2, PORT), (4, PORT)], "{failed:#?}");
-    assert!(matches!(failed[0].error, KernelError::Nft { .. }), "{failed:#?}");
+    assert!(matches!(failed[0].error, KernelError::Refused { .. }), "{failed:#?}");
     assert!(matches!(failed[1].error, KernelError::Skipped { .. }), "{failed:#?}");
     assert!(failed[0].error.to_string().contains("replace table neutrino-a"), "{failed:#?}");
     assert!(place.ip("link show br1").contains("UP"));
@@ -61,7 +67,7 @@ async fn a_network_that_failed_keeps_its_ports_closed() {
     let Some(place) = Place::new() else { return };
     let steps = vec![
         step(OTHER, None, bridge("br0")),
-        step(NET, None, table("neutrino-wall", "br0", "no such rule")),
+        step(NET, None, table("neutrino-wall", "br0", misfit())),
         step(PORT, Some(NET), up("br0")),
     ];
     let failed = place.kernel.apply(steps).await.expect("thread lives");
@@ -137,4 +143,50 @@ async fn namespaces_are_made_once_and_survive_what_is_left_of_them() {
     netns::create(&dir, &name).expect("made anew");
     let seen = place.kernel.observe(&Scope::All).await.expect("seen");
     assert!(seen.namespaces.contains_key(&name), "{seen:#?}");
+}
+
+/// What stands in golden files is what the kernel holds: a table written over netlink and the same
+/// table read by nft from its text are listed alike.
+#[tokio::test]
+async fn a_table_is_what_its_text_says() {
+    let Some(place) = Place::new() else { return };
+    if place.run("nft --version").status.success() {
+        let all = [
+            Match::EtherType(Ether::Arp),
+            Match::EtherSource(Mac([2; 6])),
+            Match::ArpSenderMac(Mac([2; 6])),
+            Match::ArpSenderIp("10.0.0.0/20".parse().expect("net")),
+            Match::Source("10.0.0.1/32".parse().expect("net")),
+            Match::Source("10.0.0.0/9".parse().expect("net")),
+            Match::Source("fd00::1/128".parse().expect("net")),
+            Match::Source("fd00::/61".parse().expect("net")),
+            Match::UdpSource(67),
+            Match::UdpDestination(547),
+            Match::Icmpv6(134),
+            Match::NdTarget("fd00::1/128".parse().expect("net")),
+            Match::NdTarget("fd00::/61".parse().expect("net")),
+        ];
+        let verdicts = [Verdict::Accept, Verdict::Drop, Verdict::Goto("other".into())];
+        let rules = all
+            .into_iter()
+            .enumerate()
+            .map(|(at, one)| Rule { matches: vec![one], verdict: verdicts[at % 3].clone() });
+        let chain = |name: &str, rules| Chain { name: name.into(), rules };
+        let chains = vec![chain("ingress", rules.collect()), chain("other", Vec::new())];
+        let content = Table { device: "br0".into(), chains };
+        let text = format!("table netdev written {{\n{content}}}\n");
+        let op = Op::ReplaceTable { table: "neutrino-t".into(), content };
+        let failed = place.kernel.apply(vec![step(NET, None, bridge("br0")), step(NET, None, op)]).await;
+        assert!(failed.as_ref().is_ok_and(Vec::is_empty), "{failed:?}");
+        std::fs::write(place.netns_dir().with_extension("nft"), text).expect("script");
+        let script = place.netns_dir().with_extension("nft");
+        let loaded = place.run(&format!("nft -f {}", script.display()));
+        assert!(loaded.status.success(), "{loaded:?}");
+        let list = |name: &str| {
+            let output = place.run(&format!("nft list table netdev {name}")).stdout;
+            let text = String::from_utf8_lossy(&output).into_owned();
+            text.lines().skip(1).filter(|line| !line.contains("comment")).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(list("neutrino-t"), list("written"));
+    }
 }
