@@ -24,11 +24,6 @@ pub fn own_cpu() -> Duration {
     ticks("/proc/self/stat", 11..13)
 }
 
-/// User and system time of the children that this process has waited for.
-pub fn children_cpu() -> Duration {
-    ticks("/proc/self/stat", 13..15)
-}
-
 /// Fields are counted after the name, which is in brackets and may hold anything.
 fn ticks(path: &str, fields: std::ops::Range<usize>) -> Duration {
     let stat = fs::read_to_string(path).unwrap_or_default();

@@ -8,7 +8,7 @@ use testbed::Place;
 use testbed::place::run_in;
 
 /// Runs a command in a namespace; what it said, and the CPU time of that child.
-pub async fn counted(namespace: &Path, words: &[&str]) -> anyhow::Result<(String, Duration)> {
+async fn counted(namespace: &Path, words: &[&str]) -> anyhow::Result<(String, Duration)> {
     let mut shell = vec!["sh", "-c", "\"$@\" && times", "sh"];
     shell.extend(words);
     let mut said = run_in(namespace, &shell).await?;

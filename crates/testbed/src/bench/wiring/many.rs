@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use serde_json::json;
 use testbed::demo::show::working;
+use testbed::place::run_in;
 use testbed::{Cloud, wait};
 
 use crate::load::{self, Job, Load, Target};
@@ -23,8 +24,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 struct Spent {
     wall: Duration,
     cpu: Duration,
-    /// Part of the CPU time that children of the agents took: `nft`.
-    nft: Duration,
     /// Part of the time that the commands took which name and remove the devices.
     commands: Duration,
 }
@@ -42,7 +41,6 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     let mut table = show::table(&[
         "1,000 ports on one host",
         "CPU ms/port",
-        "of it nft",
         "floor CPU ms",
         "ours/floor",
         "seconds",
@@ -52,7 +50,6 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     table.add_row([
         "bulk POST, devices plugged, until all ACTIVE".to_owned(),
         format!("{:.3}", ms(wired.cpu)),
-        format!("{:.3}", ms(wired.nft)),
         format!("{:.3}", ms(floor)),
         format!("{:.1}", ms(wired.cpu) / ms(floor)),
         format!("{:.1}", wired.wall.as_secs_f64()),
@@ -61,7 +58,6 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     table.add_row([
         "devices removed, DELETE, until nothing is left".to_owned(),
         format!("{:.3}", ms(gone.cpu)),
-        format!("{:.3}", ms(gone.nft)),
         "-".to_owned(),
         "-".to_owned(),
         format!("{:.1}", gone.wall.as_secs_f64()),
@@ -69,29 +65,27 @@ pub async fn run(cloud: &Cloud, empty: &[String]) -> anyhow::Result<()> {
     ]);
     println!("{table}");
     println!(
-        "CPU: server, two agents with the nft they run, and the client. floor: one child that makes the \
+        "CPU: server, two agents and the client, one process. floor: one child that makes the \
          same devices ports of a bridge and brings them up: no spoof rules, forwarding entries, DHCP or \
          reports. The ip commands name and remove the devices one by one; the agent works beside them."
     );
     Ok(())
 }
 
-/// Measures from its making; children that play instances or look are told apart by their own time.
+/// Measures from its making; the commands that play instances or look are children, and do not count.
 struct Watch {
     start: Instant,
     own: Duration,
-    children: Duration,
 }
 
 impl Watch {
     fn start() -> Watch {
-        Watch { start: Instant::now(), own: process::own_cpu(), children: process::children_cpu() }
+        Watch { start: Instant::now(), own: process::own_cpu() }
     }
 
-    fn stop(self, commands: Duration, not_ours: Duration) -> Spent {
-        let nft = process::children_cpu().saturating_sub(self.children).saturating_sub(not_ours);
-        let cpu = process::own_cpu().saturating_sub(self.own) + nft;
-        Spent { wall: self.start.elapsed(), cpu, nft, commands }
+    fn stop(self, commands: Duration) -> Spent {
+        let cpu = process::own_cpu().saturating_sub(self.own);
+        Spent { wall: self.start.elapsed(), cpu, commands }
     }
 }
 
@@ -118,7 +112,7 @@ async fn wire(cloud: &Cloud, network: &str, host: &Path) -> anyhow::Result<(Vec<
         [format!("link set {} name {tap}", batch::early(*at)), format!("link set {tap} up")]
     });
     let plugging = Instant::now();
-    let not_ours = batch::ip(host, plug).await?;
+    batch::ip(host, plug).await?;
     let commands = plugging.elapsed();
     let others =
         format!("ports?network_id={network}&status=DOWN&status=BUILD&status=ERROR&limit=1&fields=id");
@@ -127,7 +121,7 @@ async fn wire(cloud: &Cloud, network: &str, host: &Path) -> anyhow::Result<(Vec<
         rest.as_array().is_some_and(Vec::is_empty).then_some(())
     });
     done.await.context("not all ports became ACTIVE in time")?;
-    Ok((ports, watch.stop(commands, not_ours)))
+    Ok((ports, watch.stop(commands)))
 }
 
 /// Which port has which instance's MAC address.
@@ -154,17 +148,16 @@ async fn unwire(
     empty: &[String],
 ) -> anyhow::Result<Spent> {
     let watch = Watch::start();
-    let mut not_ours = batch::ip(sink, (0..PORTS).map(|at| format!("link del peer{at}"))).await?;
+    batch::ip(sink, (0..PORTS).map(|at| format!("link del peer{at}"))).await?;
     let commands = watch.start.elapsed();
     let jobs = ports.iter().map(|id| Job::delete(format!("/v2.0/ports/{id}"))).collect();
     load::run(&target(cloud), jobs, Load { clients: 16, limit: LIMIT, keep: false }).await?;
     cloud.client.delete("network", network).await?;
     let end = watch.start + LIMIT;
     loop {
-        let (left, looking) = look(cloud).await?;
-        not_ours += looking;
+        let left = look(cloud).await?;
         if left == empty {
-            return Ok(watch.stop(commands, not_ours));
+            return Ok(watch.stop(commands));
         }
         if Instant::now() > end {
             bail!("after {LIMIT:?} there is left: {left:?}");
@@ -175,21 +168,18 @@ async fn unwire(
 
 /// Devices and rules of every host.
 pub async fn left(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
-    Ok(look(cloud).await?.0)
+    look(cloud).await
 }
 
 /// The same, and what looking cost.
-async fn look(cloud: &Cloud) -> anyhow::Result<(Vec<String>, Duration)> {
-    let (mut out, mut spent) = (Vec::new(), Duration::ZERO);
+async fn look(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
+    let mut out = Vec::new();
     for host in &cloud.hosts {
-        let (links, cpu) = batch::counted(&host.namespace, &["ip", "-o", "-br", "link"]).await?;
+        let links = run_in(&host.namespace, &["ip", "-o", "-br", "link"]).await?;
         let names = links.lines().filter_map(|line| line.split_whitespace().next());
-        // `times` of the shell itself ends what is said.
-        out.extend(names.filter(|name| !name.contains("m0.")).map(|name| format!("{} {name}", host.name)));
-        let (tables, more) = batch::counted(&host.namespace, &["nft", "list", "tables"]).await?;
-        let tables = tables.lines().filter(|line| line.starts_with("table"));
-        out.extend(tables.map(|line| format!("{} {line}", host.name)));
-        spent += cpu + more;
+        out.extend(names.map(|name| format!("{} {name}", host.name)));
+        let tables = run_in(&host.namespace, &["nft", "list", "tables"]).await?;
+        out.extend(tables.lines().map(|line| format!("{} {line}", host.name)));
     }
-    Ok((out, spent))
+    Ok(out)
 }

@@ -49,8 +49,7 @@ async fn measure(cloud: &Cloud) -> anyhow::Result<()> {
     }
     println!("{table}");
     println!(
-        "CPU: server, two agents and the asking client together; it asks every 20 ms. The \
-         nft that agents run is not in it. Instances repeat ARP \
+        "CPU: server, two agents and the asking client together; it asks every 20 ms. Instances repeat ARP \
          every 20 ms, as Linux's own second would hide what is measured."
     );
     many::run(cloud, &empty).await
