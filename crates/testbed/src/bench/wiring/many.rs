@@ -155,7 +155,7 @@ async fn unwire(
     cloud.client.delete("network", network).await?;
     let end = watch.start + LIMIT;
     loop {
-        let left = look(cloud).await?;
+        let left = left(cloud).await?;
         if left == empty {
             return Ok(watch.stop(commands));
         }
@@ -168,11 +168,6 @@ async fn unwire(
 
 /// Devices and rules of every host.
 pub async fn left(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
-    look(cloud).await
-}
-
-/// The same, and what looking cost.
-async fn look(cloud: &Cloud) -> anyhow::Result<Vec<String>> {
     let mut out = Vec::new();
     for host in &cloud.hosts {
         let links = run_in(&host.namespace, &["ip", "-o", "-br", "link"]).await?;
