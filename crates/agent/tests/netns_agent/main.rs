@@ -1,12 +1,14 @@
 //! Agents on real kernels: hosts and guests are namespaces of this machine, made and removed by
 //! each test; nothing of the machine's own is touched.
 
-mod carry;
-mod dhcp;
-mod frames;
-mod place;
-mod repair;
-mod scale;
-mod server;
-mod spoof;
-mod wait;
+mod netns {
+    mod carry;
+    mod dhcp;
+    mod frames;
+    mod place;
+    mod repair;
+    mod scale;
+    mod server;
+    mod spoof;
+    mod wait;
+}

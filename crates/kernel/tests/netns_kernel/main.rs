@@ -1,7 +1,9 @@
 //! The door on the real kernel: each test in namespaces of its own, removed when it ends.
 
-mod law;
-mod place;
-mod steps;
-#[path = "../../../host/tests/law/want.rs"]
-mod want;
+mod netns {
+    mod law;
+    mod place;
+    mod steps;
+    #[path = "../../../../host/tests/law/want.rs"]
+    mod want;
+}

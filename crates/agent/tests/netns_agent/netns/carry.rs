@@ -3,10 +3,10 @@
 use model::report::State;
 use wire::Mac;
 
-use crate::frames::{Tap, arp, udp4, v4};
-use crate::place::{Place, network, two_guests};
-use crate::server::failed;
-use crate::wait::eventually;
+use crate::netns::frames::{Tap, arp, udp4, v4};
+use crate::netns::place::{Place, network, two_guests};
+use crate::netns::server::failed;
+use crate::netns::wait::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guests_of_two_hosts_ping_each_other() {

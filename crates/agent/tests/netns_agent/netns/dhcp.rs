@@ -8,10 +8,10 @@ use model::{PortId, SubnetId};
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::frames::{Tap, udp4, v4};
-use crate::place::{Guest, MTU_BYTES, NET, Place, Running, network};
-use crate::server::failed;
-use crate::wait::eventually;
+use crate::netns::frames::{Tap, udp4, v4};
+use crate::netns::place::{Guest, MTU_BYTES, NET, Place, Running, network};
+use crate::netns::server::failed;
+use crate::netns::wait::eventually;
 
 const SERVER: PortId = PortId(Uuid::from_u128(0xdddd_dddd_0000_4000_8000_0000_0000_0000));
 const SERVER_MAC: Mac = Mac([0xfa, 0x16, 0x3e, 0, 0, 0xdd]);

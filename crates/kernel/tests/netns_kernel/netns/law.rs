@@ -7,8 +7,8 @@ use kernel::Kernel;
 use model::desired::{Network, Part, Segment};
 use proptest::prelude::*;
 
-use crate::place::Place;
-use crate::want::{self, Parts};
+use crate::netns::place::Place;
+use crate::netns::want::{self, Parts};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]

@@ -10,7 +10,7 @@ use model::desired::{Key, Kind};
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::place::Place;
+use crate::netns::place::Place;
 
 const NET: Key = Key::new(Kind::Network, Uuid::from_u128(1));
 const PORT: Key = Key::new(Kind::Port, Uuid::from_u128(2));

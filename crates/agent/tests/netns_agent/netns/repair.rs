@@ -8,9 +8,9 @@ use model::desired::{Network, Part, Segment};
 use model::report::State;
 use uuid::Uuid;
 
-use crate::place::{Guest, MTU_BYTES, NET, Place, Running, network, two_guests};
-use crate::server::failed;
-use crate::wait::eventually;
+use crate::netns::place::{Guest, MTU_BYTES, NET, Place, Running, network, two_guests};
+use crate::netns::server::failed;
+use crate::netns::wait::eventually;
 
 async fn pinging(place: &Place) -> ([Guest; 2], [Running; 2]) {
     let (guests, agents) = two_guests(place).await;

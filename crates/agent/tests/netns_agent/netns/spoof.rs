@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use model::report::State;
 use wire::Mac;
 
-use crate::frames::{arp, arrivals, ethernet, icmp6, tagged, udp4, udp6, v4, v6};
-use crate::place::{Guest, Place, Running, network, under};
-use crate::wait::eventually;
+use crate::netns::frames::{arp, arrivals, ethernet, icmp6, tagged, udp4, udp6, v4, v6};
+use crate::netns::place::{Guest, Place, Running, network, under};
+use crate::netns::wait::eventually;
 
 const OTHER: Mac = Mac([0xfa, 0x16, 0x3e, 0, 0, 0x77]);
 const PAIR: Mac = Mac([0, 0, 0x5e, 0, 1, 0x0a]);
@@ -128,7 +128,7 @@ async fn a_port_that_turns_security_on_is_filtered() {
 async fn a_tenant_does_not_reach_the_host() {
     let Some(place) = Place::new() else { return };
     let (guests, agent) = neighbours(&place, [Guest::nth(1), Guest::nth(2)]).await;
-    let bridge = host::names::bridge(crate::place::NET);
+    let bridge = host::names::bridge(crate::netns::place::NET);
     let host = under(1);
     let guest = &guests[0];
     // As a tenant who knows the bridge's MAC would; the way back is made as well.

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::server::Server;
+use crate::netns::server::Server;
 
 /// Two hosts on a cable, `one` and `two`, in a directory of namespaces of their own.
 pub struct Place {

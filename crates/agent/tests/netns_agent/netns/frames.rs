@@ -7,7 +7,7 @@ use std::time::Duration;
 use kernel::packet::{Instruction, PacketSocket};
 use wire::Mac;
 
-use crate::place::{Guest, Place};
+use crate::netns::place::{Guest, Place};
 
 const TAKE_ALL: &[Instruction] = &[Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0x4_0000 }];
 

@@ -9,8 +9,8 @@ use model::report::State;
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::place::{NET, Place, network, under};
-use crate::wait::eventually;
+use crate::netns::place::{NET, Place, network, under};
+use crate::netns::wait::eventually;
 
 /// `NEUTRINO_SCALE_PORTS` asks for another number.
 fn ports() -> u32 {
