@@ -52,6 +52,29 @@ async fn the_lease_tells_all_that_the_subnet_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dhcpv6_client_gets_the_address_of_its_port() {
+    let cloud = cloud("dhcpv6", 1).await;
+    let network = cloud.client.create("network", json!({})).await.expect("a network");
+    ipv6(&cloud, &id_of(&network), "2001:db8:1::/64", "dhcpv6-stateful").await;
+    let (guest, port) = cloud.boot("one", &id_of(&network), 0).await.expect("boots");
+    let port = cloud.port_is(&id_of(&port), "ACTIVE", SOON).await.expect("ACTIVE");
+    let (leases, pid) = (cloud.place.folder().join("pid.leases6"), cloud.place.folder().join("pid.dhclient"));
+    let (leases, pid) = (leases.display().to_string(), pid.display().to_string());
+    // The lease is read from its file; the script that would set the address does nothing.
+    let words = ["dhclient", "-6", "-1", "-lf", &leases, "-pf", &pid, "-sf", "/bin/true", "eth0"];
+    // It wants a link-local address that is no longer tentative.
+    let bound = wait::until(SOON, || async { guest.run(&words).await.ok() });
+    bound.await.expect("dhclient -6 is answered");
+    let said = std::fs::read_to_string(&leases).expect("leases");
+    let _ =
+        guest.run(&["dhclient", "-6", "-x", "-lf", &leases, "-pf", &pid, "-sf", "/bin/true", "eth0"]).await;
+    for word in [format!("iaaddr {}", address(&port, true)), "2001:db8::53".into()] {
+        assert!(said.contains(&word), "the lease should say {word}:\n{said}");
+    }
+    cloud.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_appears_late_is_wired_when_it_comes() {
     let cloud = cloud("late", 1).await;
     let network = cloud.network("net").await.expect("a network");
