@@ -5,16 +5,19 @@
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! bind      can a host carry a port                             status    what a port's status is
 //! dhcp      which agents serve a network                        dns       names of addresses
+//! caller    who asks                              policy/   who may: rules, their language, defaults
 //! view/     facts -> one host's desired state, and whom a change touches
 //! standard  what every resource has          rules     the operator's settings
 //! stamp     time and randomness of one request
 //! ```
 
 pub mod bind;
+mod caller;
 pub mod dhcp;
 mod dns;
 pub mod ipam;
 pub mod network;
+pub mod policy;
 pub mod port;
 mod refusal;
 pub mod rules;
@@ -25,15 +28,10 @@ pub mod status;
 pub mod subnet;
 pub mod view;
 
+pub use caller::{Caller, Reach};
 pub use refusal::Refusal;
 pub use rules::Rules;
 pub use stamp::Stamp;
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub project_id: String,
-}
 
 /// Owners of ports that go with their network.
 pub const AUTO_DELETE_OWNERS: [&str; 3] =

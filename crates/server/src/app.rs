@@ -13,6 +13,8 @@ use time::macros::format_description;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
+use crate::auth::Auth;
+
 /// How the API behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +55,7 @@ struct Inner {
     settings: Settings,
     db: Db,
     bus: Bus,
+    auth: Auth,
     committed: Notify,
     nudge: mpsc::UnboundedSender<Nudge>,
 }
@@ -70,7 +73,8 @@ pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 impl App {
     pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
-        let inner = Inner { settings, db, bus, committed: Notify::new(), nudge };
+        let auth = Auth::Nobody { project_id: settings.project_id.clone() };
+        let inner = Inner { settings, db, bus, auth, committed: Notify::new(), nudge };
         (App(Arc::new(inner)), nudges)
     }
 
@@ -80,6 +84,10 @@ impl App {
 
     pub fn rules(&self) -> &Rules {
         &self.0.settings.rules
+    }
+
+    pub fn auth(&self) -> &Auth {
+        &self.0.auth
     }
 
     pub fn db(&self) -> &Db {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use cloud::Caller;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -23,7 +24,7 @@ pub struct Call {
     pub query: String,
     /// `http://host:port`, as the client knows the server.
     pub base: String,
-    pub project_id: String,
+    pub caller: Caller,
     pub if_match: IfMatch,
     pub body: Bytes,
 }
@@ -79,6 +80,7 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     if app.settings().local_only {
         refuse_pages(&head.headers)?;
     }
+    let caller = app.auth().caller(&head.headers, head.method.as_str(), head.uri.path()).await?;
     let limit = app.settings().max_body_bytes;
     let body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
@@ -87,12 +89,11 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     };
     let raw = head.uri.path();
     let path = raw.trim_end_matches('/');
-    let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     Ok(Call {
         base: base(&head.headers),
         path: path.strip_suffix(".json").unwrap_or(path).to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        project_id: text("x-project-id").unwrap_or(&app.settings().project_id).to_owned(),
+        caller,
         if_match: if_match(&head.headers),
         // HEAD is a GET whose body stays here.
         method: if head.method == Method::HEAD { Method::GET } else { head.method },

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
+//! auth     headers -> who asks
 //! http     requests and answers as bytes      routes/  one file per resource
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
 
 mod app;
+mod auth;
 mod error;
 mod http;
 mod routes;

@@ -56,7 +56,7 @@ async fn collection(app: &App, call: &Call, table: &'static Resource) -> Result<
 /// A collection that nothing is created in still judges what it is sent.
 fn refuse_create(call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
     for item in body::items(table, parsed(call, table)?)?.items {
-        body::create(table, item, &call.project_id)?;
+        body::create(table, item, &call.caller.project_id)?;
     }
     Err(Fault::AgentsReportThemselves)
 }
@@ -142,7 +142,7 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
     }
     let mut given = Vec::new();
     for item in asked.items {
-        given.push(body::create(table, item, &call.project_id)?);
+        given.push(body::create(table, item, &call.caller.project_id)?);
     }
     let fields = fields(&call.query);
     let mut tries = 0;
