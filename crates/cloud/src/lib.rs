@@ -8,6 +8,7 @@
 //! caller    who asks                              policy/   who may: rules, their language, defaults
 //! view/     facts -> one host's desired state, and whom a change touches
 //! standard  what every resource has          rules     the operator's settings
+//! quota     how many a project may have
 //! stamp     time and randomness of one request
 //! ```
 
@@ -19,6 +20,7 @@ pub mod ipam;
 pub mod network;
 pub mod policy;
 pub mod port;
+pub mod quota;
 mod refusal;
 pub mod rules;
 pub mod segment;

@@ -33,6 +33,15 @@ pub enum Refusal {
     #[error("Revision number of the resource is {stored}, not {asked}: read it again and retry.")]
     RevisionMismatch { stored: i64, asked: i64 },
 
+    #[error("No room for more {resource}s: the project has {used} of {limit}; ask for a higher quota.")]
+    OverQuota { resource: &'static str, limit: i64, used: i64 },
+    #[error(
+        "The project has {used} {resource}s, more than the limit of {limit}; 'force' sets it all the same."
+    )]
+    QuotaBelowUse { resource: &'static str, limit: i64, used: i64 },
+    #[error("Project {0} has no quotas of its own.")]
+    QuotaNotFound(String),
+
     // Networks and segments.
     #[error("No {0} segment is left for a network; free one or widen the ranges.")]
     NoNetworkAvailable(String),

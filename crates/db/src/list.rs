@@ -5,15 +5,9 @@ use model::api::table::{Attr, Resource, ShownIf, Source, Type};
 use serde_json::Value;
 
 use crate::dialect;
-use crate::engine::{Cell, DbError, Param, Tx};
+use crate::engine::{Cell, DbError, Param, Row, Tx};
 use crate::row::{write_cell, write_key};
-
-/// Which rows the caller may see at all, and what time-bound expressions mean.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope {
-    /// Heartbeats after this (microseconds since the epoch) count as alive.
-    pub alive_since_us: i64,
-}
+use crate::scope::{Facts, Scope, Seen};
 
 /// One page of a list.
 #[derive(Debug, Default)]
@@ -21,6 +15,8 @@ pub struct Page {
     /// What was there before, and the items, separated by commas.
     pub json: Vec<u8>,
     pub shown: usize,
+    /// Rows that fitted the query: as many as asked for when more may follow.
+    pub read: usize,
     pub first: Option<String>,
     pub last: Option<String>,
 }
@@ -31,7 +27,7 @@ impl Tx<'_> {
         &mut self,
         table: &'static Resource,
         query: &Query,
-        scope: Scope,
+        scope: &Scope<'_>,
         json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
         if let Some(marker) = &query.marker {
@@ -40,13 +36,13 @@ impl Tx<'_> {
                 return Ok(None);
             }
         }
-        let shown = Shown::of(table, &query.fields);
+        let shown = Shown::of(table, &query.fields, scope);
         let mut sql = Sql { scope, text: String::new(), params: Vec::new() };
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
         let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new() };
-        self.each(&sql.text, &sql.params, |row| rows.take(&shown, row)).await?;
+        self.each(&sql.text, &sql.params, |row| rows.take(&shown, scope, row)).await?;
         Ok(Some(rows.page(query.reverse)))
     }
 
@@ -56,7 +52,7 @@ impl Tx<'_> {
         table: &'static Resource,
         id: &str,
         fields: &[String],
-        scope: Scope,
+        scope: &Scope<'_>,
     ) -> Result<Option<Vec<u8>>, DbError> {
         let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
         let query = Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
@@ -69,12 +65,15 @@ impl Tx<'_> {
 struct Shown {
     attrs: Vec<&'static Attr>,
     flags: Vec<&'static str>,
+    /// What the judge looks at.
+    facts: Facts,
 }
 
 impl Shown {
-    fn of(table: &'static Resource, fields: &[String]) -> Shown {
+    fn of(table: &'static Resource, fields: &[String], scope: &Scope<'_>) -> Shown {
         let wanted = |attr: &&Attr| fields.is_empty() || fields.iter().any(|f| f == attr.name);
-        let attrs: Vec<_> = table.attrs.iter().filter(|attr| attr.visible).filter(wanted).collect();
+        let shown = |attr: &&Attr| attr.visible && !scope.hidden.contains(&attr.name);
+        let attrs: Vec<_> = table.attrs.iter().filter(shown).filter(wanted).collect();
         let mut flags = Vec::new();
         for attr in &attrs {
             if let ShownIf::True(flag) | ShownIf::False(flag) = attr.shown_if
@@ -83,7 +82,8 @@ impl Shown {
                 flags.push(flag);
             }
         }
-        Shown { attrs, flags }
+        let looks_at = scope.judge.as_ref().map_or(&[][..], |judge| &judge.looks_at);
+        Shown { attrs, flags, facts: Facts::of(table, looks_at) }
     }
 }
 
@@ -97,7 +97,16 @@ struct Rows {
 }
 
 impl Rows {
-    fn take(&mut self, shown: &Shown, row: &crate::engine::Row<'_>) {
+    fn take(&mut self, shown: &Shown, scope: &Scope<'_>, row: &Row<'_>) {
+        self.ids.push(row.text(0).to_owned());
+        let first_fact = 1 + shown.flags.len() + shown.attrs.len();
+        let hidden = match &scope.judge {
+            None => Vec::new(),
+            Some(judge) => match (judge.seen)(&shown.facts.read(row, first_fact)) {
+                Seen::Nothing => return,
+                Seen::AllBut(hidden) => hidden,
+            },
+        };
         let out = &mut self.json;
         let flag = |name| {
             let at = shown.flags.iter().position(|flag| *flag == name).unwrap_or(0);
@@ -114,7 +123,7 @@ impl Rows {
                 ShownIf::True(name) => !flag(name),
                 ShownIf::False(name) => flag(name),
             };
-            if left_out {
+            if left_out || hidden.contains(&attr.name) {
                 continue;
             }
             if !std::mem::take(&mut first) {
@@ -125,7 +134,6 @@ impl Rows {
         }
         out.push(b'}');
         self.ends.push(out.len());
-        self.ids.push(row.text(0).to_owned());
     }
 
     fn page(mut self, reverse: bool) -> Page {
@@ -135,6 +143,7 @@ impl Rows {
         Page {
             json: self.json,
             shown: self.ends.len(),
+            read: self.ids.len(),
             first: self.ids.first().cloned(),
             last: self.ids.pop(),
         }
@@ -155,13 +164,13 @@ impl Rows {
     }
 }
 
-struct Sql {
-    scope: Scope,
+struct Sql<'a> {
+    scope: &'a Scope<'a>,
     text: String,
     params: Vec<Param<'static>>,
 }
 
-impl Sql {
+impl Sql<'_> {
     fn select(&mut self, table: &'static Resource, shown: &Shown) {
         self.text.push_str("SELECT id");
         for flag in &shown.flags {
@@ -171,6 +180,10 @@ impl Sql {
             let expression = self.expression(table, attr);
             self.text.push_str(", ");
             self.text.push_str(&expression);
+        }
+        for column in &shown.facts.columns {
+            self.text.push_str(", ");
+            self.text.push_str(column);
         }
         self.text.push_str(" FROM ");
         self.text.push_str(table.plural);
@@ -207,6 +220,10 @@ impl Sql {
                 Filter::SecurityGroups(_) => all.push("1 = 0".into()),
                 Filter::Tags { how, tags } => all.push(self.tags(table, *how, tags)),
             }
+        }
+        if let Some(project) = self.scope.project.filter(|_| !table.seen_by.is_empty()) {
+            let at = self.bind(project.to_owned().into());
+            all.push(format!("({})", table.seen_by.replace("{project}", &format!("${at}"))));
         }
         if let Some(marker) = &query.marker {
             all.push(self.after_marker(table, query, marker));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use server::{Rules, Settings};
+use server::{Limits, Rules, Settings};
 use toml::{Table, Value};
 
 /// The commented defaults; a test holds that they are the defaults.
@@ -22,6 +22,7 @@ pub struct Config {
     pub database: Database,
     pub api: Settings,
     pub network: Rules,
+    pub quotas: Limits,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -116,6 +117,7 @@ impl Config {
                 self.server.bind
             );
         }
+        self.quotas.check().map_err(|why| anyhow::anyhow!("in [quotas]: {why}"))?;
         self.agent()?;
         Ok(())
     }
@@ -172,6 +174,7 @@ mod tests {
     fn the_commented_file_holds_the_defaults() {
         let config = merged("", &[]).expect("defaults");
         assert_eq!(config.network, Rules::default());
+        assert_eq!(config.quotas, Limits::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
     }
@@ -192,6 +195,7 @@ mod tests {
             ("[server]\nbind = 'x'", ("log.filter", "info"), "bind"),
             ("", ("server.bind", "0.0.0.0:9696"), "allow_remote_without_auth"),
             ("", ("nonsense", "1"), "nonsense"),
+            ("[quotas]\nports = 5", ("log.filter", "info"), "ports"),
             ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),
         ] {
             let error = merged(file, &[set]).expect_err(word);

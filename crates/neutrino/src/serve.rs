@@ -36,6 +36,7 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     let bus = Bus::in_process();
     let mut settings = config.api;
     settings.rules = config.network;
+    settings.quotas = config.quotas;
     settings.local_only = bind.ip().is_loopback();
     let mut serving = server::start(settings, db, bus.clone(), listener, stopping.clone()).await?;
     tracing::info!("the API listens on http://{}", serving.address);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bus::Bus;
+use cloud::policy::Policies;
+use cloud::quota::Limits;
 use cloud::{Rules, Stamp};
-use db::{Db, DbError, Scope, Tx};
+use db::{Db, DbError, Tx};
 use model::NetworkId;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -30,8 +32,13 @@ pub struct Settings {
     /// Only programs of this machine are meant: what a browser sends for a page is refused.
     #[serde(skip)]
     pub local_only: bool,
+    /// Believes the identity headers of whoever can connect.
+    #[serde(skip)]
+    pub trust_headers: bool,
     #[serde(skip)]
     pub rules: Rules,
+    #[serde(skip)]
+    pub quotas: Limits,
 }
 
 impl Default for Settings {
@@ -42,7 +49,9 @@ impl Default for Settings {
             max_bulk_items: 1000,
             max_body_bytes: 1 << 20,
             local_only: false,
+            trust_headers: false,
             rules: Rules::default(),
+            quotas: Limits::default(),
         }
     }
 }
@@ -56,6 +65,7 @@ struct Inner {
     db: Db,
     bus: Bus,
     auth: Auth,
+    policies: Arc<Policies>,
     committed: Notify,
     nudge: mpsc::UnboundedSender<Nudge>,
 }
@@ -73,8 +83,12 @@ pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 impl App {
     pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
-        let auth = Auth::Nobody { project_id: settings.project_id.clone() };
-        let inner = Inner { settings, db, bus, auth, committed: Notify::new(), nudge };
+        let auth = match settings.trust_headers {
+            true => Auth::Trusting,
+            false => Auth::Nobody { project_id: settings.project_id.clone() },
+        };
+        let inner =
+            Inner { settings, db, bus, auth, policies: Arc::default(), committed: Notify::new(), nudge };
         (App(Arc::new(inner)), nudges)
     }
 
@@ -88,6 +102,10 @@ impl App {
 
     pub fn auth(&self) -> &Auth {
         &self.0.auth
+    }
+
+    pub fn policies(&self) -> Arc<Policies> {
+        Arc::clone(&self.0.policies)
     }
 
     pub fn db(&self) -> &Db {
@@ -133,10 +151,6 @@ impl App {
     pub fn alive_since_us(&self) -> i64 {
         // Whole seconds, so that statements that hold it can be used again.
         (now_us() / 1_000_000 - self.rules().agent_down_s) * 1_000_000
-    }
-
-    pub fn scope(&self) -> Scope {
-        Scope { alive_since_us: self.alive_since_us() }
     }
 }
 

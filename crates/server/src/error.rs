@@ -36,6 +36,20 @@ pub enum Fault {
     FromAPage,
     #[error("The body did not arrive.")]
     BodyBroken,
+    /// A rule of the policy says no.
+    #[error("The policy does not allow {0}.")]
+    Forbidden(String),
+    /// The same, of a resource that the caller may not even see.
+    #[error("The resource was not found.")]
+    NotForYou,
+    #[error(
+        "Only administrators and services create for another project than their own: leave project_id out."
+    )]
+    OtherProject,
+    #[error("Only administrators see the quotas of another project.")]
+    AdminRequired,
+    #[error("POST creates no quotas: every project has them; PUT changes them.")]
+    QuotasAreThere,
     #[error("POST creates no agents: they appear when a host reports itself.")]
     AgentsReportThemselves,
 }
@@ -66,6 +80,11 @@ impl Fault {
             Fault::NotJson(_) | Fault::BodyBroken => (400, "HTTPBadRequest"),
             Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
+            Fault::Forbidden(_) => (403, "PolicyNotAuthorized"),
+            Fault::AdminRequired => (403, "AdminRequired"),
+            Fault::QuotasAreThere => (501, "HTTPNotImplemented"),
+            Fault::NotForYou => (404, "HTTPNotFound"),
+            Fault::OtherProject => (400, "HTTPBadRequest"),
             Fault::FromAPage => (403, "HTTPForbidden"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),
@@ -86,6 +105,9 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::SubnetPoolNotFound(_) => (404, "SubnetPoolNotFound"),
         R::SegmentNotFound(_) => (404, "SegmentNotFound"),
         R::RevisionMismatch { .. } => (412, "RevisionNumberConstraintFailed"),
+        R::OverQuota { .. } => (409, "OverQuota"),
+        R::QuotaBelowUse { .. } => (400, "HTTPBadRequest"),
+        R::QuotaNotFound(_) => (404, "TenantQuotaNotFound"),
         R::NoNetworkAvailable(_) => (503, "NoNetworkAvailable"),
         R::FlatNetworkInUse(_) => (409, "FlatNetworkInUse"),
         R::VlanIdInUse { .. } => (409, "VlanIdInUse"),

@@ -3,6 +3,7 @@
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
 //! auth     headers -> who asks
+//! guard    what the caller may do and see
 //! http     requests and answers as bytes      routes/  one file per resource
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
@@ -10,6 +11,7 @@
 mod app;
 mod auth;
 mod error;
+mod guard;
 mod http;
 mod routes;
 mod tasks;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 
 pub use app::{App, Settings};
 pub use cloud::Rules;
+pub use cloud::quota::Limits;
 
 /// How long a stop waits for requests that are under way.
 const PATIENCE: Duration = Duration::from_secs(5);

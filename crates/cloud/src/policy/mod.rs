@@ -35,4 +35,14 @@ impl Policies {
     pub fn verdict(&self, _rule: &str, _caller: &Caller) -> Verdict {
         Verdict::Yes
     }
+
+    /// True when there is such a rule.
+    pub fn has(&self, _rule: &str) -> bool {
+        false
+    }
+
+    /// The keys of the target that a rule looks at, and the rules it refers to.
+    pub fn looks_at(&self, _rule: &str) -> std::collections::BTreeSet<String> {
+        std::collections::BTreeSet::new()
+    }
 }

@@ -15,6 +15,8 @@ pub const AGENT: Resource = Resource {
     core: false,
     bulk: false,
     ops: Ops { create: false, update: true, delete: true },
+    seen_by: "",
+    quota: None,
     attrs: ATTRS,
 };
 

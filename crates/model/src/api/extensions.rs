@@ -205,6 +205,30 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows and sets how a network is carried.",
     ),
     extension(
+        "quota-check-limit",
+        "Quota engine limit check",
+        "2021-09-08T16:00:00-00:00",
+        "Compares a quota with what the project has before it is set.",
+    ),
+    extension(
+        "quota-check-limit-default",
+        "Quota engine limit check by default",
+        "2024-08-21T16:00:00-00:00",
+        "Does so without being asked.",
+    ),
+    extension(
+        "quota_details",
+        "Quota details management support",
+        "2017-02-10T10:00:00-00:00",
+        "Shows what a project has used of its quotas.",
+    ),
+    extension(
+        "quotas",
+        "Quota management support",
+        "2012-07-29T10:00:00-00:00",
+        "Limits how many resources a project may have.",
+    ),
+    extension(
         "revision-if-match",
         "If-Match constraints based on revision_number",
         "2016-12-11T00:00:00-00:00",

@@ -5,6 +5,7 @@
 //! network, subnet, port, agent     the tables, and the typed resource that decisions use
 //! convert, validate                the words of the tables, one function each
 //! body        request body -> checked attributes        query   query string -> filters, order, page
+//! quota       limits of projects
 //! extensions  the alias list                            openapi the document, made from the tables
 //! ```
 //! A table drives parsing, validation, defaults, visibility, filters, sorting, SQL columns,
@@ -19,6 +20,7 @@ pub mod network;
 pub mod openapi;
 pub mod port;
 pub mod query;
+pub mod quota;
 pub mod subnet;
 pub mod table;
 pub mod validate;

@@ -20,6 +20,8 @@ pub const NETWORK: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
+    seen_by: "networks.project_id = {project} OR networks.shared = TRUE OR networks.router_external = TRUE",
+    quota: Some(100),
     attrs: ATTRS,
 };
 

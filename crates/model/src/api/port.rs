@@ -22,6 +22,9 @@ pub const PORT: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
+    seen_by: "ports.project_id = {project} OR EXISTS (SELECT 1 FROM networks n WHERE n.id = ports.network_id AND \
+         n.project_id = {project})",
+    quota: Some(500),
     attrs: ATTRS,
 };
 

@@ -23,6 +23,11 @@ pub struct Resource {
     pub bulk: bool,
     /// Which of the five operations exist.
     pub ops: Ops,
+    /// An SQL condition over the resource's row: who but the administrators sees it at all.
+    /// `{project}` stands for the reader's project; empty when the policy alone decides.
+    pub seen_by: &'static str,
+    /// How many a project may have; -1 is any number. `None` where projects have none.
+    pub quota: Option<i64>,
     pub attrs: &'static [Attr],
 }
 

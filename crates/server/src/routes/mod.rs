@@ -8,6 +8,7 @@ mod discovery;
 pub mod network;
 mod plain;
 pub mod port;
+mod quota;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::guard::Guard;
 use crate::http::{Answer, Call, IfMatch};
 
 /// Times that a request which lost a race is run again.
@@ -32,6 +34,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0"] => discovery::resources(call),
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
+        ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
@@ -79,7 +82,8 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     let query = query::parse(table, &call.query, max)?;
     let mut tx = app.db().read().await?;
     let begin = format!("{{\"{}\":[", table.plural).into_bytes();
-    let page = match tx.list(table, &query, app.scope(), begin.clone()).await? {
+    let guard = Guard::of(app, call);
+    let page = match tx.list(table, &query, &guard.reads(table), begin.clone()).await? {
         Some(page) => page,
         // The reference's older stack shows nothing after a marker that is not there.
         None if !table.core => Page { json: begin, ..Page::default() },
@@ -89,7 +93,7 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     json.push(b']');
     let ids = page.first.as_deref().zip(page.last.as_deref());
     let base = format!("{}{}", call.base, call.path);
-    let links = query::links(&base, &call.query, &query, page.shown, ids);
+    let links = query::links(&base, &call.query, &query, page.read, ids);
     if query.limit.is_some() {
         let links: Vec<Value> =
             links.into_iter().map(|(rel, href)| json!({ "rel": rel, "href": href })).collect();
@@ -102,7 +106,7 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
 async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
     let fields: Vec<String> = fields(&call.query);
     let mut tx = app.db().read().await?;
-    match tx.show(table, id, &fields, app.scope()).await? {
+    match tx.show(table, id, &fields, &Guard::of(app, call).reads(table)).await? {
         Some(item) => Ok(wrapped(StatusCode::OK, table.singular, &item)),
         None => Err(unknown(table, id)),
     }
@@ -140,14 +144,17 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
         let message = format!("A request creates at most {most} {}; send several.", table.plural);
         return Err(Invalid::request(message).into());
     }
+    let guard = Guard::of(app, call);
     let mut given = Vec::new();
     for item in asked.items {
-        given.push(body::create(table, item, &call.caller.project_id)?);
+        let item = body::create(table, item, &call.caller.project_id)?;
+        guard.project_of(&item)?;
+        given.push(item);
     }
     let fields = fields(&call.query);
     let mut tries = 0;
     loop {
-        match create_all(app, table, given.clone(), &fields).await {
+        match create_all(app, &guard, table, given.clone(), &fields).await {
             Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
             Err(fault) => return Err(fault),
             Ok(items) if asked.bulk => {
@@ -162,12 +169,17 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
 /// One transaction for all items: one that is refused leaves none.
 async fn create_all(
     app: &App,
+    guard: &Guard<'_>,
     table: &'static Resource,
     given: Vec<Given>,
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
     let mut stamp = app.stamp();
+    for item in &given {
+        guard.create(&mut tx, table, item).await?;
+    }
+    quota::check(app, &mut tx, table, &given).await?;
     let mut ids = Vec::new();
     for item in given {
         stamp.now_us += 1;
@@ -176,8 +188,9 @@ async fn create_all(
         ids.push(create_one(app, &mut tx, &mut stamp, table, item).await?);
     }
     let mut items = Vec::new();
+    let shown = guard.answers(table);
     for id in ids {
-        items.extend(tx.show(table, &id, fields, app.scope()).await?);
+        items.extend(tx.show(table, &id, fields, &shown).await?);
     }
     app.commit(tx).await?;
     Ok(items)
@@ -218,6 +231,8 @@ async fn update_once(
     given: Given,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
+    let guard = Guard::of(app, call);
+    guard.update(&mut tx, table, id, &given).await?;
     check_revision(&mut tx, call, table, id).await?;
     let mut stamp = app.stamp();
     match table.singular {
@@ -227,7 +242,8 @@ async fn update_once(
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
-    let item = tx.show(table, id, &fields, app.scope()).await?.ok_or_else(|| unknown(table, id))?;
+    let shown = guard.answers(table);
+    let item = tx.show(table, id, &fields, &shown).await?.ok_or_else(|| unknown(table, id))?;
     app.commit(tx).await?;
     Ok(item)
 }
@@ -237,6 +253,7 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
         return Err(Invalid::request("DELETE takes no body.").into());
     }
     let mut tx = app.db().begin().await?;
+    Guard::of(app, call).delete(&mut tx, table, id).await?;
     check_revision(&mut tx, call, table, id).await?;
     let stamp = app.stamp();
     match table.singular {

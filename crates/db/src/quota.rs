@@ -1,0 +1,48 @@
+//! Quotas: limits that differ from the default, and what is used.
+
+use std::collections::BTreeMap;
+
+use model::api::table::Resource;
+
+use crate::engine::{DbError, Tx};
+
+impl Tx<'_> {
+    /// A project's own limits, by resource.
+    pub async fn limits_of(&mut self, project: &str) -> Result<BTreeMap<String, i64>, DbError> {
+        let sql = "SELECT resource, most FROM quotas WHERE project_id = $1";
+        let mut out = BTreeMap::new();
+        let one = |row: &crate::engine::Row<'_>| {
+            out.insert(row.text(0).to_owned(), row.int(1));
+        };
+        self.each(sql, &[project.into()], one).await?;
+        Ok(out)
+    }
+
+    /// The limits of all projects that have some of their own.
+    pub async fn all_limits(&mut self) -> Result<BTreeMap<String, BTreeMap<String, i64>>, DbError> {
+        let sql = "SELECT project_id, resource, most FROM quotas";
+        let mut out: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        self.each(sql, &[], |row| {
+            out.entry(row.text(0).to_owned()).or_default().insert(row.text(1).to_owned(), row.int(2));
+        })
+        .await?;
+        Ok(out)
+    }
+
+    pub async fn set_limit(&mut self, project: &str, resource: &str, most: i64) -> Result<(), DbError> {
+        let sql = "INSERT INTO quotas (project_id, resource, most) VALUES ($1, $2, $3) \
+                   ON CONFLICT (project_id, resource) DO UPDATE SET most = excluded.most";
+        self.execute(sql, &[project.into(), resource.into(), most.into()]).await.map(drop)
+    }
+
+    /// True when the project had limits of its own.
+    pub async fn forget_limits(&mut self, project: &str) -> Result<bool, DbError> {
+        Ok(self.execute("DELETE FROM quotas WHERE project_id = $1", &[project.into()]).await? > 0)
+    }
+
+    /// How many of a resource a project has.
+    pub async fn used(&mut self, table: &'static Resource, project: &str) -> Result<i64, DbError> {
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE project_id = $1", table.plural);
+        self.number(&sql, &[project.into()]).await
+    }
+}

@@ -1,0 +1,129 @@
+//! Who reads: which rows a query finds, and what of them is shown.
+
+use model::api::network::NETWORK;
+use model::api::table::{Attr, Resource, Source, Type};
+use serde_json::{Map, Value};
+
+use crate::engine::{Cell, DbError, Param, Row, Tx};
+
+/// A resource as policy rules look at it: its attributes, and its network's behind `network:`.
+pub type Target = Map<String, Value>;
+
+/// Which rows and attributes a reader sees, and what time-bound expressions mean.
+#[derive(Default)]
+pub struct Scope<'a> {
+    /// Heartbeats after this (microseconds since the epoch) count as alive.
+    pub alive_since_us: i64,
+    /// Finds only rows that this project sees; `None` finds all.
+    pub project: Option<&'a str>,
+    /// Attributes that the reader never sees.
+    pub hidden: Vec<&'static str>,
+    /// Looks at every row.
+    pub judge: Option<Judge<'a>>,
+}
+
+/// Decides row by row.
+pub struct Judge<'a> {
+    /// The keys of [`Target`] that it asks for.
+    pub looks_at: Vec<String>,
+    pub seen: Box<dyn Fn(&Target) -> Seen + Send + Sync + 'a>,
+}
+
+/// What a reader sees of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    Nothing,
+    AllBut(Vec<&'static str>),
+}
+
+/// Facts of a network that rules about its ports and subnets look at.
+const OF_NETWORK: [&str; 3] = ["project_id", "shared", "router:external"];
+const NETWORK_PREFIX: &str = "network:";
+
+impl Tx<'_> {
+    /// A stored resource as rules look at it; `None` when the reader does not find it.
+    pub async fn target(
+        &mut self,
+        table: &'static Resource,
+        id: &str,
+        project: Option<&str>,
+    ) -> Result<Option<Target>, DbError> {
+        let own = table.attrs.iter().filter(|attr| !matches!(attr.source, Source::None | Source::Sql(_)));
+        let mut keys: Vec<String> = own.map(|attr| attr.name.to_owned()).collect();
+        keys.extend(OF_NETWORK.map(|name| format!("{NETWORK_PREFIX}{name}")));
+        let facts = Facts::of(table, &keys);
+        let mut params = vec![Param::from(id)];
+        let mut condition = format!("{}.id = $1", table.plural);
+        if let Some(project) = project.filter(|_| !table.seen_by.is_empty()) {
+            params.push(Param::from(project));
+            condition = format!("{condition} AND ({})", table.seen_by.replace("{project}", "$2"));
+        }
+        let sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
+        let mut found = None;
+        self.each(&sql, &params, |row| found = Some(facts.read(row, 0))).await?;
+        Ok(found)
+    }
+
+    /// The facts of a network that rules about something in it look at; none when there is no such
+    /// network.
+    pub async fn network_facts(&mut self, network: &str) -> Result<Target, DbError> {
+        let facts = Facts::of(&NETWORK, &OF_NETWORK.map(str::to_owned));
+        let sql = format!("SELECT {} FROM networks WHERE id = $1", facts.columns.join(", "));
+        let mut found = Target::new();
+        self.each(&sql, &[network.into()], |row| found = facts.read(row, 0)).await?;
+        Ok(found.into_iter().map(|(name, value)| (format!("{NETWORK_PREFIX}{name}"), value)).collect())
+    }
+}
+
+/// Columns of a query that are read for rules to look at.
+pub(crate) struct Facts {
+    keys: Vec<(String, Type)>,
+    pub columns: Vec<String>,
+}
+
+impl Facts {
+    /// Keys that name nothing here are left out, as they are of the target.
+    pub fn of(table: &'static Resource, keys: &[String]) -> Facts {
+        let mut facts = Facts { keys: Vec::new(), columns: Vec::new() };
+        for key in keys {
+            if let Some((column, ty)) = column(table, key) {
+                facts.keys.push((key.clone(), ty));
+                facts.columns.push(column);
+            }
+        }
+        facts
+    }
+
+    /// What the columns from `first` on say.
+    pub fn read(&self, row: &Row<'_>, first: usize) -> Target {
+        let values = self.keys.iter().enumerate();
+        values.map(|(at, (key, ty))| (key.clone(), value(*ty, row.cell(first + at)))).collect()
+    }
+}
+
+fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
+    let stored = |attr: &Attr| match attr.source {
+        Source::Column(column) | Source::Same(column) => Some(column),
+        Source::None | Source::Sql(_) => None,
+    };
+    if let Some(name) = key.strip_prefix(NETWORK_PREFIX) {
+        table.attr("network_id")?;
+        let attr = NETWORK.attr(name)?;
+        let column = stored(attr)?;
+        let of_network =
+            format!("(SELECT n.\"{column}\" FROM networks n WHERE n.id = {}.network_id)", table.plural);
+        return Some((of_network, attr.ty));
+    }
+    let attr = table.attr(key)?;
+    Some((format!("{}.\"{}\"", table.plural, stored(attr)?), attr.ty))
+}
+
+fn value(ty: Type, cell: Cell<'_>) -> Value {
+    match (ty, cell) {
+        (_, Cell::Null) => Value::Null,
+        (Type::Bool, Cell::Int(n)) => Value::Bool(n != 0),
+        (_, Cell::Int(n)) => Value::from(n),
+        (Type::Json, Cell::Text(json)) => serde_json::from_str(json).unwrap_or_default(),
+        (_, Cell::Text(text)) => Value::from(text),
+    }
+}

@@ -1,0 +1,255 @@
+//! What the caller may do and see, asked of the policy. The rules themselves are in
+//! `cloud::policy`; the facts they look at come from `db`.
+//!
+//! Names of rules follow one scheme: `create_network` for an operation, `create_network:shared`
+//! for an attribute of it, `create_port:fixed_ips:subnet_id` for a part of an attribute.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cloud::Caller;
+use cloud::policy::{Policies, Target, Verdict};
+use db::{Judge, Scope, Seen, Tx};
+use model::api::Given;
+use model::api::table::{Attr, Default, Resource};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::http::Call;
+
+/// Rules of which any makes a caller find the rows of every project.
+const SEES_ALL: [&str; 4] =
+    ["context_is_admin", "context_with_global_access", "context_is_advsvc", "service_api"];
+/// Rules of which any lets a caller create for another project.
+const SETS_PROJECT: [&str; 3] = ["context_is_admin", "service_api", "context_can_set_project_id"];
+
+/// The policy, for one caller.
+pub struct Guard<'a> {
+    policies: Arc<Policies>,
+    caller: &'a Caller,
+    alive_since_us: i64,
+}
+
+impl<'a> Guard<'a> {
+    pub fn of(app: &App, call: &'a Call) -> Guard<'a> {
+        Guard { policies: app.policies(), caller: &call.caller, alive_since_us: app.alive_since_us() }
+    }
+
+    fn any(&self, rules: &[&str]) -> bool {
+        rules.iter().any(|rule| self.policies.verdict(rule, self.caller) == Verdict::Yes)
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.any(&["context_is_admin"])
+    }
+
+    /// The project that queries are narrowed to; `None` for those who find everything.
+    fn project(&self) -> Option<&'a str> {
+        if self.any(&SEES_ALL) { None } else { Some(&self.caller.project_id) }
+    }
+
+    /// What the caller reads of a collection.
+    pub fn reads(&self, table: &'static Resource) -> Scope<'_> {
+        let rule = format!("get_{}", table.singular);
+        let mut scope = self.answers(table);
+        scope.project = self.project();
+        match self.policies.verdict(&rule, self.caller) {
+            Verdict::Yes => {}
+            Verdict::No => {
+                scope.judge = Some(Judge { looks_at: vec![], seen: Box::new(|_| Seen::Nothing) });
+            }
+            Verdict::Depends => scope.judge = Some(self.judge(rule, scope.judge)),
+        }
+        scope
+    }
+
+    /// One more rule before those that a judge asks already.
+    fn judge<'s>(&'s self, rule: String, before: Option<Judge<'s>>) -> Judge<'s> {
+        let mut looks_at: BTreeSet<String> = self.policies.looks_at(&rule);
+        let mut hides: Box<dyn Fn(&Target) -> Seen + Send + Sync + 's> =
+            Box::new(|_| Seen::AllBut(Vec::new()));
+        if let Some(before) = before {
+            looks_at.extend(before.looks_at);
+            hides = before.seen;
+        }
+        let seen = move |target: &Target| {
+            if self.policies.allows(&rule, self.caller, target) { hides(target) } else { Seen::Nothing }
+        };
+        Judge { looks_at: looks_at.into_iter().collect(), seen: Box::new(seen) }
+    }
+
+    /// What the caller is shown of a resource that it may read or has just written.
+    pub fn answers(&self, table: &'static Resource) -> Scope<'_> {
+        let mut scope = Scope { alive_since_us: self.alive_since_us, ..Scope::default() };
+        let mut depending: Vec<(&'static str, String)> = Vec::new();
+        let mut looks_at = BTreeSet::new();
+        for attr in table.attrs.iter().filter(|attr| attr.visible) {
+            let rule = format!("get_{}:{}", table.singular, attr.name);
+            if !self.policies.has(&rule) {
+                continue;
+            }
+            match self.policies.verdict(&rule, self.caller) {
+                Verdict::Yes => {}
+                Verdict::No => scope.hidden.push(attr.name),
+                Verdict::Depends => {
+                    looks_at.extend(self.policies.looks_at(&rule));
+                    depending.push((attr.name, rule));
+                }
+            }
+        }
+        if !depending.is_empty() {
+            let seen = move |target: &Target| {
+                let hidden =
+                    depending.iter().filter(|(_, rule)| !self.policies.allows(rule, self.caller, target));
+                Seen::AllBut(hidden.map(|(name, _)| *name).collect())
+            };
+            scope.judge = Some(Judge { looks_at: looks_at.into_iter().collect(), seen: Box::new(seen) });
+        }
+        scope
+    }
+
+    /// May the caller create this? The resource is not there yet: rules look at what was asked for.
+    pub async fn create(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        given: &Given,
+    ) -> Result<(), Fault> {
+        let action = format!("create_{}", table.singular);
+        let said = |attr: &Attr, value: &Value| !is_default(attr, value);
+        let rules = rules(table, &action, given, said);
+        if let Some(rule) = self.undecided(&rules)? {
+            let mut target = asked(given);
+            if let Some(network) = given.0.get("network_id").and_then(Value::as_str) {
+                target.extend(tx.network_facts(network).await?);
+            }
+            self.allowed(&rules[rule..], &target)?;
+        }
+        Ok(())
+    }
+
+    /// May the caller change this resource so?
+    pub async fn update(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        id: &str,
+        given: &Given,
+    ) -> Result<(), Fault> {
+        let action = format!("update_{}", table.singular);
+        let rules = rules(table, &action, given, |_, _| true);
+        self.changes(tx, table, id, &rules, asked(given)).await
+    }
+
+    /// May the caller delete this resource?
+    pub async fn delete(&self, tx: &mut Tx<'_>, table: &'static Resource, id: &str) -> Result<(), Fault> {
+        let rules = [format!("delete_{}", table.singular)];
+        self.changes(tx, table, id, &rules, Target::new()).await
+    }
+
+    async fn changes(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        id: &str,
+        rules: &[String],
+        changed: Target,
+    ) -> Result<(), Fault> {
+        let project = self.project();
+        if project.is_none() && self.undecided(rules).is_ok_and(|rule| rule.is_none()) {
+            return Ok(());
+        }
+        let Some(mut target) = tx.target(table, id, project).await? else {
+            return Err(cloud::Refusal::NotFound { table, id: id.to_owned() }.into());
+        };
+        target.extend(changed);
+        self.allowed(rules, &target).map_err(|refused| {
+            // Who may not even see it is not told that it is there.
+            let sees = self.policies.allows(&format!("get_{}", table.singular), self.caller, &target);
+            if sees { refused } else { Fault::NotForYou }
+        })
+    }
+
+    /// The first rule that the caller alone does not decide; an error for one that is a clear "no".
+    fn undecided(&self, rules: &[String]) -> Result<Option<usize>, Fault> {
+        let mut first = None;
+        for (at, rule) in rules.iter().enumerate() {
+            match self.policies.verdict(rule, self.caller) {
+                Verdict::Yes => {}
+                Verdict::No => return Err(Fault::Forbidden(rule.clone())),
+                Verdict::Depends => first = first.or(Some(at)),
+            }
+        }
+        Ok(first)
+    }
+
+    fn allowed(&self, rules: &[String], target: &Target) -> Result<(), Fault> {
+        match rules.iter().find(|rule| !self.policies.allows(rule, self.caller, target)) {
+            Some(rule) => Err(Fault::Forbidden(rule.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// May the caller do this, which is about no stored resource?
+    pub fn may(&self, rule: &str, project_id: &str) -> Result<(), Fault> {
+        let mut target = Target::new();
+        for name in ["project_id", "tenant_id"] {
+            target.insert(name.into(), project_id.into());
+        }
+        self.allowed(&[rule.to_owned()], &target)
+    }
+
+    /// A resource belongs to the caller's project unless the caller may act for others.
+    pub fn project_of(&self, given: &Given) -> Result<(), Fault> {
+        let Some(project) = given.0.get("project_id").and_then(Value::as_str) else { return Ok(()) };
+        if project == self.caller.project_id || self.any(&SETS_PROJECT) {
+            return Ok(());
+        }
+        Err(Fault::OtherProject)
+    }
+}
+
+/// The rules that a write asks: of the operation, its attributes and their parts.
+fn rules(
+    table: &'static Resource,
+    action: &str,
+    given: &Given,
+    said: impl Fn(&Attr, &Value) -> bool,
+) -> Vec<String> {
+    let mut rules = vec![action.to_owned()];
+    for attr in table.attrs.iter().filter(|attr| attr.enforce_policy) {
+        let Some(value) = given.0.get(attr.name).filter(|value| said(attr, value)) else { continue };
+        let rule = format!("{action}:{}", attr.name);
+        let items = value.as_array().into_iter().flatten().filter_map(Value::as_object);
+        let parts: BTreeSet<&String> = items.flat_map(|item| item.keys()).collect();
+        let parts = parts.into_iter().map(|part| format!("{rule}:{part}")).collect::<Vec<_>>();
+        rules.push(rule);
+        rules.extend(parts);
+    }
+    rules
+}
+
+/// True for what a POST without the attribute would mean.
+fn is_default(attr: &Attr, value: &Value) -> bool {
+    match attr.default {
+        Default::Required => false,
+        // What the resource's own logic decides is said with null, too.
+        Default::Unset => false,
+        Default::Null => value.is_null(),
+        Default::Bool(b) => *value == Value::Bool(b),
+        Default::Int(n) => value.as_i64() == Some(n),
+        Default::Text(text) => value.as_str() == Some(text),
+        Default::EmptyList => value.as_array().is_some_and(Vec::is_empty),
+    }
+}
+
+/// What a request says, as rules look at it.
+fn asked(given: &Given) -> Target {
+    let mut target: Target =
+        given.0.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    if let Some(project) = target.get("project_id").cloned() {
+        target.insert("tenant_id".into(), project);
+    }
+    target
+}
