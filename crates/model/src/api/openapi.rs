@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::table::{Attr, Default, Resource, Type};
 use crate::api::validate::Check;
-use crate::api::{RESOURCES, extensions};
+use crate::api::{RESOURCES, extensions, quota};
 
 /// The whole document. `version` is the server's own.
 pub fn document(version: &str) -> Value {
@@ -30,6 +30,8 @@ pub fn document(version: &str) -> Value {
             schemas.insert(format!("{}_update", table.singular), schema(table, |attr| attr.put, false));
         }
     }
+    paths.extend(quota_paths());
+    schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));
     schemas.insert("error".into(), error_schema());
     let aliases: Vec<&str> = extensions::EXTENSIONS.iter().map(|e| e.alias).collect();
     json!({
@@ -41,7 +43,11 @@ pub fn document(version: &str) -> Value {
         },
         "x-extensions": aliases,
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "token": { "type": "apiKey", "in": "header", "name": "X-Auth-Token" } },
+        },
+        "security": [{ "token": [] }],
     })
 }
 
@@ -67,37 +73,81 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
     let mut all = json!({ "get": {
         "operationId": format!("list_{plural}"),
         "parameters": list_parameters(table),
-        "responses": answers("200", Some(listed), &["400"]),
+        "responses": answers("200", Some(listed), &["400", "401"]),
     }});
     let mut one = json!({
         "parameters": [path_parameter("id", &format!("the {singular}'s UUID"))],
         "get": {
             "operationId": format!("show_{singular}"),
             "parameters": [fields_parameter()],
-            "responses": answers("200", Some(wrapped.clone()), &["404"]),
+            "responses": answers("200", Some(wrapped.clone()), &["401", "404"]),
         },
     });
     if table.ops.create {
         all["post"] = json!({
             "operationId": format!("create_{singular}"),
             "requestBody": body(table, "create"),
-            "responses": answers("201", Some(wrapped.clone()), &["400", "404", "409", "503"]),
+            "responses": answers("201", Some(wrapped.clone()), &["400", "401", "403", "404", "409", "503"]),
         });
     }
     if table.ops.update {
         one["put"] = json!({
             "operationId": format!("update_{singular}"),
             "requestBody": body(table, "update"),
-            "responses": answers("200", Some(wrapped), &["400", "404", "409", "412"]),
+            "responses": answers("200", Some(wrapped), &["400", "401", "403", "404", "409", "412"]),
         });
     }
     if table.ops.delete {
         one["delete"] = json!({
             "operationId": format!("delete_{singular}"),
-            "responses": answers("204", None, &["404", "409", "412"]),
+            "responses": answers("204", None, &["401", "403", "404", "409", "412"]),
         });
     }
     (one, all)
+}
+
+/// Quotas are no resources: every project has them, and their attributes are the resources.
+fn quota_paths() -> Map<String, Value> {
+    let quota = wrap("quota", json!({ "$ref": "#/components/schemas/quota" }));
+    let count = json!({ "type": "integer" });
+    let used =
+        json!({ "type": "object", "properties": { "limit": count, "used": count, "reserved": count } });
+    let shown = |id: &str, schema: &Value| {
+        json!({
+            "operationId": id,
+            "responses": answers("200", Some(schema.clone()), &["401", "403"]),
+        })
+    };
+    let project = json!([path_parameter("project_id", "the project's id")]);
+    let below = |id: &str, schema: &Value| json!({ "parameters": project, "get": shown(id, schema) });
+    let listed = wrap("quotas", json!({ "type": "array", "items": { "type": "object" } }));
+    let mut own = below("show_quota", &quota);
+    let content = json!({ "application/json": { "schema": quota } });
+    own["put"] = json!({
+        "operationId": "update_quota",
+        "requestBody": { "required": true, "content": content },
+        "responses": answers("200", Some(quota.clone()), &["400", "401", "403"]),
+    });
+    own["delete"] = json!({
+        "operationId": "delete_quota",
+        "responses": answers("204", None, &["401", "403", "404"]),
+    });
+    let paths = [
+        ("/v2.0/quotas", json!({ "get": shown("list_quotas", &listed) })),
+        ("/v2.0/quotas/{project_id}", own),
+        ("/v2.0/quotas/{project_id}/default", below("show_default_quota", &quota)),
+        (
+            "/v2.0/quotas/{project_id}/details",
+            below("show_quota_details", &wrap("quota", quota_schema(used))),
+        ),
+    ];
+    paths.into_iter().map(|(path, item)| (path.to_owned(), item)).collect()
+}
+
+fn quota_schema(each: Value) -> Value {
+    let properties: Map<String, Value> =
+        quota::limited().map(|(table, _)| (table.singular.to_owned(), each.clone())).collect();
+    json!({ "type": "object", "properties": properties })
 }
 
 fn wrap(key: &str, inner: Value) -> Value {
