@@ -4,6 +4,7 @@
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
+//! program  what a test starts and kills
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod guest;
 pub mod lone;
 pub mod place;
+pub mod program;
 pub mod simulated;
 pub mod wait;
 
@@ -23,3 +25,4 @@ pub use cloud::{Cloud, Plan};
 pub use guest::Guest;
 pub use lone::Lone;
 pub use place::Place;
+pub use program::Program;
