@@ -3,7 +3,7 @@
 //! ```text
 //! engine    connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
-//! scope     who reads: rows found, attributes shown, facts for rules
+//! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, agent, segment   facts and rows of one resource
 //! changes   the change log: which part of which host changed at which revision
 //! view      the rows from which a host's desired state is made
@@ -20,8 +20,8 @@ mod migrate;
 mod network;
 mod port;
 mod quota;
+mod reader;
 mod row;
-mod scope;
 mod segment;
 mod subnet;
 mod view;
@@ -30,7 +30,7 @@ pub use changes::Marked;
 pub use engine::{Cell, Db, DbError, Options, Param, Row, Tx};
 pub use list::Page;
 pub use port::AddressRow;
+pub use reader::{Judge, Reader, Seen, Target};
 pub use row::Updated;
-pub use scope::{Judge, Scope, Seen, Target};
 pub use segment::Allocated;
 pub use view::ViewRows;

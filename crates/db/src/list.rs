@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::dialect;
 use crate::engine::{Cell, DbError, Param, Row, Tx};
+use crate::reader::{Facts, Reader, Seen};
 use crate::row::{write_cell, write_key};
-use crate::scope::{Facts, Scope, Seen};
 
 /// One page of a list.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Tx<'_> {
         &mut self,
         table: &'static Resource,
         query: &Query,
-        scope: &Scope<'_>,
+        reader: &Reader<'_>,
         json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
         if let Some(marker) = &query.marker {
@@ -36,13 +36,13 @@ impl Tx<'_> {
                 return Ok(None);
             }
         }
-        let shown = Shown::of(table, &query.fields, scope);
-        let mut sql = Sql { scope, text: String::new(), params: Vec::new() };
+        let shown = Shown::of(table, &query.fields, reader);
+        let mut sql = Sql { reader, text: String::new(), params: Vec::new() };
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
         let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new() };
-        self.each(&sql.text, &sql.params, |row| rows.take(&shown, scope, row)).await?;
+        self.each(&sql.text, &sql.params, |row| rows.take(&shown, reader, row)).await?;
         Ok(Some(rows.page(query.reverse)))
     }
 
@@ -52,11 +52,11 @@ impl Tx<'_> {
         table: &'static Resource,
         id: &str,
         fields: &[String],
-        scope: &Scope<'_>,
+        reader: &Reader<'_>,
     ) -> Result<Option<Vec<u8>>, DbError> {
         let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
         let query = Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
-        let page = self.list(table, &query, scope, Vec::with_capacity(1024)).await?.unwrap_or_default();
+        let page = self.list(table, &query, reader, Vec::with_capacity(1024)).await?.unwrap_or_default();
         Ok((page.shown > 0).then_some(page.json))
     }
 }
@@ -70,9 +70,9 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(table: &'static Resource, fields: &[String], scope: &Scope<'_>) -> Shown {
+    fn of(table: &'static Resource, fields: &[String], reader: &Reader<'_>) -> Shown {
         let wanted = |attr: &&Attr| fields.is_empty() || fields.iter().any(|f| f == attr.name);
-        let shown = |attr: &&Attr| attr.visible && !scope.hidden.contains(&attr.name);
+        let shown = |attr: &&Attr| attr.visible && !reader.hidden.contains(&attr.name);
         let attrs: Vec<_> = table.attrs.iter().filter(shown).filter(wanted).collect();
         let mut flags = Vec::new();
         for attr in &attrs {
@@ -82,7 +82,7 @@ impl Shown {
                 flags.push(flag);
             }
         }
-        let looks_at = scope.judge.as_ref().map_or(&[][..], |judge| &judge.looks_at);
+        let looks_at = reader.judge.as_ref().map_or(&[][..], |judge| &judge.looks_at);
         Shown { attrs, flags, facts: Facts::of(table, looks_at) }
     }
 }
@@ -97,10 +97,10 @@ struct Rows {
 }
 
 impl Rows {
-    fn take(&mut self, shown: &Shown, scope: &Scope<'_>, row: &Row<'_>) {
+    fn take(&mut self, shown: &Shown, reader: &Reader<'_>, row: &Row<'_>) {
         self.ids.push(row.text(0).to_owned());
         let first_fact = 1 + shown.flags.len() + shown.attrs.len();
-        let hidden = match &scope.judge {
+        let hidden = match &reader.judge {
             None => Vec::new(),
             Some(judge) => match (judge.seen)(&shown.facts.read(row, first_fact)) {
                 Seen::Nothing => return,
@@ -165,7 +165,7 @@ impl Rows {
 }
 
 struct Sql<'a> {
-    scope: &'a Scope<'a>,
+    reader: &'a Reader<'a>,
     text: String,
     params: Vec<Param<'static>>,
 }
@@ -192,7 +192,7 @@ impl Sql<'_> {
     fn expression(&self, table: &Resource, attr: &Attr) -> String {
         match attr.source {
             Source::Column(column) | Source::Same(column) => format!("{}.\"{column}\"", table.plural),
-            Source::Sql(sql) => sql.replace("{alive_since}", &self.scope.alive_since_us.to_string()),
+            Source::Sql(sql) => sql.replace("{alive_since}", &self.reader.alive_since_us.to_string()),
             Source::None => "NULL".into(),
         }
     }
@@ -221,7 +221,7 @@ impl Sql<'_> {
                 Filter::Tags { how, tags } => all.push(self.tags(table, *how, tags)),
             }
         }
-        if let Some(project) = self.scope.project.filter(|_| !table.seen_by.is_empty()) {
+        if let Some(project) = self.reader.project.filter(|_| !table.seen_by.is_empty()) {
             let at = self.bind(project.to_owned().into());
             all.push(format!("({})", table.seen_by.replace("{project}", &format!("${at}"))));
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cloud::Caller;
 use cloud::policy::{Policies, Target, Verdict};
-use db::{Judge, Scope, Seen, Tx};
+use db::{Judge, Reader, Seen, Tx};
 use model::api::Given;
 use model::api::table::{Attr, Default, Resource};
 use serde_json::Value;
@@ -50,18 +50,18 @@ impl<'a> Guard<'a> {
     }
 
     /// What the caller reads of a collection.
-    pub fn reads(&self, table: &'static Resource) -> Scope<'_> {
+    pub fn reads(&self, table: &'static Resource) -> Reader<'_> {
         let rule = format!("get_{}", table.singular);
-        let mut scope = self.answers(table);
-        scope.project = self.project();
+        let mut reader = self.answers(table);
+        reader.project = self.project();
         match self.policies.verdict(&rule, self.caller) {
             Verdict::Yes => {}
             Verdict::No => {
-                scope.judge = Some(Judge { looks_at: vec![], seen: Box::new(|_| Seen::Nothing) });
+                reader.judge = Some(Judge { looks_at: vec![], seen: Box::new(|_| Seen::Nothing) });
             }
-            Verdict::Depends => scope.judge = Some(self.judge(rule, scope.judge)),
+            Verdict::Depends => reader.judge = Some(self.judge(rule, reader.judge)),
         }
-        scope
+        reader
     }
 
     /// One more rule before those that a judge asks already.
@@ -80,8 +80,8 @@ impl<'a> Guard<'a> {
     }
 
     /// What the caller is shown of a resource that it may read or has just written.
-    pub fn answers(&self, table: &'static Resource) -> Scope<'_> {
-        let mut scope = Scope { alive_since_us: self.alive_since_us, ..Scope::default() };
+    pub fn answers(&self, table: &'static Resource) -> Reader<'_> {
+        let mut reader = Reader { alive_since_us: self.alive_since_us, ..Reader::default() };
         let mut depending: Vec<(&'static str, String)> = Vec::new();
         let mut looks_at = BTreeSet::new();
         for attr in table.attrs.iter().filter(|attr| attr.visible) {
@@ -91,7 +91,7 @@ impl<'a> Guard<'a> {
             }
             match self.policies.verdict(&rule, self.caller) {
                 Verdict::Yes => {}
-                Verdict::No => scope.hidden.push(attr.name),
+                Verdict::No => reader.hidden.push(attr.name),
                 Verdict::Depends => {
                     looks_at.extend(self.policies.looks_at(&rule));
                     depending.push((attr.name, rule));
@@ -104,9 +104,9 @@ impl<'a> Guard<'a> {
                     depending.iter().filter(|(_, rule)| !self.policies.allows(rule, self.caller, target));
                 Seen::AllBut(hidden.map(|(name, _)| *name).collect())
             };
-            scope.judge = Some(Judge { looks_at: looks_at.into_iter().collect(), seen: Box::new(seen) });
+            reader.judge = Some(Judge { looks_at: looks_at.into_iter().collect(), seen: Box::new(seen) });
         }
-        scope
+        reader
     }
 
     /// May the caller create this? The resource is not there yet: rules look at what was asked for.

@@ -11,7 +11,7 @@ pub type Target = Map<String, Value>;
 
 /// Which rows and attributes a reader sees, and what time-bound expressions mean.
 #[derive(Default)]
-pub struct Scope<'a> {
+pub struct Reader<'a> {
     /// Heartbeats after this (microseconds since the epoch) count as alive.
     pub alive_since_us: i64,
     /// Finds only rows that this project sees; `None` finds all.
