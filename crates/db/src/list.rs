@@ -31,8 +31,7 @@ impl Tx<'_> {
         json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
         if let Some(marker) = &query.marker {
-            let sql = format!("SELECT COUNT(*) FROM {} WHERE id = $1", table.plural);
-            if self.number(&sql, &[marker.as_str().into()]).await? == 0 {
+            if !self.finds(table, marker, reader.project).await? {
                 return Ok(None);
             }
         }

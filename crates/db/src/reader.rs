@@ -52,16 +52,23 @@ impl Tx<'_> {
         let mut keys: Vec<String> = own.map(|attr| attr.name.to_owned()).collect();
         keys.extend(OF_NETWORK.map(|name| format!("{NETWORK_PREFIX}{name}")));
         let facts = Facts::of(table, &keys);
-        let mut params = vec![Param::from(id)];
-        let mut condition = format!("{}.id = $1", table.plural);
-        if let Some(project) = project.filter(|_| !table.seen_by.is_empty()) {
-            params.push(Param::from(project));
-            condition = format!("{condition} AND ({})", table.seen_by.replace("{project}", "$2"));
-        }
+        let (condition, params) = one(table, id, project);
         let sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
         let mut found = None;
         self.each(&sql, &params, |row| found = Some(facts.read(row, 0))).await?;
         Ok(found)
+    }
+
+    /// Is there such a resource, and does the reader find it?
+    pub(crate) async fn finds(
+        &mut self,
+        table: &'static Resource,
+        id: &str,
+        project: Option<&str>,
+    ) -> Result<bool, DbError> {
+        let (condition, params) = one(table, id, project);
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE {condition}", table.plural);
+        Ok(self.number(&sql, &params).await? > 0)
     }
 
     /// The facts of a network that rules about something in it look at; none when there is no such
@@ -73,6 +80,17 @@ impl Tx<'_> {
         self.each(&sql, &[network.into()], |row| found = facts.read(row, 0)).await?;
         Ok(found.into_iter().map(|(name, value)| (format!("{NETWORK_PREFIX}{name}"), value)).collect())
     }
+}
+
+/// The condition for one row, if the project sees it, and what it binds.
+fn one<'a>(table: &Resource, id: &'a str, project: Option<&'a str>) -> (String, Vec<Param<'a>>) {
+    let mut params = vec![Param::from(id)];
+    let mut condition = format!("{}.id = $1", table.plural);
+    if let Some(project) = project.filter(|_| !table.seen_by.is_empty()) {
+        params.push(Param::from(project));
+        condition = format!("{condition} AND ({})", table.seen_by.replace("{project}", "$2"));
+    }
+    (condition, params)
 }
 
 /// Columns of a query that are read for rules to look at.
