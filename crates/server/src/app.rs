@@ -13,7 +13,8 @@ use time::macros::format_description;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, AuthSettings};
+use crate::tls::TlsSettings;
 
 /// How the API behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,11 @@ pub struct Settings {
     #[serde(skip)]
     pub local_only: bool,
     #[serde(skip)]
+    pub auth: AuthSettings,
+    /// Without them the API is plain HTTP.
+    #[serde(skip)]
+    pub tls: Option<TlsSettings>,
+    #[serde(skip)]
     pub rules: Rules,
 }
 
@@ -42,6 +48,8 @@ impl Default for Settings {
             max_bulk_items: 1000,
             max_body_bytes: 1 << 20,
             local_only: false,
+            auth: AuthSettings::default(),
+            tls: None,
             rules: Rules::default(),
         }
     }
@@ -71,9 +79,8 @@ pub enum Nudge {
 pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 
 impl App {
-    pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
+    pub fn new(settings: Settings, auth: Auth, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
-        let auth = Auth::Nobody { project_id: settings.project_id.clone() };
         let inner = Inner { settings, db, bus, auth, committed: Notify::new(), nudge };
         (App(Arc::new(inner)), nudges)
     }

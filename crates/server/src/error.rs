@@ -34,6 +34,11 @@ pub enum Fault {
     IfMatchMalformed,
     #[error("Without authentication, requests from web pages and to other names than localhost are refused.")]
     FromAPage,
+    /// Answered as Keystone's own filter does, with the place to get a token.
+    #[error("The request you have made requires authentication.")]
+    Unauthenticated { keystone: String },
+    #[error("Keystone does not tell who asks; try again.")]
+    KeystoneDown,
     #[error("The body did not arrive.")]
     BodyBroken,
     #[error("POST creates no agents: they appear when a host reports itself.")]
@@ -66,6 +71,8 @@ impl Fault {
             Fault::NotJson(_) | Fault::BodyBroken => (400, "HTTPBadRequest"),
             Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
+            Fault::Unauthenticated { .. } => (401, "Unauthorized"),
+            Fault::KeystoneDown => (503, "ServiceUnavailable"),
             Fault::FromAPage => (403, "HTTPForbidden"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),
