@@ -41,4 +41,9 @@ impl Caller {
             ..Caller::default()
         }
     }
+
+    /// One of whom nothing is known, and who may do nothing.
+    pub fn stranger() -> Caller {
+        Caller { reach: Reach::Nothing, ..Caller::default() }
+    }
 }

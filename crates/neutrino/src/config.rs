@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use server::{Limits, Rules, Settings};
+use server::{AuthSettings, Limits, Rules, Settings, TlsSettings, keystone};
 use toml::{Table, Value};
 
 /// The commented defaults; a test holds that they are the defaults.
@@ -31,6 +31,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Server {
     pub bind: SocketAddr,
+    /// Without it the API is plain HTTP.
+    pub tls: Option<TlsSettings>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,12 +41,14 @@ pub struct Auth {
     pub kind: AuthKind,
     /// Lets `kind = "none"` listen on an address that others reach.
     pub allow_remote_without_auth: bool,
+    pub keystone: Option<keystone::Settings>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthKind {
     None,
+    Keystone,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,8 +122,37 @@ impl Config {
             );
         }
         self.quotas.check().map_err(|why| anyhow::anyhow!("in [quotas]: {why}"))?;
+        self.auth()?;
         self.agent()?;
         Ok(())
+    }
+
+    /// How requests say who asks.
+    pub fn auth(&self) -> anyhow::Result<AuthSettings> {
+        match (self.auth.kind, &self.auth.keystone) {
+            (AuthKind::None, _) => Ok(AuthSettings::Nobody),
+            (AuthKind::Keystone, None) => bail!("auth.kind is \"keystone\": [auth.keystone] is missing"),
+            (AuthKind::Keystone, Some(settings)) => {
+                settings.check().context("in [auth.keystone]")?;
+                Ok(AuthSettings::Keystone(settings.clone()))
+            }
+        }
+    }
+
+    /// What an operator should know of who can read or pretend what on the way.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let mut all = Vec::new();
+        if self.auth.kind != AuthKind::Keystone {
+            return all;
+        }
+        if self.server.tls.is_none() && !self.server.bind.ip().is_loopback() {
+            all.push("tokens come in over plain HTTP: set [server.tls], unless a proxy before this ends TLS");
+        }
+        let keystone = self.auth.keystone.as_ref();
+        if keystone.is_some_and(keystone::Settings::is_in_clear) {
+            all.push("auth_url is http: our password and all tokens can be read on the way to Keystone");
+        }
+        all
     }
 
     /// This host's agent, when it has one.
@@ -196,10 +229,50 @@ mod tests {
             ("", ("server.bind", "0.0.0.0:9696"), "allow_remote_without_auth"),
             ("", ("nonsense", "1"), "nonsense"),
             ("[quotas]\nports = 5", ("log.filter", "info"), "ports"),
+            ("[auth]\nkind = 'keystone'", ("log.filter", "info"), "[auth.keystone]"),
+            ("[auth]\nkind = 'keystone'\n[auth.keystone]", ("log.filter", "info"), "auth_url"),
+            ("[auth.keystone]\nauth_uri = 'x'", ("log.filter", "info"), "auth_uri"),
+            ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),
         ] {
             let error = merged(file, &[set]).expect_err(word);
             assert!(format!("{error:#}").contains(word), "{error:#} should say {word}");
         }
+    }
+
+    /// The example in the commented file, as an operator would turn it on.
+    fn example(section: &str) -> String {
+        let lines = DEFAULTS.lines().skip_while(|line| *line != format!("# [{section}]"));
+        let lines = lines.take_while(|line| line.starts_with('#'));
+        lines.map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn the_examples_of_the_commented_file_hold() {
+        let file = format!("{}{}", example("auth.keystone"), example("server.tls"));
+        let config = merged(&file, &[("auth.kind", "keystone"), ("server.bind", "0.0.0.0:9696")]);
+        let config = config.unwrap_or_else(|error| panic!("{error:#}\n{file}"));
+        let AuthSettings::Keystone(given) = config.auth().expect("good") else { panic!("not Keystone") };
+        let given_here = keystone::Settings {
+            auth_url: given.auth_url.clone(),
+            www_authenticate_uri: given.www_authenticate_uri.clone(),
+            username: given.username.clone(),
+            password_file: given.password_file.clone(),
+            ca_file: given.ca_file.clone(),
+            ..keystone::Settings::default()
+        };
+        assert_eq!(given, given_here, "the rest of the example are the defaults");
+        assert!(config.server.tls.is_some() && config.warnings().is_empty());
+    }
+
+    #[test]
+    fn what_can_be_read_on_the_way_is_warned_of() {
+        let file = "[auth]\nkind = 'keystone'\n[auth.keystone]\nauth_url = 'http://192.0.2.1:5000'\n\
+            username = 'neutrino'\npassword = 'kept to ourselves'";
+        let open = merged(file, &[("server.bind", "0.0.0.0:9696")]).expect("good");
+        assert_eq!(open.warnings().len(), 2);
+        assert!(!open.to_toml().expect("TOML").contains("kept to ourselves"));
+        let closed = merged(file, &[("auth.keystone.auth_url", "http://127.0.0.1:5000")]).expect("good");
+        assert!(closed.warnings().is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use bus::Bus;
 use db::{Db, Options};
+use server::AuthSettings;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,12 +35,19 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     let listener = TcpListener::bind(bind).await.with_context(|| format!("cannot listen on {bind}"))?;
     let (stop, stopping) = watch::channel(false);
     let bus = Bus::in_process();
+    let auth = config.auth()?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let mut settings = config.api;
     settings.rules = config.network;
     settings.quotas = config.quotas;
-    settings.local_only = bind.ip().is_loopback();
+    settings.local_only = bind.ip().is_loopback() && auth == AuthSettings::Nobody;
+    settings.auth = auth;
+    settings.tls = config.server.tls;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let mut serving = server::start(settings, db, bus.clone(), listener, stopping.clone()).await?;
-    tracing::info!("the API listens on http://{}", serving.address);
+    tracing::info!("the API listens on {scheme}://{}", serving.address);
     let beside = async move {
         match agent {
             Some(agent) => {

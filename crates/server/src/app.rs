@@ -15,7 +15,8 @@ use time::macros::format_description;
 use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, AuthSettings};
+use crate::tls::TlsSettings;
 
 /// How the API behaves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,9 +33,11 @@ pub struct Settings {
     /// Only programs of this machine are meant: what a browser sends for a page is refused.
     #[serde(skip)]
     pub local_only: bool,
-    /// Believes the identity headers of whoever can connect.
     #[serde(skip)]
-    pub trust_headers: bool,
+    pub auth: AuthSettings,
+    /// Without them the API is plain HTTP.
+    #[serde(skip)]
+    pub tls: Option<TlsSettings>,
     #[serde(skip)]
     pub rules: Rules,
     #[serde(skip)]
@@ -49,7 +52,8 @@ impl Default for Settings {
             max_bulk_items: 1000,
             max_body_bytes: 1 << 20,
             local_only: false,
-            trust_headers: false,
+            auth: AuthSettings::default(),
+            tls: None,
             rules: Rules::default(),
             quotas: Limits::default(),
         }
@@ -81,12 +85,8 @@ pub enum Nudge {
 pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 
 impl App {
-    pub fn new(settings: Settings, db: Db, bus: Bus) -> (App, Nudges) {
+    pub fn new(settings: Settings, auth: Auth, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
-        let auth = match settings.trust_headers {
-            true => Auth::Trusting,
-            false => Auth::Nobody { project_id: settings.project_id.clone() },
-        };
         let inner =
             Inner { settings, db, bus, auth, policies: Arc::default(), committed: Notify::new(), nudge };
         (App(Arc::new(inner)), nudges)

@@ -1,9 +1,24 @@
-//! From a request's headers to who asks.
+//! From a request's headers to who asks. One variant of [`Auth`] per way of knowing.
+
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use cloud::Caller;
 
 use crate::error::Fault;
+use crate::keystone::{self, Keystone, KeystoneError};
+
+/// How requests are to say who asks.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum AuthSettings {
+    /// Nobody is asked.
+    #[default]
+    Nobody,
+    /// By headers that whoever can connect is believed in.
+    Trusting,
+    /// By tokens of Keystone.
+    Keystone(keystone::Settings),
+}
 
 /// How requests say who asks.
 #[derive(Debug, Clone)]
@@ -13,11 +28,21 @@ pub enum Auth {
     /// Whoever can reach the server is believed in `X-User-Id`, `X-Project-Id`, `X-Roles` and
     /// `X-Service-Roles`: for a proxy that has asked, and for tests.
     Trusting,
+    /// Headers carry tokens; what else they say of identities is not looked at.
+    Keystone(Arc<Keystone>),
 }
 
 impl Auth {
+    pub fn open(settings: &AuthSettings, project_id: &str) -> Result<Auth, KeystoneError> {
+        Ok(match settings {
+            AuthSettings::Nobody => Auth::Nobody { project_id: project_id.to_owned() },
+            AuthSettings::Trusting => Auth::Trusting,
+            AuthSettings::Keystone(settings) => Auth::Keystone(Arc::new(Keystone::open(settings)?)),
+        })
+    }
+
     /// Who sent the request, or why nobody can tell.
-    pub async fn caller(&self, headers: &HeaderMap, _method: &str, _path: &str) -> Result<Caller, Fault> {
+    pub async fn caller(&self, headers: &HeaderMap, method: &str, path: &str) -> Result<Caller, Fault> {
         match self {
             Auth::Nobody { project_id } => {
                 let named = headers.get("x-project-id").and_then(|value| value.to_str().ok());
@@ -34,6 +59,9 @@ impl Auth {
                     ..Caller::default()
                 })
             }
+            // Versions and the document of the API say nothing about anyone.
+            Auth::Keystone(_) if !path.starts_with("/v2.0") => Ok(Caller::stranger()),
+            Auth::Keystone(keystone) => keystone.caller(headers, method, path).await,
         }
     }
 }

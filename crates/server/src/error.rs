@@ -34,6 +34,11 @@ pub enum Fault {
     IfMatchMalformed,
     #[error("Without authentication, requests from web pages and to other names than localhost are refused.")]
     FromAPage,
+    /// Answered as Keystone's own filter does, with the place to get a token.
+    #[error("The request you have made requires authentication.")]
+    Unauthenticated { keystone: String },
+    #[error("Keystone does not tell who asks; try again.")]
+    KeystoneDown,
     #[error("The body did not arrive.")]
     BodyBroken,
     /// A rule of the policy says no.
@@ -85,6 +90,8 @@ impl Fault {
             Fault::QuotasAreThere => (501, "HTTPNotImplemented"),
             Fault::NotForYou => (404, "HTTPNotFound"),
             Fault::OtherProject => (400, "HTTPBadRequest"),
+            Fault::Unauthenticated { .. } => (401, "Unauthorized"),
+            Fault::KeystoneDown => (503, "ServiceUnavailable"),
             Fault::FromAPage => (403, "HTTPForbidden"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),

@@ -90,7 +90,7 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     let raw = head.uri.path();
     let path = raw.trim_end_matches('/');
     Ok(Call {
-        base: base(&head.headers),
+        base: base(&head.headers, app.settings().tls.is_some()),
         path: path.strip_suffix(".json").unwrap_or(path).to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         caller,
@@ -110,9 +110,9 @@ fn refuse_pages(headers: &HeaderMap) -> Result<(), Fault> {
     if headers.contains_key(header::ORIGIN) || !local { Err(Fault::FromAPage) } else { Ok(()) }
 }
 
-fn base(headers: &HeaderMap) -> String {
+fn base(headers: &HeaderMap, tls: bool) -> String {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let scheme = text("x-forwarded-proto").unwrap_or("http");
+    let scheme = text("x-forwarded-proto").unwrap_or(if tls { "https" } else { "http" });
     let host = text("x-forwarded-host").or_else(|| text("host")).unwrap_or("localhost");
     format!("{scheme}://{host}")
 }
@@ -167,6 +167,14 @@ fn refusal(fault: &Fault, id: &str) -> Response<Body> {
     if let Fault::NoSuchExtension(_) | Fault::NothingOutside = fault {
         let mut response = Response::new(Body::from(message));
         *response.status_mut() = status;
+        return response;
+    }
+    if let Fault::Unauthenticated { keystone } = fault {
+        let error = json!({ "error": { "code": 401, "title": kind, "message": message } });
+        let mut response = plain(Answer::json(status, &error));
+        if let Ok(place) = HeaderValue::from_str(&format!("Keystone uri=\"{keystone}\"")) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, place);
+        }
         return response;
     }
     let body = json!({ "NeutronError": { "type": kind, "message": message, "detail": "" } });

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
-//! auth     headers -> who asks
 //! guard    what the caller may do and see
-//! http     requests and answers as bytes      routes/  one file per resource
+//! auth     headers -> who asks                keystone/  tokens -> who asks
+//! http     requests and answers as bytes      tls/     handshakes, certificate
+//! routes/  one file per resource
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
 
@@ -13,8 +14,10 @@ mod auth;
 mod error;
 mod guard;
 mod http;
+pub mod keystone;
 mod routes;
 mod tasks;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,12 +28,27 @@ use db::Db;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use tls::{Current, TlsListener};
+
 pub use app::{App, Settings};
+pub use auth::{Auth, AuthSettings};
 pub use cloud::Rules;
 pub use cloud::quota::Limits;
+pub use tls::{TlsError, TlsSettings};
 
 /// How long a stop waits for requests that are under way.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Socket(#[from] std::io::Error),
+    #[error("in [auth.keystone]")]
+    Keystone(#[from] keystone::KeystoneError),
+    #[error("in [server.tls]")]
+    Tls(#[from] TlsError),
+}
 
 /// A server that is listening.
 pub struct Serving {
@@ -66,16 +84,30 @@ pub async fn start(
     bus: Bus,
     listener: TcpListener,
     stop: watch::Receiver<bool>,
-) -> std::io::Result<Serving> {
+) -> Result<Serving, StartError> {
     let address = listener.local_addr()?;
-    let (app, nudges) = App::new(settings, db, bus);
+    let auth = Auth::open(&settings.auth, &settings.project_id)?;
+    let tls = settings.tls.clone();
+    let current = tls.as_ref().map(Current::load).transpose()?;
+    let (app, nudges) = App::new(settings, auth, db, bus);
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());
     let mut stopping = stop;
     running.spawn(async move {
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        let served = match current.zip(tls) {
+            None => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
+            Some((current, tls)) => {
+                let listener = TlsListener::new(listener, current.clone());
+                let serving = axum::serve(listener, router).with_graceful_shutdown(stopped).into_future();
+                tokio::select! {
+                    served = serving => served,
+                    () = current.follow(tls) => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = served {
             tracing::error!(%error, "the API stopped serving");
         }
     });

@@ -1,0 +1,112 @@
+//! Our own token: made when it is needed, and again before it is over.
+
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderValue;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+
+use super::client::{Exchange, Trouble};
+use super::settings::Credential;
+use super::token;
+
+/// After a failed login none is tried for this long: Keystone may lock accounts that fail often.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A token is renewed when less than this is left of it, or a fifth of its life where that is less.
+const EARLY: time::Duration = time::Duration::seconds(120);
+
+/// Logs in, and keeps the token.
+#[derive(Debug)]
+pub struct Login {
+    credential: Credential,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    failed_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: HeaderValue,
+    renew_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+}
+
+impl Login {
+    pub fn new(credential: Credential) -> Login {
+        Login { credential, state: Mutex::default() }
+    }
+
+    /// Our token. `refused` is one that Keystone did not take: unless somebody replaced it
+    /// meanwhile, another is made. Those who ask while it is made wait for it.
+    pub async fn token(
+        &self,
+        exchange: &Exchange,
+        refused: Option<&HeaderValue>,
+    ) -> Result<HeaderValue, Trouble> {
+        let mut state = self.state.lock().await;
+        if state.held.as_ref().is_some_and(|held| Some(&held.token) == refused) {
+            state.held = None;
+        }
+        let now = OffsetDateTime::now_utc();
+        let usable = state.held.as_ref().filter(|held| now < held.expires_at);
+        let usable = usable.map(|held| (held.token.clone(), now < held.renew_at));
+        if let Some((token, true)) = usable {
+            return Ok(token);
+        }
+        let usable = usable.map(|(token, _)| token);
+        if state.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
+            return usable.ok_or(Trouble::Login);
+        }
+        match self.log_in(exchange).await {
+            Ok(held) => {
+                let token = held.token.clone();
+                *state = State { held: Some(held), failed_at: None };
+                Ok(token)
+            }
+            Err(trouble) => {
+                state.failed_at = Some(Instant::now());
+                usable.ok_or(trouble)
+            }
+        }
+    }
+
+    async fn log_in(&self, exchange: &Exchange) -> Result<Held, Trouble> {
+        let answer = exchange.post(self.body().await?).await?;
+        if answer.status != 201 {
+            return Err(Trouble::LoginRefused(answer.status));
+        }
+        let mut token = answer.subject.ok_or(Trouble::NoToken)?;
+        token.set_sensitive(true);
+        let expires_at = token::expiry(&answer.body)?;
+        let life = (expires_at - OffsetDateTime::now_utc()).max(time::Duration::ZERO);
+        Ok(Held { token, renew_at: expires_at - EARLY.min(life / 5), expires_at })
+    }
+
+    async fn body(&self) -> Result<Value, Trouble> {
+        Ok(match &self.credential {
+            Credential::Password { user, user_domain, project, project_domain, password } => {
+                let password = password.read().await?;
+                let user = json!({
+                    "name": user, "domain": { "name": user_domain }, "password": password.reveal(),
+                });
+                json!({ "auth": {
+                    "identity": { "methods": ["password"], "password": { "user": user } },
+                    "scope": { "project": { "name": project, "domain": { "name": project_domain } } },
+                }})
+            }
+            Credential::Application { id, secret } => {
+                let secret = secret.read().await?;
+                let credential = json!({ "id": id, "secret": secret.reveal() });
+                let methods = ["application_credential"];
+                json!({ "auth": {
+                    "identity": { "methods": methods, "application_credential": credential },
+                }})
+            }
+        })
+    }
+}
