@@ -1,7 +1,7 @@
 //! Who reads: which rows a query finds, and what of them is shown.
 
 use model::api::network::NETWORK;
-use model::api::table::{Attr, Resource, Source, Type};
+use model::api::table::{Resource, Source, Type};
 use serde_json::{Map, Value};
 
 use crate::engine::{Cell, DbError, Param, Row, Tx};
@@ -48,7 +48,8 @@ impl Tx<'_> {
         id: &str,
         project: Option<&str>,
     ) -> Result<Option<Target>, DbError> {
-        let own = table.attrs.iter().filter(|attr| !matches!(attr.source, Source::None | Source::Sql(_)));
+        let own =
+            table.attrs.iter().filter(|attr| attr.policy_target || !matches!(attr.source, Source::Sql(_)));
         let mut keys: Vec<String> = own.map(|attr| attr.name.to_owned()).collect();
         keys.extend(OF_NETWORK.map(|name| format!("{NETWORK_PREFIX}{name}")));
         let facts = Facts::of(table, &keys);
@@ -60,7 +61,7 @@ impl Tx<'_> {
     }
 
     /// Is there such a resource, and does the reader find it?
-    pub(crate) async fn finds(
+    pub async fn finds(
         &mut self,
         table: &'static Resource,
         id: &str,
@@ -120,20 +121,23 @@ impl Facts {
 }
 
 fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
-    let stored = |attr: &Attr| match attr.source {
-        Source::Column(column) | Source::Same(column) => Some(column),
-        Source::None | Source::Sql(_) => None,
-    };
     if let Some(name) = key.strip_prefix(NETWORK_PREFIX) {
         table.attr("network_id")?;
         let attr = NETWORK.attr(name)?;
-        let column = stored(attr)?;
+        let (Source::Column(column) | Source::Same(column)) = attr.source else { return None };
         let of_network =
             format!("(SELECT n.\"{column}\" FROM networks n WHERE n.id = {}.network_id)", table.plural);
         return Some((of_network, attr.ty));
     }
     let attr = table.attr(key)?;
-    Some((format!("{}.\"{}\"", table.plural, stored(attr)?), attr.ty))
+    match attr.source {
+        Source::Column(column) | Source::Same(column) => {
+            Some((format!("{}.\"{column}\"", table.plural), attr.ty))
+        }
+        // What changes with time is no fact for a rule.
+        Source::Sql(sql) if !sql.contains('{') => Some((sql.to_owned(), attr.ty)),
+        Source::None | Source::Sql(_) => None,
+    }
 }
 
 fn value(ty: Type, cell: Cell<'_>) -> Value {

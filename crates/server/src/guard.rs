@@ -7,10 +7,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cloud::Caller;
 use cloud::policy::{Policies, Target, Verdict};
+use cloud::{Caller, Refusal};
 use db::{Judge, Reader, Seen, Tx};
 use model::api::Given;
+use model::api::network::NETWORK;
 use model::api::table::{Attr, Default, Resource};
 use serde_json::Value;
 
@@ -45,7 +46,7 @@ impl<'a> Guard<'a> {
     }
 
     /// The project that queries are narrowed to; `None` for those who find everything.
-    fn project(&self) -> Option<&'a str> {
+    pub fn project(&self) -> Option<&'a str> {
         if self.any(&SEES_ALL) { None } else { Some(&self.caller.project_id) }
     }
 
@@ -122,11 +123,35 @@ impl<'a> Guard<'a> {
         if let Some(rule) = self.undecided(&rules)? {
             let mut target = asked(given);
             if let Some(network) = given.0.get("network_id").and_then(Value::as_str) {
-                target.extend(tx.network_facts(network).await?);
+                let facts = tx.network_facts(network).await?;
+                if facts.is_empty()
+                    || self.asks_for_network(&rules) && !self.finds_network(tx, network).await?
+                {
+                    return Err(Refusal::NotFound { table: &NETWORK, id: network.to_owned() }.into());
+                }
+                target.extend(facts);
             }
             self.allowed(&rules[rule..], &target)?;
         }
         Ok(())
+    }
+
+    /// A rule that asks whether the network is shared looks for it with the caller's eyes.
+    fn asks_for_network(&self, rules: &[String]) -> bool {
+        rules.iter().any(|rule| self.policies.looks_at(rule).contains("network:shared"))
+    }
+
+    async fn finds_network(&self, tx: &mut Tx<'_>, id: &str) -> Result<bool, Fault> {
+        Ok(tx.finds(&NETWORK, id, self.project()).await?)
+    }
+
+    /// Why there is nothing to show: none that the caller finds, or none that a rule lets be seen.
+    pub async fn unseen(&self, tx: &mut Tx<'_>, table: &'static Resource, id: &str) -> Fault {
+        match tx.finds(table, id, self.project()).await {
+            Ok(true) => Fault::NotForYou,
+            Ok(false) => Refusal::NotFound { table, id: id.to_owned() }.into(),
+            Err(error) => error.into(),
+        }
     }
 
     /// May the caller change this resource so?
@@ -161,7 +186,7 @@ impl<'a> Guard<'a> {
             return Ok(());
         }
         let Some(mut target) = tx.target(table, id, project).await? else {
-            return Err(cloud::Refusal::NotFound { table, id: id.to_owned() }.into());
+            return Err(Refusal::NotFound { table, id: id.to_owned() }.into());
         };
         target.extend(changed);
         self.allowed(rules, &target).map_err(|refused| {

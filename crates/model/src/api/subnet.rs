@@ -24,7 +24,7 @@ pub const SUBNET: Resource = Resource {
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
     seen_by: "subnets.project_id = {project} OR EXISTS (SELECT 1 FROM networks n WHERE n.id = subnets.network_id AND \
-         (n.project_id = {project} OR n.shared = TRUE OR n.router_external = TRUE))",
+         (n.shared = TRUE OR n.router_external = TRUE))",
     quota: Some(100),
     attrs: ATTRS,
 };

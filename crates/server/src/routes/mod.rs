@@ -50,16 +50,18 @@ async fn collection(app: &App, call: &Call, table: &'static Resource) -> Result<
     match call.method {
         Method::GET => list(app, call, table).await,
         Method::POST if table.ops.create => create(app, call, table).await,
-        Method::POST => refuse_create(call, table),
+        Method::POST => refuse_create(app, call, table).await,
         Method::PUT | Method::DELETE => Err(unknown(table, "None")),
         _ => Err(Fault::MethodNotAllowed),
     }
 }
 
 /// A collection that nothing is created in still judges what it is sent.
-fn refuse_create(call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
+async fn refuse_create(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
+    let mut tx = app.db().read().await?;
     for item in body::items(table, parsed(call, table)?)?.items {
-        body::create(table, item, &call.caller.project_id)?;
+        let given = body::create(table, item, &call.caller.project_id)?;
+        Guard::of(app, call).create(&mut tx, table, &given).await?;
     }
     Err(Fault::AgentsReportThemselves)
 }
@@ -106,9 +108,10 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
 async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
     let fields: Vec<String> = fields(&call.query);
     let mut tx = app.db().read().await?;
-    match tx.show(table, id, &fields, &Guard::of(app, call).reads(table)).await? {
+    let guard = Guard::of(app, call);
+    match tx.show(table, id, &fields, &guard.reads(table)).await? {
         Some(item) => Ok(wrapped(StatusCode::OK, table.singular, &item)),
-        None => Err(unknown(table, id)),
+        None => Err(guard.unseen(&mut tx, table, id).await),
     }
 }
 
@@ -249,11 +252,11 @@ async fn update_once(
 }
 
 async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    let mut tx = app.db().begin().await?;
+    Guard::of(app, call).delete(&mut tx, table, id).await?;
     if !call.body.is_empty() {
         return Err(Invalid::request("DELETE takes no body.").into());
     }
-    let mut tx = app.db().begin().await?;
-    Guard::of(app, call).delete(&mut tx, table, id).await?;
     check_revision(&mut tx, call, table, id).await?;
     let stamp = app.stamp();
     match table.singular {

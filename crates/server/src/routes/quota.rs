@@ -28,7 +28,7 @@ pub async fn dispatch(app: &App, call: &Call, below: &[&str]) -> Result<Answer, 
         }
         (&Method::GET, [project]) => {
             others(&guard, own, project)?;
-            Ok(answer(shown(&limits(app, project).await?)))
+            Ok(answer(shown(&limits(app, &guard, project).await?)))
         }
         (&Method::GET, [project, "default"]) => {
             others(&guard, own, project)?;
@@ -55,14 +55,19 @@ fn shown(limits: &Limits) -> Map<String, Value> {
     limits.0.iter().map(|(name, limit)| (name.clone(), json!(limit))).collect()
 }
 
-async fn limits(app: &App, project: &str) -> Result<Limits, Fault> {
-    let own = app.db().read().await?.limits_of(project).await?;
+/// Who does not find other projects' rows is told what every project begins with.
+async fn limits(app: &App, guard: &Guard<'_>, project: &str) -> Result<Limits, Fault> {
+    let own = match guard.project() {
+        Some(mine) if mine != project => BTreeMap::new(),
+        _ => app.db().read().await?.limits_of(project).await?,
+    };
     Ok(app.settings().quotas.with(own))
 }
 
 async fn list(app: &App, guard: &Guard<'_>, own: &str) -> Result<Answer, Fault> {
     guard.may("get_quota", own)?;
-    let all = app.db().read().await?.all_limits().await?;
+    let mut all = app.db().read().await?.all_limits().await?;
+    all.retain(|project, _| guard.project().is_none_or(|mine| mine == project));
     let one = |(project, own): (String, _)| {
         let mut quota = shown(&app.settings().quotas.with(own));
         quota.insert("project_id".into(), project.clone().into());
@@ -89,9 +94,9 @@ async fn details(app: &App, guard: &Guard<'_>, own: &str, project: &str) -> Resu
 }
 
 async fn update(app: &App, call: &Call, guard: &Guard<'_>, project: &str) -> Result<Answer, Fault> {
-    guard.may("update_quota", &call.caller.project_id)?;
     let body =
         serde_json::from_slice(&call.body).map_err(|error| Fault::NotJsonForExtension(error.to_string()))?;
+    guard.may("update_quota", &call.caller.project_id)?;
     let change = QuotaChange::parse(body)?;
     let mut tx = app.db().begin().await?;
     for (table, _) in limited() {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use testbed::{Client, Lone};
 
 const FACTS: &str = include_str!("facts.json");
+const POLICY_FACTS: &str = include_str!("policy.json");
 const QUIRKS: &str = include_str!("quirks.txt");
 const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -28,7 +29,26 @@ async fn answers_as_the_reference_does() {
         if case["needs"] == "agents" {
             report_agents(&lone.bus).await;
         }
-        if let Err(why) = replay(&lone.client, case).await {
+        if let Err(why) = replay(&lone.client, &facts["header"]["callers"], case).await {
+            differing.insert(case["name"].as_str().expect("name").to_owned(), why);
+        }
+    }
+    lone.stop().await;
+    judge(&differing, cases.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_may_what_the_reference_lets_them() {
+    let settings = server::Settings { auth: server::AuthSettings::Trusting, ..settings() };
+    let lone = Lone::start(settings, Bus::in_process()).await.expect("starts");
+    let facts: Value = serde_json::from_str(POLICY_FACTS).expect("facts are JSON");
+    let mut differing = BTreeMap::new();
+    let cases = facts["cases"].as_array().expect("cases");
+    for case in cases {
+        if case["needs"] == "agents" {
+            report_agents(&lone.bus).await;
+        }
+        if let Err(why) = replay(&lone.client, &facts["header"]["callers"], case).await {
             differing.insert(case["name"].as_str().expect("name").to_owned(), why);
         }
     }
@@ -97,8 +117,8 @@ async fn report_agents(bus: &Bus) {
 }
 
 /// Runs one case; the error says how the answer differs.
-async fn replay(client: &Client, case: &Value) -> Result<(), String> {
-    let mut run = Run { client, names: BTreeMap::new(), made: Vec::new() };
+async fn replay(client: &Client, callers: &Value, case: &Value) -> Result<(), String> {
+    let mut run = Run { client, callers, names: BTreeMap::new(), made: Vec::new() };
     let mut outcome = Ok(());
     for step in case["setup"].as_array().into_iter().flatten() {
         let (status, body) = run.ask(step).await;
@@ -115,14 +135,16 @@ async fn replay(client: &Client, case: &Value) -> Result<(), String> {
     for step in case["undo"].as_array().into_iter().flatten() {
         run.ask(step).await;
     }
-    for path in run.made.iter().rev() {
-        client.send("DELETE", path, None, &[]).await.expect("the server answers");
+    for path in std::mem::take(&mut run.made).iter().rev() {
+        run.ask(&json!({ "method": "DELETE", "path": path })).await;
     }
     outcome
 }
 
 struct Run<'a> {
     client: &'a Client,
+    /// Headers of each caller that a step may name; without a name the administrator asks.
+    callers: &'a Value,
     names: BTreeMap<String, Value>,
     made: Vec<String>,
 }
@@ -137,9 +159,10 @@ impl Run<'_> {
             (_, Some(body)) => Some(body.to_string()),
             _ => None,
         };
-        let headers: Vec<(&str, &str)> = step["headers"]
-            .as_object()
+        let who = &self.callers[step["who"].as_str().unwrap_or("ADMIN")];
+        let headers: Vec<(&str, &str)> = [&step["headers"], who]
             .into_iter()
+            .filter_map(Value::as_object)
             .flatten()
             .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
             .collect();
