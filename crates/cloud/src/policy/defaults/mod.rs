@@ -1,0 +1,39 @@
+//! The rules there are where the operator says nothing: a file per resource, a row per rule.
+
+mod agent;
+mod network;
+mod port;
+mod quota;
+mod subnet;
+mod terms;
+
+use crate::Reach;
+
+/// One rule as it is by default.
+#[derive(Debug, PartialEq)]
+pub struct Default {
+    /// `create_network`, or `create_network:shared` for an attribute.
+    pub rule: &'static str,
+    pub check: &'static str,
+    /// Tokens of which kind it takes.
+    pub scope: Reach,
+    /// The requests that ask it.
+    pub operations: &'static [&'static str],
+    /// What it stands for, where no request tells.
+    pub about: &'static str,
+}
+
+const fn rule(rule: &'static str, check: &'static str, operations: &'static [&'static str]) -> Default {
+    Default { rule, check, scope: Reach::Project, operations, about: "" }
+}
+
+const fn term(rule: &'static str, check: &'static str, about: &'static str) -> Default {
+    Default { rule, check, scope: Reach::Project, operations: &[], about }
+}
+
+const TABLES: [&[Default]; 6] =
+    [terms::RULES, network::RULES, subnet::RULES, port::RULES, agent::RULES, quota::RULES];
+
+pub fn all() -> impl Iterator<Item = &'static Default> {
+    TABLES.into_iter().flatten()
+}
