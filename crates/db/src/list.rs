@@ -30,10 +30,10 @@ impl Tx<'_> {
         reader: &Reader<'_>,
         json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
-        if let Some(marker) = &query.marker {
-            if !self.finds(table, marker, reader.project).await? {
-                return Ok(None);
-            }
+        if let Some(marker) = &query.marker
+            && !self.finds(table, marker, reader.project).await?
+        {
+            return Ok(None);
         }
         let shown = Shown::of(table, &query.fields, reader);
         let mut sql = Sql { reader, text: String::new(), params: Vec::new() };

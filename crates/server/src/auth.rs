@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use cloud::Caller;
+use cloud::{Caller, Reach};
 
 use crate::error::Fault;
 use crate::keystone::{self, Keystone, KeystoneError};
@@ -17,7 +17,7 @@ pub enum AuthSettings {
     /// By headers that whoever can connect is believed in.
     Trusting,
     /// By tokens of Keystone.
-    Keystone(keystone::Settings),
+    Keystone(Box<keystone::Settings>),
 }
 
 /// How requests say who asks.
@@ -26,7 +26,7 @@ pub enum Auth {
     /// Nobody is asked: everyone is the administrator of the project that `X-Project-Id` names.
     Nobody { project_id: String },
     /// Whoever can reach the server is believed in `X-User-Id`, `X-Project-Id`, `X-Roles` and
-    /// `X-Service-Roles`: for a proxy that has asked, and for tests.
+    /// their like: for a proxy that has asked, and for tests.
     Trusting,
     /// Headers carry tokens; what else they say of identities is not looked at.
     Keystone(Arc<Keystone>),
@@ -51,9 +51,16 @@ impl Auth {
             Auth::Trusting => {
                 let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
                 let list = |name| text(name).split(',').map(|role| role.trim().to_lowercase()).collect();
+                let reach = match (text("x-domain-id"), text("openstack-system-scope")) {
+                    ("", "") => Reach::Project,
+                    (_, "") => Reach::Domain,
+                    _ => Reach::System,
+                };
                 Ok(Caller {
                     user_id: text("x-user-id").to_owned(),
                     project_id: text("x-project-id").to_owned(),
+                    domain_id: text("x-domain-id").to_owned(),
+                    reach,
                     roles: list("x-roles"),
                     service_roles: list("x-service-roles"),
                     ..Caller::default()

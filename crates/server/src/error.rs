@@ -44,6 +44,10 @@ pub enum Fault {
     /// A rule of the policy says no.
     #[error("The policy does not allow {0}.")]
     Forbidden(String),
+    #[error("{0} takes tokens that are scoped to a project.")]
+    OutOfScope(String),
+    #[error("The token is for no project: name one in project_id.")]
+    NoProject,
     /// The same, of a resource that the caller may not even see.
     #[error("The resource was not found.")]
     NotForYou,
@@ -86,6 +90,8 @@ impl Fault {
             Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
             Fault::Forbidden(_) => (403, "PolicyNotAuthorized"),
+            Fault::OutOfScope(_) => (403, "InvalidScope"),
+            Fault::NoProject => (400, "HTTPBadRequest"),
             Fault::AdminRequired => (403, "AdminRequired"),
             Fault::QuotasAreThere => (501, "HTTPNotImplemented"),
             Fault::NotForYou => (404, "HTTPNotFound"),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cloud::policy::{Policies, Target, Verdict};
-use cloud::{Caller, Refusal};
+use cloud::{Caller, Reach, Refusal};
 use db::{Judge, Reader, Seen, Tx};
 use model::api::Given;
 use model::api::network::NETWORK;
@@ -202,7 +202,7 @@ impl<'a> Guard<'a> {
         for (at, rule) in rules.iter().enumerate() {
             match self.policies.verdict(rule, self.caller) {
                 Verdict::Yes => {}
-                Verdict::No => return Err(Fault::Forbidden(rule.clone())),
+                Verdict::No => return Err(self.forbidden(rule)),
                 Verdict::Depends => first = first.or(Some(at)),
             }
         }
@@ -211,8 +211,15 @@ impl<'a> Guard<'a> {
 
     fn allowed(&self, rules: &[String], target: &Target) -> Result<(), Fault> {
         match rules.iter().find(|rule| !self.policies.allows(rule, self.caller, target)) {
-            Some(rule) => Err(Fault::Forbidden(rule.clone())),
+            Some(rule) => Err(self.forbidden(rule)),
             None => Ok(()),
+        }
+    }
+
+    fn forbidden(&self, rule: &str) -> Fault {
+        match self.policies.in_scope(rule, self.caller) {
+            true => Fault::Forbidden(rule.to_owned()),
+            false => Fault::OutOfScope(rule.to_owned()),
         }
     }
 
@@ -228,6 +235,13 @@ impl<'a> Guard<'a> {
     /// A resource belongs to the caller's project unless the caller may act for others.
     pub fn project_of(&self, given: &Given) -> Result<(), Fault> {
         let Some(project) = given.0.get("project_id").and_then(Value::as_str) else { return Ok(()) };
+        if project.is_empty() && self.caller.project_id.is_empty() {
+            return Err(Fault::NoProject);
+        }
+        // Whose token is for no project is told so by the rules.
+        if self.caller.reach != Reach::Project {
+            return Ok(());
+        }
         if project == self.caller.project_id || self.any(&SETS_PROJECT) {
             return Ok(());
         }

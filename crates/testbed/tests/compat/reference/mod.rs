@@ -3,6 +3,7 @@
 //! `facts.json` holds the requests and what the reference answered; `facts.py` beside it made
 //! them and tells the rules of replay. Differences that are meant are in `quirks.txt`, each with
 //! its reason; any other fails, and so does a listed one that no longer differs.
+//! `policy.json`, `facts_policy.py` and `quirks_policy.txt` are the same for several callers.
 
 mod compare;
 
@@ -17,31 +18,23 @@ use testbed::{Client, Lone};
 const FACTS: &str = include_str!("facts.json");
 const POLICY_FACTS: &str = include_str!("policy.json");
 const QUIRKS: &str = include_str!("quirks.txt");
+const POLICY_QUIRKS: &str = include_str!("quirks_policy.txt");
 const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_as_the_reference_does() {
-    let lone = Lone::start(settings(), Bus::in_process()).await.expect("starts");
-    let facts: Value = serde_json::from_str(FACTS).expect("facts are JSON");
-    let mut differing = BTreeMap::new();
-    let cases = facts["cases"].as_array().expect("cases");
-    for case in cases {
-        if case["needs"] == "agents" {
-            report_agents(&lone.bus).await;
-        }
-        if let Err(why) = replay(&lone.client, &facts["header"]["callers"], case).await {
-            differing.insert(case["name"].as_str().expect("name").to_owned(), why);
-        }
-    }
-    lone.stop().await;
-    judge(&differing, cases.len());
+    replay_all(settings(), FACTS, QUIRKS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_may_what_the_reference_lets_them() {
     let settings = server::Settings { auth: server::AuthSettings::Trusting, ..settings() };
+    replay_all(settings, POLICY_FACTS, POLICY_QUIRKS).await;
+}
+
+async fn replay_all(settings: server::Settings, facts: &str, quirks: &str) {
     let lone = Lone::start(settings, Bus::in_process()).await.expect("starts");
-    let facts: Value = serde_json::from_str(POLICY_FACTS).expect("facts are JSON");
+    let facts: Value = serde_json::from_str(facts).expect("facts are JSON");
     let mut differing = BTreeMap::new();
     let cases = facts["cases"].as_array().expect("cases");
     for case in cases {
@@ -53,18 +46,18 @@ async fn callers_may_what_the_reference_lets_them() {
         }
     }
     lone.stop().await;
-    judge(&differing, cases.len());
+    judge(&differing, quirks, cases.len());
 }
 
-fn judge(differing: &BTreeMap<String, String>, all: usize) {
-    let lines = QUIRKS.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+fn judge(differing: &BTreeMap<String, String>, quirks: &str, all: usize) {
+    let lines = quirks.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let quirks: BTreeSet<&str> = lines.filter_map(|line| line.split_whitespace().next()).collect();
     let mut problems = Vec::new();
     for (name, why) in differing.iter().filter(|(name, _)| !quirks.contains(name.as_str())) {
         problems.push(format!("{name}: {why}"));
     }
     for name in quirks.iter().filter(|name| !differing.contains_key(**name)) {
-        problems.push(format!("{name}: listed in quirks.txt, but answers as the reference does"));
+        problems.push(format!("{name}: listed as differing, but answers as the reference does"));
     }
     println!("{all} answers compared, {} differ on purpose", quirks.len());
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
