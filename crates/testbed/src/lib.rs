@@ -4,6 +4,7 @@
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
+//! keystone/ a real Keystone         python   where its programs are
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -13,13 +14,16 @@ pub mod client;
 pub mod cloud;
 pub mod demo;
 pub mod guest;
+pub mod keystone;
 pub mod lone;
 pub mod place;
+pub mod python;
 pub mod simulated;
 pub mod wait;
 
 pub use client::Client;
 pub use cloud::{Cloud, Plan};
 pub use guest::Guest;
+pub use keystone::Keystone;
 pub use lone::Lone;
 pub use place::Place;
