@@ -4,12 +4,14 @@
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
+//! authority  certificates
 //! keystone/ a real Keystone         python   where its programs are
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
 //! what a killed run left behind.
 
+pub mod authority;
 pub mod client;
 pub mod cloud;
 pub mod demo;
@@ -21,6 +23,7 @@ pub mod python;
 pub mod simulated;
 pub mod wait;
 
+pub use authority::Authority;
 pub use client::Client;
 pub use cloud::{Cloud, Plan};
 pub use guest::Guest;

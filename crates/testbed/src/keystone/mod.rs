@@ -75,7 +75,7 @@ impl Keystone {
     pub async fn start(plan: Plan) -> anyhow::Result<Keystone> {
         let folder = tempfile::tempdir()?;
         let place = folder.path().to_owned();
-        let lacks_people =
+        let unfinished =
             tokio::task::spawn_blocking(move || template::copy(&place, &plan.lifetimes)).await??;
         let socket = folder.path().join(SOCKET);
         let scheme = if plan.tls.is_some() { "https" } else { "http" };
@@ -84,11 +84,11 @@ impl Keystone {
         let url = format!("{scheme}://{}", relay.address);
         let client = Client::new(aside.address);
         let mut keystone = Keystone { url, relay, client, _aside: aside, process: None, folder };
-        if lacks_people {
+        if let Some(unfinished) = unfinished {
             keystone.run().await?;
             people::add(&keystone).await?;
             keystone.kill().await?;
-            template::keep(keystone.folder.path())?;
+            unfinished.keep(keystone.folder.path())?;
         }
         let database = rusqlite::Connection::open(keystone.folder.path().join(template::DATABASE))?;
         let sql = "UPDATE endpoint SET url = replace(url, ?1, ?2)";

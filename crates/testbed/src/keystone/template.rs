@@ -32,11 +32,15 @@ pub struct Lifetimes {
     pub allow_expired_s: u32,
 }
 
-/// Copies the template into a folder; returns whether it still lacks people.
-pub fn copy(folder: &Path, lifetimes: &Lifetimes) -> anyhow::Result<bool> {
-    let cache = python::cache();
-    fs::create_dir_all(&cache)?;
-    let lock = File::create(cache.join("keystone.lock"))?;
+/// A folder that has no people yet. Others who want a template wait until it is dropped.
+pub struct Unfinished {
+    _lock: File,
+}
+
+/// Copies the template into a folder, or makes there what is to be the template.
+pub fn copy(folder: &Path, lifetimes: &Lifetimes) -> anyhow::Result<Option<Unfinished>> {
+    fs::create_dir_all(python::cache())?;
+    let lock = File::create(python::cache().join("keystone.lock"))?;
     lock.lock()?;
     let template = template();
     let made = fs::read_to_string(template.join("made-of")).is_ok_and(|text| text == MADE_OF);
@@ -46,22 +50,22 @@ pub fn copy(folder: &Path, lifetimes: &Lifetimes) -> anyhow::Result<bool> {
         make(folder).context("cannot make a Keystone: scripts/install-packages test")?;
     }
     configure(folder, lifetimes)?;
-    Ok(!made)
+    Ok((!made).then_some(Unfinished { _lock: lock }))
 }
 
-/// Keeps a folder, which has its people, as the template.
-pub fn keep(folder: &Path) -> anyhow::Result<()> {
-    let lock = File::create(python::cache().join("keystone.lock"))?;
-    lock.lock()?;
-    let (template, half) = (template(), python::cache().join("keystone.half"));
-    for old in [&template, &half] {
-        if old.exists() {
-            fs::remove_dir_all(old)?;
+impl Unfinished {
+    /// Keeps a folder, which has its people, as the template.
+    pub fn keep(self, folder: &Path) -> anyhow::Result<()> {
+        let (template, half) = (template(), python::cache().join("keystone.half"));
+        for old in [&template, &half] {
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
         }
+        copy_folder(folder, &half)?;
+        fs::write(half.join("made-of"), MADE_OF)?;
+        Ok(fs::rename(half, template)?)
     }
-    copy_folder(folder, &half)?;
-    fs::write(half.join("made-of"), MADE_OF)?;
-    Ok(fs::rename(half, template)?)
 }
 
 fn template() -> PathBuf {
