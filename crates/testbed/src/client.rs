@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
 use http_body_util::{BodyExt, Full};
-use hyper::Request;
 use hyper::body::Bytes;
+use hyper::{Request, Response};
 use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -42,6 +42,18 @@ impl Client {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<(u16, Bytes)> {
+        let answer = self.whole(method, path, body, headers).await?;
+        Ok((answer.status().as_u16(), answer.into_body()))
+    }
+
+    /// The same with the answer's headers.
+    pub async fn whole(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Response<Bytes>> {
         let uri = format!("{}{}", self.base, path.replace(' ', "%20"));
         let mut request = Request::builder().method(method).uri(&uri);
         for (name, value) in headers {
@@ -49,8 +61,8 @@ impl Client {
         }
         let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
         let response = self.hyper.request(request).await.with_context(|| format!("{method} {uri}"))?;
-        let status = response.status().as_u16();
-        Ok((status, response.into_body().collect().await?.to_bytes()))
+        let (head, body) = response.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
     /// Status, and the body as JSON; as text when it is not JSON, null when it is empty.

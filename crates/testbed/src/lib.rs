@@ -5,24 +5,31 @@
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
 //! program  what a test starts and kills
+//! authority  certificates
+//! keystone/ a real Keystone         python   where its programs are
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
 //! what a killed run left behind.
 
+pub mod authority;
 pub mod client;
 pub mod cloud;
 pub mod demo;
 pub mod guest;
+pub mod keystone;
 pub mod lone;
 pub mod place;
 pub mod program;
+pub mod python;
 pub mod simulated;
 pub mod wait;
 
+pub use authority::Authority;
 pub use client::Client;
 pub use cloud::{Cloud, Plan};
 pub use guest::Guest;
+pub use keystone::Keystone;
 pub use lone::Lone;
 pub use place::Place;
 pub use program::Program;

@@ -1,7 +1,9 @@
 //! Judges from outside: the reference's answers, and the real `openstack` command.
 
 mod compat {
+    mod keystone;
     mod openapi;
     mod openstack;
     mod reference;
+    mod tls;
 }

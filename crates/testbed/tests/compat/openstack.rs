@@ -1,24 +1,12 @@
 //! The `openstack` command of python-openstackclient, unmodified, against our server.
 
-use std::path::PathBuf;
 use std::process::Output;
 
 use bus::Bus;
 use serde_json::Value;
 use server::Settings;
-use testbed::Lone;
+use testbed::{Lone, python};
 use tokio::process::Command;
-
-/// Installed by `scripts/install-packages test`, which says where in NEUTRINO_OPENSTACK.
-fn program() -> PathBuf {
-    if let Some(path) = std::env::var_os("NEUTRINO_OPENSTACK") {
-        return path.into();
-    }
-    let home = std::env::var_os("HOME").expect("HOME is set");
-    let cache = std::env::var_os("NEUTRINO_CACHE")
-        .map_or_else(|| PathBuf::from(home).join(".cache/neutrino"), PathBuf::from);
-    cache.join("venv/bin/openstack")
-}
 
 struct Shell(Lone);
 
@@ -28,7 +16,7 @@ impl Shell {
     }
 
     async fn output(&self, words: &str) -> Output {
-        let mut command = Command::new(program());
+        let mut command = Command::new(python::program("openstack"));
         command
             .args(["--os-auth-type", "none", "--os-endpoint", &format!("http://{}", self.0.address)])
             .args(words.split_whitespace());
