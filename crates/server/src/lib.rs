@@ -4,6 +4,7 @@
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
 //! auth     headers -> who asks
 //! http     requests and answers as bytes      routes/  one file per resource
+//! retry    a transaction that lost a race
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
 
@@ -11,6 +12,7 @@ mod app;
 mod auth;
 mod error;
 mod http;
+mod retry;
 mod routes;
 mod tasks;
 

@@ -20,9 +20,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::Fault;
 use crate::http::{Answer, Call, IfMatch};
-
-/// Times that a request which lost a race is run again.
-const TRIES: usize = 5;
+use crate::retry;
 
 pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
     let parts: Vec<&str> = call.path.split('/').skip(1).collect();
@@ -145,18 +143,12 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
         given.push(body::create(table, item, &call.caller.project_id)?);
     }
     let fields = fields(&call.query);
-    let mut tries = 0;
-    loop {
-        match create_all(app, table, given.clone(), &fields).await {
-            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
-            Err(fault) => return Err(fault),
-            Ok(items) if asked.bulk => {
-                let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
-                return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
-            }
-            Ok(items) => return Ok(wrapped(StatusCode::CREATED, table.singular, &items.concat())),
-        }
+    let items = retry::whole(|| create_all(app, table, given.clone(), &fields)).await?;
+    if asked.bulk {
+        let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
+        return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
     }
+    Ok(wrapped(StatusCode::CREATED, table.singular, &items.concat()))
 }
 
 /// One transaction for all items: one that is refused leaves none.
@@ -167,6 +159,8 @@ async fn create_all(
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
+    let networks = given.iter().filter_map(|item| item.0.get("network_id")?.as_str());
+    tx.lock_networks(&networks.map(str::to_owned).collect::<Vec<_>>()).await?;
     let mut stamp = app.stamp();
     let mut ids = Vec::new();
     for item in given {
@@ -200,14 +194,8 @@ async fn create_one(
 
 async fn update(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
     let given = body::update(table, body::item(table, parsed(call, table)?)?)?;
-    let mut tries = 0;
-    loop {
-        match update_once(app, call, table, id, given.clone()).await {
-            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
-            Err(fault) => return Err(fault),
-            Ok(item) => return Ok(wrapped(StatusCode::OK, table.singular, &item)),
-        }
-    }
+    let item = retry::whole(|| update_once(app, call, table, id, given.clone())).await?;
+    Ok(wrapped(StatusCode::OK, table.singular, &item))
 }
 
 async fn update_once(
@@ -218,6 +206,7 @@ async fn update_once(
     given: Given,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
+    tx.lock(table, id).await?;
     check_revision(&mut tx, call, table, id).await?;
     let mut stamp = app.stamp();
     match table.singular {
@@ -236,18 +225,26 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
     if !call.body.is_empty() {
         return Err(Invalid::request("DELETE takes no body.").into());
     }
+    retry::whole(|| delete_once(app, call, table, id)).await?;
+    if table.singular == "agent" {
+        app.sweep_dhcp();
+    }
+    Ok(Answer::empty())
+}
+
+async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    tx.lock(table, id).await?;
     check_revision(&mut tx, call, table, id).await?;
     let stamp = app.stamp();
     match table.singular {
         "network" => network::delete(&mut tx, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
         "port" => port::delete_by_id(&mut tx, id).await?,
-        "agent" => agent::delete(app, &mut tx, id).await?,
+        "agent" => agent::delete(&mut tx, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
-    app.commit(tx).await?;
-    Ok(Answer::empty())
+    Ok(app.commit(tx).await?)
 }
 
 /// `If-Match`, inside the transaction that changes the resource.

@@ -9,6 +9,7 @@ mod compare;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Bus;
+use db::Engine;
 use model::report::{AgentState, Heartbeat};
 use model::sync::HEARTBEAT;
 use serde_json::{Value, json};
@@ -18,9 +19,10 @@ const FACTS: &str = include_str!("facts.json");
 const QUIRKS: &str = include_str!("quirks.txt");
 const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_as_the_reference_does() {
-    let lone = Lone::start(settings(), Bus::in_process()).await.expect("starts");
+testbed::on_both_engines!(answers_as_the_reference_does);
+
+async fn answers_as_the_reference_does(engine: Engine) {
+    let lone = Lone::start_on(engine, settings(), Bus::in_process()).await.expect("starts");
     let facts: Value = serde_json::from_str(FACTS).expect("facts are JSON");
     let mut differing = BTreeMap::new();
     let cases = facts["cases"].as_array().expect("cases");
