@@ -53,12 +53,12 @@ impl Tx<'_> {
 
     pub async fn bind_dhcp(&mut self, network: NetworkId, agent: AgentId) -> Result<(), DbError> {
         let sql = "INSERT INTO dhcp_bindings (network_id, agent_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        self.execute(sql, &[network.to_string().into(), agent.to_string().into()]).await.map(drop)
+        self.later(sql, vec![network.to_string().into(), agent.to_string().into()]).await
     }
 
     pub async fn unbind_dhcp(&mut self, network: NetworkId, agent: AgentId) -> Result<(), DbError> {
         let sql = "DELETE FROM dhcp_bindings WHERE network_id = $1 AND agent_id = $2";
-        self.execute(sql, &[network.to_string().into(), agent.to_string().into()]).await.map(drop)
+        self.later(sql, vec![network.to_string().into(), agent.to_string().into()]).await
     }
 
     /// Networks whose DHCP does not fit their subnets, by id from one on, a page at a time: served by

@@ -1,14 +1,44 @@
 //! The change log: which part of which host changed, and at which revision.
 //!
 //! One row per part holds the newest revision, so the log is as large as what it describes.
-//! A transaction that marks changes takes the next revision by updating one row; that row is
-//! locked until the commit, so revisions become visible in order and no reader skips one.
+//! What a transaction marks is gathered and written as its last act: the revision's row is raised,
+//! and locked by that until the commit, so revisions become visible in order and no reader skips
+//! one. What stands for many parts is looked up behind that lock, too: it finds all that an earlier
+//! revision made, and a later one finds what this made.
+
+use std::collections::BTreeSet;
 
 use model::desired::{Key, Kind, Revision};
 use model::{NetworkId, Touch};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::dialect;
 use crate::engine::{DbError, Tx};
+
+/// Parts written by one statement at most.
+const CHUNK: usize = 1000;
+
+const NEXT: &str = "UPDATE counters SET value = value + 1 WHERE name = 'revision'";
+const REVISION: &str = "SELECT value FROM counters WHERE name = 'revision'";
+const INTO: &str = "INSERT INTO changes (host, kind, id, revision)";
+const NEWEST: &str = "ON CONFLICT (host, kind, id) DO UPDATE SET revision = excluded.revision";
+
+/// What a transaction has marked so far.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    parts: BTreeSet<(String, Key)>,
+    /// Memberships and services: their networks' parts are among `parts`, the ports' are looked up.
+    wide: BTreeSet<Touch>,
+    /// Hosts whose networks' hosts all look at their ports again.
+    hosts: BTreeSet<String>,
+}
+
+impl Marks {
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty() && self.wide.is_empty() && self.hosts.is_empty()
+    }
+}
 
 /// Changed parts of one host, and the newest revision among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,62 +51,100 @@ pub struct Marked {
 impl Tx<'_> {
     /// True when this transaction has noted changes.
     pub fn has_marked(&self) -> bool {
-        self.marked > 0
+        !self.marks.is_empty()
     }
 
     /// Notes that parts changed, all at one revision for the whole transaction.
-    pub async fn mark(&mut self, touches: &[Touch]) -> Result<(), DbError> {
-        if touches.is_empty() {
-            return Ok(());
-        }
-        if self.marked == 0 {
-            let sql = "UPDATE counters SET value = value + 1 WHERE name = 'revision' RETURNING value";
-            self.marked = self.number(sql, &[]).await?;
-        }
-        let revision = self.marked;
+    pub fn mark(&mut self, touches: &[Touch]) {
         for touch in touches {
-            match touch {
-                Touch::Part { host, key } => self.mark_part(host, *key, revision).await?,
-                Touch::Membership { host, network } => {
-                    self.mark_part(host, Key::new(Kind::Network, network.0), revision).await?;
-                    let sql = "INSERT INTO changes (host, kind, id, revision) \
-                        SELECT $1, 'remote', id, $2 FROM ports WHERE network_id = $3 AND host <> '' \
-                        AND host <> $4 ON CONFLICT (host, kind, id) DO UPDATE SET revision = excluded.revision";
-                    self.mark_ports(sql, host, *network, revision).await?;
-                }
-                Touch::Service { host, network } => {
-                    self.mark_part(host, Key::new(Kind::Dhcp, network.0), revision).await?;
-                    let sql = "INSERT INTO changes (host, kind, id, revision) \
-                        SELECT $1, 'lease', id, $2 FROM ports WHERE network_id = $3 AND id <> $4 \
-                        ON CONFLICT (host, kind, id) DO UPDATE SET revision = excluded.revision";
-                    self.mark_ports(sql, host, *network, revision).await?;
-                }
+            let (host, key) = match touch {
+                Touch::Part { host, key } => (host, *key),
+                Touch::Membership { host, network } => (host, Key::new(Kind::Network, network.0)),
+                Touch::Service { host, network } => (host, Key::new(Kind::Dhcp, network.0)),
+            };
+            self.marks.parts.insert((host.clone(), key));
+            if !matches!(touch, Touch::Part { .. }) {
+                self.marks.wide.insert(touch.clone());
             }
+        }
+    }
+
+    /// Notes that a host came, went, or can do other things than before: a membership of each host of
+    /// each of its networks.
+    pub fn mark_host(&mut self, host: &str) {
+        self.marks.hosts.insert(host.to_owned());
+    }
+
+    /// Hosts that this transaction has marked as members of a network: those that it left are among
+    /// them, and are told of what happens to the network's ports after that.
+    pub fn members_marked(&self, network: NetworkId) -> impl Iterator<Item = &String> {
+        self.marks.wide.iter().filter_map(move |touch| match touch {
+            Touch::Membership { host, network: of } if *of == network => Some(host),
+            _ => None,
+        })
+    }
+
+    /// Writes what was marked, and ends the transaction; the revision, if there was a change.
+    pub async fn commit(mut self) -> Result<Option<Revision>, DbError> {
+        if self.marks.is_empty() {
+            return self.finish(None).await.map(|_| None);
+        }
+        self.later(NEXT, vec![]).await?;
+        self.write_parts().await?;
+        self.write_wide().await?;
+        self.finish(Some(REVISION)).await.map(Some)
+    }
+
+    async fn write_parts(&mut self) -> Result<(), DbError> {
+        let items = dialect::json_items(self.engine(), "$1");
+        let sql = format!(
+            "{INTO} SELECT item.value ->> 0, item.value ->> 1, item.value ->> 2, ({REVISION}) \
+             FROM {items} AS item WHERE 1 = 1 {NEWEST}"
+        );
+        let parts: Vec<_> = std::mem::take(&mut self.marks.parts).into_iter().collect();
+        for chunk in parts.chunks(CHUNK) {
+            let list: Vec<_> =
+                chunk.iter().map(|(host, key)| json!([host, key.kind.as_str(), key.id])).collect();
+            self.later(&sql, vec![json!(list).to_string().into()]).await?;
         }
         Ok(())
     }
 
-    async fn mark_part(&mut self, host: &str, key: Key, revision: Revision) -> Result<(), DbError> {
-        let sql = "INSERT INTO changes (host, kind, id, revision) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (host, kind, id) DO UPDATE SET revision = excluded.revision";
-        let params = [host.into(), key.kind.as_str().into(), key.id.to_string().into(), revision.into()];
-        self.execute(sql, &params).await.map(drop)
-    }
-
-    async fn mark_ports(
-        &mut self,
-        sql: &str,
-        host: &str,
-        network: NetworkId,
-        revision: Revision,
-    ) -> Result<(), DbError> {
-        let params = [host.into(), revision.into(), network.to_string().into(), host.into()];
-        self.execute(sql, &params).await.map(drop)
+    async fn write_wide(&mut self) -> Result<(), DbError> {
+        let remotes = format!(
+            "{INTO} SELECT $1, 'remote', id, ({REVISION}) FROM ports \
+             WHERE network_id = $2 AND host NOT IN ('', $1) {NEWEST}"
+        );
+        let leases =
+            format!("{INTO} SELECT $1, 'lease', id, ({REVISION}) FROM ports WHERE network_id = $2 {NEWEST}");
+        for touch in std::mem::take(&mut self.marks.wide) {
+            let (sql, host, network) = match touch {
+                Touch::Membership { host, network } => (&remotes, host, network),
+                Touch::Service { host, network } => (&leases, host, network),
+                Touch::Part { .. } => continue,
+            };
+            self.later(sql, vec![host.into(), network.to_string().into()]).await?;
+        }
+        let of_host = "FROM network_hosts mine JOIN network_hosts o ON o.network_id = mine.network_id";
+        let networks = format!(
+            "{INTO} SELECT o.host, 'network', o.network_id, ({REVISION}) {of_host} \
+             WHERE mine.host = $1 {NEWEST}"
+        );
+        let remotes = format!(
+            "{INTO} SELECT o.host, 'remote', p.id, ({REVISION}) {of_host} \
+             JOIN ports p ON p.network_id = o.network_id \
+             WHERE mine.host = $1 AND p.host NOT IN ('', o.host) {NEWEST}"
+        );
+        for host in std::mem::take(&mut self.marks.hosts) {
+            self.later(&networks, vec![host.as_str().into()]).await?;
+            self.later(&remotes, vec![host.into()]).await?;
+        }
+        Ok(())
     }
 
     /// The newest revision.
     pub async fn revision(&mut self) -> Result<Revision, DbError> {
-        self.number("SELECT value FROM counters WHERE name = 'revision'", &[]).await
+        self.number(REVISION, &[]).await
     }
 
     /// Revisions up to this one may have lost rows: who last asked before it gets the full list.
@@ -93,13 +161,20 @@ impl Tx<'_> {
         Ok(out)
     }
 
-    /// What changed for every host after a revision: whom the relay wakes.
-    pub async fn marked_since(&mut self, since: Revision) -> Result<Vec<Marked>, DbError> {
+    /// What changed for every host at the revisions after one that are `wanted`: whom the relay wakes.
+    pub async fn marked_since(
+        &mut self,
+        since: Revision,
+        wanted: impl Fn(Revision) -> bool + Send + Sync,
+    ) -> Result<Vec<Marked>, DbError> {
         let sql = "SELECT host, kind, id, revision FROM changes WHERE revision > $1 ORDER BY host, revision";
         let mut out: Vec<Marked> = Vec::new();
         self.each(sql, &[since.into()], |row| {
             let Some(key) = key(row.text(1), row.text(2)) else { return };
             let (host, revision) = (row.text(0), row.int(3));
+            if !wanted(revision) {
+                return;
+            }
             match out.last_mut().filter(|marked| marked.host == host) {
                 Some(marked) => {
                     marked.keys.push(key);
@@ -112,15 +187,36 @@ impl Tx<'_> {
         Ok(out)
     }
 
-    /// Forgets rows of parts that no longer exist and changed at or before a revision.
+    /// Changes up to this revision were relayed by some server.
+    pub async fn relayed(&mut self) -> Result<Revision, DbError> {
+        self.number("SELECT value FROM counters WHERE name = 'relayed'", &[]).await
+    }
+
+    /// The same, for one server at a time: `None` while another one relays.
+    pub async fn relayed_alone(&mut self) -> Result<Option<Revision>, DbError> {
+        Ok(if self.try_lock_counter("relayed").await? { Some(self.relayed().await?) } else { None })
+    }
+
+    pub async fn set_relayed(&mut self, upto: Revision) -> Result<(), DbError> {
+        let sql = "UPDATE counters SET value = $1 WHERE name = 'relayed' AND value < $1";
+        self.later(sql, vec![upto.into()]).await
+    }
+
+    /// Forgets rows of parts that no longer exist and changed at or before a revision; leaves it to
+    /// another server that is at it.
     pub async fn prune(&mut self, upto: Revision) -> Result<usize, DbError> {
+        if !self.try_lock_counter("pruned").await? {
+            return Ok(0);
+        }
+        // Whoever writes to the log has this row locked: neither waits for the other's rows.
+        self.later(&format!("{REVISION}{}", dialect::locking(self.engine())), vec![]).await?;
         let gone = "DELETE FROM changes WHERE revision <= $1 AND (\
             kind IN ('port', 'remote', 'lease') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
             kind IN ('network', 'dhcp') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id))";
         let dropped = self.execute(gone, &[upto.into()]).await?;
         if dropped > 0 {
-            let sql = "UPDATE counters SET value = $1 WHERE name = 'pruned' AND value < $2";
-            self.execute(sql, &[upto.into(), upto.into()]).await?;
+            let sql = "UPDATE counters SET value = $1 WHERE name = 'pruned' AND value < $1";
+            self.execute(sql, &[upto.into()]).await?;
         }
         Ok(dropped)
     }

@@ -1,13 +1,14 @@
 //! The door to the database.
 //!
 //! ```text
-//! engine    connections and transactions: rows, execute      dialect  what differs by engine
+//! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, agent, segment   facts and rows of one resource
 //! changes   the change log: which part of which host changed at which revision
 //! view      the rows from which a host's desired state is made
-//! migrate   numbered migrations
+//! lock      who waits for whom among several writers         migrate  numbered migrations
+//! epoch     tells one database from another
 //! ```
 //! SQL is the subset that SQLite and PostgreSQL share. Nothing here decides.
 
@@ -15,7 +16,9 @@ mod agent;
 mod changes;
 mod dialect;
 mod engine;
+mod epoch;
 mod list;
+mod lock;
 mod migrate;
 mod network;
 mod port;
@@ -27,7 +30,9 @@ mod subnet;
 mod view;
 
 pub use changes::Marked;
-pub use engine::{Cell, Db, DbError, Options, Param, Row, Tx};
+pub use engine::{
+    Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
+};
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};

@@ -1,11 +1,11 @@
 //! Lists and shows: a query becomes one statement, its rows become JSON as they come.
 
 use model::api::query::{Filter, Query, TagMatch};
-use model::api::table::{Attr, Resource, ShownIf, Source, Type};
+use model::api::table::{Attr, Resource, ShownIf, Source};
 use serde_json::Value;
 
 use crate::dialect;
-use crate::engine::{Cell, DbError, Param, Row, Tx};
+use crate::engine::{Cell, DbError, Engine, Param, Row, Tx};
 use crate::reader::{Facts, Reader, Seen};
 use crate::row::{write_cell, write_key};
 
@@ -36,7 +36,7 @@ impl Tx<'_> {
             return Ok(None);
         }
         let shown = Shown::of(table, &query.fields, reader);
-        let mut sql = Sql { reader, text: String::new(), params: Vec::new() };
+        let mut sql = Sql { engine: self.engine(), reader, text: String::new(), params: Vec::new() };
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
@@ -164,6 +164,7 @@ impl Rows {
 }
 
 struct Sql<'a> {
+    engine: Engine,
     reader: &'a Reader<'a>,
     text: String,
     params: Vec<Param<'static>>,
@@ -191,7 +192,8 @@ impl Sql<'_> {
     fn expression(&self, table: &Resource, attr: &Attr) -> String {
         match attr.source {
             Source::Column(column) | Source::Same(column) => format!("{}.\"{column}\"", table.plural),
-            Source::Sql(sql) => sql.replace("{alive_since}", &self.reader.alive_since_us.to_string()),
+            Source::Sql(sql) => dialect::expression(self.engine, sql)
+                .replace("{alive_since}", &self.reader.alive_since_us.to_string()),
             Source::None => "NULL".into(),
         }
     }
@@ -271,7 +273,7 @@ impl Sql<'_> {
                 .iter()
                 .map(|part| {
                     let at = self.bind(part.clone().into());
-                    format!("INSTR(a.ip_address, ${at}) > 0")
+                    dialect::holds(self.engine, "a.ip_address", &format!("${at}"))
                 })
                 .collect();
             inner.push(format!("({})", likes.join(" OR ")));
@@ -281,7 +283,7 @@ impl Sql<'_> {
 
     fn tags(&mut self, table: &Resource, how: TagMatch, tags: &[String]) -> String {
         let column = format!("{}.tags", table.plural);
-        let held = dialect::json_list_count(&column, &self.bind_all(tags));
+        let held = dialect::json_list_count(self.engine, &column, &self.bind_all(tags));
         let all = tags.len();
         match how {
             TagMatch::All => format!("{held} = {all}"),
@@ -298,8 +300,7 @@ impl Sql<'_> {
         for order in &query.sort {
             let Some(attr) = table.attr(order.attr) else { continue };
             has_id |= attr.name == "id";
-            let text = !matches!(attr.ty, Type::Int | Type::Bool);
-            let expression = dialect::sortable(&self.expression(table, attr), text);
+            let expression = dialect::sortable(self.engine, &self.expression(table, attr), attr.ty);
             keys.push((expression, order.descending));
         }
         if !has_id {

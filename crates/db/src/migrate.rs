@@ -1,38 +1,82 @@
 //! Numbered migrations, each run once, in one transaction with the note that it was.
 
 use rusqlite::Connection;
+use tokio_postgres::Client;
+use uuid::Uuid;
 
-use crate::DbError;
+use crate::dialect;
+use crate::engine::DbError;
 
-/// Never edited after landing; a change is the next number.
+/// Never edited after landing; a change is the next number. The same text runs on every engine.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001-first.sql")),
-    (2, "quotas", include_str!("../migrations/0002-quotas.sql")),
+    (2, "shared", include_str!("../migrations/0002-shared.sql")),
+    (3, "quotas", include_str!("../migrations/0003-quotas.sql")),
 ];
 
-/// Brings the schema to the newest number; harmless when it is there.
-pub fn run(connection: &mut Connection) -> Result<(), DbError> {
-    let sqlite = |source| DbError::from_sqlite("migrate", source);
-    let tx =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(sqlite)?;
-    tx.execute_batch("CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)")
-        .map_err(sqlite)?;
-    let done: i64 = tx
-        .query_row("SELECT COALESCE(MAX(number), 0) FROM migrations", [], |row| row.get(0))
-        .map_err(sqlite)?;
+const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";
+const NEWEST: &str = "SELECT COALESCE(MAX(number), 0) FROM migrations";
+/// What servers of PostgreSQL that start together wait for; any number that nobody else takes.
+const TURN: i64 = 0x6e65_7574_7269_6e6f;
+
+/// What is left to do after a migration, with the epoch last.
+fn statements(done: i64) -> Result<Vec<(String, String)>, DbError> {
     let newest = MIGRATIONS.last().map_or(0, |migration| migration.0);
     if done > newest {
         return Err(DbError::Migration(format!(
             "the database is at migration {done}, this program knows {newest}: use a newer program"
         )));
     }
+    let mut out = Vec::new();
     for (number, name, sql) in MIGRATIONS.iter().filter(|migration| migration.0 > done) {
-        tx.execute_batch(sql)
-            .map_err(|source| DbError::from_sqlite(&format!("migration {number:04}-{name}"), source))?;
-        tx.execute("INSERT INTO migrations (number, name) VALUES (?1, ?2)", (number, name))
-            .map_err(sqlite)?;
+        let note = format!("INSERT INTO migrations (number, name) VALUES ({number}, '{name}')");
+        out.push((format!("migration {number:04}-{name}"), format!("{sql};\n{note}")));
     }
-    tx.commit().map_err(sqlite)
+    let epoch = format!(
+        "INSERT INTO meta (name, value) VALUES ('epoch', '{}') ON CONFLICT (name) DO NOTHING",
+        Uuid::new_v4()
+    );
+    if !out.is_empty() {
+        out.push(("the epoch".into(), epoch));
+    }
+    Ok(out)
+}
+
+/// Brings a file to the newest number; harmless when it is there.
+pub fn sqlite(connection: &mut Connection) -> Result<(), DbError> {
+    let failed = |source| DbError::from_sqlite("migrate", source);
+    let tx =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(failed)?;
+    tx.execute_batch(NOTES).map_err(failed)?;
+    let done: i64 = tx.query_row(NEWEST, [], |row| row.get(0)).map_err(failed)?;
+    for (name, sql) in statements(done)? {
+        tx.execute_batch(&sql).map_err(|source| DbError::from_sqlite(&name, source))?;
+    }
+    tx.commit().map_err(failed)
+}
+
+/// The same for a database of PostgreSQL; servers that start together take turns.
+pub async fn postgres(client: &mut Client) -> Result<(), DbError> {
+    let failed = |source| DbError::from_postgres("migrate", source);
+    let tx = client.transaction().await.map_err(failed)?;
+    let encoding: String = tx.query_one("SHOW server_encoding", &[]).await.map_err(failed)?.get(0);
+    if encoding != "UTF8" {
+        let message = format!("the database's encoding is {encoding}; create it with ENCODING 'UTF8'");
+        return Err(DbError::Migration(message));
+    }
+    // A migration may take longer than any statement of a request.
+    tx.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await.map_err(failed)?;
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&TURN]).await.map_err(failed)?;
+    let noted = "SELECT to_regclass('migrations') IS NOT NULL";
+    if !tx.query_one(noted, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+        tx.batch_execute(NOTES).await.map_err(failed)?;
+    }
+    let done: i64 = tx.query_one(NEWEST, &[]).await.map_err(failed)?.get(0);
+    for (name, sql) in statements(done)? {
+        let sql = dialect::postgres_schema(&sql);
+        tx.batch_execute(&sql).await.map_err(|source| DbError::from_postgres(&name, source))?;
+    }
+    tx.commit().await.map_err(failed)
 }
 
 #[cfg(test)]
@@ -46,22 +90,28 @@ mod tests {
             assert_eq!(migration.0, at as i64 + 1, "{}", migration.1);
         }
         let mut connection = Connection::open_in_memory().expect("memory");
-        run(&mut connection).expect("from empty");
-        run(&mut connection).expect("again");
+        sqlite(&mut connection).expect("from empty");
+        let epoch = |connection: &Connection| -> String {
+            let sql = "SELECT value FROM meta WHERE name = 'epoch'";
+            connection.query_row(sql, [], |row| row.get(0)).expect("an epoch")
+        };
+        let first = epoch(&connection);
+        sqlite(&mut connection).expect("again");
+        assert_eq!(epoch(&connection), first);
     }
 
     #[test]
     fn a_newer_database_is_refused() {
         let mut connection = Connection::open_in_memory().expect("memory");
-        run(&mut connection).expect("from empty");
+        sqlite(&mut connection).expect("from empty");
         connection.execute("INSERT INTO migrations VALUES (999, 'later')", []).expect("insert");
-        assert!(matches!(run(&mut connection), Err(DbError::Migration(_))));
+        assert!(matches!(sqlite(&mut connection), Err(DbError::Migration(_))));
     }
 
     #[test]
     fn every_column_of_the_tables_exists_and_no_other() {
         let mut connection = Connection::open_in_memory().expect("memory");
-        run(&mut connection).expect("from empty");
+        sqlite(&mut connection).expect("from empty");
         for table in RESOURCES {
             let mut wanted: Vec<&str> = table.columns().map(|(column, _)| column).collect();
             let sql = format!("SELECT name FROM pragma_table_info('{}')", table.plural);

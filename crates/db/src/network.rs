@@ -39,17 +39,10 @@ impl Tx<'_> {
         self.texts(sql, &[network.to_string().into()]).await
     }
 
-    /// The networks that a host has ports of.
-    pub async fn networks_of_host(&mut self, host: &str) -> Result<Vec<NetworkId>, DbError> {
-        let sql = "SELECT network_id FROM network_hosts WHERE host = $1 ORDER BY network_id";
-        let found = self.texts(sql, &[host.into()]).await?;
-        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
-    }
-
     /// Notes that a host has the network.
     pub async fn network_joins_host(&mut self, network: NetworkId, host: &str) -> Result<(), DbError> {
         let sql = "INSERT INTO network_hosts (network_id, host) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        self.execute(sql, &[network.to_string().into(), host.into()]).await.map(drop)
+        self.later(sql, vec![network.to_string().into(), host.into()]).await
     }
 
     /// Forgets that a host has the network, unless it still has a port of it; true if forgotten.

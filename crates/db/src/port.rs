@@ -50,14 +50,18 @@ impl Tx<'_> {
     pub async fn hold_address(&mut self, subnet: SubnetId, ip: IpAddr, port: PortId) -> Result<(), DbError> {
         let sql =
             "INSERT INTO ip_allocations (subnet_id, ip_key, ip_address, port_id) VALUES ($1, $2, $3, $4)";
-        let params =
-            [subnet.to_string().into(), ip_key(ip).into(), ip.to_string().into(), port.to_string().into()];
-        self.execute(sql, &params).await.map(drop)
+        let params = vec![
+            subnet.to_string().into(),
+            ip_key(ip).into(),
+            ip.to_string().into(),
+            port.to_string().into(),
+        ];
+        self.later(sql, params).await
     }
 
     pub async fn release_address(&mut self, subnet: SubnetId, ip: IpAddr) -> Result<(), DbError> {
         let sql = "DELETE FROM ip_allocations WHERE subnet_id = $1 AND ip_key = $2";
-        self.execute(sql, &[subnet.to_string().into(), ip_key(ip).into()]).await.map(drop)
+        self.later(sql, vec![subnet.to_string().into(), ip_key(ip).into()]).await
     }
 
     /// A network's ports, oldest first.

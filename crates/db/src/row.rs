@@ -32,11 +32,11 @@ impl Tx<'_> {
                 let comma = if params.is_empty() { "" } else { ", " };
                 columns.push_str(&format!("{comma}\"{column}\""));
                 marks.push_str(&format!("{comma}${}", params.len() + 1));
-                params.push(param(attr.ty, fields.get(attr.name)));
+                params.push(param(attr.ty, fields.get(attr.name))?);
             }
         }
         let sql = format!("INSERT INTO {} ({columns}) VALUES ({marks})", table.plural);
-        self.execute(&sql, &params).await.map(drop)
+        self.later(&sql, params).await
     }
 
     /// Writes what differs; the revision rises by one if anything does.
@@ -56,7 +56,7 @@ impl Tx<'_> {
                 && before.get(attr.name) != after.get(attr.name)
                 && ![REVISION, UPDATED_AT].contains(&column)
             {
-                params.push(param(attr.ty, after.get(attr.name)));
+                params.push(param(attr.ty, after.get(attr.name))?);
                 sets.push(format!("\"{column}\" = ${}", params.len()));
             }
         }
@@ -71,7 +71,7 @@ impl Tx<'_> {
         }
         params.push(Param::from(id.to_string()));
         let sql = format!("UPDATE {} SET {} WHERE id = ${}", table.plural, sets.join(", "), params.len());
-        self.execute(&sql, &params).await?;
+        self.later(&sql, params).await?;
         Ok(Updated::Columns(changed))
     }
 
@@ -86,7 +86,7 @@ impl Tx<'_> {
             "UPDATE {} SET {REVISION} = {REVISION} + 1, {UPDATED_AT} = $1 WHERE id = $2",
             table.plural
         );
-        self.execute(&sql, &[updated_at.into(), id.to_string().into()]).await.map(drop)
+        self.later(&sql, vec![updated_at.into(), id.to_string().into()]).await
     }
 
     /// The revision of a row, `None` without such a row.
@@ -143,14 +143,25 @@ fn object<T: Serialize>(table: &'static Resource, row: &T) -> Result<Map<String,
     }
 }
 
-fn param(ty: Type, value: Option<&Value>) -> Param<'static> {
-    match (ty, value) {
+fn param(ty: Type, value: Option<&Value>) -> Result<Param<'static>, DbError> {
+    Ok(match (ty, value) {
         (_, None | Some(Value::Null)) => Param::Null,
+        (Type::Json, Some(value)) if has_nul(value) => return Err(DbError::Nul),
         (Type::Json, Some(value)) => Param::from(value.to_string()),
         (_, Some(Value::Bool(b))) => Param::Bool(*b),
         (_, Some(Value::Number(n))) => n.as_i64().map_or(Param::Null, Param::Int),
         (_, Some(Value::String(text))) => Param::from(text.clone()),
         (_, Some(other)) => Param::from(other.to_string()),
+    })
+}
+
+/// Written as JSON, U+0000 hides behind an escape that PostgreSQL stumbles over when it looks inside.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -17,13 +17,13 @@ impl Tx<'_> {
     pub async fn hold_segment(&mut self, segment: &Allocated, network: NetworkId) -> Result<(), DbError> {
         let sql = "INSERT INTO segment_allocations \
                    (network_type, physical_network, segmentation_id, network_id) VALUES ($1, $2, $3, $4)";
-        let params = [
+        let params = vec![
             segment.network_type.as_str().into(),
             segment.physical_network.as_str().into(),
             segment.segmentation_id.into(),
             network.to_string().into(),
         ];
-        self.execute(sql, &params).await.map(drop)
+        self.later(sql, params).await
     }
 
     pub async fn segment_held(&mut self, segment: &Allocated) -> Result<bool, DbError> {
@@ -73,6 +73,6 @@ impl Tx<'_> {
     /// Drops a network's segments before it takes others.
     pub async fn release_segments(&mut self, network: NetworkId) -> Result<(), DbError> {
         let sql = "DELETE FROM segment_allocations WHERE network_id = $1";
-        self.execute(sql, &[network.to_string().into()]).await.map(drop)
+        self.later(sql, vec![network.to_string().into()]).await
     }
 }

@@ -23,13 +23,12 @@ pub fn runtime() -> anyhow::Result<Runtime> {
 
 pub async fn server(config: Config) -> anyhow::Result<()> {
     let agent = config.agent()?;
-    if let Some(folder) = config.database.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    let options = config.database.options();
+    if let Options::Sqlite(file) = &options
+        && let Some(folder) = file.path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let options = Options {
-        sync_every_commit: config.database.sync_every_commit,
-        ..Options::new(&config.database.path)
-    };
     let db = Db::open(options).await.context("cannot open the database")?;
     let bind = config.server.bind;
     let listener = TcpListener::bind(bind).await.with_context(|| format!("cannot listen on {bind}"))?;

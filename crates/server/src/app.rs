@@ -1,6 +1,7 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bus::Bus;
@@ -9,6 +10,7 @@ use cloud::quota::Limits;
 use cloud::{Rules, Stamp};
 use db::{Db, DbError, Tx};
 use model::NetworkId;
+use model::desired::Revision;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -71,6 +73,8 @@ struct Inner {
     auth: Auth,
     policies: Arc<Policies>,
     committed: Notify,
+    /// Revisions of this server's own commits that its relay has not seen yet.
+    revisions: Mutex<BTreeSet<Revision>>,
     nudge: mpsc::UnboundedSender<Nudge>,
 }
 
@@ -87,8 +91,9 @@ pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 impl App {
     pub fn new(settings: Settings, auth: Auth, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
-        let inner =
-            Inner { settings, db, bus, auth, policies: Arc::default(), committed: Notify::new(), nudge };
+        let (committed, revisions) = (Notify::new(), Mutex::default());
+        let policies = Arc::default();
+        let inner = Inner { settings, db, bus, auth, policies, committed, revisions, nudge };
         (App(Arc::new(inner)), nudges)
     }
 
@@ -118,17 +123,21 @@ impl App {
 
     /// Commits, and wakes the relay if hosts have to hear of it.
     pub async fn commit(&self, tx: Tx<'_>) -> Result<(), DbError> {
-        let marked = tx.has_marked();
-        tx.commit().await?;
-        if marked {
+        if let Some(revision) = tx.commit().await? {
+            self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner).insert(revision);
             self.0.committed.notify_one();
         }
         Ok(())
     }
 
-    /// Returns when something was committed since the last call returned.
+    /// Returns when this server has committed something since the last call returned.
     pub async fn committed(&self) {
         self.0.committed.notified().await;
+    }
+
+    /// The revisions of what it committed, each told once.
+    pub fn take_committed(&self) -> BTreeSet<Revision> {
+        std::mem::take(&mut self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.

@@ -72,7 +72,7 @@ impl From<Invalid> for Fault {
 impl Fault {
     /// True when the whole transaction may be tried again.
     pub fn may_retry(&self) -> bool {
-        matches!(self, Fault::Database(DbError::Conflict { .. }))
+        matches!(self, Fault::Database(error) if error.is_conflict())
     }
 
     /// HTTP status and the `type` of the error body.
@@ -80,8 +80,15 @@ impl Fault {
         match self {
             Fault::Refused(refusal) => refused(refusal),
             Fault::Database(
-                DbError::Locked { .. } | DbError::Full { .. } | DbError::Disk { .. } | DbError::Gone(_),
+                DbError::Locked { .. }
+                | DbError::Full { .. }
+                | DbError::Disk { .. }
+                | DbError::Gone(_)
+                | DbError::Unavailable { .. }
+                | DbError::Exhausted(_),
             ) => (503, "ServiceUnavailable"),
+            Fault::Database(DbError::Nul) => (400, "InvalidInput"),
+            Fault::Database(DbError::Uncertain { .. }) => (504, "HTTPGatewayTimeout"),
             Fault::Database(DbError::Conflict { .. }) => (409, "Conflict"),
             Fault::Database(_) => (500, "HTTPInternalServerError"),
             Fault::NoSuchUrl | Fault::NoSuchExtension(_) | Fault::NothingOutside => (404, "HTTPNotFound"),

@@ -158,6 +158,12 @@ fn refusal(fault: &Fault, id: &str) -> Response<Body> {
                 db::DbError::Gone(_) => "The database is not there; try again when it is back.".to_owned(),
                 db::DbError::Disk { .. } => "The database cannot be read or written.".to_owned(),
                 db::DbError::Full { .. } => "The database has no space left.".to_owned(),
+                db::DbError::Uncertain { .. } => {
+                    "The database went away in the middle: look whether it was done before you try again."
+                        .to_owned()
+                }
+                db::DbError::Unavailable { .. } => "The database cannot be reached; try again.".to_owned(),
+                db::DbError::Nul => "Text cannot hold the character U+0000.".to_owned(),
                 _ => "The database is busy; try again.".to_owned(),
             }
         }

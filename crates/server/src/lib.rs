@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
-//! guard    what the caller may do and see
+//! guard    what the caller may do and see     retry    a transaction that lost a race
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
 //! routes/  one file per resource
@@ -15,6 +15,7 @@ mod error;
 mod guard;
 mod http;
 pub mod keystone;
+mod retry;
 mod routes;
 mod tasks;
 mod tls;

@@ -7,6 +7,7 @@
 //! program  what a test starts and kills
 //! authority  certificates
 //! keystone/ a real Keystone         python   where its programs are
+//! postgres a database server of a test's own        engines  the same test on both engines
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -16,10 +17,12 @@ pub mod authority;
 pub mod client;
 pub mod cloud;
 pub mod demo;
+mod engines;
 pub mod guest;
 pub mod keystone;
 pub mod lone;
 pub mod place;
+pub mod postgres;
 pub mod program;
 pub mod python;
 pub mod simulated;
@@ -28,8 +31,10 @@ pub mod wait;
 pub use authority::Authority;
 pub use client::Client;
 pub use cloud::{Cloud, Plan};
+pub use db::Engine;
 pub use guest::Guest;
 pub use keystone::Keystone;
-pub use lone::Lone;
+pub use lone::{Home, Lone};
 pub use place::Place;
+pub use postgres::Postgres;
 pub use program::Program;

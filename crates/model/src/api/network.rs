@@ -25,9 +25,9 @@ pub const NETWORK: Resource = Resource {
     attrs: ATTRS,
 };
 
-const SUBNET_IDS: &str = "(SELECT COALESCE(json_group_array(s.id), '[]') FROM \
-    (SELECT id FROM subnets WHERE subnets.network_id = networks.id ORDER BY created_us) s)";
-const ZONES: &str = "(SELECT COALESCE(json_group_array(z.zone), '[]') FROM \
+const SUBNET_IDS: &str = "(SELECT {json_list s.id} FROM \
+    (SELECT id FROM subnets WHERE subnets.network_id = networks.id ORDER BY created_us, id) s)";
+const ZONES: &str = "(SELECT {json_list z.zone} FROM \
     (SELECT DISTINCT a.availability_zone AS zone FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
      WHERE b.network_id = networks.id AND a.availability_zone IS NOT NULL ORDER BY zone) z)";
 /// False when the network's first subnet lives on one segment only.

@@ -71,8 +71,9 @@ pub enum Source {
     Column(&'static str),
     /// Another attribute's column (`tenant_id` reads `project_id`).
     Same(&'static str),
-    /// An SQL expression over the resource's row; `{alive_since}` stands for the time in
-    /// microseconds after which a heartbeat counts as alive.
+    /// An SQL expression over the resource's row. `{alive_since}` stands for the time in
+    /// microseconds after which a heartbeat counts as alive, `{json_list x}` for the JSON list of `x`
+    /// over the rows of a FROM.
     Sql(&'static str),
 }
 

@@ -22,9 +22,7 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call, IfMatch};
-
-/// Times that a request which lost a race is run again.
-const TRIES: usize = 5;
+use crate::retry;
 
 pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
     let parts: Vec<&str> = call.path.split('/').skip(1).collect();
@@ -155,18 +153,12 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
         given.push(item);
     }
     let fields = fields(&call.query);
-    let mut tries = 0;
-    loop {
-        match create_all(app, &guard, table, given.clone(), &fields).await {
-            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
-            Err(fault) => return Err(fault),
-            Ok(items) if asked.bulk => {
-                let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
-                return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
-            }
-            Ok(items) => return Ok(wrapped(StatusCode::CREATED, table.singular, &items.concat())),
-        }
+    let items = retry::whole(|| create_all(app, &guard, table, given.clone(), &fields)).await?;
+    if asked.bulk {
+        let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
+        return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
     }
+    Ok(wrapped(StatusCode::CREATED, table.singular, &items.concat()))
 }
 
 /// One transaction for all items: one that is refused leaves none.
@@ -178,6 +170,8 @@ async fn create_all(
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
+    let networks = given.iter().filter_map(|item| item.0.get("network_id")?.as_str());
+    tx.lock_networks(&networks.map(str::to_owned).collect::<Vec<_>>()).await?;
     let mut stamp = app.stamp();
     for item in &given {
         guard.create(&mut tx, table, item).await?;
@@ -216,14 +210,8 @@ async fn create_one(
 
 async fn update(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
     let given = body::update(table, body::item(table, parsed(call, table)?)?)?;
-    let mut tries = 0;
-    loop {
-        match update_once(app, call, table, id, given.clone()).await {
-            Err(fault) if fault.may_retry() && tries < TRIES => tries += 1,
-            Err(fault) => return Err(fault),
-            Ok(item) => return Ok(wrapped(StatusCode::OK, table.singular, &item)),
-        }
-    }
+    let item = retry::whole(|| update_once(app, call, table, id, given.clone())).await?;
+    Ok(wrapped(StatusCode::OK, table.singular, &item))
 }
 
 async fn update_once(
@@ -234,6 +222,7 @@ async fn update_once(
     given: Given,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
+    tx.lock(table, id).await?;
     let guard = Guard::of(app, call);
     guard.update(&mut tx, table, id, &given).await?;
     check_revision(&mut tx, call, table, id).await?;
@@ -252,7 +241,16 @@ async fn update_once(
 }
 
 async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
+    retry::whole(|| delete_once(app, call, table, id)).await?;
+    if table.singular == "agent" {
+        app.sweep_dhcp();
+    }
+    Ok(Answer::empty())
+}
+
+async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    tx.lock(table, id).await?;
     Guard::of(app, call).delete(&mut tx, table, id).await?;
     if !call.body.is_empty() {
         return Err(Invalid::request("DELETE takes no body.").into());
@@ -263,11 +261,10 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
         "network" => network::delete(&mut tx, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
         "port" => port::delete_by_id(&mut tx, id).await?,
-        "agent" => agent::delete(app, &mut tx, id).await?,
+        "agent" => agent::delete(&mut tx, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
-    app.commit(tx).await?;
-    Ok(Answer::empty())
+    Ok(app.commit(tx).await?)
 }
 
 /// `If-Match`, inside the transaction that changes the resource.

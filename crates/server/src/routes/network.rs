@@ -147,7 +147,7 @@ pub async fn update(
         let mut touches: Vec<Touch> = hosts.into_iter().map(|host| part(host, Kind::Network)).collect();
         let served = tx.dhcp_hosts_of(before.id).await?;
         touches.extend(served.into_iter().map(|host| part(host, Kind::Dhcp)));
-        tx.mark(&touches).await?;
+        tx.mark(&touches);
     }
     Ok(())
 }
@@ -156,11 +156,12 @@ pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     let network = load(tx, id).await?;
     let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
     cloud::network::delete(&network, in_use)?;
+    tx.lock_ports_of(network.id).await?;
     for port in tx.ports_of(network.id).await? {
         port::delete(tx, &network, port).await?;
     }
     for host in tx.dhcp_hosts_of(network.id).await? {
-        tx.mark(&[Touch::Service { host, network: network.id }]).await?;
+        tx.mark(&[Touch::Service { host, network: network.id }]);
     }
     tx.delete(&NETWORK, network.id).await?;
     Ok(())

@@ -21,6 +21,7 @@ use crate::routes::{network, subnet};
 const MAC_TRIES: usize = 16;
 
 pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
+    tx.lock_network(new.network_id).await?;
     let network = network::load(tx, new.network_id).await?;
     cloud::port::check_create(&new, &network)?;
     let subnets = tx.subnets_of(network.id).await?;
@@ -85,7 +86,11 @@ async fn bind_to(
     vnic_type: &str,
     network: &Network,
 ) -> Result<Binding, Fault> {
-    let agents = if host.is_empty() { vec![] } else { tx.agents_of_host(host).await? };
+    let mut agents = vec![];
+    if !host.is_empty() {
+        tx.share_host(host).await?;
+        agents = tx.agents_of_host(host).await?;
+    }
     let l2 = agents.iter().find(|agent| agent.topic == bind::L2_TOPIC);
     Ok(bind::bind(host, vnic_type, network, l2, app.alive_since_us()))
 }
@@ -151,7 +156,13 @@ async fn mark(
     before: Option<&Port>,
     after: Option<&Port>,
 ) -> Result<(), Fault> {
-    let hosts = tx.network_hosts(network.id).await?;
+    let mut hosts = tx.network_hosts(network.id).await?;
+    // Those that it left in this transaction were not told of this port yet.
+    for host in tx.members_marked(network.id) {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
     let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
     let host =
         |port: Option<&Port>| port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone());
@@ -166,7 +177,8 @@ async fn mark(
         }
     }
     let facts = PortFacts { network, subnets, hosts: &hosts, dhcp_hosts: &dhcp_hosts, last_on_host };
-    Ok(tx.mark(&view::of_port(before, after, &facts)).await?)
+    tx.mark(&view::of_port(before, after, &facts));
+    Ok(())
 }
 
 async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {

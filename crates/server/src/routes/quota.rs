@@ -139,6 +139,7 @@ pub async fn check(
     for (project, more) in more {
         let limits = app.settings().quotas.with(tx.limits_of(project).await?);
         if let Some(limit) = limits.of(table) {
+            tx.lock_quota(table.singular, project).await?;
             quota::check(table, limit, tx.used(table, project).await?, more)?;
         }
     }

@@ -19,6 +19,7 @@ pub async fn create(
     stamp: &mut Stamp,
     new: SubnetCreate,
 ) -> Result<SubnetId, Fault> {
+    tx.lock_network(new.network_id).await?;
     let network = network::load(tx, new.network_id).await?;
     let siblings = tx.subnets_of(network.id).await?;
     let subnet = cloud::subnet::create(new, &network, &siblings, app.rules(), stamp)?;
@@ -41,6 +42,7 @@ async fn give_auto_addresses(
     subnet: &Subnet,
 ) -> Result<(), Fault> {
     let subnets = tx.subnets_of(network.id).await?;
+    tx.lock_ports_of(network.id).await?;
     for before in tx.ports_of(network.id).await? {
         let facts = PlanFacts {
             network: network.id,
@@ -72,7 +74,8 @@ async fn mark_served(tx: &mut Tx<'_>, subnet: &Subnet, leases: bool) -> Result<(
             Touch::Part { host, key: Key::new(Kind::Dhcp, network.0) }
         });
     }
-    Ok(tx.mark(&touches).await?)
+    tx.mark(&touches);
+    Ok(())
 }
 
 pub async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Subnet, Fault> {
@@ -116,6 +119,7 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     cloud::subnet::delete(&subnet, holders.into_iter().map(|row| row.port_id).collect())?;
     let network = network::load(tx, subnet.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;
+    tx.lock_ports_of(network.id).await?;
     for id in tx.ports_with_address_on(subnet.id).await? {
         let Some(before) = tx.get::<model::api::port::Port>(&PORT, id).await? else { continue };
         let (gone, left): (Vec<FixedIp>, Vec<FixedIp>) =

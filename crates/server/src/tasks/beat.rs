@@ -8,17 +8,27 @@ use model::report::{AgentState, Heartbeat, L2Configuration};
 
 use crate::app::{App, agent_time};
 use crate::error::Fault;
-use crate::routes;
+use crate::{retry, routes};
 
 /// Ports read at a time.
 const PAGE: u32 = 500;
 
 pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
+    let serves_again = retry::whole(|| store_once(&app, &beat)).await?;
+    if serves_again {
+        app.sweep_dhcp();
+    }
+    Ok(())
+}
+
+/// True when a DHCP agent is there that was not.
+async fn store_once(app: &App, beat: &Heartbeat) -> Result<bool, Fault> {
     let mut tx = app.db().begin().await?;
+    tx.lock_host(&beat.host).await?;
     let mut stamp = app.stamp();
     let known = tx.agents_of_host(&beat.host).await?;
-    let mut rebind = false;
-    for state in beat.agents {
+    let (mut rebind, mut serves_again) = (false, false);
+    for state in beat.agents.iter().cloned() {
         let before = known.iter().find(|agent| agent.agent_type == state.agent_type);
         let after = agent(&beat.host, before, state, stamp.now_us, || AgentId(stamp.uuid()));
         match before {
@@ -30,17 +40,18 @@ pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
             let (old, new) = (before.map(configuration), configuration(&after));
             let differs = old.is_none_or(|old| can(&old) != can(&new));
             if differs {
-                routes::agent::host_differs(&mut tx, &beat.host).await?;
+                tx.mark_host(&beat.host);
             }
             rebind |= revived || differs;
-        } else if revived {
-            app.sweep_dhcp();
+        } else {
+            serves_again |= revived;
         }
     }
     if rebind {
-        bind_failed_ports(&app, &mut tx, &beat.host).await?;
+        bind_failed_ports(app, &mut tx, &beat.host).await?;
     }
-    Ok(app.commit(tx).await?)
+    app.commit(tx).await?;
+    Ok(serves_again)
 }
 
 fn agent(
@@ -81,6 +92,7 @@ fn can(configuration: &L2Configuration) -> L2Configuration {
 /// A host that could not carry ports may be able to after all.
 async fn bind_failed_ports(app: &App, tx: &mut Tx<'_>, host: &str) -> Result<(), Fault> {
     let stamp = app.stamp();
+    tx.lock_failed_ports(host).await?;
     let mut after = String::new();
     loop {
         let failed = tx.failed_ports(host, &after, PAGE).await?;

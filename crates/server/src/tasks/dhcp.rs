@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Nudge, Nudges};
 use crate::error::Fault;
-use crate::routes;
+use crate::{retry, routes};
 
 /// All networks are looked at this often.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ pub async fn run(app: App, mut nudges: Nudges) {
         due.dedup();
         for nudge in due {
             match nudge {
-                Nudge::Network(network) => settle_or_tell(&app, network).await,
+                Nudge::Network(network) => settle_or_tell(&app, network, Turn::Wait).await,
                 Nudge::All => {
                     if let Err(fault) = settle_misfits(&app).await {
                         tracing::warn!(%fault, "networks without fitting DHCP not found; tried again later");
@@ -64,20 +64,33 @@ async fn settle_misfits(app: &App) -> Result<(), Fault> {
         let Some(last) = found.last() else { return Ok(()) };
         after = last.to_string();
         for network in found {
-            settle_or_tell(app, network).await;
+            settle_or_tell(app, network, Turn::LeaveToOther).await;
         }
     }
 }
 
-async fn settle_or_tell(app: &App, network: NetworkId) {
-    if let Err(fault) = settle(app, network).await {
+/// What to do about a network that another server has locked.
+#[derive(Clone, Copy)]
+enum Turn {
+    Wait,
+    LeaveToOther,
+}
+
+async fn settle_or_tell(app: &App, network: NetworkId, turn: Turn) {
+    if let Err(fault) = retry::whole(|| settle(app, network, turn)).await {
         tracing::warn!(%fault, network.id = %network, "DHCP of the network not settled; tried again later");
     }
 }
 
 /// Brings one network's DHCP to what its subnets and the live agents ask for.
-async fn settle(app: &App, id: NetworkId) -> Result<(), Fault> {
+async fn settle(app: &App, id: NetworkId, turn: Turn) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    match turn {
+        Turn::Wait => tx.lock_network(id).await?,
+        Turn::LeaveToOther if tx.try_lock_network(id).await? => {}
+        Turn::LeaveToOther => return Ok(()),
+    }
+    tx.lock_ports_of(id).await?;
     let Some(network) = tx.get::<Network>(&NETWORK, id).await? else { return Ok(()) };
     let subnets = tx.subnets_of(id).await?;
     let agents = tx.agents_of_type(DHCP_AGENT).await?;
@@ -95,7 +108,7 @@ async fn settle(app: &App, id: NetworkId) -> Result<(), Fault> {
         tx.bind_dhcp(id, agent).await?;
         touches.extend(host(agent).map(|host| Touch::Service { host, network: id }));
     }
-    tx.mark(&touches).await?;
+    tx.mark(&touches);
     let hosts = tx.dhcp_hosts_of(id).await?;
     settle_ports(app, &mut tx, &network, hosts).await?;
     routes::port::settle_waiting(app, &mut tx, &app.stamp(), id).await?;

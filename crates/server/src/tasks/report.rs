@@ -8,14 +8,21 @@ use model::report::{Outcome, Report, State};
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes;
+use crate::{retry, routes};
 
 pub async fn store(app: App, report: Report) -> Result<(), Fault> {
+    retry::whole(|| store_once(&app, &report)).await
+}
+
+async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    let of_ports =
+        report.outcomes.iter().filter(|outcome| matches!(outcome.key.kind, Kind::Port | Kind::Lease));
+    tx.lock_ports(&of_ports.map(|outcome| outcome.key.id.to_string()).collect::<Vec<_>>()).await?;
     let stamp = app.stamp();
     for outcome in &report.outcomes {
         match outcome.key.kind {
-            Kind::Port | Kind::Lease => port(&app, &mut tx, &report.host, outcome, &stamp.now).await?,
+            Kind::Port | Kind::Lease => port(app, &mut tx, &report.host, outcome, &stamp.now).await?,
             Kind::Network | Kind::Remote | Kind::Dhcp => {
                 if let State::Failed { reason } = &outcome.state {
                     tracing::warn!(host.name = report.host, part = %outcome.key, reason, "host failed a part");

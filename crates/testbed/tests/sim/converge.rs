@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::{Bus, InProcess, Mischief, Unruly};
+use db::Engine;
 use model::desired::{Key, Part};
 use model::sync::{SYNC, SyncAnswer, SyncAsk};
 use serde_json::{Value, json};
@@ -12,6 +13,15 @@ use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
 use testbed::{Lone, wait};
+
+testbed::on_both_engines!(
+    wakes_dropped_doubled_and_reordered,
+    the_server_is_restarted_under_its_hosts,
+    a_host_that_was_away_gets_all_that_changed,
+    a_host_with_another_tunnel_address_is_told_to_all,
+    a_port_does_not_wait_for_dhcp_that_is_switched_off,
+    a_port_becomes_active_only_when_wired_and_served,
+);
 
 const HOSTS: u8 = 4;
 const ACTS: usize = 120;
@@ -29,8 +39,8 @@ impl Draw {
     }
 }
 
-async fn started(bus: Bus) -> Lone {
-    Lone::start(Settings::default(), bus).await.expect("starts")
+async fn started(engine: Engine, bus: Bus) -> Lone {
+    Lone::start_on(engine, Settings::default(), bus).await.expect("starts")
 }
 
 /// What the server says when it is asked for everything.
@@ -130,13 +140,12 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wakes_dropped_doubled_and_reordered() {
+async fn wakes_dropped_doubled_and_reordered(engine: Engine) {
     for seed in seeds() {
         println!("seed {seed}");
         let mischief = Mischief { drop: 30, double: 30, hold: 30, fail_request: 10, seed };
         let bus = Bus::new(Unruly::new(InProcess::default(), mischief));
-        let lone = started(bus).await;
+        let lone = started(engine, bus).await;
         let hosts = hosts(&lone.bus).await;
         act(&lone, &mut Draw(seed)).await;
         converged(&lone, &hosts).await;
@@ -146,9 +155,8 @@ async fn wakes_dropped_doubled_and_reordered() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_server_is_restarted_under_its_hosts() {
-    let lone = started(Bus::in_process()).await;
+async fn the_server_is_restarted_under_its_hosts(engine: Engine) {
+    let lone = started(engine, Bus::in_process()).await;
     let bus = lone.bus.clone();
     let hosts = hosts(&bus).await;
     let mut draw = Draw(7);
@@ -159,9 +167,8 @@ async fn the_server_is_restarted_under_its_hosts() {
     converged(&lone, &hosts).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_that_was_away_gets_all_that_changed() {
-    let lone = started(Bus::in_process()).await;
+async fn a_host_that_was_away_gets_all_that_changed(engine: Engine) {
+    let lone = started(engine, Bus::in_process()).await;
     let bus = lone.bus.clone();
     let mut all = hosts(&bus).await;
     act(&lone, &mut Draw(11)).await;
@@ -173,9 +180,8 @@ async fn a_host_that_was_away_gets_all_that_changed() {
     converged(&lone, &all).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_host_with_another_tunnel_address_is_told_to_all() {
-    let lone = started(Bus::in_process()).await;
+async fn a_host_with_another_tunnel_address_is_told_to_all(engine: Engine) {
+    let lone = started(engine, Bus::in_process()).await;
     let bus = lone.bus.clone();
     let mut all = hosts(&bus).await;
     act(&lone, &mut Draw(13)).await;
@@ -190,9 +196,8 @@ async fn a_host_with_another_tunnel_address_is_told_to_all() {
     assert!(told, "{:#?}", all[0].parts());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_does_not_wait_for_dhcp_that_is_switched_off() {
-    let lone = started(Bus::in_process()).await;
+async fn a_port_does_not_wait_for_dhcp_that_is_switched_off(engine: Engine) {
+    let lone = started(engine, Bus::in_process()).await;
     let _hosts = hosts(&lone.bus).await;
     let network = lone.client.create("network", json!({})).await.expect("a network");
     let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
@@ -213,9 +218,8 @@ async fn a_port_does_not_wait_for_dhcp_that_is_switched_off() {
     left.await.expect("the DHCP port goes with DHCP");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_becomes_active_only_when_wired_and_served() {
-    let lone = started(Bus::in_process()).await;
+async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {
+    let lone = started(engine, Bus::in_process()).await;
     let network = lone.client.create("network", json!({})).await.expect("a network");
     let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
     lone.client.create("subnet", subnet).await.expect("a subnet");

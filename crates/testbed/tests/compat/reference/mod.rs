@@ -10,6 +10,7 @@ mod compare;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Bus;
+use db::Engine;
 use model::report::{AgentState, Heartbeat};
 use model::sync::HEARTBEAT;
 use serde_json::{Value, json};
@@ -21,19 +22,21 @@ const QUIRKS: &str = include_str!("quirks.txt");
 const POLICY_QUIRKS: &str = include_str!("quirks_policy.txt");
 const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_as_the_reference_does() {
-    replay_all(settings(), FACTS, QUIRKS).await;
+testbed::on_both_engines!(answers_as_the_reference_does);
+
+async fn answers_as_the_reference_does(engine: Engine) {
+    replay_all(engine, settings(), FACTS, QUIRKS).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn callers_may_what_the_reference_lets_them() {
+testbed::on_both_engines!(callers_may_what_the_reference_lets_them);
+
+async fn callers_may_what_the_reference_lets_them(engine: Engine) {
     let settings = server::Settings { auth: server::AuthSettings::Trusting, ..settings() };
-    replay_all(settings, POLICY_FACTS, POLICY_QUIRKS).await;
+    replay_all(engine, settings, POLICY_FACTS, POLICY_QUIRKS).await;
 }
 
-async fn replay_all(settings: server::Settings, facts: &str, quirks: &str) {
-    let lone = Lone::start(settings, Bus::in_process()).await.expect("starts");
+async fn replay_all(engine: Engine, settings: server::Settings, facts: &str, quirks: &str) {
+    let lone = Lone::start_on(engine, settings, Bus::in_process()).await.expect("starts");
     let facts: Value = serde_json::from_str(facts).expect("facts are JSON");
     let mut differing = BTreeMap::new();
     let cases = facts["cases"].as_array().expect("cases");

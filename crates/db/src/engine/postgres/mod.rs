@@ -1,0 +1,124 @@
+//! PostgreSQL: a bounded pool of connections. One that broke is replaced by the next who needs one.
+//!
+//! ```text
+//! connect  options -> a connection: TLS, password, time limits
+//! work     one transaction: statements, sent ahead where nobody waits for them
+//! ```
+
+mod connect;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Statement};
+
+use super::error::DbError;
+use crate::migrate;
+use connect::Target;
+
+pub use connect::PostgresOptions;
+pub use work::Work;
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+/// Connections to one database.
+pub struct Pool {
+    target: Target,
+    size: usize,
+    wait: Duration,
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+    trips: AtomicU64,
+}
+
+impl Pool {
+    /// Connects, to see that it can be done, and migrates the database.
+    pub async fn open(options: PostgresOptions) -> Result<Pool, DbError> {
+        let size = options.connections.max(1);
+        let wait = options.wait;
+        let target = Target::new(options)?;
+        let mut client = target.connect().await?;
+        migrate::postgres(&mut client).await?;
+        Ok(Pool {
+            target,
+            size,
+            wait,
+            idle: Mutex::new(vec![Connection::new(client)]),
+            permits: Semaphore::new(size),
+            trips: AtomicU64::new(0),
+        })
+    }
+
+    /// A transaction on a connection of its own; nothing is sent before its first statement.
+    pub async fn start(&self, writes: bool) -> Result<Work<'_>, DbError> {
+        let permit = match timeout(self.wait, self.permits.acquire()).await {
+            Ok(Ok(permit)) => permit,
+            _ => return Err(DbError::Exhausted(self.size)),
+        };
+        let connection = match self.idle() {
+            Some(connection) => connection,
+            None => Connection::new(self.target.connect().await?),
+        };
+        Ok(Work::new(self, connection, permit, writes))
+    }
+
+    /// The connection that was used last, so that those which are not needed rest.
+    fn idle(&self) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| idle.pop()).find(|connection| !connection.client.is_closed())
+    }
+
+    fn give_back(&self, connection: Connection) {
+        if !connection.client.is_closed() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        }
+    }
+
+    fn count_trip(&self) {
+        self.trips.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn round_trips(&self) -> u64 {
+        self.trips.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection and what it has prepared.
+struct Connection {
+    client: Client,
+    statements: HashMap<String, (Statement, u64)>,
+    uses: u64,
+}
+
+impl Connection {
+    fn new(client: Client) -> Connection {
+        Connection { client, statements: HashMap::new(), uses: 0 }
+    }
+
+    /// A prepared statement that is there already.
+    fn known(&mut self, sql: &str) -> Option<Statement> {
+        self.uses += 1;
+        let (statement, used) = self.statements.get_mut(sql)?;
+        *used = self.uses;
+        Some(statement.clone())
+    }
+
+    /// Prepares a statement; the one that was not used for longest makes room.
+    async fn prepare(&mut self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        let statement = self.client.prepare(sql).await?;
+        if self.statements.len() >= STATEMENTS
+            && let Some(oldest) =
+                self.statements.iter().min_by_key(|(_, (_, used))| *used).map(|(sql, _)| sql.clone())
+        {
+            self.statements.remove(&oldest);
+        }
+        self.statements.insert(sql.to_owned(), (statement.clone(), self.uses));
+        Ok(statement)
+    }
+}

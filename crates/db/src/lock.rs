@@ -1,0 +1,135 @@
+//! Who waits for whom, where an engine has several writers at a time.
+//!
+//! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
+//! read after the lock stays true until the commit, and per network all is as with one writer. Below
+//! it, ports are locked in the order of their ids; a report locks only those. A host's lock stands
+//! for what its agents say of it: binding ports shares it, a heartbeat has it alone.
+//!
+//! SQLite has one writer at a time and needs none of it.
+
+use model::NetworkId;
+use model::api::table::Resource;
+use serde_json::json;
+
+use crate::dialect;
+use crate::engine::{DbError, Engine, Param, Tx};
+
+impl Tx<'_> {
+    fn is_alone(&self) -> bool {
+        self.engine() == Engine::Sqlite
+    }
+
+    /// Locks a row, and before it the network that it belongs to.
+    pub async fn lock(&mut self, table: &'static Resource, id: &str) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        if table.attr("network_id").is_some() {
+            let sql = format!(
+                "SELECT id FROM networks WHERE id = (SELECT network_id FROM {} WHERE id = $1) \
+                 FOR NO KEY UPDATE",
+                table.plural
+            );
+            self.later(&sql, vec![id.into()]).await?;
+        }
+        if table.singular == "agent" {
+            let key = "SELECT CAST(pg_advisory_xact_lock(hashtextextended(host, 0)) AS TEXT) FROM agents WHERE id = $1";
+            self.later(key, vec![id.into()]).await?;
+        }
+        // An agent's networks refer to it: they may neither come nor go while it is locked.
+        let strength = if table.singular == "agent" { "UPDATE" } else { "NO KEY UPDATE" };
+        let sql = format!("SELECT id FROM {} WHERE id = $1 FOR {strength}", table.plural);
+        self.later(&sql, vec![id.into()]).await
+    }
+
+    pub async fn lock_network(&mut self, network: NetworkId) -> Result<(), DbError> {
+        self.lock_networks(&[network.to_string()]).await
+    }
+
+    /// Locks several networks, in the order that everyone takes.
+    pub async fn lock_networks(&mut self, networks: &[String]) -> Result<(), DbError> {
+        let others: Vec<String> =
+            networks.iter().filter(|id| self.locked.insert((*id).clone())).cloned().collect();
+        self.lock_all("networks", &others).await
+    }
+
+    /// Locks several ports, in the order that everyone takes.
+    pub async fn lock_ports(&mut self, ports: &[String]) -> Result<(), DbError> {
+        self.lock_all("ports", ports).await
+    }
+
+    async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
+        match ids {
+            _ if self.is_alone() => Ok(()),
+            [] => Ok(()),
+            [id] => {
+                let sql = format!("SELECT id FROM {table} WHERE id = $1 FOR NO KEY UPDATE");
+                self.later(&sql, vec![id.as_str().into()]).await
+            }
+            ids => {
+                let items = dialect::json_texts(Engine::Postgres, "$1");
+                let sql = format!(
+                    "SELECT id FROM {table} WHERE id IN (SELECT item.value COLLATE \"C\" FROM {items} AS item) \
+                     ORDER BY id FOR NO KEY UPDATE"
+                );
+                self.later(&sql, vec![json!(ids).to_string().into()]).await
+            }
+        }
+    }
+
+    /// Locks a network unless somebody else has it locked; true when it is there and locked.
+    pub async fn try_lock_network(&mut self, network: NetworkId) -> Result<bool, DbError> {
+        let sql = format!("SELECT id FROM networks WHERE id = $1{}", dialect::locking_free(self.engine()));
+        Ok(!self.texts(&sql, &[network.to_string().into()]).await?.is_empty())
+    }
+
+    /// Locks every port of a network, which is locked itself: reports wait, too.
+    pub async fn lock_ports_of(&mut self, network: NetworkId) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let sql = "SELECT id FROM ports WHERE network_id = $1 ORDER BY id FOR NO KEY UPDATE";
+        self.later(sql, vec![network.to_string().into()]).await
+    }
+
+    /// Locks the ports that a host could not be bound to, and before them their networks.
+    pub async fn lock_failed_ports(&mut self, host: &str) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let failed = "FROM ports WHERE host = $1 AND vif_type = 'binding_failed'";
+        let networks = format!(
+            "SELECT id FROM networks WHERE id IN (SELECT network_id {failed}) ORDER BY id FOR NO KEY UPDATE"
+        );
+        self.later(&networks, vec![host.into()]).await?;
+        self.later(&format!("SELECT id {failed} ORDER BY id FOR NO KEY UPDATE"), vec![host.into()]).await
+    }
+
+    /// Keeps what a host's agents say of it from changing; several may do so at a time.
+    pub async fn share_host(&mut self, host: &str) -> Result<(), DbError> {
+        self.advise("SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))", host).await
+    }
+
+    /// Keeps others from changing what a host's agents say of it, and from relying on it.
+    pub async fn lock_host(&mut self, host: &str) -> Result<(), DbError> {
+        self.advise("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", host).await
+    }
+
+    /// Keeps others from creating what counts towards the same quota.
+    pub async fn lock_quota(&mut self, resource: &str, project: &str) -> Result<(), DbError> {
+        let key = format!("{resource} of {project}");
+        self.advise("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", &key).await
+    }
+
+    async fn advise(&mut self, sql: &str, host: &str) -> Result<(), DbError> {
+        if self.is_alone() { Ok(()) } else { self.later(sql, vec![Param::from(host)]).await }
+    }
+
+    /// True when this transaction alone does what `counter` counts; others that ask meanwhile get
+    /// `false` at once.
+    pub(crate) async fn try_lock_counter(&mut self, counter: &str) -> Result<bool, DbError> {
+        let sql =
+            format!("SELECT name FROM counters WHERE name = $1{}", dialect::locking_free(self.engine()));
+        Ok(!self.texts(&sql, &[counter.into()]).await?.is_empty())
+    }
+}

@@ -1,0 +1,273 @@
+//! PostgreSQL for tests: a server of the test's own in a temporary folder, on a socket there.
+//!
+//! A small shell script looks after it. It is told what to do through a pipe, and when the pipe closes,
+//! because the test ended or was killed, it ends PostgreSQL and removes the folder. As PostgreSQL does
+//! not run as root, root's tests run it as the user that its Debian package makes.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use db::{Db, PostgresOptions};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command as AsyncCommand};
+use tokio::sync::{Mutex, OnceCell};
+use tokio_postgres::{Client, NoTls};
+
+use crate::wait;
+
+const PROGRAMS: &str = "/usr/lib/postgresql";
+/// Of the packages; root's tests lend it the folder.
+const USER: &str = "postgres";
+/// Who owns the databases.
+const OWNER: &str = "neutrino";
+const START: Duration = Duration::from_secs(60);
+/// What an open transaction of a killed test server may keep a statement waiting.
+const LOCKS: Duration = Duration::from_secs(5);
+
+/// Reads what to do, says when it is done; at the end of its input it cleans up.
+const GUARDIAN: &str = r#"
+folder=$1 pg=
+shift
+end() { [ -z "$pg" ] || { kill -"$1" "$pg"; wait "$pg"; pg=; }; }
+while read -r word; do
+    case $word in
+        start) "$@" </dev/null >>"$folder/log" 2>&1 & pg=$! ;;
+        kill) end KILL ;;
+        stop) end INT ;;
+    esac
+    echo "$word"
+done
+end QUIT
+rm -rf "$folder"
+"#;
+
+/// How a server is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Commits reach the disk: what was acknowledged survives `kill -9`.
+    pub durable: bool,
+    /// More of its options: `name=value`.
+    pub options: Vec<String>,
+    /// Who may connect how (`pg_hba.conf`); everyone through the socket without it.
+    pub hba: Option<String>,
+    /// Files beside the data, by name.
+    pub files: Vec<(String, String)>,
+}
+
+/// A running server. It ends with this value, or with the process.
+pub struct Postgres {
+    folder: PathBuf,
+    databases: AtomicUsize,
+    guardian: Mutex<Guardian>,
+}
+
+struct Guardian {
+    orders: ChildStdin,
+    done: Lines<BufReader<ChildStdout>>,
+    _process: Child,
+}
+
+/// An empty database of a server.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub url: String,
+}
+
+impl Database {
+    pub fn options(&self) -> PostgresOptions {
+        PostgresOptions { lock_timeout: LOCKS, ..PostgresOptions::new(&self.url) }
+    }
+
+    pub async fn open(&self) -> anyhow::Result<Db> {
+        Ok(Db::open(self.options()).await?)
+    }
+
+    /// A connection beside the door, for tests that look behind it.
+    pub async fn client(&self) -> anyhow::Result<Client> {
+        connect(&self.url).await
+    }
+}
+
+async fn connect(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+impl Postgres {
+    /// An empty database on the server that all tests of this process share.
+    pub async fn database() -> anyhow::Result<Database> {
+        static SHARED: OnceCell<Postgres> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Postgres::start(Setup::default())).await?.make().await
+    }
+
+    /// Starts a server.
+    pub async fn start(setup: Setup) -> anyhow::Result<Postgres> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("neutrino-pg-").tempdir()?.keep();
+        let postgres = Postgres {
+            guardian: Mutex::new(guardian(&folder, &programs, &setup)?),
+            databases: AtomicUsize::new(0),
+            folder,
+        };
+        prepare(&postgres.folder, &programs, &setup).await?;
+        postgres.begin().await?;
+        Ok(postgres)
+    }
+
+    /// Starts it again after [`Postgres::kill`] or [`Postgres::stop`].
+    pub async fn begin(&self) -> anyhow::Result<()> {
+        // Processes of a killed one may keep its memory for a moment; the next one refuses to start then.
+        let up = wait::until_every(Duration::from_millis(200), START, || async {
+            if let Ok(client) = connect(&self.url("postgres")).await {
+                return Some(client);
+            }
+            self.order("stop").await.ok()?;
+            self.order("start").await.ok()?;
+            wait::until(Duration::from_secs(5), || async { connect(&self.url("postgres")).await.ok() }).await
+        });
+        match up.await {
+            Some(_) => Ok(()),
+            None => {
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                bail!("PostgreSQL does not start:\n{log}")
+            }
+        }
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(&self) -> anyhow::Result<()> {
+        self.order("kill").await
+    }
+
+    /// Ends it in order, its clients' sessions with it.
+    pub async fn stop(&self) -> anyhow::Result<()> {
+        self.order("stop").await
+    }
+
+    async fn order(&self, word: &str) -> anyhow::Result<()> {
+        let mut guardian = self.guardian.lock().await;
+        guardian.orders.write_all(format!("{word}\n").as_bytes()).await?;
+        let done = guardian.done.next_line().await?;
+        if done.as_deref() == Some(word) { Ok(()) } else { bail!("the guardian of PostgreSQL is gone") }
+    }
+
+    /// An empty database. Its language is one that sorts "b" before "C", which the door must not mind.
+    pub async fn make(&self) -> anyhow::Result<Database> {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let client = connect(&self.url("postgres")).await?;
+        let sql = format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en'"
+        );
+        client.batch_execute(&sql).await?;
+        Ok(Database { url: self.url(&name) })
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("host={} user={OWNER} dbname={database}", self.folder.display())
+    }
+
+    /// Where the socket and the log are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// The newest version that is installed.
+fn programs() -> anyhow::Result<PathBuf> {
+    let versions = std::fs::read_dir(PROGRAMS).into_iter().flatten().filter_map(Result::ok);
+    let newest = versions
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .max()
+        .with_context(|| format!("no PostgreSQL in {PROGRAMS}: run `scripts/install-packages test`"))?;
+    Ok(Path::new(PROGRAMS).join(newest.to_string()).join("bin"))
+}
+
+fn is_root() -> anyhow::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata("/proc/self")?.uid() == 0)
+}
+
+/// What comes before a program's name so that it runs as another user, if need be.
+fn lent() -> anyhow::Result<Vec<String>> {
+    if !is_root()? {
+        return Ok(vec![]);
+    }
+    let words = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"];
+    Ok(words.map(str::to_owned).to_vec())
+}
+
+fn guardian(folder: &Path, programs: &Path, setup: &Setup) -> anyhow::Result<Guardian> {
+    let mut command = AsyncCommand::new("sh");
+    command.args(["-c", GUARDIAN, "guardian"]).arg(folder).args(lent()?).arg(programs.join("postgres"));
+    command.arg("-D").arg(folder.join("data"));
+    let mut options = vec![
+        format!("unix_socket_directories={}", folder.display()),
+        "listen_addresses=".into(),
+        "max_connections=60".into(),
+        "shared_buffers=32MB".into(),
+        "autovacuum=off".into(),
+        "log_min_messages=fatal".into(),
+    ];
+    if !setup.durable {
+        options.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+    }
+    options.extend(setup.options.iter().cloned());
+    for option in options {
+        command.args(["-c", &option]);
+    }
+    // Signals to the test's own group do not reach it: it has to clean up after them.
+    command.process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn().context("cannot run sh")?;
+    let orders = process.stdin.take().context("the guardian reads")?;
+    let done = BufReader::new(process.stdout.take().context("the guardian writes")?).lines();
+    Ok(Guardian { orders, done, _process: process })
+}
+
+/// Makes the data folder.
+async fn prepare(folder: &Path, programs: &Path, setup: &Setup) -> anyhow::Result<()> {
+    let data = folder.join("data");
+    std::fs::create_dir(&data)?;
+    let owner = if is_root()? { Some(ids()?) } else { None };
+    let own = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
+        owner.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))
+    };
+    own(folder, 0o700)?;
+    own(&data, 0o700)?;
+    let mut words = lent()?;
+    words.push(programs.join("initdb").display().to_string());
+    let settings = ["--no-sync", "--wal-segsize=1", "--locale=C", "-E", "UTF8", "-A", "trust", "-U", OWNER];
+    let made = AsyncCommand::new(&words[0])
+        .args(&words[1..])
+        .args(settings)
+        .arg("-D")
+        .arg(&data)
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    if !made.status.success() {
+        bail!("initdb: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    let hba = setup.hba.iter().map(|text| ("pg_hba.conf".to_owned(), text.clone()));
+    for (name, text) in setup.files.iter().cloned().chain(hba) {
+        std::fs::write(data.join(&name), text)?;
+        own(&data.join(&name), 0o600)?;
+    }
+    Ok(())
+}
+
+/// User and group of the packages' user.
+fn ids() -> anyhow::Result<(u32, u32)> {
+    let id = |flag| -> anyhow::Result<u32> {
+        let answer = Command::new("id").args([flag, USER]).output()?;
+        let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        text.parse().with_context(|| format!("no user {USER}: run `scripts/install-packages test`"))
+    };
+    Ok((id("-u")?, id("-g")?))
+}
