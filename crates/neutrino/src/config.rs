@@ -22,6 +22,7 @@ pub struct Config {
     pub database: Database,
     pub api: Settings,
     pub network: Rules,
+    pub policy: Policy,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -51,6 +52,20 @@ pub enum AuthKind {
 pub struct Database {
     pub path: PathBuf,
     pub sync_every_commit: bool,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    pub file: PathBuf,
+}
+
+impl Policy {
+    /// The operator's rules; empty text stands for none.
+    pub fn path(&self) -> Option<PathBuf> {
+        Some(self.file.clone()).filter(|file| !file.as_os_str().is_empty())
+    }
 }
 
 /// This host's agent, run beside the server.

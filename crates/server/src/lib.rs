@@ -3,6 +3,7 @@
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
 //! auth     headers -> who asks
+//! policy   the operator's rules, read again when they change
 //! http     requests and answers as bytes      routes/  one file per resource
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
@@ -11,6 +12,7 @@ mod app;
 mod auth;
 mod error;
 mod http;
+pub mod policy;
 mod routes;
 mod tasks;
 

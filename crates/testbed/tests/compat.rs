@@ -1,7 +1,8 @@
-//! Judges from outside: the reference's answers, and the real `openstack` command.
+//! Judges from outside: the reference's answers, the rule library, and the real `openstack` command.
 
 mod compat {
     mod openapi;
     mod openstack;
+    mod policy;
     mod reference;
 }

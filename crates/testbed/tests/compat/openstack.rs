@@ -10,7 +10,7 @@ use testbed::Lone;
 use tokio::process::Command;
 
 /// Installed by `scripts/install-packages test`, which says where in NEUTRINO_OPENSTACK.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(path) = std::env::var_os("NEUTRINO_OPENSTACK") {
         return path.into();
     }
