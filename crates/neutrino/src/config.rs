@@ -26,6 +26,7 @@ pub struct Config {
     pub api: Settings,
     pub network: Rules,
     pub quotas: Limits,
+    pub policy: Policy,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -145,6 +146,20 @@ impl Database {
             }
         }
         Ok(())
+    }
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    pub file: PathBuf,
+}
+
+impl Policy {
+    /// The operator's rules; empty text stands for none.
+    pub fn path(&self) -> Option<PathBuf> {
+        Some(self.file.clone()).filter(|file| !file.as_os_str().is_empty())
     }
 }
 

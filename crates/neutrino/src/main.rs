@@ -3,6 +3,7 @@
 //! Dispatch only: each subcommand is a program of its own crate.
 
 mod config;
+mod policy;
 mod serve;
 
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ enum Command {
     /// Shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Shows and checks who may do what
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
 }
 
 #[derive(Args)]
@@ -88,6 +92,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             print!("{}", load()?.to_toml()?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(command) => policy::run(&command, || Ok(load()?.policy.path())),
         Command::Server => {
             let config = load()?;
             serve::log(&config.log.filter);

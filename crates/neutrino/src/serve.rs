@@ -41,6 +41,7 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     let mut settings = config.api;
     settings.rules = config.network;
     settings.quotas = config.quotas;
+    settings.policy = config.policy.path();
     settings.local_only = bind.ip().is_loopback() && auth == AuthSettings::Nobody;
     settings.auth = auth;
     settings.tls = config.server.tls;

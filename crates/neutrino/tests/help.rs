@@ -29,6 +29,7 @@ fn help_of_every_command() {
         ("server.txt", &["server", "--help"]),
         ("demo.txt", &["demo", "--help"]),
         ("config-print.txt", &["config", "print", "--help"]),
+        ("policy.txt", &["policy", "--help"]),
     ] {
         is_kept(name, &said(words));
     }

@@ -1,6 +1,7 @@
 //! What every handler shares.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 use uuid::Uuid;
 
 use crate::auth::{Auth, AuthSettings};
+use crate::policy::PolicyFile;
 use crate::tls::TlsSettings;
 
 /// How the API behaves.
@@ -44,6 +46,9 @@ pub struct Settings {
     pub rules: Rules,
     #[serde(skip)]
     pub quotas: Limits,
+    /// The operator's own rules of who may do what, if there are any.
+    #[serde(skip)]
+    pub policy: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -58,6 +63,7 @@ impl Default for Settings {
             tls: None,
             rules: Rules::default(),
             quotas: Limits::default(),
+            policy: None,
         }
     }
 }
@@ -71,7 +77,7 @@ struct Inner {
     db: Db,
     bus: Bus,
     auth: Auth,
-    policies: Arc<Policies>,
+    policies: Arc<PolicyFile>,
     committed: Notify,
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
@@ -89,10 +95,10 @@ pub enum Nudge {
 pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 
 impl App {
-    pub fn new(settings: Settings, auth: Auth, db: Db, bus: Bus) -> (App, Nudges) {
+    pub fn new(settings: Settings, auth: Auth, policies: PolicyFile, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
         let (committed, revisions) = (Notify::new(), Mutex::default());
-        let policies = Arc::default();
+        let policies = Arc::new(policies);
         let inner = Inner { settings, db, bus, auth, policies, committed, revisions, nudge };
         (App(Arc::new(inner)), nudges)
     }
@@ -109,7 +115,12 @@ impl App {
         &self.0.auth
     }
 
+    /// The rules in force.
     pub fn policies(&self) -> Arc<Policies> {
+        self.0.policies.current()
+    }
+
+    pub fn policy_file(&self) -> Arc<PolicyFile> {
         Arc::clone(&self.0.policies)
     }
 

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! app      what every handler shares          error    refusal -> status and type, nowhere else
-//! guard    what the caller may do and see     retry    a transaction that lost a race
+//! guard    what the caller may do and see     policy   the operator's rules, read when they change
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
-//! routes/  one file per resource
+//! routes/  one file per resource              retry    a transaction that lost a race
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
 //! ```
 
@@ -15,6 +15,7 @@ mod error;
 mod guard;
 mod http;
 pub mod keystone;
+pub mod policy;
 mod retry;
 mod routes;
 mod tasks;
@@ -29,6 +30,7 @@ use db::Db;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use policy::{PolicyFile, PolicyFileError};
 use tls::{Current, TlsListener};
 
 pub use app::{App, Settings};
@@ -47,6 +49,8 @@ pub enum StartError {
     Socket(#[from] std::io::Error),
     #[error("in [auth.keystone]")]
     Keystone(#[from] keystone::KeystoneError),
+    #[error("in the policy file")]
+    Policy(#[from] PolicyFileError),
     #[error("in [server.tls]")]
     Tls(#[from] TlsError),
 }
@@ -90,7 +94,8 @@ pub async fn start(
     let auth = Auth::open(&settings.auth, &settings.project_id)?;
     let tls = settings.tls.clone();
     let current = tls.as_ref().map(Current::load).transpose()?;
-    let (app, nudges) = App::new(settings, auth, db, bus);
+    let policies = PolicyFile::open(settings.policy.clone())?;
+    let (app, nudges) = App::new(settings, auth, policies, db, bus);
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());

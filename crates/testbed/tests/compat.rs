@@ -1,9 +1,10 @@
-//! Judges from outside: the reference's answers, and the real `openstack` command.
+//! Judges from outside: the reference's answers, the rule library, and the real `openstack` command.
 
 mod compat {
     mod keystone;
     mod openapi;
     mod openstack;
+    mod policy;
     mod reference;
     mod tls;
 }

@@ -27,6 +27,8 @@ pub enum Check {
 #[derive(Debug, Clone)]
 pub enum Want {
     Value(Value),
+    /// A regular expression that is no more than this text, from the beginning.
+    Begins(String),
     /// From its beginning, not to its end.
     Like(Regex),
 }
@@ -178,6 +180,9 @@ fn field(text: &str) -> Result<Parsed, (usize, Fault)> {
         names.push(format!("network:{name}"));
     }
     let want = match value.strip_prefix('~') {
+        Some(pattern) if is_plain(pattern.trim_start_matches('^')) => {
+            Want::Begins(pattern.trim_start_matches('^').to_owned())
+        }
         Some(pattern) => {
             let whole = format!(r"\A(?:{pattern})");
             let mut builder = RegexBuilder::new(&whole);
@@ -191,6 +196,11 @@ fn field(text: &str) -> Result<Parsed, (usize, Fault)> {
         }
     };
     Ok(Tree::Check(Check::Field { names, want }))
+}
+
+/// Stands for itself in a regular expression.
+fn is_plain(pattern: &str) -> bool {
+    pattern.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, ':' | '_' | '-' | '/'))
 }
 
 /// The last line says what is wrong; those before it draw the pattern.

@@ -108,8 +108,9 @@ impl<'a> Asked<'a> {
                 Seen::Value(value) => match (want, &*value) {
                     (_, Value::Null) => Verdict::No,
                     (Want::Value(want), value) => (want == value).into(),
+                    (Want::Begins(begin), Value::String(text)) => text.starts_with(begin).into(),
                     (Want::Like(regex), Value::String(text)) => regex.is_match(text).into(),
-                    (Want::Like(_), _) => Verdict::No,
+                    (Want::Begins(_) | Want::Like(_), _) => Verdict::No,
                 },
             },
         }

@@ -36,6 +36,7 @@ pub fn spawn(running: &mut JoinSet<()>, app: &App, nudges: Nudges, stop: &watch:
     running.spawn(until(stop.clone(), dhcp::run(app.clone(), nudges)));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
     running.spawn(until(stop.clone(), checkpoint::run(app.clone())));
+    running.spawn(until(stop.clone(), app.policy_file().run()));
     let bus = app.bus();
     let requests = bus.serve(model::sync::SYNC);
     running.spawn(until(stop.clone(), serve(app.clone(), requests, sync::answer)));

@@ -218,7 +218,7 @@ def attributes(kind, rows, start, callers, put=True, post=True, base=None, where
     one = {'network': '{own.id}', 'subnet': '{sub.id}', 'port': '{port.id}'}[kind]
     for label, attrs in rows.items():
         hidden = ('fixed_ips', 'mac_address', 'security_groups', 'binding:profile', 'segments')
-        show = [a for a in attrs if a not in hidden]
+        show = [a + '#' * (a == 'allowed_address_pairs') for a in attrs if a not in hidden]   # a pair's MAC may be the port's own
         for who in callers:
             if post:
                 add(f'{kind}-post-{where}-{label}-{who}', start['post'], ask(who, 'POST', f'/{kind}s', {kind: (base or {}) | attrs}),
