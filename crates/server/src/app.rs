@@ -62,6 +62,8 @@ struct Inner {
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
     nudge: mpsc::UnboundedSender<Nudge>,
+    /// Hosts whose failed ports this server has tried to bind since they were last said to differ.
+    rebound: Mutex<BTreeSet<String>>,
 }
 
 /// What the DHCP task looks at before its time.
@@ -79,7 +81,7 @@ impl App {
         let (nudge, nudges) = mpsc::unbounded_channel();
         let auth = Auth::Nobody { project_id: settings.project_id.clone() };
         let (committed, revisions) = (Notify::new(), Mutex::default());
-        let inner = Inner { settings, db, bus, auth, committed, revisions, nudge };
+        let inner = Inner { settings, db, bus, auth, committed, revisions, nudge, rebound: Mutex::default() };
         (App(Arc::new(inner)), nudges)
     }
 
@@ -120,6 +122,15 @@ impl App {
     /// The revisions of what it committed, each told once.
     pub fn take_committed(&self) -> BTreeSet<Revision> {
         std::mem::take(&mut self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn has_rebound(&self, host: &str) -> bool {
+        self.0.rebound.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+    }
+
+    pub fn set_rebound(&self, host: &str, done: bool) {
+        let mut rebound = self.0.rebound.lock().unwrap_or_else(PoisonError::into_inner);
+        if done { rebound.insert(host.to_owned()) } else { rebound.remove(host) };
     }
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.

@@ -61,6 +61,7 @@ pub struct Setup {
 /// A running server. It ends with this value, or with the process.
 pub struct Postgres {
     folder: PathBuf,
+    port: u16,
     databases: AtomicUsize,
     guardian: Mutex<Guardian>,
 }
@@ -105,13 +106,19 @@ impl Postgres {
         SHARED.get_or_try_init(|| Postgres::start(Setup::default())).await?.make().await
     }
 
-    /// Starts a server.
+    /// Starts a server on a socket only.
     pub async fn start(setup: Setup) -> anyhow::Result<Postgres> {
+        Postgres::start_at(setup, 5432).await
+    }
+
+    /// Starts a server whose socket, and address if `setup` says so, has a port of that number.
+    pub async fn start_at(setup: Setup, port: u16) -> anyhow::Result<Postgres> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("neutrino-pg-").tempdir()?.keep();
         let postgres = Postgres {
             guardian: Mutex::new(guardian(&folder, &programs, &setup)?),
             databases: AtomicUsize::new(0),
+            port,
             folder,
         };
         prepare(&postgres.folder, &programs, &setup).await?;
@@ -168,7 +175,7 @@ impl Postgres {
     }
 
     fn url(&self, database: &str) -> String {
-        format!("host={} user={OWNER} dbname={database}", self.folder.display())
+        format!("host={} port={} user={OWNER} dbname={database}", self.folder.display(), self.port)
     }
 
     /// Where the socket and the log are.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
-use testbed::{Lone, wait};
+use testbed::{Lone, Postgres, wait};
 
 testbed::on_both_engines!(
     wakes_dropped_doubled_and_reordered,
@@ -236,4 +236,25 @@ async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {
     active.await.expect("ACTIVE");
     let down = lone.client.update("port", &id_of(&early), json!({ "admin_state_up": false })).await;
     assert_eq!(down.expect("an update")["status"], "DOWN");
+}
+
+/// Both change what hosts should be, at the same time; each host hears of all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_database() {
+    let bus = Bus::in_process();
+    let database = Postgres::database().await.expect("a database");
+    let one = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
+    let other = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
+    let hosts = hosts(&bus).await;
+    let (mut a, mut b, mut c) = (Draw(31), Draw(32), Draw(33));
+    tokio::join!(act(&one, &mut a), act(&other, &mut b), act(&other, &mut c));
+    converged(&one, &hosts).await;
+    converged(&other, &hosts).await;
+    let behind = database.client().await.expect("connects");
+    let sql = "SELECT deadlocks, xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    let counted = behind.query_one(sql, &[]).await.expect("statistics");
+    let (deadlocks, commits): (i64, i64) = (counted.get(0), counted.get(1));
+    println!("{deadlocks} deadlocks in {commits} transactions");
+    assert_eq!(deadlocks, 0, "everyone locks in the same order");
+    assert!(hosts.iter().any(|host| !host.parts().is_empty()), "the run put nothing on any host");
 }
