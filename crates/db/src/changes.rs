@@ -115,9 +115,8 @@ impl Tx<'_> {
             "{INTO} SELECT $1, 'remote', id, ({REVISION}) FROM ports \
              WHERE network_id = $2 AND host NOT IN ('', $1) {NEWEST}"
         );
-        let leases = format!(
-            "{INTO} SELECT $1, 'lease', id, ({REVISION}) FROM ports WHERE network_id = $2 {NEWEST}"
-        );
+        let leases =
+            format!("{INTO} SELECT $1, 'lease', id, ({REVISION}) FROM ports WHERE network_id = $2 {NEWEST}");
         for touch in std::mem::take(&mut self.marks.wide) {
             let (sql, host, network) = match touch {
                 Touch::Membership { host, network } => (&remotes, host, network),

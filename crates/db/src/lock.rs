@@ -106,7 +106,8 @@ impl Tx<'_> {
     /// True when this transaction alone does what `counter` counts; others that ask meanwhile get
     /// `false` at once.
     pub(crate) async fn try_lock_counter(&mut self, counter: &str) -> Result<bool, DbError> {
-        let sql = format!("SELECT name FROM counters WHERE name = $1{}", dialect::locking_free(self.engine()));
+        let sql =
+            format!("SELECT name FROM counters WHERE name = $1{}", dialect::locking_free(self.engine()));
         Ok(!self.texts(&sql, &[counter.into()]).await?.is_empty())
     }
 }

@@ -50,8 +50,12 @@ impl Tx<'_> {
     pub async fn hold_address(&mut self, subnet: SubnetId, ip: IpAddr, port: PortId) -> Result<(), DbError> {
         let sql =
             "INSERT INTO ip_allocations (subnet_id, ip_key, ip_address, port_id) VALUES ($1, $2, $3, $4)";
-        let params =
-            vec![subnet.to_string().into(), ip_key(ip).into(), ip.to_string().into(), port.to_string().into()];
+        let params = vec![
+            subnet.to_string().into(),
+            ip_key(ip).into(),
+            ip.to_string().into(),
+            port.to_string().into(),
+        ];
         self.later(sql, params).await
     }
 

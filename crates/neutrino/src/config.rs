@@ -109,11 +109,10 @@ impl Database {
     pub fn options(&self) -> db::Options {
         let named = |path: &Path| (!path.as_os_str().is_empty()).then(|| path.to_owned());
         match self.kind {
-            DatabaseKind::Sqlite => SqliteOptions {
-                sync_every_commit: self.sync_every_commit,
-                ..SqliteOptions::new(&self.path)
+            DatabaseKind::Sqlite => {
+                SqliteOptions { sync_every_commit: self.sync_every_commit, ..SqliteOptions::new(&self.path) }
+                    .into()
             }
-            .into(),
             DatabaseKind::Postgresql => PostgresOptions {
                 password_file: named(&self.password_file),
                 ca_file: named(&self.ca_file),
@@ -130,9 +129,13 @@ impl Database {
     fn check(&self) -> anyhow::Result<()> {
         if self.kind == DatabaseKind::Postgresql {
             if self.url.0.is_empty() {
-                bail!("database.kind = \"postgresql\" needs database.url, such as postgresql://neutrino@db/neutrino");
+                bail!(
+                    "database.kind = \"postgresql\" needs database.url, such as postgresql://neutrino@db/neutrino"
+                );
             }
-            if [self.wait_s, self.lock_timeout_s, self.statement_timeout_s, self.connections as u64].contains(&0) {
+            if [self.wait_s, self.lock_timeout_s, self.statement_timeout_s, self.connections as u64]
+                .contains(&0)
+            {
                 bail!("database.connections and the times of [database] must be more than 0");
             }
         }

@@ -130,7 +130,11 @@ impl App {
 
     pub fn set_rebound(&self, host: &str, done: bool) {
         let mut rebound = self.0.rebound.lock().unwrap_or_else(PoisonError::into_inner);
-        if done { rebound.insert(host.to_owned()) } else { rebound.remove(host) };
+        if done {
+            rebound.insert(host.to_owned())
+        } else {
+            rebound.remove(host)
+        };
     }
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.

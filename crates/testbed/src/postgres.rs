@@ -7,7 +7,7 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -129,13 +129,17 @@ impl Postgres {
     /// Starts it again after [`Postgres::kill`] or [`Postgres::stop`].
     pub async fn begin(&self) -> anyhow::Result<()> {
         // Processes of a killed one may keep its memory for a moment; the next one refuses to start then.
+        // It may also just be slow: each start is given twice the time of the one before.
+        let patience = AtomicU64::new(1);
         let up = wait::until_every(Duration::from_millis(200), START, || async {
             if let Ok(client) = connect(&self.url("postgres")).await {
                 return Some(client);
             }
             self.order("stop").await.ok()?;
             self.order("start").await.ok()?;
-            wait::until(Duration::from_secs(5), || async { connect(&self.url("postgres")).await.ok() }).await
+            let seconds = patience.fetch_add(patience.load(Ordering::Relaxed), Ordering::Relaxed);
+            let limit = Duration::from_secs(seconds);
+            wait::until(limit, || async { connect(&self.url("postgres")).await.ok() }).await
         });
         match up.await {
             Some(_) => Ok(()),

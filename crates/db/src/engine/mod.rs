@@ -72,7 +72,7 @@ pub struct Db(Arc<Inner>);
 
 enum Inner {
     Sqlite(sqlite::File),
-    Postgres(postgres::Pool),
+    Postgres(Box<postgres::Pool>),
 }
 
 impl Db {
@@ -80,7 +80,7 @@ impl Db {
     pub async fn open(options: impl Into<Options>) -> Result<Db, DbError> {
         Ok(Db(Arc::new(match options.into() {
             Options::Sqlite(options) => Inner::Sqlite(sqlite::File::open(options)?),
-            Options::Postgres(options) => Inner::Postgres(postgres::Pool::open(options).await?),
+            Options::Postgres(options) => Inner::Postgres(Box::new(postgres::Pool::open(options).await?)),
         })))
     }
 

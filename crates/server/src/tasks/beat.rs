@@ -123,7 +123,8 @@ async fn bind_page(app: &App, host: &str, after: &str) -> Result<Option<String>,
     for port in &failed {
         let locked = tx.get::<Port>(&PORT, port.id).await?;
         // Others may have moved or deleted it before the lock.
-        if let Some(before) = locked.filter(|locked| locked.host == host && locked.vif_type == port.vif_type) {
+        if let Some(before) = locked.filter(|locked| locked.host == host && locked.vif_type == port.vif_type)
+        {
             routes::port::bind_again(app, &mut tx, &stamp, &before).await?;
         }
     }

@@ -55,8 +55,7 @@ async fn sweep(app: &App, own: &mut BTreeSet<Revision>) -> Result<(), Fault> {
     }
     let mut tx = app.db().begin().await?;
     let Some(since) = tx.relayed_alone().await? else { return Ok(()) };
-    let marked =
-        tx.marked_since(since, |revision| revision <= newest && !own.contains(&revision)).await?;
+    let marked = tx.marked_since(since, |revision| revision <= newest && !own.contains(&revision)).await?;
     wake(app, marked);
     tx.set_relayed(newest).await?;
     tx.commit().await?;

@@ -16,7 +16,8 @@ pub async fn store(app: App, report: Report) -> Result<(), Fault> {
 
 async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
-    let of_ports = report.outcomes.iter().filter(|outcome| matches!(outcome.key.kind, Kind::Port | Kind::Lease));
+    let of_ports =
+        report.outcomes.iter().filter(|outcome| matches!(outcome.key.kind, Kind::Port | Kind::Lease));
     tx.lock_ports(&of_ports.map(|outcome| outcome.key.id.to_string()).collect::<Vec<_>>()).await?;
     let stamp = app.stamp();
     for outcome in &report.outcomes {

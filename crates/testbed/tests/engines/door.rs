@@ -92,6 +92,7 @@ async fn text_that_cannot_be_stored_is_refused(engine: Engine) {
         let (status, answer) = lone.client.send(method, path, body, &[]).await.expect("an answer");
         assert_eq!(status, 400, "{path} {answer}");
     }
-    let (status, answer) = lone.client.send("GET", "/v2.0/networks?tags=x", None, &[]).await.expect("an answer");
+    let (status, answer) =
+        lone.client.send("GET", "/v2.0/networks?tags=x", None, &[]).await.expect("an answer");
     assert_eq!((status, answer), (200, json!({ "networks": [] })));
 }

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bus::Bus;
-use db::{Db, PostgresOptions};
+use db::{Db, DbError, PostgresOptions};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::postgres::Setup;
@@ -22,12 +24,21 @@ async fn post(client: &Client, name: &str) -> (u16, Value) {
 
 async fn names(client: &Client) -> BTreeSet<String> {
     let listed = client.get("networks?fields=name").await.expect("a list");
-    listed.as_array().expect("a list").iter().map(|item| item["name"].as_str().expect("a name").into()).collect()
+    listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item["name"].as_str().expect("a name").into())
+        .collect()
 }
 
 /// Creates networks until it is told to stop; the names of those that were acknowledged, and how
 /// often the answer was 503.
-async fn create_until(client: Client, mark: &'static str, stop: Arc<AtomicBool>) -> (BTreeSet<String>, usize) {
+async fn create_until(
+    client: Client,
+    mark: &'static str,
+    stop: Arc<AtomicBool>,
+) -> (BTreeSet<String>, usize) {
     let (mut made, mut refused) = (BTreeSet::new(), 0);
     for n in 0.. {
         if stop.load(Ordering::SeqCst) {
@@ -53,11 +64,12 @@ async fn killed_and_started_again_under_requests() {
     let database = postgres.make().await.expect("a database");
     let lone = Lone::start_in(database, Settings::default(), Bus::in_process()).await.expect("starts");
     let stop = Arc::new(AtomicBool::new(false));
-    let creating = ["a", "b", "c"]
-        .map(|mark| tokio::spawn(create_until(lone.client.clone(), mark, Arc::clone(&stop))));
+    let creating =
+        ["a", "b", "c"].map(|mark| tokio::spawn(create_until(lone.client.clone(), mark, Arc::clone(&stop))));
     for _ in 0..3 {
         let before = names(&lone.client).await.len();
-        let more = wait::until(LIMIT, || async { (names(&lone.client).await.len() > before + 10).then_some(()) });
+        let more =
+            wait::until(LIMIT, || async { (names(&lone.client).await.len() > before + 10).then_some(()) });
         more.await.expect("networks are made");
         postgres.kill().await.expect("killed");
         let asked = Instant::now();
@@ -89,7 +101,8 @@ async fn killed_and_started_again_under_requests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_ended_by_the_operator_are_replaced() {
     let database = Postgres::database().await.expect("a database");
-    let lone = Lone::start_in(database.clone(), Settings::default(), Bus::in_process()).await.expect("starts");
+    let lone =
+        Lone::start_in(database.clone(), Settings::default(), Bus::in_process()).await.expect("starts");
     let operator = database.client().await.expect("connects");
     for n in 0..5 {
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -113,7 +126,8 @@ async fn requests_wait_for_a_connection_only_so_long() {
     let database = Postgres::database().await.expect("a database");
     let wait = Duration::from_millis(300);
     let lock_timeout = Duration::from_secs(2);
-    let options = PostgresOptions { connections: 2, wait, lock_timeout, ..PostgresOptions::new(&database.url) };
+    let options =
+        PostgresOptions { connections: 2, wait, lock_timeout, ..PostgresOptions::new(&database.url) };
     let db = Db::open(options).await.expect("opens");
     let home = Home::from(database.clone());
     let lone = Lone::serve(home, db, Settings::default(), Bus::in_process()).await.expect("starts");
@@ -154,12 +168,33 @@ async fn abandoned_transactions_hold_nothing() {
         assert_eq!(tx.pruned().await.expect("reads"), 0, "what was not committed is not there");
     }
     let client = database.client().await.expect("connects");
-    let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    let sql =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
     let open = wait::until(LIMIT, || async {
         let open: i64 = client.query_one(sql, &[]).await.ok()?.get(0);
         (open == 0).then_some(())
     });
     open.await.expect("no transaction stays open");
+}
+
+/// A server that hangs is not waited for longer than its own limit and a bit.
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up() {
+    let database = Postgres::database().await.expect("a database");
+    let statement_timeout = Duration::from_millis(300);
+    let db = Db::open(PostgresOptions { statement_timeout, ..database.options() }).await.expect("opens");
+    let mut tx = db.begin().await.expect("begins");
+    let pid = tx.number("SELECT pg_backend_pid()", &[]).await.expect("its process");
+    let pid = Pid::from_raw(pid.try_into().expect("a process"));
+    kill(pid, Signal::SIGSTOP).expect("stops it");
+    let asked = Instant::now();
+    let error = tx.revision().await.expect_err("no answer");
+    assert!(matches!(error, DbError::Unavailable { .. }), "{error}");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    drop(tx);
+    let mut tx = db.begin().await.expect("another connection");
+    tx.revision().await.expect("answers");
+    kill(pid, Signal::SIGCONT).expect("goes on");
 }
 
 /// A transaction of which one statement failed cannot be committed by mistake.

@@ -48,9 +48,7 @@ async fn read(db: &Db, taking: Taking, since: Revision) -> (Vec<Key>, Revision) 
     let mut tx = db.read().await.expect("reads");
     let newest = match taking {
         Taking::AtTheEnd => tx.revision().await,
-        Taking::EarlyFromASequence => {
-            tx.number("SELECT COALESCE(MAX(revision), 0) FROM changes", &[]).await
-        }
+        Taking::EarlyFromASequence => tx.number("SELECT COALESCE(MAX(revision), 0) FROM changes", &[]).await,
     };
     (tx.changed_since(HOST, since).await.expect("changes"), newest.expect("a revision"))
 }

@@ -47,9 +47,7 @@ impl Two {
         for (at, (method, path, body)) in requests.into_iter().enumerate() {
             let client = self.client(at);
             let body = body.map(|body| body.to_string());
-            racing.spawn(async move {
-                client.send(method, &path, body, &[]).await.expect("an answer")
-            });
+            racing.spawn(async move { client.send(method, &path, body, &[]).await.expect("an answer") });
         }
         let mut answers: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
         for (status, answer) in racing.join_all().await {
@@ -158,7 +156,8 @@ async fn a_network_is_deleted_or_gets_ports() {
         }
     }
     println!("deleted before its first port {gone} times, kept for its ports {kept} times");
-    let lost = "SELECT COUNT(*) FROM ports p WHERE NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = p.network_id)";
+    let lost =
+        "SELECT COUNT(*) FROM ports p WHERE NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = p.network_id)";
     assert_eq!(two.count(lost).await, 0);
     assert_eq!(two.count("SELECT COUNT(*) FROM ports").await, 3 * kept);
     let lost = "SELECT COUNT(*) FROM network_hosts";
@@ -218,9 +217,8 @@ async fn dhcp_is_settled_once() {
         (SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = n.id) <> 1 OR \
         (SELECT COUNT(*) FROM ports p JOIN ip_allocations a ON a.port_id = p.id \
          WHERE p.network_id = n.id AND p.device_owner = 'network:dhcp') <> 2";
-    let settled = wait::until(Duration::from_secs(40), || async {
-        (two.count(unsettled).await == 0).then_some(())
-    });
+    let settled =
+        wait::until(Duration::from_secs(40), || async { (two.count(unsettled).await == 0).then_some(()) });
     assert!(settled.await.is_some(), "{} networks are not settled", two.count(unsettled).await);
     let ports = "SELECT COUNT(*) FROM ports WHERE device_owner = 'network:dhcp'";
     assert_eq!(two.count(ports).await, 24, "one DHCP port each");

@@ -12,15 +12,63 @@ use uuid::Uuid;
 
 /// Texts that languages, escapes and wildcards would tell apart or mix up.
 const TEXTS: &[&str] = &[
-    "", "a", "A", "b", "B", "aa", "a b", "a-b", "a_b", "ab", "Ab", "_", "-", "%", "a%", "10", "9", "é", "e", "z",
-    "Z", "ß", "ss", "日本", "🦀", "\"quoted\"", "back\\slash", "tab\tline\n", "'", "NULL", "null", "true",
+    "",
+    "a",
+    "A",
+    "b",
+    "B",
+    "aa",
+    "a b",
+    "a-b",
+    "a_b",
+    "ab",
+    "Ab",
+    "_",
+    "-",
+    "%",
+    "a%",
+    "10",
+    "9",
+    "é",
+    "e",
+    "z",
+    "Z",
+    "ß",
+    "ss",
+    "日本",
+    "🦀",
+    "\"quoted\"",
+    "back\\slash",
+    "tab\tline\n",
+    "'",
+    "NULL",
+    "null",
+    "true",
 ];
 /// Columns that may be null, as the migrations say.
 const NULLABLE: &[&str] = &[
-    "ipv4_address_scope", "ipv6_address_scope", "network_type", "physical_network", "segmentation_id",
-    "qos_policy_id", "subnetpool_id", "gateway_ip", "ipv6_ra_mode", "ipv6_address_mode", "segment_id",
-    "data_plane_status", "device_profile", "hardware_offload_type", "hints", "numa_affinity_policy",
-    "resource_request", "qos_network_policy_id", "trusted", "failure", "availability_zone", "resources_synced",
+    "ipv4_address_scope",
+    "ipv6_address_scope",
+    "network_type",
+    "physical_network",
+    "segmentation_id",
+    "qos_policy_id",
+    "subnetpool_id",
+    "gateway_ip",
+    "ipv6_ra_mode",
+    "ipv6_address_mode",
+    "segment_id",
+    "data_plane_status",
+    "device_profile",
+    "hardware_offload_type",
+    "hints",
+    "numa_affinity_policy",
+    "resource_request",
+    "qos_network_policy_id",
+    "trusted",
+    "failure",
+    "availability_zone",
+    "resources_synced",
 ];
 const NETWORKS: usize = 12;
 const PORTS: usize = 80;
@@ -56,7 +104,9 @@ fn row(table: &'static Resource, draw: &mut Draw, fixed: &[(&str, Value)]) -> Ma
             Type::Int => json!(draw.below(5)),
             Type::Bool => json!(draw.below(2) == 0),
             Type::Json if column == "tags" => {
-                json!((0..draw.below(4)).map(|_| draw.text()).filter(|tag| !tag.is_empty()).collect::<Vec<_>>())
+                json!(
+                    (0..draw.below(4)).map(|_| draw.text()).filter(|tag| !tag.is_empty()).collect::<Vec<_>>()
+                )
             }
             Type::Json => json!([]),
         };
@@ -83,8 +133,12 @@ async fn fill(db: &Db) {
     }
     for n in 0..NETWORKS {
         let (network, owner) = (NetworkId(id(1, n)), format!("project-{}", n % 3));
-        let fixed =
-            [("id", json!(network)), ("is_default", json!(n == 0)), ("project_id", json!(owner)), ("segments", json!([]))];
+        let fixed = [
+            ("id", json!(network)),
+            ("is_default", json!(n == 0)),
+            ("project_id", json!(owner)),
+            ("segments", json!([])),
+        ];
         tx.insert(&NETWORK, &row(&NETWORK, &mut draw, &fixed)).await.expect("a network");
         let segment = Allocated {
             network_type: "vxlan".into(),
@@ -114,13 +168,17 @@ async fn fill(db: &Db) {
         let (port, network) = (PortId(id(3, n)), NetworkId(id(1, at)));
         let host = if n % 4 == 0 { String::new() } else { format!("h{}", n % 5) };
         let owner = ["", "network:dhcp", "compute:nova", "Network:x"][draw.below(4)];
-        let (subnet, ip) = (SubnetId(id(2, at * 2 + n % 2)), std::net::IpAddr::from([10, at as u8, (n % 2) as u8, n as u8]));
+        let (subnet, ip) =
+            (SubnetId(id(2, at * 2 + n % 2)), std::net::IpAddr::from([10, at as u8, (n % 2) as u8, n as u8]));
         let fixed = [
             ("id", json!(port)),
             ("network_id", json!(network)),
             ("mac_address", json!(format!("fa:16:3e:00:00:{n:02x}"))),
             ("fixed_ips", json!([{ "subnet_id": subnet, "ip_address": ip }])),
-            ("vif_type", json!(["unbound", "tap", "binding_failed"][if host.is_empty() { 0 } else { 1 + n % 2 }])),
+            (
+                "vif_type",
+                json!(["unbound", "tap", "binding_failed"][if host.is_empty() { 0 } else { 1 + n % 2 }]),
+            ),
             ("device_owner", json!(owner)),
             ("device_id", json!(["dhcp", "DHCP", "x"][n % 3].to_owned() + "-" + &network.to_string())),
             ("vif_details", json!({})),
@@ -145,12 +203,18 @@ fn questions(table: &'static Resource) -> Vec<String> {
     };
     let mut out = vec![String::new(), "fields=id".into(), "limit=3".into()];
     for attr in table.attrs.iter().filter(|attr| attr.filter) {
-        for value in TEXTS.iter().map(|text| escape(text)).chain(["true", "false", "4", "104", "h1"].map(str::to_owned)) {
+        for value in TEXTS
+            .iter()
+            .map(|text| escape(text))
+            .chain(["true", "false", "4", "104", "h1"].map(str::to_owned))
+        {
             out.push(format!("{}={value}", attr.name));
             out.push(format!("{}={value}&{}=B&sort_key=id&sort_dir=desc", attr.name, attr.name));
         }
     }
-    for text in ["ip_address=10.1.1.1", "ip_address_substr=1.1", "ip_address_substr=", "ip_address_substr=%25"] {
+    for text in
+        ["ip_address=10.1.1.1", "ip_address_substr=1.1", "ip_address_substr=", "ip_address_substr=%25"]
+    {
         out.push(format!("fixed_ips={text}"));
         out.push(format!("fixed_ips={text}&fixed_ips=subnet_id={}", id(2, 3)));
     }
@@ -161,7 +225,10 @@ fn questions(table: &'static Resource) -> Vec<String> {
             for kind in 1..=4 {
                 for reverse in ["", "&page_reverse=True"] {
                     let marker = id(kind, 4);
-                    out.push(format!("sort_key={}&sort_dir={dir}&limit=7&marker={marker}{reverse}", attr.name));
+                    out.push(format!(
+                        "sort_key={}&sort_dir={dir}&limit=7&marker={marker}{reverse}",
+                        attr.name
+                    ));
                 }
             }
         }
@@ -182,8 +249,10 @@ async fn lists_are_the_same_bytes() {
             for db in [&sqlite.0, &postgres.0] {
                 let mut tx = db.read().await.expect("reads");
                 let page = tx.list(table, &query, scope, Vec::new()).await;
-                let page = page.unwrap_or_else(|error| panic!("{} {text}: {}: {error}", table.plural, db.engine()));
-                pages.push(page.map(|page| (String::from_utf8(page.json), page.shown, page.first, page.last)));
+                let page =
+                    page.unwrap_or_else(|error| panic!("{} {text}: {}: {error}", table.plural, db.engine()));
+                pages
+                    .push(page.map(|page| (String::from_utf8(page.json), page.shown, page.first, page.last)));
             }
             assert_eq!(pages[0], pages[1], "{}?{text}", table.plural);
             asked += 1;

@@ -61,9 +61,15 @@ async fn tls_and_a_password_from_a_file() {
 
     let (other_ca, ..) = certificates();
     for (what, wrong) in [
-        ("a certificate of somebody else", PostgresOptions { ca_file: file("other.pem", &other_ca), ..right.clone() }),
+        (
+            "a certificate of somebody else",
+            PostgresOptions { ca_file: file("other.pem", &other_ca), ..right.clone() },
+        ),
         ("an authority of the system", PostgresOptions { ca_file: None, ..right.clone() }),
-        ("a wrong password", PostgresOptions { password_file: file("wrong", "open barley"), ..right.clone() }),
+        (
+            "a wrong password",
+            PostgresOptions { password_file: file("wrong", "open barley"), ..right.clone() },
+        ),
         ("no file", PostgresOptions { password_file: Some(folder.path().join("none")), ..right.clone() }),
         ("no TLS", PostgresOptions { url: format!("{url}?sslmode=disable"), ..right.clone() }),
     ] {

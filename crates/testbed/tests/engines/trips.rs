@@ -65,7 +65,12 @@ async fn round_trips_per_request() {
         (counted.trips("GET", "/v2.0/ports", None).await, 1),
         (counted.trips("GET", &format!("/v2.0/networks/{id}"), None).await, 1),
         (counted.trips("GET", "/v2.0/networks?limit=2&sort_key=name&sort_dir=asc", None).await, 1),
-        (counted.trips("PUT", &format!("/v2.0/networks/{id}"), Some(json!({ "network": { "mtu": 1400 } }))).await, 8),
+        (
+            counted
+                .trips("PUT", &format!("/v2.0/networks/{id}"), Some(json!({ "network": { "mtu": 1400 } })))
+                .await,
+            8,
+        ),
     ];
     for (at, (trips, limit)) in limits.into_iter().enumerate() {
         assert!(trips <= limit, "request {at} took {trips} round trips, {limit} should do");
