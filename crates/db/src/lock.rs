@@ -1,9 +1,10 @@
 //! Who waits for whom, where an engine has several writers at a time.
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
-//! read after the lock stays true until the commit, and per network all is as with one writer. Below
-//! it, ports are locked in the order of their ids; a report locks only those. A host's lock stands
-//! for what its agents say of it: binding ports shares it, a heartbeat has it alone.
+//! read after the lock stays true until the commit, and per network all is as with one writer. After
+//! it come ports in the order of their ids (a report locks only those), agents, hosts, and at the
+//! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
+//! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
 //! SQLite has one writer at a time and needs none of it.
 
@@ -31,10 +32,6 @@ impl Tx<'_> {
                 table.plural
             );
             self.later(&sql, vec![id.into()]).await?;
-        }
-        if table.singular == "agent" {
-            let key = "SELECT CAST(pg_advisory_xact_lock(hashtextextended(host, 0)) AS TEXT) FROM agents WHERE id = $1";
-            self.later(key, vec![id.into()]).await?;
         }
         // An agent's networks refer to it: they may neither come nor go while it is locked.
         let strength = if table.singular == "agent" { "UPDATE" } else { "NO KEY UPDATE" };
@@ -90,19 +87,6 @@ impl Tx<'_> {
         }
         let sql = "SELECT id FROM ports WHERE network_id = $1 ORDER BY id FOR NO KEY UPDATE";
         self.later(sql, vec![network.to_string().into()]).await
-    }
-
-    /// Locks the ports that a host could not be bound to, and before them their networks.
-    pub async fn lock_failed_ports(&mut self, host: &str) -> Result<(), DbError> {
-        if self.is_alone() {
-            return Ok(());
-        }
-        let failed = "FROM ports WHERE host = $1 AND vif_type = 'binding_failed'";
-        let networks = format!(
-            "SELECT id FROM networks WHERE id IN (SELECT network_id {failed}) ORDER BY id FOR NO KEY UPDATE"
-        );
-        self.later(&networks, vec![host.into()]).await?;
-        self.later(&format!("SELECT id {failed} ORDER BY id FOR NO KEY UPDATE"), vec![host.into()]).await
     }
 
     /// Keeps what a host's agents say of it from changing; several may do so at a time.

@@ -82,6 +82,8 @@ struct Inner {
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
     nudge: mpsc::UnboundedSender<Nudge>,
+    /// Hosts whose failed ports this server has tried to bind since they were last said to differ.
+    rebound: Mutex<BTreeSet<String>>,
 }
 
 /// What the DHCP task looks at before its time.
@@ -98,8 +100,8 @@ impl App {
     pub fn new(settings: Settings, auth: Auth, policies: PolicyFile, db: Db, bus: Bus) -> (App, Nudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
         let (committed, revisions) = (Notify::new(), Mutex::default());
-        let policies = Arc::new(policies);
-        let inner = Inner { settings, db, bus, auth, policies, committed, revisions, nudge };
+        let (policies, rebound) = (Arc::new(policies), Mutex::default());
+        let inner = Inner { settings, db, bus, auth, policies, committed, revisions, nudge, rebound };
         (App(Arc::new(inner)), nudges)
     }
 
@@ -149,6 +151,19 @@ impl App {
     /// The revisions of what it committed, each told once.
     pub fn take_committed(&self) -> BTreeSet<Revision> {
         std::mem::take(&mut self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn has_rebound(&self, host: &str) -> bool {
+        self.0.rebound.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+    }
+
+    pub fn set_rebound(&self, host: &str, done: bool) {
+        let mut rebound = self.0.rebound.lock().unwrap_or_else(PoisonError::into_inner);
+        if done {
+            rebound.insert(host.to_owned())
+        } else {
+            rebound.remove(host)
+        };
     }
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.

@@ -7,7 +7,7 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -61,6 +61,7 @@ pub struct Setup {
 /// A running server. It ends with this value, or with the process.
 pub struct Postgres {
     folder: PathBuf,
+    port: u16,
     databases: AtomicUsize,
     guardian: Mutex<Guardian>,
 }
@@ -105,13 +106,19 @@ impl Postgres {
         SHARED.get_or_try_init(|| Postgres::start(Setup::default())).await?.make().await
     }
 
-    /// Starts a server.
+    /// Starts a server on a socket only.
     pub async fn start(setup: Setup) -> anyhow::Result<Postgres> {
+        Postgres::start_at(setup, 5432).await
+    }
+
+    /// Starts a server whose socket, and address if `setup` says so, has a port of that number.
+    pub async fn start_at(setup: Setup, port: u16) -> anyhow::Result<Postgres> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("neutrino-pg-").tempdir()?.keep();
         let postgres = Postgres {
             guardian: Mutex::new(guardian(&folder, &programs, &setup)?),
             databases: AtomicUsize::new(0),
+            port,
             folder,
         };
         prepare(&postgres.folder, &programs, &setup).await?;
@@ -122,13 +129,17 @@ impl Postgres {
     /// Starts it again after [`Postgres::kill`] or [`Postgres::stop`].
     pub async fn begin(&self) -> anyhow::Result<()> {
         // Processes of a killed one may keep its memory for a moment; the next one refuses to start then.
+        // It may also just be slow: each start is given twice the time of the one before.
+        let patience = AtomicU64::new(1);
         let up = wait::until_every(Duration::from_millis(200), START, || async {
             if let Ok(client) = connect(&self.url("postgres")).await {
                 return Some(client);
             }
             self.order("stop").await.ok()?;
             self.order("start").await.ok()?;
-            wait::until(Duration::from_secs(5), || async { connect(&self.url("postgres")).await.ok() }).await
+            let seconds = patience.fetch_add(patience.load(Ordering::Relaxed), Ordering::Relaxed);
+            let limit = Duration::from_secs(seconds);
+            wait::until(limit, || async { connect(&self.url("postgres")).await.ok() }).await
         });
         match up.await {
             Some(_) => Ok(()),
@@ -168,7 +179,7 @@ impl Postgres {
     }
 
     fn url(&self, database: &str) -> String {
-        format!("host={} user={OWNER} dbname={database}", self.folder.display())
+        format!("host={} port={} user={OWNER} dbname={database}", self.folder.display(), self.port)
     }
 
     /// Where the socket and the log are.

@@ -1,5 +1,11 @@
 //! Both engines behind the `db` door, and what only PostgreSQL has: several servers at a time.
 
 mod engines {
-    mod probe;
+    mod door;
+    mod faults;
+    mod log;
+    mod races;
+    mod same;
+    mod secrets;
+    mod trips;
 }

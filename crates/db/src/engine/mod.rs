@@ -73,7 +73,7 @@ pub struct Db(Arc<Inner>);
 #[expect(clippy::large_enum_variant, reason = "there is one for each database, behind an Arc")]
 enum Inner {
     Sqlite(sqlite::File),
-    Postgres(postgres::Pool),
+    Postgres(Box<postgres::Pool>),
 }
 
 impl Db {
@@ -81,7 +81,7 @@ impl Db {
     pub async fn open(options: impl Into<Options>) -> Result<Db, DbError> {
         Ok(Db(Arc::new(match options.into() {
             Options::Sqlite(options) => Inner::Sqlite(sqlite::File::open(options)?),
-            Options::Postgres(options) => Inner::Postgres(postgres::Pool::open(options).await?),
+            Options::Postgres(options) => Inner::Postgres(Box::new(postgres::Pool::open(options).await?)),
         })))
     }
 

@@ -1,9 +1,11 @@
 //! Heartbeats: which hosts live, and what they can do.
 
+use std::collections::BTreeSet;
+
 use cloud::bind::L2_TOPIC;
-use db::Tx;
 use model::AgentId;
 use model::api::agent::{AGENT, Agent};
+use model::api::port::{PORT, Port};
 use model::report::{AgentState, Heartbeat, L2Configuration};
 
 use crate::app::{App, agent_time};
@@ -13,21 +15,34 @@ use crate::{retry, routes};
 /// Ports read at a time.
 const PAGE: u32 = 500;
 
+/// What a heartbeat tells that was not so before.
+#[derive(Default)]
+struct Told {
+    /// The host may carry ports that it could not.
+    carries_more: bool,
+    serves_again: bool,
+}
+
 pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
-    let serves_again = retry::whole(|| store_once(&app, &beat)).await?;
-    if serves_again {
+    let told = retry::whole(|| store_once(&app, &beat)).await?;
+    if told.serves_again {
         app.sweep_dhcp();
+    }
+    // Also when this server first hears of the host: another may have ended before it came to this.
+    if told.carries_more || !app.has_rebound(&beat.host) {
+        app.set_rebound(&beat.host, false);
+        bind_failed_ports(&app, &beat.host).await?;
+        app.set_rebound(&beat.host, true);
     }
     Ok(())
 }
 
-/// True when a DHCP agent is there that was not.
-async fn store_once(app: &App, beat: &Heartbeat) -> Result<bool, Fault> {
+async fn store_once(app: &App, beat: &Heartbeat) -> Result<Told, Fault> {
     let mut tx = app.db().begin().await?;
     tx.lock_host(&beat.host).await?;
     let mut stamp = app.stamp();
     let known = tx.agents_of_host(&beat.host).await?;
-    let (mut rebind, mut serves_again) = (false, false);
+    let mut told = Told::default();
     for state in beat.agents.iter().cloned() {
         let before = known.iter().find(|agent| agent.agent_type == state.agent_type);
         let after = agent(&beat.host, before, state, stamp.now_us, || AgentId(stamp.uuid()));
@@ -42,16 +57,13 @@ async fn store_once(app: &App, beat: &Heartbeat) -> Result<bool, Fault> {
             if differs {
                 tx.mark_host(&beat.host);
             }
-            rebind |= revived || differs;
+            told.carries_more |= revived || differs;
         } else {
-            serves_again |= revived;
+            told.serves_again |= revived;
         }
     }
-    if rebind {
-        bind_failed_ports(app, &mut tx, &beat.host).await?;
-    }
     app.commit(tx).await?;
-    Ok(serves_again)
+    Ok(told)
 }
 
 fn agent(
@@ -89,18 +101,33 @@ fn can(configuration: &L2Configuration) -> L2Configuration {
     L2Configuration { failures: vec![], ..configuration.clone() }
 }
 
-/// A host that could not carry ports may be able to after all.
-async fn bind_failed_ports(app: &App, tx: &mut Tx<'_>, host: &str) -> Result<(), Fault> {
-    let stamp = app.stamp();
-    tx.lock_failed_ports(host).await?;
+/// A host that could not carry ports may be able to after all. A transaction per page: it locks
+/// networks before it looks at the host, as everyone does who binds ports.
+async fn bind_failed_ports(app: &App, host: &str) -> Result<(), Fault> {
     let mut after = String::new();
-    loop {
-        let failed = tx.failed_ports(host, &after, PAGE).await?;
-        let Some(last) = failed.last() else { break };
-        after = last.id.to_string();
-        for before in &failed {
-            routes::port::bind_again(app, tx, &stamp, before).await?;
-        }
+    while let Some(last) = retry::whole(|| bind_page(app, host, &after)).await? {
+        after = last;
     }
     Ok(())
+}
+
+/// The last of the ports that it looked at, `None` when there were none.
+async fn bind_page(app: &App, host: &str, after: &str) -> Result<Option<String>, Fault> {
+    let mut tx = app.db().begin().await?;
+    let stamp = app.stamp();
+    let failed = tx.failed_ports(host, after, PAGE).await?;
+    let Some(last) = failed.last() else { return Ok(None) };
+    let networks: BTreeSet<String> = failed.iter().map(|port| port.network_id.to_string()).collect();
+    tx.lock_networks(&networks.into_iter().collect::<Vec<_>>()).await?;
+    tx.lock_ports(&failed.iter().map(|port| port.id.to_string()).collect::<Vec<_>>()).await?;
+    for port in &failed {
+        let locked = tx.get::<Port>(&PORT, port.id).await?;
+        // Others may have moved or deleted it before the lock.
+        if let Some(before) = locked.filter(|locked| locked.host == host && locked.vif_type == port.vif_type)
+        {
+            routes::port::bind_again(app, &mut tx, &stamp, &before).await?;
+        }
+    }
+    app.commit(tx).await?;
+    Ok(Some(last.id.to_string()))
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use bus::{Bus, InProcess, Mischief, Unruly};
 use db::Engine;
-use model::desired::{Key, Part};
+use model::desired::{Key, Kind, Part};
 use model::sync::{SYNC, SyncAnswer, SyncAsk};
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
-use testbed::{Lone, wait};
+use testbed::{Lone, Postgres, wait};
 
 testbed::on_both_engines!(
     wakes_dropped_doubled_and_reordered,
@@ -20,6 +20,7 @@ testbed::on_both_engines!(
     a_host_that_was_away_gets_all_that_changed,
     a_host_with_another_tunnel_address_is_told_to_all,
     a_port_does_not_wait_for_dhcp_that_is_switched_off,
+    a_network_deleted_from_several_hosts_leaves_nothing,
     a_port_becomes_active_only_when_wired_and_served,
 );
 
@@ -236,4 +237,44 @@ async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {
     active.await.expect("ACTIVE");
     let down = lone.client.update("port", &id_of(&early), json!({ "admin_state_up": false })).await;
     assert_eq!(down.expect("an update")["status"], "DOWN");
+}
+
+/// The ports go one after the other, and with each a host: the first that went hears of the last.
+async fn a_network_deleted_from_several_hosts_leaves_nothing(engine: Engine) {
+    let mut settings = Settings::default();
+    settings.rules.dhcp_agents_per_network = usize::from(HOSTS);
+    let lone = Lone::start_on(engine, settings, Bus::in_process()).await.expect("starts");
+    let hosts = hosts(&lone.bus).await;
+    let network = lone.client.create("network", json!({})).await.expect("a network");
+    let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
+    lone.client.create("subnet", subnet).await.expect("a subnet");
+    let served = wait::until(LIMIT, || async {
+        let remotes = |host: &SimulatedHost| host.count(Kind::Remote) == usize::from(HOSTS) - 1;
+        hosts.iter().all(remotes).then_some(())
+    });
+    served.await.expect("a DHCP port on each host, known to the others");
+    lone.client.delete("network", &id_of(&network)).await.expect("a delete");
+    converged(&lone, &hosts).await;
+    assert!(hosts.iter().all(|host| host.parts().is_empty()));
+}
+
+/// Both change what hosts should be, at the same time; each host hears of all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_database() {
+    let bus = Bus::in_process();
+    let database = Postgres::database().await.expect("a database");
+    let one = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
+    let other = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
+    let hosts = hosts(&bus).await;
+    let (mut a, mut b, mut c) = (Draw(31), Draw(32), Draw(33));
+    tokio::join!(act(&one, &mut a), act(&other, &mut b), act(&other, &mut c));
+    converged(&one, &hosts).await;
+    converged(&other, &hosts).await;
+    let behind = database.client().await.expect("connects");
+    let sql = "SELECT deadlocks, xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    let counted = behind.query_one(sql, &[]).await.expect("statistics");
+    let (deadlocks, commits): (i64, i64) = (counted.get(0), counted.get(1));
+    println!("{deadlocks} deadlocks in {commits} transactions");
+    assert_eq!(deadlocks, 0, "everyone locks in the same order");
+    assert!(hosts.iter().any(|host| !host.parts().is_empty()), "the run put nothing on any host");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
@@ -77,8 +78,10 @@ pub struct Target {
 
 impl Target {
     pub fn new(options: PostgresOptions) -> Result<Target, DbError> {
+        // TLS without a look at the certificate is not offered, so these say the same.
+        let url = options.url.replace("sslmode=verify-full", "sslmode=require");
         // The error of a URL that cannot be read does not quote it.
-        let mut config: Config = options.url.parse().map_err(|error: tokio_postgres::Error| {
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
             DbError::Options(format!("the database's url is not one{}", source.unwrap_or_default()))
         })?;
@@ -103,7 +106,8 @@ impl Target {
         Ok(Target { config, tls, options })
     }
 
-    pub async fn connect(&self) -> Result<Client, DbError> {
+    /// A connection, and the handle that ends it whatever it is doing.
+    pub async fn connect(&self) -> Result<(Client, AbortHandle), DbError> {
         let what = "connect to the database";
         match timeout(self.options.connect_timeout, self.reach()).await {
             Ok(client) => client,
@@ -114,7 +118,7 @@ impl Target {
         }
     }
 
-    async fn reach(&self) -> Result<Client, DbError> {
+    async fn reach(&self) -> Result<(Client, AbortHandle), DbError> {
         let postgres = |source| DbError::from_postgres("connect to the database", source);
         let mut config = self.config.clone();
         if let Some(file) = &self.options.password_file {
@@ -124,16 +128,14 @@ impl Target {
             })?;
             config.password(text.trim_end_matches(['\r', '\n']));
         }
-        let client = match &self.tls {
+        let (client, carrier) = match &self.tls {
             Some(tls) => {
                 let (client, connection) = config.connect(tls.clone()).await.map_err(postgres)?;
-                tokio::spawn(until_closed(connection));
-                client
+                (client, tokio::spawn(until_closed(connection)))
             }
             None => {
                 let (client, connection) = config.connect(NoTls).await.map_err(postgres)?;
-                tokio::spawn(until_closed(connection));
-                client
+                (client, tokio::spawn(until_closed(connection)))
             }
         };
         let limits = format!(
@@ -144,7 +146,7 @@ impl Target {
             self.options.idle_timeout.as_millis(),
         );
         client.batch_execute(&limits).await.map_err(postgres)?;
-        Ok(client)
+        Ok((client, carrier.abort_handle()))
     }
 }
 
@@ -205,6 +207,7 @@ mod tests {
         assert!(secured("postgresql://u:p@db.example.org/n"));
         assert!(secured("postgresql://u:p@192.0.2.1/n?sslmode=prefer"));
         assert!(secured("postgresql://u:p@localhost/n?sslmode=require"));
+        assert!(secured("postgresql://u:p@localhost/n?sslmode=verify-full"));
         assert!(secured("postgresql://u:p@localhost,db.example.org/n"));
         assert!(secured("host=localhost hostaddr=192.0.2.1 user=u"));
         assert!(!secured("postgresql://u:p@127.0.0.1/n"));

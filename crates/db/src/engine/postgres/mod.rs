@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Statement};
 
@@ -32,6 +33,8 @@ pub struct Pool {
     target: Target,
     size: usize,
     wait: Duration,
+    /// After which a server that should have given up a statement itself counts as gone.
+    patience: Duration,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
     trips: AtomicU64,
@@ -42,14 +45,16 @@ impl Pool {
     pub async fn open(options: PostgresOptions) -> Result<Pool, DbError> {
         let size = options.connections.max(1);
         let wait = options.wait;
+        let patience = options.statement_timeout * 2;
         let target = Target::new(options)?;
-        let mut client = target.connect().await?;
+        let (mut client, carrier) = target.connect().await?;
         migrate::postgres(&mut client).await?;
         Ok(Pool {
             target,
             size,
             wait,
-            idle: Mutex::new(vec![Connection::new(client)]),
+            patience,
+            idle: Mutex::new(vec![Connection::new(client, carrier)]),
             permits: Semaphore::new(size),
             trips: AtomicU64::new(0),
         })
@@ -63,7 +68,10 @@ impl Pool {
         };
         let connection = match self.idle() {
             Some(connection) => connection,
-            None => Connection::new(self.target.connect().await?),
+            None => {
+                let (client, carrier) = self.target.connect().await?;
+                Connection::new(client, carrier)
+            }
         };
         Ok(Work::new(self, connection, permit, writes))
     }
@@ -92,13 +100,15 @@ impl Pool {
 /// A connection and what it has prepared.
 struct Connection {
     client: Client,
+    /// Carries its messages.
+    carrier: AbortHandle,
     statements: HashMap<String, (Statement, u64)>,
     uses: u64,
 }
 
 impl Connection {
-    fn new(client: Client) -> Connection {
-        Connection { client, statements: HashMap::new(), uses: 0 }
+    fn new(client: Client, carrier: AbortHandle) -> Connection {
+        Connection { client, carrier, statements: HashMap::new(), uses: 0 }
     }
 
     /// A prepared statement that is there already.

@@ -7,11 +7,12 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::TryStreamExt;
 use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
 use super::{Connection, Pool};
-use crate::engine::error::DbError;
+use crate::engine::error::{DbError, EngineError};
 use crate::engine::value::{Param, Row, Source};
 
 /// Statements that wait for the next at most.
@@ -99,6 +100,32 @@ impl<'db> Work<'db> {
             return Err(DbError::Failed);
         }
         self.failed = true;
+        let patience = self.pool.patience;
+        let outcome = match timeout(patience, self.send_all(statement, end)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DbError::Unavailable {
+                what: "a statement".into(),
+                source: EngineError::Said(format!("no answer in {patience:?}")),
+            }),
+        };
+        match &outcome {
+            Ok(_) => self.failed = false,
+            // It may lead to a server that hangs or only reads: the next one shall not get it.
+            Err(DbError::Unavailable { .. }) => {
+                if let Some(connection) = self.connection.take() {
+                    connection.carrier.abort();
+                }
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    async fn send_all(
+        &mut self,
+        statement: Option<(&str, &[Param<'_>], &mut Take<'_>)>,
+        end: Option<&'static str>,
+    ) -> Result<i64, DbError> {
         let Some(connection) = &mut self.connection else { return Err(DbError::Failed) };
         let waiting = std::mem::take(&mut self.waiting);
         let mut prepared = Vec::with_capacity(waiting.len());
@@ -133,7 +160,6 @@ impl<'db> Work<'db> {
         for (name, answer) in names.iter().zip(in_order(sent).await) {
             last = answer.map_err(|error| DbError::from_postgres(name, error))?;
         }
-        self.failed = false;
         Ok(last)
     }
 }

@@ -1,0 +1,98 @@
+//! Opening a database: migrations, the epoch, what cannot be stored.
+
+use bus::Bus;
+use model::api::RESOURCES;
+use serde_json::json;
+use server::Settings;
+use testbed::{Engine, Home, Lone, Postgres};
+
+testbed::on_both_engines!(the_epoch_is_kept_and_renewed, text_that_cannot_be_stored_is_refused);
+
+/// Servers that start at the same time on an empty database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_start_together_migrate_once() {
+    let database = Postgres::database().await.expect("a database");
+    let mut opening = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let database = database.clone();
+        opening.spawn(async move {
+            let db = database.open().await.expect("opens");
+            let epoch = db.read().await.expect("reads").epoch().await;
+            epoch.expect("an epoch")
+        });
+    }
+    let epochs = opening.join_all().await;
+    assert!(!epochs[0].is_empty());
+    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+    let client = database.client().await.expect("connects");
+    let rows = client.query("SELECT number FROM migrations ORDER BY number", &[]).await.expect("migrations");
+    let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(numbers, (1..=numbers.len() as i64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn every_column_of_the_tables_exists_and_compares_by_bytes() {
+    let database = Postgres::database().await.expect("a database");
+    database.open().await.expect("opens");
+    let client = database.client().await.expect("connects");
+    for table in RESOURCES {
+        let sql = "SELECT column_name, data_type, COALESCE(collation_name, '') \
+                   FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1";
+        let rows = client.query(sql, &[&table.plural]).await.expect("columns");
+        let mut found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let mut wanted: Vec<&str> = table.columns().map(|(column, _)| column).collect();
+        wanted.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, wanted, "{}", table.plural);
+        for row in rows {
+            let (name, ty, collation): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+            assert_eq!(ty == "text", collation == "C", "{}.{name} {ty} {collation}", table.plural);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_encoding_is_refused() {
+    let database = Postgres::database().await.expect("a database");
+    let client = database.client().await.expect("connects");
+    let sql = "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'";
+    client.batch_execute(sql).await.expect("another database");
+    let url = database.url.rsplit_once(' ').expect("a name at the end").0;
+    let opened = db::Db::open(db::PostgresOptions::new(format!("{url} dbname=latin"))).await;
+    let error = opened.err().expect("no").to_string();
+    assert!(error.contains("LATIN1"), "{error}");
+}
+
+async fn the_epoch_is_kept_and_renewed(engine: Engine) {
+    let home = Home::make(engine).await.expect("a database");
+    let epoch = |db: db::Db| async move { db.read().await.expect("reads").epoch().await.expect("an epoch") };
+    let first = epoch(home.open().await.expect("opens")).await;
+    let db = home.open().await.expect("opens again");
+    assert_eq!(epoch(db.clone()).await, first);
+    let renewed = db.renew_epoch().await.expect("renews");
+    assert_ne!(renewed, first);
+    assert_eq!(epoch(home.open().await.expect("opens")).await, renewed);
+}
+
+async fn text_that_cannot_be_stored_is_refused(engine: Engine) {
+    let lone = Lone::start_on(engine, Settings::default(), Bus::in_process()).await.expect("starts");
+    let network = lone.client.create("network", json!({})).await.expect("a network");
+    for (method, path, body) in [
+        ("POST", "/v2.0/networks", Some(r#"{"network": {"description": "a\u0000b"}}"#.to_owned())),
+        ("GET", "/v2.0/networks?name=a%00b", None),
+        (
+            "POST",
+            "/v2.0/ports",
+            Some(format!(
+                r#"{{"port": {{"network_id": {}, "binding:profile": {{"a": ["\u0000"]}}}}}}"#,
+                network["id"]
+            )),
+        ),
+    ] {
+        let (status, answer) = lone.client.send(method, path, body, &[]).await.expect("an answer");
+        assert_eq!(status, 400, "{path} {answer}");
+    }
+    let (status, answer) =
+        lone.client.send("GET", "/v2.0/networks?tags=x", None, &[]).await.expect("an answer");
+    assert_eq!((status, answer), (200, json!({ "networks": [] })));
+}
