@@ -5,6 +5,7 @@
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! network, subnet, port, agent, segment   facts and rows of one resource
 //! changes   the change log: which part of which host changed at which revision
+//! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
 //! migrate   numbered migrations
 //! ```
@@ -14,6 +15,7 @@ mod agent;
 mod changes;
 mod dialect;
 mod engine;
+mod epoch;
 mod list;
 mod migrate;
 mod network;

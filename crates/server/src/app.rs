@@ -108,6 +108,13 @@ impl App {
         Ok(())
     }
 
+    /// Notes that this server counts revisions from here on.
+    pub async fn begin_epoch(&self) -> Result<(), DbError> {
+        let mut tx = self.db().begin().await?;
+        tx.begin_epoch(&Uuid::new_v4().simple().to_string()).await?;
+        tx.commit().await
+    }
+
     /// Returns when something was committed since the last call returned.
     pub async fn committed(&self) {
         self.0.committed.notified().await;

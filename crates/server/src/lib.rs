@@ -66,6 +66,7 @@ pub async fn start(
 ) -> std::io::Result<Serving> {
     let address = listener.local_addr()?;
     let (app, nudges) = App::new(settings, db, bus);
+    app.begin_epoch().await.map_err(std::io::Error::other)?;
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());

@@ -4,19 +4,25 @@
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
+//! nats     a nats-server of a test's own              wires   the same test over every kind of bus
+//! counting a bus that counts                          certificates   made when they are needed
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
 //! what a killed run left behind.
 
+pub mod certificates;
 pub mod client;
 pub mod cloud;
+pub mod counting;
 pub mod demo;
 pub mod guest;
 pub mod lone;
+pub mod nats;
 pub mod place;
 pub mod simulated;
 pub mod wait;
+pub mod wires;
 
 pub use client::Client;
 pub use cloud::{Cloud, Plan};

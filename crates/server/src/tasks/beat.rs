@@ -1,10 +1,11 @@
 //! Heartbeats: which hosts live, and what they can do.
 
+use cloud::Refusal;
 use cloud::bind::L2_TOPIC;
 use db::Tx;
 use model::AgentId;
 use model::api::agent::{AGENT, Agent};
-use model::report::{AgentState, Heartbeat, L2Configuration};
+use model::report::{AgentState, Heartbeat, L2Configuration, ROLES};
 
 use crate::app::{App, agent_time};
 use crate::error::Fault;
@@ -17,6 +18,11 @@ pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
     let mut stamp = app.stamp();
     let known = tx.agents_of_host(&beat.host).await?;
+    let new =
+        beat.agents.iter().filter(|state| known.iter().all(|agent| agent.agent_type != state.agent_type));
+    if beat.agents.len() > ROLES || new.count() + known.len() > 2 * ROLES {
+        return Err(Fault::Refused(Refusal::Request(format!("a host has at most {ROLES} roles"))));
+    }
     let mut rebind = false;
     for state in beat.agents {
         let before = known.iter().find(|agent| agent.agent_type == state.agent_type);

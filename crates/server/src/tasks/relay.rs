@@ -27,7 +27,7 @@ async fn relay(app: &App, since: Option<i64>) -> Result<i64, Fault> {
         return Ok(since);
     }
     for marked in tx.marked_since(since).await? {
-        app.bus().wake(&Wake { host: marked.host, keys: marked.keys, revision: marked.revision });
+        app.bus().wake(Wake { host: marked.host, keys: marked.keys, revision: marked.revision });
     }
     Ok(newest)
 }

@@ -1,6 +1,6 @@
 //! What hosts say became of their parts: the status of ports follows it.
 
-use cloud::status;
+use cloud::{Refusal, status};
 use db::Tx;
 use model::api::port::{PORT, Port};
 use model::desired::Kind;
@@ -10,10 +10,20 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::routes;
 
+const TOO_MUCH: &str = "a report is of fewer parts";
+
 pub async fn store(app: App, report: Report) -> Result<(), Fault> {
+    let Some(report) = report.bounded() else {
+        return Err(Fault::Refused(Refusal::Request(TOO_MUCH.into())));
+    };
     let mut tx = app.db().begin().await?;
     let stamp = app.stamp();
+    let told = if report.epoch.is_empty() { Some(i64::MAX) } else { tx.epoch_end(&report.epoch).await? };
     for outcome in &report.outcomes {
+        let changed = tx.changed_at(&report.host, outcome.key).await?;
+        if !status::is_of_newest(outcome.revision, changed, told) {
+            continue;
+        }
         match outcome.key.kind {
             Kind::Port | Kind::Lease => port(&app, &mut tx, &report.host, outcome, &stamp.now).await?,
             Kind::Network | Kind::Remote | Kind::Dhcp => {
