@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use bus::nats::NatsOptions;
 use serde::{Deserialize, Serialize};
 use server::{Rules, Settings};
 use toml::{Table, Value};
@@ -20,6 +21,7 @@ pub struct Config {
     pub server: Server,
     pub auth: Auth,
     pub database: Database,
+    pub bus: BusSection,
     pub api: Settings,
     pub network: Rules,
     pub agent: Option<AgentSection>,
@@ -53,7 +55,22 @@ pub struct Database {
     pub sync_every_commit: bool,
 }
 
-/// This host's agent, run beside the server.
+/// How servers and agents reach each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusSection {
+    pub kind: BusKind,
+    pub nats: NatsOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BusKind {
+    InProcess,
+    Nats,
+}
+
+/// This host's agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AgentSection(pub Table);
@@ -174,6 +191,7 @@ mod tests {
         assert_eq!(config.network, Rules::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
+        assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
     }
 
     #[test]
@@ -192,6 +210,8 @@ mod tests {
             ("[server]\nbind = 'x'", ("log.filter", "info"), "bind"),
             ("", ("server.bind", "0.0.0.0:9696"), "allow_remote_without_auth"),
             ("", ("nonsense", "1"), "nonsense"),
+            ("", ("bus.kind", "rabbit"), "rabbit"),
+            ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),
             ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),
         ] {
             let error = merged(file, &[set]).expect_err(word);

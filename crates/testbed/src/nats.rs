@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use bus::nats::permissions::{Account, authorization};
+use bus::nats::permissions::{Account, Login, authorization};
 use bus::{Bus, Nats, nats::NatsOptions};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -179,9 +179,13 @@ impl NatsServer {
     }
 
     fn accounts(&self) -> (Vec<Account>, Vec<Account>) {
-        let account = |name: &str| Account {
-            name: name.to_owned(),
-            nkey: self.has_nkey(name).then(|| NKEY.to_owned()),
+        let account = |name: &str| {
+            let login = match self.plan.certificates {
+                _ if self.has_nkey(name) => Login::Nkey(NKEY.to_owned()),
+                true => Login::Certificate,
+                false => Login::Password,
+            };
+            Account { name: name.to_owned(), login }
         };
         (vec![account(SERVER)], self.plan.hosts.iter().map(|host| account(host)).collect())
     }

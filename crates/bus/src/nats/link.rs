@@ -46,9 +46,15 @@ impl Link {
         }
     }
 
+    /// What was said last of why it is not connected; empty while it is.
+    pub fn trouble(&self) -> String {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn happened(&self, event: Event, inbox: &Inbox) {
         match event {
-            Event::Connected => self.up(),
+            // The first time, there is no client yet to work with.
+            Event::Connected if self.client.borrow().is_some() => self.up(),
             Event::Disconnected | Event::Closed => {
                 if self.connected.send_replace(false) {
                     tracing::warn!("the bus is gone; trying to reach it until it is back");
@@ -61,7 +67,7 @@ impl Link {
             }
             Event::ClientError(error) => self.say(&format!("the bus cannot be reached: {error}")),
             Event::SlowConsumer(_) => tracing::debug!("more arrived over the bus than was read in time"),
-            Event::LameDuckMode | Event::Draining => {}
+            Event::Connected | Event::LameDuckMode | Event::Draining => {}
         }
     }
 

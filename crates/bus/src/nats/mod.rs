@@ -61,6 +61,11 @@ impl Nats {
         Ok(Nats { link, inbox, tasks: Mutex::new(tasks) })
     }
 
+    /// Why there is no connection, as far as it is known; empty while all is well.
+    pub fn trouble(&self) -> String {
+        self.link.trouble()
+    }
+
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}

@@ -48,21 +48,30 @@ impl fmt::Display for Permissions {
     }
 }
 
-/// A login: a name, and its nkey if it has one; with none it has a password.
+/// Who logs in, and how.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Account {
     pub name: String,
-    pub nkey: Option<String>,
+    pub login: Login,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Login {
+    Password,
+    /// By the public key `U...`.
+    Nkey(String),
+    /// By a certificate whose DNS name is the account's.
+    Certificate,
 }
 
 impl Account {
-    /// `NAME`, or `NAME=NKEY` with the public key `U...`.
-    pub fn parse(text: &str) -> Option<Account> {
+    /// `NAME`, which logs in as it is said, or `NAME=NKEY` with the public key `U...`.
+    pub fn parse(text: &str, login: Login) -> Option<Account> {
         let key = text.rsplit_once('=').filter(|(_, key)| is_user_key(key));
-        let (name, nkey) = key.map_or((text, None), |(name, key)| (name, Some(key.to_owned())));
+        let (name, login) = key.map_or((text, login), |(name, key)| (name, Login::Nkey(key.to_owned())));
         // The rules of subjects hold for servers as well: one of them may be a host.
         subject::inbox(name)?;
-        Some(Account { name: name.to_owned(), nkey })
+        Some(Account { name: name.to_owned(), login })
     }
 }
 
@@ -70,6 +79,15 @@ fn is_user_key(text: &str) -> bool {
     let base32 = |c: char| c.is_ascii_uppercase() || ('2'..='7').contains(&c);
     text.len() == 56 && text.starts_with('U') && text.chars().all(base32)
 }
+
+const PASSWORDS: &str = "\
+# Passwords come from the environment of nats-server, which does not start while one is missing.
+# It reads them as values of this file: write them in double quotes, NAME='\"password\"'.
+";
+const CERTIFICATES: &str = "\
+# Logins without a password are by certificate. The block tls must have `verify_and_map: true`:
+# without it, anyone could log in as one of them.
+";
 
 /// The block `authorization` for servers and hosts; a name that is both may do both.
 pub fn authorization(servers: &[Account], hosts: &[Account]) -> String {
@@ -81,22 +99,25 @@ pub fn authorization(servers: &[Account], hosts: &[Account]) -> String {
         // Accounts were parsed, so their names make subjects.
         logins.entry(host).or_default().add(Permissions::of_host(&host.name).unwrap_or_default());
     }
-    let mut out = String::from(
-        "# Passwords come from the environment of nats-server, which does not start while one is missing.\n\
-         # It reads them as values of this file: write them in double quotes, NAME='\"password\"'.\n\
-         authorization {\n  users: [\n",
-    );
+    let mut out = String::new();
+    let has = |wanted: &Login| logins.keys().any(|account| account.login == *wanted);
+    if has(&Login::Password) {
+        out.push_str(PASSWORDS);
+    }
+    if has(&Login::Certificate) {
+        out.push_str(CERTIFICATES);
+    }
+    out.push_str("authorization {\n  users: [\n");
     let mut taken = Vec::new();
-    for (account, permissions) in logins {
-        let login = match &account.nkey {
-            Some(key) => format!("nkey: {key}"),
-            None => {
-                format!("user: {:?}\n      password: ${}", account.name, variable(&account.name, &mut taken))
-            }
+    for (Account { name, login }, permissions) in logins {
+        let login = match login {
+            Login::Password => format!("user: {name:?}\n      password: ${}", variable(name, &mut taken)),
+            Login::Nkey(key) => format!("# {name:?}\n      nkey: {key}"),
+            Login::Certificate => format!("user: {name:?}"),
         };
         let permissions = permissions.to_string().trim_end().replace('\n', "\n      ");
         // Writing to a string does not fail.
-        let _ = writeln!(out, "    {{\n      # {}\n      {login}\n      {permissions}\n    }}", account.name);
+        let _ = writeln!(out, "    {{\n      {login}\n      {permissions}\n    }}");
     }
     out.push_str("  ]\n}\n");
     out
@@ -119,7 +140,7 @@ mod tests {
     use super::*;
 
     fn account(text: &str) -> Account {
-        Account::parse(text).expect(text)
+        Account::parse(text, Login::Password).expect(text)
     }
 
     #[test]
@@ -143,7 +164,7 @@ mod tests {
         let key = format!("U{}", "A".repeat(55));
         let servers = [account("server"), account("both")];
         let hosts = [account("a-b"), account("a_b"), account("both"), account(&format!("n={key}"))];
-        assert_eq!(hosts[3].nkey.as_deref(), Some(key.as_str()));
+        assert_eq!(hosts[3].login, Login::Nkey(key.clone()));
         let text = authorization(&servers, &hosts);
         for (word, times) in [
             ("$NEUTRINO_BUS_A_B\n", 1),
@@ -152,15 +173,23 @@ mod tests {
             (&format!("nkey: {key}"), 1),
             ("\"_INBOX.>\"", 2),
             ("\"agent.both.sync\"", 1),
-            ("password", 4),
+            ("password: ", 4),
+            ("verify_and_map", 0),
         ] {
             assert_eq!(text.matches(word).count(), times, "{word} in\n{text}");
         }
     }
 
     #[test]
+    fn logins_by_certificate_say_what_they_need() {
+        let host = Account::parse("c1", Login::Certificate).expect("a name");
+        let text = authorization(&[], &[host]);
+        assert!(text.contains("verify_and_map: true") && !text.contains("password: "), "{text}");
+    }
+
+    #[test]
     fn a_name_may_hold_anything_and_is_one_token() {
-        assert_eq!(account("a=b"), Account { name: "a=b".into(), nkey: None });
-        assert_eq!(Account::parse(""), None);
+        assert_eq!(account("a=b"), Account { name: "a=b".into(), login: Login::Password });
+        assert_eq!(Account::parse("", Login::Password), None);
     }
 }

@@ -17,7 +17,6 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::app::App;
 use crate::error::Fault;
 
 /// Requests of one kind that are carried out at a time.
@@ -31,9 +30,10 @@ const _: () = assert!(PATIENCE.as_secs() + WORK.as_secs() < bus::REQUEST_TIMEOUT
 /// Different complaints that are logged.
 const COMPLAINTS: usize = 1000;
 
-/// Answers requests of one kind for ever.
-pub async fn serve<Q, A, F>(app: App, mut requests: mpsc::Receiver<Request>, answer: fn(App, Q) -> F)
+/// Answers requests of one kind for ever; `app` is what answering takes.
+pub async fn serve<C, Q, A, F>(app: C, mut requests: mpsc::Receiver<Request>, answer: fn(C, Q) -> F)
 where
+    C: Clone + Send + Sync + 'static,
     Q: DeserializeOwned + FromHost + Send + 'static,
     A: Serialize + Send + Sync + 'static,
     F: Future<Output = Result<A, Fault>> + Send + 'static,
@@ -48,9 +48,9 @@ where
                 let app = app.clone();
                 tasks.spawn(async move {
                     let outcome = place.handle(app, &host, &request, answer).await;
-                    // The place is kept until the answer is on its way: the next comes after it.
-                    request.answer(&outcome).await;
+                    // The next question may come as soon as the answer is there.
                     drop(place);
+                    request.answer(&outcome).await;
                 });
             }
             None => request.answer(&Err::<A, No>(No::Busy)).await,
@@ -84,12 +84,12 @@ impl Place {
         fits.then(|| Place { desk: desk.clone(), host: host.to_owned() })
     }
 
-    async fn handle<Q, A, F>(
+    async fn handle<C, Q, A, F>(
         &self,
-        app: App,
+        app: C,
         host: &str,
         request: &Request,
-        answer: fn(App, Q) -> F,
+        answer: fn(C, Q) -> F,
     ) -> Result<A, No>
     where
         Q: DeserializeOwned + FromHost,
@@ -136,5 +136,71 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut hosts = self.desk.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         hosts.remove(&self.host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bus::{Bus, BusError};
+    use model::subject::Word;
+    use model::sync::SyncAsk;
+
+    /// A bus whose server answers nothing before the semaphore has permits.
+    fn slow() -> (Bus, Arc<Semaphore>, JoinSet<()>) {
+        let (bus, gate) = (Bus::in_process(), Arc::new(Semaphore::new(0)));
+        let mut tasks = JoinSet::new();
+        let answer = |gate: Arc<Semaphore>, ask: SyncAsk| async move {
+            drop(gate.acquire().await);
+            Ok(ask.host)
+        };
+        tasks.spawn(serve(gate.clone(), bus.serve(Word::Sync), answer));
+        (bus, gate, tasks)
+    }
+
+    async fn ask(bus: Bus, subject: String, body: String) -> Result<String, BusError> {
+        bus.ask(Word::Sync, &subject, &SyncAsk::all(body)).await
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_wait_is_told_so_at_once() {
+        let (bus, gate, _tasks) = slow();
+        let mut asked = JoinSet::new();
+        for n in 0..AT_ONCE + WAITING + 5 {
+            asked.spawn(ask(bus.clone(), format!("h{n}"), format!("h{n}")));
+        }
+        for _ in 0..5 {
+            let early = asked.join_next().await.expect("asked").expect("answered");
+            assert!(matches!(early, Err(BusError::Busy(_))), "{early:?}");
+        }
+        gate.add_permits(AT_ONCE + WAITING);
+        let mut answered = 0;
+        while let Some(answer) = asked.join_next().await {
+            assert!(answer.expect("answered").is_ok());
+            answered += 1;
+        }
+        assert_eq!(answered, AT_ONCE + WAITING);
+    }
+
+    #[tokio::test]
+    async fn a_host_has_one_place_and_nothing_is_done_after_its_asker_gave_up() {
+        let (bus, _gate, _tasks) = slow();
+        let (bus2, start) = (bus.clone(), tokio::time::Instant::now());
+        let first = tokio::spawn(ask(bus2, "a".into(), "a".into()));
+        tokio::task::yield_now().await;
+        let second = ask(bus.clone(), "a".into(), "a".into()).await;
+        assert!(matches!(second, Err(BusError::Busy(_))), "{second:?}");
+        let first = first.await.expect("answered");
+        assert!(matches!(first, Err(BusError::Busy(_))), "{first:?}");
+        assert!(start.elapsed() < bus::REQUEST_TIMEOUT, "given up after {:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_host_speaks_for_itself_only() {
+        let (bus, gate, _tasks) = slow();
+        gate.add_permits(1);
+        let other = ask(bus.clone(), "a".into(), "b".into()).await;
+        assert!(matches!(other, Err(BusError::Refused { .. })), "{other:?}");
+        assert_eq!(ask(bus, "b".into(), "b".into()).await.expect("answered"), "b");
     }
 }
