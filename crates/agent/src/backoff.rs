@@ -3,6 +3,16 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use bus::Bus;
+
+/// When the bus comes back, hosts return to the server within this time, each at its own moment.
+const SPREAD: Duration = Duration::from_secs(3);
+
+/// A moment within [`SPREAD`].
+pub(crate) fn spread() -> Duration {
+    SPREAD.mul_f64(chance())
+}
+
 /// Doubles from try to try, up to a limit, and spreads so that hosts do not try in step.
 #[derive(Debug)]
 pub(crate) struct Backoff {
@@ -25,6 +35,22 @@ impl Backoff {
 
     pub fn reset(&mut self) {
         self.tries = 0;
+    }
+
+    /// No try has failed since the last success.
+    pub fn is_fresh(&self) -> bool {
+        self.tries == 0
+    }
+
+    /// Waits before the next try; without a bus, until it is back and a little longer.
+    pub async fn pause(&mut self, bus: &Bus) {
+        let wait = self.next();
+        let mut connected = bus.connected();
+        if *connected.borrow_and_update() {
+            tokio::time::sleep(wait).await;
+        } else if connected.wait_for(|connected| *connected).await.is_ok() {
+            tokio::time::sleep(spread()).await;
+        }
     }
 }
 

@@ -1,20 +1,21 @@
 //! Saying that the host is alive, and what it can and cannot do.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::Bus;
 use model::report::{AgentState, Heartbeat, L2Configuration};
-use model::sync::HEARTBEAT;
+use model::subject::Word;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{Notify, watch};
 
+use crate::backoff::{Backoff, chance, spread};
 use crate::config::{Config, Role};
 
 /// Failures named in a heartbeat.
 const FAILURES: usize = 8;
+const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// What a heartbeat tells besides the configuration; the run loop keeps it.
 #[derive(Clone, Debug, Default)]
@@ -29,31 +30,54 @@ pub(crate) struct Health {
     pub frames_dropped: u64,
 }
 
-/// Sends heartbeats for ever; wakes `reconnected` when the server answers after it did not.
-pub(crate) async fn run(config: Config, bus: Bus, health: Arc<Mutex<Health>>, reconnected: Arc<Notify>) {
-    let mut ticks = tokio::time::interval(config.heartbeat_interval());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let started_at_us = now_us();
+/// Sends heartbeats for ever; tells when the server answers after it did not.
+pub(crate) async fn run(
+    beat: impl Fn() -> Heartbeat + Send + Sync,
+    interval: Duration,
+    bus: Bus,
+    returned: Arc<Notify>,
+) {
+    let mut connected = bus.connected();
+    let mut backoff = Backoff::new(FIRST_RETRY, interval);
     let mut lost = false;
     loop {
-        ticks.tick().await;
-        let health = health.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let heartbeat = heartbeat(&config, &health, started_at_us);
-        match bus.ask::<_, IgnoredAny>(HEARTBEAT, &heartbeat).await {
+        let beat = beat();
+        let wait = match bus.ask::<_, IgnoredAny>(Word::Beat, &beat.host, &beat).await {
             Ok(_) => {
+                backoff.reset();
                 if std::mem::take(&mut lost) {
-                    reconnected.notify_one();
+                    returned.notify_one();
                 }
+                // Hosts that were started together drift apart.
+                interval.mul_f64(0.9 + 0.1 * chance())
             }
             Err(error) => {
-                tracing::debug!(%error, host.name = config.host, "heartbeat not answered");
+                tracing::debug!(%error, host.name = beat.host, "heartbeat not answered");
                 lost = true;
+                backoff.next()
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = back(&mut connected) => {
+                lost = true;
+                tokio::time::sleep(spread()).await;
             }
         }
     }
 }
 
-fn heartbeat(config: &Config, health: &Health, started_at_us: i64) -> Heartbeat {
+/// Returns when the bus was gone and is back.
+async fn back(connected: &mut watch::Receiver<bool>) {
+    while connected.changed().await.is_ok() {
+        if *connected.borrow_and_update() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
+pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) -> Heartbeat {
     let agents = config.roles.iter().map(|role| {
         let (agent_type, binary, topic, configurations) = match role {
             Role::L2 => ("Linux bridge agent", "neutrino-agent", "N/A", l2(config, health)),
@@ -96,7 +120,7 @@ fn dhcp(health: &Health) -> serde_json::Value {
     })
 }
 
-fn now_us() -> i64 {
+pub(crate) fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,10 +1,12 @@
 //! The agent of a host: makes the host as the server wants it, and says what became of it.
 //!
 //! ```text
-//! bus --wake--> run --sync--> server       sync     asks, and keeps the newest of every part
-//!                |  ^                      reconcile  observe, diff, apply, pretend
-//! kernel events -┘  └- timer (sweep)       report   outcomes until acknowledged; heartbeats
-//!                                          dhcp     one task that answers for all networks
+//! bus <--> link --heard--> run     link      what is heard of the server and told to it
+//!                          |  ^    sync      asks, and keeps the newest of every part
+//! kernel events -----------┘  |    report    outcomes until acknowledged
+//! timer (sweep) --------------┘    heartbeat "this host lives, and can"
+//!                                  reconcile observe, diff, apply, pretend
+//!                                  dhcp      one task that answers for all networks
 //! ```
 //! Start, restart, a lost message and a repair run the same path. Stopping leaves the wiring as
 //! it is: a data plane survives its controller.
@@ -14,6 +16,7 @@ mod config;
 mod dhcp;
 mod filter;
 mod heartbeat;
+mod link;
 mod reconcile;
 mod report;
 mod run;
@@ -21,12 +24,15 @@ mod sync;
 mod watch;
 
 pub use config::{Config, Role};
+pub use link::{Heard, Link};
 pub use run::run;
-pub use sync::{Fetched, Store, Taken, fetch};
+pub use sync::{Fetched, Since, Store, Taken};
 
 /// Why an agent could not work; what it cannot do for one part is reported instead.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     #[error(transparent)]
     Kernel(#[from] kernel::KernelError),
+    #[error(transparent)]
+    Bus(#[from] bus::BusError),
 }

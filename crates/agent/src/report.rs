@@ -1,20 +1,23 @@
 //! Telling the server what became of parts, until it acknowledges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bus::Bus;
+use bus::{Bus, BusError};
 use model::desired::{Key, Revision};
 use model::report::{Outcome, Report, State};
-use model::sync::REPORT;
+use model::subject::Word;
 use serde::de::IgnoredAny;
 use tokio::sync::Notify;
 
 use crate::backoff::Backoff;
 
-/// Outcomes in one message.
+/// Outcomes in one message, and bytes of them: well below what NATS carries.
 const PAGE: usize = 500;
+const PAGE_BYTES: usize = 256 << 10;
+/// Bytes of a message besides its outcomes.
+const ENVELOPE: usize = 1 << 10;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
@@ -32,10 +35,14 @@ struct Shared {
 
 #[derive(Default)]
 struct Outcomes {
+    /// In which life of the server's database revisions are counted.
+    epoch: String,
     /// Told last, acknowledged or on its way.
     told: BTreeMap<Key, (Revision, State)>,
     /// Not acknowledged.
     waiting: BTreeMap<Key, Outcome>,
+    /// Sent in a message that was given up, and that may be stored after a later one.
+    doubtful: BTreeSet<Key>,
 }
 
 impl Reporter {
@@ -43,6 +50,7 @@ impl Reporter {
     pub fn tell(&self, outcomes: impl IntoIterator<Item = Outcome>) {
         let mut shared = self.outcomes();
         for outcome in outcomes {
+            let outcome = outcome.bounded();
             let told = (outcome.revision, outcome.state.clone());
             if shared.told.get(&outcome.key) != Some(&told) {
                 shared.told.insert(outcome.key, told);
@@ -66,31 +74,56 @@ impl Reporter {
         *self.outcomes() = Outcomes::default();
     }
 
-    /// Sends outcomes as they come, for ever.
-    pub async fn run(self, bus: Bus, host: String) {
-        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
-        loop {
-            let page = self.page();
-            if page.is_empty() {
-                self.shared.changed.notified().await;
-                continue;
-            }
-            let report = Report { host: host.clone(), outcomes: page };
-            match bus.ask::<_, IgnoredAny>(REPORT, &report).await {
-                Ok(_) => {
-                    self.acknowledge(&report.outcomes);
-                    backoff.reset();
-                }
-                Err(error) => {
-                    tracing::warn!(%error, host.name = host, "report not acknowledged");
-                    tokio::time::sleep(backoff.next()).await;
-                }
-            }
+    pub fn count_in(&self, epoch: &str) {
+        epoch.clone_into(&mut self.outcomes().epoch);
+    }
+
+    /// What may have been overtaken on its way is told again with the next turn.
+    pub fn sweep(&self) {
+        let mut shared = self.outcomes();
+        for key in std::mem::take(&mut shared.doubtful) {
+            shared.told.remove(&key);
         }
     }
 
-    fn page(&self) -> Vec<Outcome> {
-        self.outcomes().waiting.values().take(PAGE).cloned().collect()
+    /// Sends outcomes as they come, one message at a time, for ever.
+    pub async fn run(self, bus: Bus, host: String) {
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+        loop {
+            let bytes = PAGE_BYTES.min(bus.max_payload().saturating_sub(ENVELOPE));
+            let report = self.page(&host, bytes);
+            if report.outcomes.is_empty() {
+                self.shared.changed.notified().await;
+                continue;
+            }
+            let Err(error) = bus.ask::<_, IgnoredAny>(Word::Report, &host, &report).await else {
+                self.acknowledge(&report.outcomes);
+                backoff.reset();
+                continue;
+            };
+            if backoff.is_fresh() {
+                tracing::warn!(%error, host.name = host, "report not acknowledged; sent until it is");
+            }
+            if matches!(error, BusError::TimedOut(_) | BusError::Disconnected) {
+                self.outcomes().doubtful.extend(report.outcomes.iter().map(|outcome| outcome.key));
+            }
+            backoff.pause(&bus).await;
+        }
+    }
+
+    fn page(&self, host: &str, bytes: usize) -> Report {
+        let shared = self.outcomes();
+        let mut used = 0;
+        let fits = |outcome: &&Outcome| {
+            used += serde_json::to_vec(outcome).map_or(0, |outcome| outcome.len() + 1);
+            used <= bytes
+        };
+        let mut outcomes: Vec<Outcome> =
+            shared.waiting.values().take(PAGE).take_while(fits).cloned().collect();
+        if outcomes.is_empty() {
+            outcomes.extend(shared.waiting.values().next().cloned());
+        }
+        Report { host: host.to_owned(), epoch: shared.epoch.clone(), outcomes, skipped: Vec::new() }
     }
 
     /// What changed while it was on its way stays.

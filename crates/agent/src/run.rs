@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus::Bus;
+use bus::{Bus, BusError};
 use host::{Scope, Settings};
 use kernel::{Event, Kernel, raise_file_limit};
 use model::desired::{Key, Kind, Part};
 use model::report::{Outcome, State};
-use model::sync::Wake;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::heartbeat::{self, Health};
+use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
-use crate::report::Reporter;
-use crate::sync::{Fetched, Store, fetch};
 use crate::watch::Watch;
 use crate::{AgentError, dhcp};
 
@@ -31,32 +29,24 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let kernel = Kernel::open(config.namespace.as_deref(), &config.netns_dir)?;
-    let mut wakes = bus.wakes(&config.host);
     let watch = Watch::default();
-    let reporter = Reporter::default();
-    let reconnected = Arc::new(Notify::new());
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
     let (dhcp, dhcp_task) = dhcp::task();
-    let (answers, mut fetched) = mpsc::channel(1);
 
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
-    tasks.spawn(reporter.clone().run(bus.clone(), config.host.clone()));
-    tasks.spawn(heartbeat::run(config.clone(), bus.clone(), health.clone(), reconnected.clone()));
     tasks.spawn(dhcp_task);
 
-    let mut agent = Agent::new(config, kernel, dhcp, reporter, health);
+    let link = link(&config, bus, health.clone())?;
+    let mut agent = Agent::new(config, kernel, dhcp, link, health);
     loop {
-        agent.ask(&bus, &answers, &mut tasks);
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
-            Some(answer) = fetched.recv() => agent.take(answer),
-            Some(wake) = wakes.recv() => agent.woken(wake, &mut wakes),
+            heard = agent.link.heard() => agent.told(heard),
             () = watch.changed() => agent.happened(&watch),
-            () = reconnected.notified() => agent.ask_again = true,
             () = timer => agent.sweep(),
         }
         agent.turn().await;
@@ -65,17 +55,27 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     Ok(())
 }
 
+fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, BusError> {
+    let settings = Settings {
+        tunneling_ip: config.tunneling_ip,
+        vxlan_port: config.vxlan_port,
+        interface_mappings: config.interface_mappings.clone(),
+    };
+    let (of, started_at_us) = (config.clone(), heartbeat::now_us());
+    let beat = move || {
+        let health = health.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        heartbeat::heartbeat(&of, &health, started_at_us)
+    };
+    Link::start(bus, &config.host, settings, config.heartbeat_interval(), beat)
+}
+
 struct Agent {
     config: Config,
     kernel: Kernel,
     dhcp: dhcp::Handle,
-    reporter: Reporter,
+    link: Link,
     health: Arc<Mutex<Health>>,
-    store: Store,
     due: Due,
-    /// The server is to be asked; it is not asked twice at once.
-    ask_again: bool,
-    asking: bool,
     next_sweep: Instant,
     retry: Backoff,
     /// Why parts are not in place, and since which turn.
@@ -98,74 +98,35 @@ impl Agent {
         config: Config,
         kernel: Kernel,
         dhcp: dhcp::Handle,
-        reporter: Reporter,
+        link: Link,
         health: Arc<Mutex<Health>>,
     ) -> Agent {
-        let settings = Settings {
-            tunneling_ip: config.tunneling_ip,
-            vxlan_port: config.vxlan_port,
-            interface_mappings: config.interface_mappings.clone(),
-        };
         Agent {
             retry: Backoff::new(FIRST_RETRY, config.sweep_interval()),
             next_sweep: Instant::now() + config.sweep_interval(),
-            store: Store::new(settings),
             config,
             kernel,
             dhcp,
-            reporter,
+            link,
             health,
             due: Due::default(),
-            ask_again: true,
-            asking: false,
             failures: BTreeMap::new(),
             turns: 0,
             known: BTreeMap::new(),
         }
     }
 
-    /// Asks the server, beside the loop: hosts are repaired while it cannot be reached.
-    fn ask(&mut self, bus: &Bus, answers: &mpsc::Sender<Fetched>, tasks: &mut JoinSet<()>) {
-        while tasks.try_join_next().is_some() {}
-        if self.asking || !std::mem::take(&mut self.ask_again) {
-            return;
-        }
-        self.asking = true;
-        let fetch = fetch(bus.clone(), self.config.host.clone(), self.store.since());
-        let answers = answers.clone();
-        tasks.spawn(async move { drop(answers.send(fetch.await).await) });
-    }
-
-    fn take(&mut self, fetched: Fetched) {
-        self.asking = false;
-        if fetched.full {
-            self.reporter.forget_all();
-            self.due.all = true;
-        }
-        let taken = self.store.take(fetched);
-        self.ask_again |= self.store.since().is_none();
-        self.due.keys.extend(taken.keys);
-        self.due.old.extend(taken.old);
-    }
-
-    /// All wakes that wait are one.
-    fn woken(&mut self, first: Vec<u8>, wakes: &mut mpsc::Receiver<Vec<u8>>) {
-        let mut next = Some(first);
-        while let Some(wake) = next {
-            match serde_json::from_slice::<Wake>(&wake) {
-                Ok(wake) => self.due.keys.extend(wake.keys),
-                Err(error) => tracing::warn!(%error, "unreadable wake"),
-            }
-            next = wakes.try_recv().ok();
-        }
-        self.ask_again = true;
+    fn told(&mut self, heard: Heard) {
+        self.due.all |= heard.full;
+        self.due.keys.extend(heard.taken.keys);
+        self.due.old.extend(heard.taken.old);
     }
 
     fn happened(&mut self, watch: &Watch) {
         let seen = watch.take();
         self.due.all |= seen.lost;
         for (device, event) in seen.devices {
-            let keys = self.store.wanted.keys_of_device(&device);
+            let keys = self.link.store.wanted.keys_of_device(&device);
             if keys.is_empty() || self.expected(&device, &event) {
                 continue;
             }
@@ -186,21 +147,21 @@ impl Agent {
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + self.config.sweep_interval();
         self.due.all = true;
-        self.ask_again = true;
+        self.link.sweep();
     }
 
     async fn turn(&mut self) {
         // Before the first whole answer nobody knows what is not wanted.
         let idle = !self.due.all && self.due.keys.is_empty();
-        if idle || !self.store.is_whole() {
+        if idle || !self.link.store.is_whole() {
             return;
         }
         let due = std::mem::take(&mut self.due);
         let scope = match due.all {
             true => Scope::All,
-            false => self.store.wanted.scope(&due.keys, &due.old),
+            false => self.link.store.wanted.scope(&due.keys, &due.old),
         };
-        let want = &self.store.wanted;
+        let want = &self.link.store.wanted;
         match reconcile::turn(&self.config, &self.kernel, &self.dhcp, want, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
@@ -219,9 +180,9 @@ impl Agent {
         self.remember(&turn);
         let gone = due.keys.iter().chain(self.failures.keys()).copied().collect::<Vec<_>>();
         for key in gone {
-            if self.store.wanted.get(key).is_none() {
+            if self.link.store.wanted.get(key).is_none() {
                 self.failures.remove(&key);
-                self.reporter.forget(key);
+                self.link.forget(key);
             }
         }
         let mut outcomes = Vec::new();
@@ -230,9 +191,9 @@ impl Agent {
                 State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
-            outcomes.push(Outcome { key, revision: self.store.revision(key), state });
+            outcomes.push(Outcome { key, revision: self.link.store.revision(key), state });
         }
-        self.reporter.tell(outcomes);
+        self.link.tell(outcomes);
         if !self.failures.is_empty() || !turn.leftovers.is_empty() {
             self.retry_soon();
         } else if *scope == Scope::All {
@@ -254,7 +215,7 @@ impl Agent {
 
     fn remember(&mut self, turn: &Turn) {
         for (device, link) in &turn.now.links {
-            if !self.store.wanted.keys_of_device(device).is_empty() {
+            if !self.link.store.wanted.keys_of_device(device).is_empty() {
                 let master = link.master.as_ref().and_then(|name| turn.now.links.get(name));
                 let known = (link.index, link.up, master.map(|master| master.index));
                 self.known.insert(device.clone(), known);
@@ -268,7 +229,7 @@ impl Agent {
         newest.sort_by_key(|(_, (since, _))| std::cmp::Reverse(*since));
         let failures = newest.into_iter().map(|(key, (_, reason))| format!("{key}: {reason}"));
         health.failures = failures.chain(leftovers.iter().cloned()).collect();
-        let count = |kind| self.store.wanted.count(kind);
+        let count = |kind| self.link.store.wanted.count(kind);
         health.networks = count(Kind::Network);
         health.ports = count(Kind::Port);
         health.dhcp_networks = count(Kind::Dhcp);

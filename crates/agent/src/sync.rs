@@ -5,58 +5,84 @@ use std::time::Duration;
 
 use bus::{Bus, BusError};
 use host::{Settings, Wanted};
+use model::Skipped;
 use model::desired::{Key, Part, Revision};
-use model::sync::{Change, SYNC, SyncAnswer, SyncAsk};
+use model::subject::Word;
+use model::sync::{Change, SyncAnswer, SyncAsk};
 
 use crate::backoff::Backoff;
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
+/// From where a host asks what changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Since {
+    pub revision: Revision,
+    pub epoch: String,
+}
+
 /// A whole answer, all its pages.
 #[derive(Debug)]
 pub struct Fetched {
     pub revision: Revision,
+    pub epoch: String,
     pub full: bool,
     pub changes: Vec<Change>,
+    /// Parts that the host should have and was not told in a way that it understands.
+    pub untold: Vec<Key>,
+    pub skipped: Vec<Skipped>,
 }
 
-/// Asks until there is an answer.
-pub async fn fetch(bus: Bus, host: String, since: Option<Revision>) -> Fetched {
+/// Asks until there is an answer; `None` when the bus is gone, as its return is soon enough to ask.
+pub(crate) async fn fetch(bus: Bus, host: String, since: Option<Since>) -> Option<Fetched> {
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     loop {
-        match fetch_pages(&bus, &host, since).await {
-            Ok(Some(fetched)) => return fetched,
+        match fetch_pages(&bus, &host, since.as_ref()).await {
+            Ok(Some(fetched)) => return Some(fetched),
             // The answer changed between two pages: ask anew.
             Ok(None) => tracing::debug!(host.name = host, "sync answer changed while read"),
-            Err(error) => tracing::warn!(%error, host.name = host, "server not reached"),
+            Err(BusError::Disconnected) => return None,
+            Err(error) if backoff.is_fresh() => {
+                tracing::warn!(%error, host.name = host, "server not reached; asking until it is");
+            }
+            Err(error) => tracing::debug!(%error, host.name = host, "server not reached"),
         }
         tokio::time::sleep(backoff.next()).await;
     }
 }
 
-async fn fetch_pages(bus: &Bus, host: &str, since: Option<Revision>) -> Result<Option<Fetched>, BusError> {
+async fn fetch_pages(bus: &Bus, host: &str, since: Option<&Since>) -> Result<Option<Fetched>, BusError> {
+    let mut ask = SyncAsk {
+        since: since.map(|since| since.revision),
+        epoch: since.map(|since| since.epoch.clone()).unwrap_or_default(),
+        ..SyncAsk::all(host)
+    };
     let mut fetched: Option<Fetched> = None;
-    let mut after = None;
     loop {
-        let ask = SyncAsk { host: host.to_owned(), since, after };
-        let page: SyncAnswer = bus.ask(SYNC, &ask).await?;
+        let page: SyncAnswer = bus.ask(Word::Sync, host, &ask).await?;
         let all = fetched.get_or_insert_with(|| Fetched {
             revision: page.revision,
+            epoch: page.epoch.clone(),
             full: page.full,
             changes: Vec::new(),
+            untold: Vec::new(),
+            skipped: Vec::new(),
         });
         // What changed between two pages is newer than the first page's revision, which is what
-        // the next question begins from; only an answer of another kind, or from an older
-        // database, cannot be continued.
-        if all.full != page.full || page.revision < all.revision {
+        // the next question begins from; only an answer of another kind, or from a database of
+        // another time, cannot be continued.
+        if all.full != page.full || all.epoch != page.epoch || page.revision < all.revision {
             return Ok(None);
         }
         all.changes.extend(page.parts);
-        if page.next.is_none() || page.next == after {
-            return Ok(fetched);
+        all.untold.extend(page.untold);
+        all.skipped.extend(page.skipped);
+        match page.next {
+            None => return Ok(fetched),
+            next if next <= ask.after => return Ok(None),
+            next => ask.after = next,
         }
-        after = page.next;
     }
 }
 
@@ -65,7 +91,7 @@ pub struct Store {
     pub wanted: Wanted,
     /// At which revision each part, or its absence, arrived.
     revisions: BTreeMap<Key, Revision>,
-    since: Option<Revision>,
+    since: Option<Since>,
     /// No full answer has arrived: absence means nothing.
     partial: bool,
 }
@@ -84,8 +110,8 @@ impl Store {
     }
 
     /// What to ask for next: changes since then, or everything.
-    pub fn since(&self) -> Option<Revision> {
-        self.since
+    pub fn since(&self) -> Option<&Since> {
+        self.since.as_ref()
     }
 
     /// True once absence of a part means that the host must not have it.
@@ -99,9 +125,9 @@ impl Store {
 
     /// Takes in an answer; parts older than those here are refused.
     pub fn take(&mut self, fetched: Fetched) -> Taken {
-        let Fetched { revision, full, changes } = fetched;
+        let Fetched { revision, epoch, full, changes, untold, .. } = fetched;
         let mut taken = Taken::default();
-        if !full && self.since.is_some_and(|since| revision < since) {
+        if !full && self.since.as_ref().is_some_and(|since| revision < since.revision) {
             // Revisions begin anew where a database was restored: only all of it makes sense.
             self.since = None;
             return taken;
@@ -109,7 +135,7 @@ impl Store {
         if full {
             // One question is on its way at a time: what answers it whole is the newest.
             self.revisions.clear();
-            let listed: BTreeSet<Key> = changes.iter().map(|change| change.key).collect();
+            let listed: BTreeSet<Key> = changes.iter().map(|change| change.key).chain(untold).collect();
             let gone: Vec<Key> = self.wanted.keys().filter(|key| !listed.contains(key)).collect();
             for key in gone {
                 self.put(Change { key, part: None }, revision, &mut taken);
@@ -121,7 +147,7 @@ impl Store {
             self.put(change, revision, &mut taken);
         }
         if !self.partial {
-            self.since = Some(revision);
+            self.since = Some(Since { revision, epoch });
         }
         taken
     }

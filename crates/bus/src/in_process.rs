@@ -1,26 +1,35 @@
 //! The transport of one process: channels.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::transport::matches;
 use crate::{BusError, REQUEST_TIMEOUT, Request, Transport};
 
 /// Messages that a subscriber may leave unread before it loses some.
 const BACKLOG: usize = 1024;
 
-#[derive(Default)]
 pub struct InProcess {
     subjects: Mutex<Subjects>,
+    /// Always true: there is nothing to connect to.
+    connected: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Subjects {
-    subscribers: HashMap<String, Vec<mpsc::Sender<Vec<u8>>>>,
-    servers: HashMap<String, Vec<mpsc::Sender<Request>>>,
+    subscribers: BTreeMap<String, Vec<mpsc::Sender<Vec<u8>>>>,
+    /// By pattern.
+    servers: BTreeMap<String, Vec<mpsc::Sender<Request>>>,
     turn: usize,
+}
+
+impl Default for InProcess {
+    fn default() -> InProcess {
+        InProcess { subjects: Mutex::default(), connected: watch::Sender::new(true) }
+    }
 }
 
 impl InProcess {
@@ -33,7 +42,7 @@ impl InProcess {
         let mut subjects = self.subjects();
         subjects.turn = subjects.turn.wrapping_add(1);
         let turn = subjects.turn;
-        let servers = subjects.servers.get_mut(subject)?;
+        let (_, servers) = subjects.servers.iter_mut().find(|(pattern, _)| matches(pattern, subject))?;
         servers.retain(|server| !server.is_closed());
         if servers.is_empty() { None } else { Some(servers[turn % servers.len()].clone()) }
     }
@@ -63,20 +72,35 @@ impl Transport for InProcess {
                 return Err(BusError::NoResponders(subject));
             };
             let (reply, answer) = oneshot::channel();
-            if server.send(Request::new(payload, reply)).await.is_err() {
-                return Err(BusError::NoResponders(subject));
-            }
-            match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
-                Ok(Ok(payload)) => Ok(payload),
-                Ok(Err(_)) | Err(_) => Err(BusError::TimedOut(subject)),
+            // The asker may have gone; it will ask again.
+            let reply = Box::new(|payload| -> BoxFuture<'static, ()> {
+                let _ = reply.send(payload);
+                Box::pin(std::future::ready(()))
+            });
+            let request = Request::new(subject.clone(), payload, self.max_payload(), reply);
+            let answered = tokio::time::timeout(REQUEST_TIMEOUT, async {
+                server.send(request).await.is_ok().then_some(answer.await)
+            });
+            match answered.await {
+                Ok(Some(Ok(payload))) => Ok(payload),
+                Ok(None) => Err(BusError::NoResponders(subject)),
+                Ok(Some(Err(_))) | Err(_) => Err(BusError::TimedOut(subject)),
             }
         })
     }
 
-    fn serve(&self, subject: &str) -> mpsc::Receiver<Request> {
+    fn serve(&self, pattern: &str) -> mpsc::Receiver<Request> {
         let (to, from) = mpsc::channel(BACKLOG);
-        self.subjects().servers.entry(subject.to_owned()).or_default().push(to);
+        self.subjects().servers.entry(pattern.to_owned()).or_default().push(to);
         from
+    }
+
+    fn max_payload(&self) -> usize {
+        usize::MAX
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
     }
 }
 
@@ -84,22 +108,29 @@ impl Transport for InProcess {
 mod tests {
     use super::*;
     use crate::Bus;
+    use model::subject::Word;
+    use model::sync::No;
 
     #[tokio::test]
-    async fn ask_is_answered_by_one_server() {
+    async fn ask_is_answered_by_one_server_that_knows_who_asks() {
         let bus = Bus::in_process();
-        let mut requests = bus.serve("sum");
+        let mut requests = bus.serve(Word::Sync);
         tokio::spawn(async move {
             while let Some(request) = requests.recv().await {
-                let outcome = request.parse::<Vec<i64>>().map(|v| v.iter().sum::<i64>());
-                request.answer(&outcome.map_err(|error| error.to_string()));
+                let host = request.host().expect("a host");
+                let sum = request.parse::<Vec<i64>>().map(|v| (host, v.iter().sum::<i64>()));
+                let outcome = sum.map_err(|error| No::Refused { reason: error.to_string() });
+                request.answer(&outcome).await;
             }
         });
-        assert_eq!(bus.ask::<_, i64>("sum", &[1, 2, 3]).await.expect("answer"), 6);
-        let refused = bus.ask::<_, i64>("sum", &"text").await;
+        let sum: (String, i64) = bus.ask(Word::Sync, "a.b", &[1, 2, 3]).await.expect("answer");
+        assert_eq!(sum, ("a.b".to_owned(), 6));
+        let refused = bus.ask::<_, i64>(Word::Sync, "a.b", &"text").await;
         assert!(matches!(refused, Err(BusError::Refused { .. })), "{refused:?}");
-        let nobody = bus.ask::<_, i64>("product", &[1]).await;
+        let nobody = bus.ask::<_, i64>(Word::Beat, "a.b", &[1]).await;
         assert!(matches!(nobody, Err(BusError::NoResponders(_))), "{nobody:?}");
+        let nameless = bus.ask::<_, i64>(Word::Sync, "", &[1]).await;
+        assert!(matches!(nameless, Err(BusError::NotAHost(_))), "{nameless:?}");
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{BusError, Request, Transport};
 
@@ -82,7 +82,15 @@ impl<T: Transport> Transport for Unruly<T> {
         self.inner.request(subject, payload)
     }
 
-    fn serve(&self, subject: &str) -> mpsc::Receiver<Request> {
-        self.inner.serve(subject)
+    fn serve(&self, pattern: &str) -> mpsc::Receiver<Request> {
+        self.inner.serve(pattern)
+    }
+
+    fn max_payload(&self) -> usize {
+        self.inner.max_payload()
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected()
     }
 }

@@ -1,6 +1,7 @@
 //! What a port's status is, from what hosts reported.
 
 use model::api::port::Port;
+use model::desired::Revision;
 
 use crate::bind::is_bound;
 
@@ -16,7 +17,35 @@ pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
     if port.dhcp_ready || !needs_dhcp || port.status == "ACTIVE" { "ACTIVE" } else { "BUILD" }
 }
 
+/// Whether an outcome is of a part as it is, and not as it was before it last `changed`. `told`: up
+/// to which revision the host and the database agree on what revisions stand for; `None`: on none.
+/// What is of an earlier part says nothing of this one: the host will be told, and tell.
+pub fn is_of_newest(reported: Revision, changed: Revision, told: Option<Revision>) -> bool {
+    told.is_some_and(|told| changed <= reported && reported <= told)
+}
+
 /// The services' own ports do not wait for DHCP.
 pub fn may_need_dhcp(port: &Port) -> bool {
     !port.device_owner.starts_with("network:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_on_the_newest_part_count() {
+        for (reported, changed, told, counts, what) in [
+            (7, 7, Some(Revision::MAX), true, "at its revision"),
+            (9, 7, Some(Revision::MAX), true, "heard of later with others"),
+            (6, 7, Some(Revision::MAX), false, "before its last change"),
+            (0, 7, Some(Revision::MAX), false, "of a host that was told nothing"),
+            (9, 7, Some(8), false, "of a time that the database has gone back from"),
+            (8, 7, Some(8), true, "of a time that it has not"),
+            (9, 0, None, false, "of another database"),
+            (9, 0, Some(Revision::MAX), true, "of a part that is gone"),
+        ] {
+            assert_eq!(is_of_newest(reported, changed, told), counts, "{what}");
+        }
+    }
 }

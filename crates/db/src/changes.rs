@@ -152,6 +152,12 @@ impl Tx<'_> {
         self.number("SELECT value FROM counters WHERE name = 'pruned'", &[]).await
     }
 
+    /// The newest revision at which a host's part changed; 0 of a part that is gone for long.
+    pub async fn changed_at(&mut self, host: &str, key: Key) -> Result<Revision, DbError> {
+        let sql = "SELECT revision FROM changes WHERE host = $1 AND kind = $2 AND id = $3";
+        self.number(sql, &[host.into(), key.kind.as_str().into(), key.id.to_string().into()]).await
+    }
+
     /// What changed for a host after a revision, in the order of parts.
     pub async fn changed_since(&mut self, host: &str, since: Revision) -> Result<Vec<Key>, DbError> {
         let sql = "SELECT kind, id FROM changes WHERE host = $1 AND revision > $2";

@@ -6,6 +6,7 @@
 //! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, agent, segment   facts and rows of one resource
 //! changes   the change log: which part of which host changed at which revision
+//! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
 //! lock      who waits for whom among several writers         migrate  numbered migrations
 //! epoch     tells one database from another

@@ -2,7 +2,6 @@
 
 use rusqlite::Connection;
 use tokio_postgres::Client;
-use uuid::Uuid;
 
 use crate::dialect;
 use crate::engine::DbError;
@@ -19,7 +18,7 @@ const NEWEST: &str = "SELECT COALESCE(MAX(number), 0) FROM migrations";
 /// What servers of PostgreSQL that start together wait for; any number that nobody else takes.
 const TURN: i64 = 0x6e65_7574_7269_6e6f;
 
-/// What is left to do after a migration, with the epoch last.
+/// What is left to do after a migration.
 fn statements(done: i64) -> Result<Vec<(String, String)>, DbError> {
     let newest = MIGRATIONS.last().map_or(0, |migration| migration.0);
     if done > newest {
@@ -31,13 +30,6 @@ fn statements(done: i64) -> Result<Vec<(String, String)>, DbError> {
     for (number, name, sql) in MIGRATIONS.iter().filter(|migration| migration.0 > done) {
         let note = format!("INSERT INTO migrations (number, name) VALUES ({number}, '{name}')");
         out.push((format!("migration {number:04}-{name}"), format!("{sql};\n{note}")));
-    }
-    let epoch = format!(
-        "INSERT INTO meta (name, value) VALUES ('epoch', '{}') ON CONFLICT (name) DO NOTHING",
-        Uuid::new_v4()
-    );
-    if !out.is_empty() {
-        out.push(("the epoch".into(), epoch));
     }
     Ok(out)
 }
@@ -91,13 +83,7 @@ mod tests {
         }
         let mut connection = Connection::open_in_memory().expect("memory");
         sqlite(&mut connection).expect("from empty");
-        let epoch = |connection: &Connection| -> String {
-            let sql = "SELECT value FROM meta WHERE name = 'epoch'";
-            connection.query_row(sql, [], |row| row.get(0)).expect("an epoch")
-        };
-        let first = epoch(&connection);
         sqlite(&mut connection).expect("again");
-        assert_eq!(epoch(&connection), first);
     }
 
     #[test]

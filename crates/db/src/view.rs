@@ -8,12 +8,12 @@ use model::api::port::{PORT, Port};
 use model::api::subnet::{SUBNET, Subnet};
 use model::desired::{Key, Kind};
 use model::report::L2Configuration;
+use uuid::Uuid;
 
 use crate::engine::{DbError, Param, Tx};
 
 /// Ids bound to one statement at most.
 const CHUNK: usize = 500;
-const BOUND: &str = "vif_type NOT IN ('unbound', 'binding_failed')";
 
 /// Facts about one host; a part whose rows are not here does not exist for the host.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,33 +38,68 @@ pub struct ViewRows {
     pub configurations: BTreeMap<String, L2Configuration>,
 }
 
+/// Whose rows the parts of a kind are made of, of the host `$1`: column of the id, and the rest of a
+/// statement that can go on with `AND`.
+fn source(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Network => ("network_id", "FROM network_hosts WHERE host = $1"),
+        Kind::Port => ("id", "FROM ports WHERE host = $1 AND vif_type NOT IN ('unbound', 'binding_failed')"),
+        Kind::Remote => (
+            "id",
+            "FROM ports WHERE host NOT IN ('', $1) AND vif_type NOT IN ('unbound', 'binding_failed') \
+             AND network_id IN (SELECT network_id FROM network_hosts WHERE host = $1)",
+        ),
+        Kind::Dhcp => {
+            ("network_id", "FROM dhcp_bindings WHERE agent_id IN (SELECT id FROM agents WHERE host = $1)")
+        }
+        Kind::Lease => (
+            "id",
+            "FROM ports WHERE device_owner <> 'network:dhcp' AND network_id IN \
+             (SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id WHERE a.host = $1)",
+        ),
+    }
+}
+
 impl Tx<'_> {
-    /// The rows behind some parts of a host, or behind all of them.
-    pub async fn view_rows(&mut self, host: &str, keys: Option<&[Key]>) -> Result<ViewRows, DbError> {
-        let mine = "network_id IN (SELECT network_id FROM network_hosts WHERE host = $1)";
-        let served = "network_id IN (SELECT b.network_id FROM dhcp_bindings b \
-                      JOIN agents a ON a.id = b.agent_id WHERE a.host = $1)";
+    /// Keys of the parts that a host may have, of some kinds, in the order of parts from one on. Not
+    /// every key must have a part: that is for `cloud::view` to say.
+    pub async fn view_keys(
+        &mut self,
+        host: &str,
+        kinds: &[Kind],
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, DbError> {
+        let mut out = Vec::new();
+        for kind in kinds {
+            let after = match after {
+                Some(after) if after.kind > *kind => continue,
+                Some(after) if after.kind == *kind => after.id.to_string(),
+                _ => String::new(),
+            };
+            let (id, rest) = source(*kind);
+            let left = limit.saturating_sub(out.len());
+            let sql = format!("SELECT DISTINCT {id} {rest} AND {id} > $2 ORDER BY {id} LIMIT {left}");
+            let found = self.texts(&sql, &[host.into(), after.into()]).await?;
+            let ids = found.iter().filter_map(|id| Uuid::parse_str(id).ok());
+            out.extend(ids.map(|id| Key::new(*kind, id)));
+            if out.len() >= limit {
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The rows behind some parts of a host.
+    pub async fn view_rows(&mut self, host: &str, keys: &[Key]) -> Result<ViewRows, DbError> {
         let mut rows = ViewRows {
-            ports: self.some_ports(&format!("host = $1 AND {BOUND}"), host, keys, Kind::Port).await?,
-            remotes: self
-                .some_ports(&format!("host NOT IN ('', $1) AND {BOUND} AND {mine}"), host, keys, Kind::Remote)
-                .await?,
-            leases: self
-                .some_ports(&format!("{served} AND device_owner <> 'network:dhcp'"), host, keys, Kind::Lease)
-                .await?,
-            networks: self
-                .some_networks(
-                    "SELECT network_id FROM network_hosts WHERE host = $1",
-                    host,
-                    keys,
-                    Kind::Network,
-                )
-                .await?,
+            ports: self.some_ports(host, keys, Kind::Port).await?,
+            remotes: self.some_ports(host, keys, Kind::Remote).await?,
+            leases: self.some_ports(host, keys, Kind::Lease).await?,
+            networks: self.some_networks(host, keys, Kind::Network).await?,
             ..ViewRows::default()
         };
-        let bound = "SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
-                     WHERE a.host = $1";
-        for network_id in self.some_networks(bound, host, keys, Kind::Dhcp).await? {
+        for network_id in self.some_networks(host, keys, Kind::Dhcp).await? {
             let ports = self.dhcp_ports(network_id).await?;
             rows.dhcp.push((network_id, ports.into_iter().find(|port: &Port| port.host == host)));
         }
@@ -73,16 +108,9 @@ impl Tx<'_> {
         Ok(rows)
     }
 
-    async fn some_ports(
-        &mut self,
-        condition: &str,
-        host: &str,
-        keys: Option<&[Key]>,
-        kind: Kind,
-    ) -> Result<Vec<Port>, DbError> {
-        let Some(keys) = keys else {
-            return self.find(&PORT, condition, &[host.into()]).await;
-        };
+    async fn some_ports(&mut self, host: &str, keys: &[Key], kind: Kind) -> Result<Vec<Port>, DbError> {
+        let (_, rest) = source(kind);
+        let condition = rest.trim_start_matches("FROM ports WHERE ");
         let mut out = Vec::new();
         for chunk in ids(keys, kind).chunks(CHUNK) {
             let (marks, params) = bind(host, chunk);
@@ -93,20 +121,17 @@ impl Tx<'_> {
 
     async fn some_networks(
         &mut self,
-        sql: &str,
         host: &str,
-        keys: Option<&[Key]>,
+        keys: &[Key],
         kind: Kind,
     ) -> Result<Vec<NetworkId>, DbError> {
+        let (id, rest) = source(kind);
         let mut found = Vec::new();
-        match keys {
-            None => found = self.texts(sql, &[host.into()]).await?,
-            Some(keys) => {
-                for chunk in ids(keys, kind).chunks(CHUNK) {
-                    let (marks, params) = bind(host, chunk);
-                    found.extend(self.texts(&format!("{sql} AND network_id IN ({marks})"), &params).await?);
-                }
-            }
+        for chunk in ids(keys, kind).chunks(CHUNK) {
+            let (marks, params) = bind(host, chunk);
+            found.extend(
+                self.texts(&format!("SELECT DISTINCT {id} {rest} AND {id} IN ({marks})"), &params).await?,
+            );
         }
         Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }

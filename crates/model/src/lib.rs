@@ -5,7 +5,8 @@
 //! desired   what one host is asked to be: whole parts with a revision
 //! report    what a host says back
 //! touch     whom a change touches
-//! sync      the messages between server and agent
+//! sync      the messages between server and agent      subject   where they travel
+//! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
 //! Nothing here decides, waits or does.
@@ -13,9 +14,12 @@
 pub mod api;
 pub mod desired;
 mod ids;
+mod lenient;
 pub mod report;
+pub mod subject;
 pub mod sync;
 mod touch;
 
 pub use ids::{AgentId, NetworkId, PortId, SegmentId, SubnetId};
+pub use lenient::Skipped;
 pub use touch::Touch;

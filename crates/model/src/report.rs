@@ -3,12 +3,37 @@
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{Key, Revision};
+use crate::lenient::{ReportSent, Skipped, readable};
+
+/// Outcomes in one report at most.
+pub const OUTCOMES: usize = 1000;
+/// Characters of a reason at most.
+pub const REASON: usize = 500;
+/// Roles in one heartbeat at most.
+pub const ROLES: usize = 8;
 
 /// Outcomes of one or more parts on one host.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(from = "ReportSent")]
 pub struct Report {
     pub host: String,
+    /// In which life of the database the outcomes' revisions were counted.
+    pub epoch: String,
     pub outcomes: Vec<Outcome>,
+    /// Outcomes that could not be read.
+    #[serde(skip)]
+    pub skipped: Vec<Skipped>,
+}
+
+impl Report {
+    /// Holds what a host says to what one may say: `None` is more than that.
+    pub fn bounded(mut self) -> Option<Report> {
+        if self.outcomes.len() > OUTCOMES {
+            return None;
+        }
+        self.outcomes = self.outcomes.into_iter().map(Outcome::bounded).collect();
+        Some(self)
+    }
 }
 
 /// What became of one part.
@@ -18,6 +43,18 @@ pub struct Outcome {
     /// Revision of the part that was carried out.
     pub revision: Revision,
     pub state: State,
+}
+
+impl Outcome {
+    /// With a reason of a length that is worth reading.
+    pub fn bounded(mut self) -> Outcome {
+        if let State::Failed { reason } = &mut self.state
+            && let Some((end, _)) = reason.char_indices().nth(REASON)
+        {
+            reason.truncate(end);
+        }
+        self
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -35,6 +72,7 @@ pub enum State {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Heartbeat {
     pub host: String,
+    #[serde(deserialize_with = "readable")]
     pub agents: Vec<AgentState>,
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use bus::nats::NatsOptions;
 use db::{PostgresOptions, SqliteOptions};
 use serde::{Deserialize, Serialize};
 use server::{AuthSettings, Limits, Rules, Settings, TlsSettings, keystone};
@@ -23,6 +24,7 @@ pub struct Config {
     pub server: Server,
     pub auth: Auth,
     pub database: Database,
+    pub bus: BusSection,
     pub api: Settings,
     pub network: Rules,
     pub quotas: Limits,
@@ -163,7 +165,22 @@ impl Policy {
     }
 }
 
-/// This host's agent, run beside the server.
+/// How servers and agents reach each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusSection {
+    pub kind: BusKind,
+    pub nats: NatsOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BusKind {
+    InProcess,
+    Nats,
+}
+
+/// This host's agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AgentSection(pub Table);
@@ -316,6 +333,7 @@ mod tests {
         assert_eq!(config.quotas, Limits::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
+        assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
     }
 
     #[test]
@@ -358,6 +376,8 @@ mod tests {
             ("[auth.keystone]\nauth_uri = 'x'", ("log.filter", "info"), "auth_uri"),
             ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("", ("database.kind", "postgresql"), "database.url"),
+            ("", ("bus.kind", "rabbit"), "rabbit"),
+            ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),
             ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),
         ] {
             let error = merged(file, &[set]).expect_err(word);

@@ -2,6 +2,8 @@
 //!
 //! Dispatch only: each subcommand is a program of its own crate.
 
+mod agent;
+mod buses;
 mod config;
 mod policy;
 mod serve;
@@ -39,16 +41,45 @@ struct ConfigurationArgs {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the API, and wires this host when [agent] has roles
+    /// Serves the API, and wires this host when there is an [agent] section
     Server,
+    /// Wires this host alone, for servers elsewhere; needs [agent] and [bus] kind = "nats"
+    Agent,
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
+    /// What the bus must let servers and hosts do
+    #[command(subcommand)]
+    Bus(BusCommand),
     /// Shows the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Shows and checks who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+}
+
+#[derive(Subcommand)]
+enum BusCommand {
+    /// Prints the authorization block of nats-server for servers and hosts
+    NatsConfig {
+        /// Names of hosts. Each logs in by its name and a password; NAME=NKEY, with a public key
+        /// U..., by its nkey
+        #[arg(long, value_name = "HOST,...", value_delimiter = ',', required = true)]
+        hosts: Vec<String>,
+        /// Logins of servers, written as those of hosts; one that is also among the hosts may run
+        /// an agent beside its server
+        #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "server")]
+        servers: Vec<String>,
+        /// Logins are by TLS certificates that bear the names, instead of by passwords
+        #[arg(long)]
+        certificates: bool,
+    },
+    /// Prints what the login of one host, or of a server, must be allowed
+    Permissions {
+        /// The host; without it, a server
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+    },
 }
 
 #[derive(Args)]
@@ -97,6 +128,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = load()?;
             serve::log(&config.log.filter);
             serve::runtime()?.block_on(serve::server(config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Agent => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::runtime()?.block_on(agent::alone(&config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
+            print!("{}", buses::nats_config(&servers, &hosts, certificates)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Bus(BusCommand::Permissions { host }) => {
+            print!("{}", buses::permissions(host.as_deref())?);
             Ok(ExitCode::SUCCESS)
         }
         Command::Demo(demo) => {

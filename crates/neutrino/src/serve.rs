@@ -1,7 +1,6 @@
 //! Running a server, and this host's agent beside it.
 
 use anyhow::Context;
-use bus::Bus;
 use db::{Db, Options};
 use server::AuthSettings;
 use tokio::net::TcpListener;
@@ -10,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
+use crate::buses;
 use crate::config::Config;
 
 pub fn log(filter: &str) {
@@ -23,6 +23,7 @@ pub fn runtime() -> anyhow::Result<Runtime> {
 
 pub async fn server(config: Config) -> anyhow::Result<()> {
     let agent = config.agent()?;
+    let bus = buses::open(&config.bus, agent.as_ref().map(|agent| agent.host.as_str()))?;
     let options = config.database.options();
     if let Options::Sqlite(file) = &options
         && let Some(folder) = file.path.parent().filter(|folder| !folder.as_os_str().is_empty())
@@ -33,7 +34,6 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     let bind = config.server.bind;
     let listener = TcpListener::bind(bind).await.with_context(|| format!("cannot listen on {bind}"))?;
     let (stop, stopping) = watch::channel(false);
-    let bus = Bus::in_process();
     let auth = config.auth()?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
@@ -70,7 +70,7 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     outcome
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
+pub async fn wait_for_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}

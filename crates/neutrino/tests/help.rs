@@ -27,6 +27,9 @@ fn help_of_every_command() {
     for (name, words) in [
         ("help.txt", &["--help"] as &[&str]),
         ("server.txt", &["server", "--help"]),
+        ("agent.txt", &["agent", "--help"]),
+        ("bus-nats-config.txt", &["bus", "nats-config", "--help"]),
+        ("bus-permissions.txt", &["bus", "permissions", "--help"]),
         ("demo.txt", &["demo", "--help"]),
         ("config-print.txt", &["config", "print", "--help"]),
         ("policy.txt", &["policy", "--help"]),
@@ -49,11 +52,35 @@ fn what_is_in_force_can_be_read_again() {
 }
 
 #[test]
+fn what_nats_server_is_told() {
+    let key = format!("compute-2=U{}", "A".repeat(55));
+    let hosts = format!("c1.example.org,{key},control-1");
+    is_kept(
+        "nats.conf",
+        &said(&["bus", "nats-config", "--hosts", &hosts, "--servers", "control-1,control-2"]),
+    );
+    let of_host = said(&["bus", "permissions", "--host", "c1.example.org"]);
+    let of_server = said(&["bus", "permissions"]);
+    is_kept("permissions.conf", &format!("{of_host}{of_server}"));
+}
+
+#[test]
 fn a_mistake_is_told_in_one_sentence() {
-    let output = Command::new(env!("CARGO_BIN_EXE_neutrino"))
-        .args(["server", "--set", "server.bind=0.0.0.0:9696"])
-        .output()
-        .expect("neutrino runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && said.contains("allow_remote_without_auth"), "{said}");
+    for (words, word) in [
+        (&["server", "--set", "server.bind=0.0.0.0:9696"] as &[&str], "allow_remote_without_auth"),
+        (&["server", "--set", "bus.kind=nats", "--set", "bus.nats.urls=[]"], "no URL"),
+        (&["server", "--set", "bus.kind=nats", "--set", "bus.nats.user=u"], "password_file"),
+        (&["agent"], "agent.host"),
+        (&["agent", "--set", "agent.host=compute-1"], "bus.kind = \"nats\""),
+        (&["bus", "permissions", "--host", ""], "no host"),
+        (&["bus", "nats-config", "--hosts", ""], "nothing can be called"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_neutrino"))
+            .args(words)
+            .env_remove("NEUTRINO_CONFIG")
+            .output()
+            .expect("neutrino runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(word), "{words:?}: {said}");
+    }
 }

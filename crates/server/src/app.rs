@@ -143,6 +143,13 @@ impl App {
         Ok(())
     }
 
+    /// Notes that this server counts revisions from here on.
+    pub async fn begin_epoch(&self) -> Result<(), DbError> {
+        let mut tx = self.db().begin().await?;
+        tx.begin_epoch(&Uuid::new_v4().simple().to_string()).await?;
+        tx.commit().await.map(drop)
+    }
+
     /// Returns when this server has committed something since the last call returned.
     pub async fn committed(&self) {
         self.0.committed.notified().await;

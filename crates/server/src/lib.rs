@@ -49,6 +49,8 @@ pub enum StartError {
     Socket(#[from] std::io::Error),
     #[error("in [auth.keystone]")]
     Keystone(#[from] keystone::KeystoneError),
+    #[error(transparent)]
+    Database(#[from] db::DbError),
     #[error("in the policy file")]
     Policy(#[from] PolicyFileError),
     #[error("in [server.tls]")]
@@ -96,6 +98,7 @@ pub async fn start(
     let current = tls.as_ref().map(Current::load).transpose()?;
     let policies = PolicyFile::open(settings.policy.clone())?;
     let (app, nudges) = App::new(settings, auth, policies, db, bus);
+    app.begin_epoch().await?;
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());

@@ -8,25 +8,31 @@
 //! authority  certificates
 //! keystone/ a real Keystone         python   where its programs are
 //! postgres a database server of a test's own        engines  the same test on both engines
+//! nats     a nats-server of a test's own              wires   the same test over every kind of bus
+//! counting a bus that counts                          certificates   made when they are needed
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
 //! what a killed run left behind.
 
 pub mod authority;
+pub mod certificates;
 pub mod client;
 pub mod cloud;
+pub mod counting;
 pub mod demo;
 mod engines;
 pub mod guest;
 pub mod keystone;
 pub mod lone;
+pub mod nats;
 pub mod place;
 pub mod postgres;
 pub mod program;
 pub mod python;
 pub mod simulated;
 pub mod wait;
+pub mod wires;
 
 pub use authority::Authority;
 pub use client::Client;

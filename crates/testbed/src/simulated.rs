@@ -1,46 +1,90 @@
-//! Hosts without a kernel: the agent's real sync code against a real server, parts only.
+//! Hosts without a kernel: the agent's real sync code against a real server; only turns are left
+//! out. A simulated host takes every part and says that it works.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agent::{Store, fetch};
+use agent::{Heard, Link};
 use bus::Bus;
 use host::Settings;
 use model::desired::{Key, Kind, Part};
-use model::report::{AgentState, Heartbeat, L2Configuration, Outcome, Report, State};
-use model::sync::{HEARTBEAT, REPORT};
+use model::report::{AgentState, Heartbeat, L2Configuration, Outcome, State};
+use model::subject::Word;
 use serde_json::json;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-/// How often a simulated host asks without being woken.
-const SWEEP: Duration = Duration::from_millis(500);
+use crate::wait;
+
+/// How often a host does what it does by the clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Asks without having been woken.
+    pub sweep: Duration,
+    pub heartbeat: Duration,
+}
+
+impl Pace {
+    /// As agents are by default.
+    pub const REAL: Pace = Pace { sweep: Duration::from_secs(30), heartbeat: Duration::from_secs(10) };
+    /// For tests that lose messages on purpose.
+    pub const HASTY: Pace = Pace { sweep: Duration::from_millis(500), heartbeat: Duration::from_millis(500) };
+}
 
 /// A host that takes parts, and reports each as working.
 pub struct SimulatedHost {
     pub name: String,
-    parts: Arc<Mutex<BTreeMap<Key, Part>>>,
+    seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    parts: BTreeMap<Key, Part>,
+    answers: u64,
+    full: u64,
 }
 
 impl SimulatedHost {
     /// Starts to follow the server; reports itself first, and as long as that takes.
     pub async fn start(bus: Bus, name: &str, tunneling_ip: IpAddr) -> SimulatedHost {
-        while bus.ask::<_, ()>(HEARTBEAT, &heartbeat(name, tunneling_ip)).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-        let parts = Arc::new(Mutex::new(BTreeMap::new()));
-        let task = tokio::spawn(follow(bus, name.to_owned(), tunneling_ip, Arc::clone(&parts)));
-        SimulatedHost { name: name.to_owned(), parts, task }
+        let beat = heartbeat(name, tunneling_ip);
+        let known = wait::until(Duration::from_secs(60), || async {
+            bus.ask::<_, ()>(Word::Beat, name, &beat).await.ok()
+        });
+        known.await.expect("the server hears of the host");
+        SimulatedHost::follow(bus, name, tunneling_ip, Pace::HASTY)
+    }
+
+    /// Starts to follow the server, which may not be there yet.
+    pub fn follow(bus: Bus, name: &str, tunneling_ip: IpAddr, pace: Pace) -> SimulatedHost {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let beat = heartbeat(name, tunneling_ip);
+        let settings = Settings { tunneling_ip: Some(tunneling_ip), ..Settings::default() };
+        let link = Link::start(bus, name, settings, pace.heartbeat, move || beat.clone());
+        let link = link.expect("a host may be called so");
+        let task = tokio::spawn(follow(link, pace.sweep, seen.clone()));
+        SimulatedHost { name: name.to_owned(), seen, task }
     }
 
     pub fn parts(&self) -> BTreeMap<Key, Part> {
-        lock(&self.parts).clone()
+        lock(&self.seen).parts.clone()
     }
 
     pub fn count(&self, kind: Kind) -> usize {
-        lock(&self.parts).keys().filter(|key| key.kind == kind).count()
+        lock(&self.seen).parts.keys().filter(|key| key.kind == kind).count()
+    }
+
+    pub fn has(&self, key: Key) -> bool {
+        lock(&self.seen).parts.contains_key(&key)
+    }
+
+    /// Answers that arrived, and how many of them told everything.
+    pub fn answers(&self) -> (u64, u64) {
+        let seen = lock(&self.seen);
+        (seen.answers, seen.full)
     }
 }
 
@@ -50,36 +94,49 @@ impl Drop for SimulatedHost {
     }
 }
 
-fn lock(parts: &Mutex<BTreeMap<Key, Part>>) -> MutexGuard<'_, BTreeMap<Key, Part>> {
-    parts.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn settings(tunneling_ip: IpAddr) -> Settings {
-    Settings { tunneling_ip: Some(tunneling_ip), ..Settings::default() }
-}
-
-async fn follow(bus: Bus, name: String, tunneling_ip: IpAddr, parts: Arc<Mutex<BTreeMap<Key, Part>>>) {
-    let mut wakes = bus.wakes(&name);
-    let mut store = Store::new(settings(tunneling_ip));
+async fn follow(mut link: Link, sweep: Duration, seen: Arc<Mutex<Seen>>) {
+    let mut next_sweep = Instant::now() + sweep;
     loop {
-        let fetched = fetch(bus.clone(), name.clone(), store.since()).await;
-        let taken = store.take(fetched);
-        *lock(&parts) = store.wanted.parts().map(|part| (part.key(), part.clone())).collect();
-        let outcomes: Vec<Outcome> = taken
-            .keys
-            .iter()
-            .filter(|key| store.wanted.get(**key).is_some())
-            .map(|key| Outcome { key: *key, revision: store.revision(*key), state: State::Up })
-            .collect();
-        let report = Report { host: name.clone(), outcomes };
-        while !report.outcomes.is_empty() && bus.ask::<_, ()>(REPORT, &report).await.is_err() {
-            tokio::task::yield_now().await;
+        tokio::select! {
+            heard = link.heard() => take(&link, heard, &seen),
+            () = tokio::time::sleep_until(next_sweep) => {
+                next_sweep = Instant::now() + sweep;
+                link.sweep();
+                let all: Vec<Key> = link.store.wanted.keys().collect();
+                tell(&link, all);
+            }
         }
-        // A host reports itself now and then: a lost heartbeat is followed by another.
-        let _ = bus.ask::<_, ()>(HEARTBEAT, &heartbeat(&name, tunneling_ip)).await;
-        // Woken, or by the clock.
-        let _ = tokio::time::timeout(SWEEP, wakes.recv()).await;
     }
+}
+
+fn take(link: &Link, heard: Heard, seen: &Mutex<Seen>) {
+    let mut seen = lock(seen);
+    seen.answers += 1;
+    seen.full += u64::from(heard.full);
+    if !link.store.is_whole() {
+        return;
+    }
+    for key in &heard.taken.keys {
+        match link.store.wanted.get(*key) {
+            Some(part) => drop(seen.parts.insert(*key, part.clone())),
+            None => {
+                seen.parts.remove(key);
+                link.forget(*key);
+            }
+        }
+    }
+    let keys = if heard.full { link.store.wanted.keys().collect() } else { heard.taken.keys };
+    drop(seen);
+    tell(link, keys);
+}
+
+fn tell(link: &Link, keys: impl IntoIterator<Item = Key>) {
+    let has = keys.into_iter().filter(|key| link.store.wanted.get(*key).is_some());
+    link.tell(has.map(|key| Outcome { key, revision: link.store.revision(key), state: State::Up }));
 }
 
 fn heartbeat(host: &str, tunneling_ip: IpAddr) -> Heartbeat {

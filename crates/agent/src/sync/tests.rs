@@ -15,7 +15,12 @@ fn key(id: u128) -> Key {
 }
 
 fn answer(revision: Revision, full: bool, changes: Vec<Change>) -> Fetched {
-    Fetched { revision, full, changes }
+    let (untold, skipped) = (vec![], vec![]);
+    Fetched { revision, epoch: "e".into(), full, changes, untold, skipped }
+}
+
+fn at(revision: Revision) -> Since {
+    Since { revision, epoch: "e".into() }
 }
 
 fn mtu(store: &Store, id: u128) -> Option<u32> {
@@ -27,7 +32,7 @@ fn newest_stays() {
     let mut store = Store::new(Settings::default());
     store.take(answer(10, true, vec![network(1, 1500)]));
     store.take(answer(12, false, vec![network(1, 9000)]));
-    assert_eq!((mtu(&store, 1), store.since()), (Some(9000), Some(12)));
+    assert_eq!((mtu(&store, 1), store.since()), (Some(9000), Some(&at(12))));
     // An answer that was overtaken is refused, and the next ask is for everything.
     let taken = store.take(answer(11, false, vec![network(1, 1400)]));
     assert_eq!((taken, mtu(&store, 1)), (Taken::default(), Some(9000)));
@@ -56,7 +61,7 @@ fn a_restored_database_is_believed_when_whole() {
     store.take(answer(7, false, vec![network(1, 1400)]));
     assert_eq!(store.since(), None);
     store.take(answer(7, true, vec![network(1, 1400)]));
-    assert_eq!((mtu(&store, 1), store.since()), (Some(1400), Some(7)));
+    assert_eq!((mtu(&store, 1), store.since()), (Some(1400), Some(&at(7))));
 }
 
 #[test]
@@ -68,4 +73,16 @@ fn a_removed_part_is_remembered_as_it_was() {
     // What went at revision 2 does not come back by an older word.
     store.take(answer(1, false, vec![network(1, 1500)]));
     assert_eq!(mtu(&store, 1), None);
+}
+
+#[test]
+fn what_could_not_be_told_stays_as_it_is() {
+    let mut store = Store::new(Settings::default());
+    store.take(answer(1, true, vec![network(1, 1500), network(2, 1500), network(3, 1500)]));
+    let told = Fetched { untold: vec![key(1)], ..answer(2, true, vec![network(2, 1400)]) };
+    let taken = store.take(told);
+    assert_eq!((mtu(&store, 1), mtu(&store, 2), mtu(&store, 3)), (Some(1500), Some(1400), None));
+    assert_eq!(taken.keys, BTreeSet::from([key(2), key(3)]));
+    // A report on it is of before the part's last change.
+    assert!(store.revision(key(1)) < 2);
 }

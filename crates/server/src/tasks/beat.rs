@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use cloud::Refusal;
 use cloud::bind::L2_TOPIC;
 use model::AgentId;
 use model::api::agent::{AGENT, Agent};
 use model::api::port::{PORT, Port};
-use model::report::{AgentState, Heartbeat, L2Configuration};
+use model::report::{AgentState, Heartbeat, L2Configuration, ROLES};
 
 use crate::app::{App, agent_time};
 use crate::error::Fault;
@@ -42,6 +43,11 @@ async fn store_once(app: &App, beat: &Heartbeat) -> Result<Told, Fault> {
     tx.lock_host(&beat.host).await?;
     let mut stamp = app.stamp();
     let known = tx.agents_of_host(&beat.host).await?;
+    let new =
+        beat.agents.iter().filter(|state| known.iter().all(|agent| agent.agent_type != state.agent_type));
+    if beat.agents.len() > ROLES || new.count() + known.len() > 2 * ROLES {
+        return Err(Fault::Refused(Refusal::Request(format!("a host has at most {ROLES} roles"))));
+    }
     let mut told = Told::default();
     for state in beat.agents.iter().cloned() {
         let before = known.iter().find(|agent| agent.agent_type == state.agent_type);

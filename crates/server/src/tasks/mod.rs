@@ -5,7 +5,7 @@
 //! relay      committed changes -> wakes            sync    what a host asks -> parts
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
-//! checkpoint the database's log -> its file
+//! checkpoint the database's log -> its file            serve   hosts' requests: how many at a time
 //! ```
 
 mod beat;
@@ -14,19 +14,18 @@ mod dhcp;
 mod prune;
 mod relay;
 mod report;
+mod serve;
 mod sync;
 
 use std::future::Future;
 use std::time::Duration;
 
-use bus::Request;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use model::subject::Word;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Nudges};
-use crate::error::Fault;
+use serve::serve;
 
 /// Every loop also runs without being woken.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -38,36 +37,14 @@ pub fn spawn(running: &mut JoinSet<()>, app: &App, nudges: Nudges, stop: &watch:
     running.spawn(until(stop.clone(), checkpoint::run(app.clone())));
     running.spawn(until(stop.clone(), app.policy_file().run()));
     let bus = app.bus();
-    let requests = bus.serve(model::sync::SYNC);
-    running.spawn(until(stop.clone(), serve(app.clone(), requests, sync::answer)));
-    let requests = bus.serve(model::sync::REPORT);
-    running.spawn(until(stop.clone(), serve(app.clone(), requests, report::store)));
-    let requests = bus.serve(model::sync::HEARTBEAT);
-    running.spawn(until(stop.clone(), serve(app.clone(), requests, beat::store)));
+    running.spawn(until(stop.clone(), serve(app.clone(), bus.serve(Word::Sync), sync::answer)));
+    running.spawn(until(stop.clone(), serve(app.clone(), bus.serve(Word::Report), report::store)));
+    running.spawn(until(stop.clone(), serve(app.clone(), bus.serve(Word::Beat), beat::store)));
 }
 
 async fn until(mut stop: watch::Receiver<bool>, work: impl Future<Output = ()>) {
     tokio::select! {
         () = work => {}
         _ = stop.wait_for(|stop| *stop) => {}
-    }
-}
-
-/// Answers requests of one kind, one after another.
-async fn serve<Q, A, F>(app: App, mut requests: mpsc::Receiver<Request>, answer: impl Fn(App, Q) -> F)
-where
-    Q: DeserializeOwned,
-    A: Serialize,
-    F: Future<Output = Result<A, Fault>>,
-{
-    while let Some(request) = requests.recv().await {
-        let outcome = match request.parse::<Q>() {
-            Ok(question) => answer(app.clone(), question).await.map_err(|fault| fault.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(reason) = &outcome {
-            tracing::warn!(reason, "a host's request was not carried out; it will ask again");
-        }
-        request.answer(&outcome);
     }
 }

@@ -64,6 +64,6 @@ async fn sweep(app: &App, own: &mut BTreeSet<Revision>) -> Result<(), Fault> {
 
 fn wake(app: &App, marked: Vec<Marked>) {
     for marked in marked {
-        app.bus().wake(&Wake { host: marked.host, keys: marked.keys, revision: marked.revision });
+        app.bus().wake(Wake { host: marked.host, keys: marked.keys, revision: marked.revision });
     }
 }

@@ -1,6 +1,6 @@
 //! What hosts say became of their parts: the status of ports follows it.
 
-use cloud::status;
+use cloud::{Refusal, status};
 use db::Tx;
 use model::api::port::{PORT, Port};
 use model::desired::Kind;
@@ -10,7 +10,12 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::{retry, routes};
 
+const TOO_MUCH: &str = "a report is of fewer parts";
+
 pub async fn store(app: App, report: Report) -> Result<(), Fault> {
+    let Some(report) = report.bounded() else {
+        return Err(Fault::Refused(Refusal::Request(TOO_MUCH.into())));
+    };
     retry::whole(|| store_once(&app, &report)).await
 }
 
@@ -20,7 +25,12 @@ async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
         report.outcomes.iter().filter(|outcome| matches!(outcome.key.kind, Kind::Port | Kind::Lease));
     tx.lock_ports(&of_ports.map(|outcome| outcome.key.id.to_string()).collect::<Vec<_>>()).await?;
     let stamp = app.stamp();
+    let told = if report.epoch.is_empty() { Some(i64::MAX) } else { tx.epoch_end(&report.epoch).await? };
     for outcome in &report.outcomes {
+        let changed = tx.changed_at(&report.host, outcome.key).await?;
+        if !status::is_of_newest(outcome.revision, changed, told) {
+            continue;
+        }
         match outcome.key.kind {
             Kind::Port | Kind::Lease => port(app, &mut tx, &report.host, outcome, &stamp.now).await?,
             Kind::Network | Kind::Remote | Kind::Dhcp => {

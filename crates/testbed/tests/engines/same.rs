@@ -1,6 +1,6 @@
 //! The same rows in both engines, the same questions, the same bytes.
 
-use db::{Allocated, Db, DbError, Scope, Tx};
+use db::{Allocated, Db, DbError, Reader, Tx};
 use model::api::port::Port;
 use model::api::query;
 use model::api::table::{Resource, Source, Type};
@@ -239,7 +239,7 @@ fn questions(table: &'static Resource) -> Vec<String> {
 #[tokio::test]
 async fn lists_are_the_same_bytes() {
     let (sqlite, postgres) = both().await;
-    let scope = Scope { alive_since_us: 250 };
+    let reader = Reader { alive_since_us: 250, ..Reader::default() };
     let (mut asked, mut shown) = (0, 0);
     for table in RESOURCES {
         for text in questions(table) {
@@ -248,7 +248,7 @@ async fn lists_are_the_same_bytes() {
             let mut pages = Vec::new();
             for db in [&sqlite.0, &postgres.0] {
                 let mut tx = db.read().await.expect("reads");
-                let page = tx.list(table, &query, scope, Vec::new()).await;
+                let page = tx.list(table, &query, &reader, Vec::new()).await;
                 let page =
                     page.unwrap_or_else(|error| panic!("{} {text}: {}: {error}", table.plural, db.engine()));
                 pages

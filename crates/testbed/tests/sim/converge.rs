@@ -1,19 +1,23 @@
 //! Hosts converge whatever happens to messages: wakes dropped, doubled and reordered, requests
-//! failing, the server restarted. The seed is printed; set SEED to run one again.
+//! failing, the server restarted; over every kind of bus. The seed is printed; set SEED to run one
+//! again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bus::{Bus, InProcess, Mischief, Unruly};
+use bus::{Bus, Mischief};
 use db::Engine;
 use model::desired::{Key, Kind, Part};
-use model::sync::{SYNC, SyncAnswer, SyncAsk};
+use model::subject::Word;
+use model::sync::{SyncAnswer, SyncAsk};
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
+use testbed::wires::{BusKind, Wires};
 use testbed::{Lone, Postgres, wait};
 
+// Once alone in one process, with SQLite; once among the real neighbours, PostgreSQL and NATS.
 testbed::on_both_engines!(
     wakes_dropped_doubled_and_reordered,
     the_server_is_restarted_under_its_hosts,
@@ -45,15 +49,18 @@ async fn started(engine: Engine, bus: Bus) -> Lone {
 }
 
 /// What the server says when it is asked for everything.
-async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
+pub async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
     let mut parts = BTreeMap::new();
-    let mut after = None;
+    let mut ask = SyncAsk::all(host);
     loop {
-        let ask = SyncAsk { host: host.to_owned(), since: None, after };
-        let Ok(answer) = bus.ask::<_, SyncAnswer>(SYNC, &ask).await else { continue };
+        // A host is answered one question at a time, and this one asks for itself as well.
+        let Ok(answer) = bus.ask::<_, SyncAnswer>(Word::Sync, host, &ask).await else {
+            wait::pause(Duration::from_millis(5)).await;
+            continue;
+        };
         parts.extend(answer.parts.into_iter().filter_map(|change| Some((change.key, change.part?))));
         match answer.next {
-            Some(next) => after = Some(next),
+            Some(next) => ask.after = Some(next),
             None => return parts,
         }
     }
@@ -109,27 +116,36 @@ async fn act(lone: &Lone, draw: &mut Draw) {
     }
 }
 
-async fn converged(lone: &Lone, hosts: &[SimulatedHost]) {
+async fn converged(wires: &Wires, hosts: &[SimulatedHost]) {
     for host in hosts {
-        let same = wait::until(LIMIT, || async {
-            (host.parts() == truth(&lone.bus, &host.name).await).then_some(())
-        });
+        let bus = wires.host(&host.name);
+        let same =
+            wait::until(LIMIT, || async { (host.parts() == truth(&bus, &host.name).await).then_some(()) });
         if same.await.is_none() {
             panic!(
                 "{} has {:#?}\nand should have {:#?}",
                 host.name,
                 host.parts(),
-                truth(&lone.bus, &host.name).await
+                truth(&bus, &host.name).await
             );
         }
     }
 }
 
-async fn hosts(bus: &Bus) -> Vec<SimulatedHost> {
+async fn wires(engine: Engine, mischief: Option<Mischief>) -> Wires {
+    let kind = match engine {
+        Engine::Sqlite => BusKind::InProcess,
+        Engine::Postgres => BusKind::Nats,
+    };
+    let names: Vec<String> = (0..HOSTS).map(|n| format!("sim-{n}")).collect();
+    kind.wires(&names, mischief).await.expect("a bus")
+}
+
+async fn hosts(wires: &Wires) -> Vec<SimulatedHost> {
     let mut hosts = Vec::new();
     for n in 0..HOSTS {
-        let tunneling_ip = [192, 0, 2, n + 1].into();
-        hosts.push(SimulatedHost::start(bus.clone(), &format!("sim-{n}"), tunneling_ip).await);
+        let (name, tunneling_ip) = (format!("sim-{n}"), [192, 0, 2, n + 1].into());
+        hosts.push(SimulatedHost::start(wires.host(&name), &name, tunneling_ip).await);
     }
     hosts
 }
@@ -145,11 +161,11 @@ async fn wakes_dropped_doubled_and_reordered(engine: Engine) {
     for seed in seeds() {
         println!("seed {seed}");
         let mischief = Mischief { drop: 30, double: 30, hold: 30, fail_request: 10, seed };
-        let bus = Bus::new(Unruly::new(InProcess::default(), mischief));
-        let lone = started(engine, bus).await;
-        let hosts = hosts(&lone.bus).await;
+        let wires = wires(engine, Some(mischief)).await;
+        let lone = started(engine, wires.server()).await;
+        let hosts = hosts(&wires).await;
         act(&lone, &mut Draw(seed)).await;
-        converged(&lone, &hosts).await;
+        converged(&wires, &hosts).await;
         assert!(hosts.iter().any(|host| !host.parts().is_empty()), "the run put nothing on any host");
         drop(hosts);
         lone.stop().await;
@@ -157,39 +173,39 @@ async fn wakes_dropped_doubled_and_reordered(engine: Engine) {
 }
 
 async fn the_server_is_restarted_under_its_hosts(engine: Engine) {
-    let lone = started(engine, Bus::in_process()).await;
-    let bus = lone.bus.clone();
-    let hosts = hosts(&bus).await;
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
+    let hosts = hosts(&wires).await;
     let mut draw = Draw(7);
     act(&lone, &mut draw).await;
-    let folder = lone.stop().await;
+    let (bus, folder) = (lone.bus.clone(), lone.stop().await);
     let lone = Lone::start_in(folder, Settings::default(), bus).await.expect("starts");
     act(&lone, &mut draw).await;
-    converged(&lone, &hosts).await;
+    converged(&wires, &hosts).await;
 }
 
 async fn a_host_that_was_away_gets_all_that_changed(engine: Engine) {
-    let lone = started(engine, Bus::in_process()).await;
-    let bus = lone.bus.clone();
-    let mut all = hosts(&bus).await;
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
+    let mut all = hosts(&wires).await;
     act(&lone, &mut Draw(11)).await;
     let away = all.pop().expect("a host");
     let name = away.name.clone();
     drop(away);
     act(&lone, &mut Draw(12)).await;
-    all.push(SimulatedHost::start(bus, &name, [192, 0, 2, HOSTS].into()).await);
-    converged(&lone, &all).await;
+    all.push(SimulatedHost::start(wires.host(&name), &name, [192, 0, 2, HOSTS].into()).await);
+    converged(&wires, &all).await;
 }
 
 async fn a_host_with_another_tunnel_address_is_told_to_all(engine: Engine) {
-    let lone = started(engine, Bus::in_process()).await;
-    let bus = lone.bus.clone();
-    let mut all = hosts(&bus).await;
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
+    let mut all = hosts(&wires).await;
     act(&lone, &mut Draw(13)).await;
     let name = all.pop().expect("a host").name.clone();
-    let moved = SimulatedHost::start(bus, &name, [192, 0, 2, 99].into()).await;
+    let moved = SimulatedHost::start(wires.host(&name), &name, [192, 0, 2, 99].into()).await;
     all.push(moved);
-    converged(&lone, &all).await;
+    converged(&wires, &all).await;
     let told = all[0].parts().values().any(|part| match part {
         Part::Network(network) => network.peers.contains(&std::net::IpAddr::from([192, 0, 2, 99])),
         _ => false,
@@ -198,8 +214,9 @@ async fn a_host_with_another_tunnel_address_is_told_to_all(engine: Engine) {
 }
 
 async fn a_port_does_not_wait_for_dhcp_that_is_switched_off(engine: Engine) {
-    let lone = started(engine, Bus::in_process()).await;
-    let _hosts = hosts(&lone.bus).await;
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
+    let _hosts = hosts(&wires).await;
     let network = lone.client.create("network", json!({})).await.expect("a network");
     let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
     let subnet = lone.client.create("subnet", subnet).await.expect("a subnet");
@@ -220,14 +237,15 @@ async fn a_port_does_not_wait_for_dhcp_that_is_switched_off(engine: Engine) {
 }
 
 async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {
-    let lone = started(engine, Bus::in_process()).await;
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
     let network = lone.client.create("network", json!({})).await.expect("a network");
     let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
     lone.client.create("subnet", subnet).await.expect("a subnet");
     let fields = json!({ "network_id": network["id"], "binding:host_id": "sim-0" });
     let early = lone.client.create("port", fields.clone()).await.expect("a port");
     assert_eq!(early["binding:vif_type"], "binding_failed", "nobody has heard of sim-0");
-    let _hosts = hosts(&lone.bus).await;
+    let _hosts = hosts(&wires).await;
     // The host reports itself: the port is bound after all, wired and served.
     let path = format!("ports/{}", id_of(&early));
     let active = wait::until(LIMIT, || async {
@@ -243,8 +261,9 @@ async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {
 async fn a_network_deleted_from_several_hosts_leaves_nothing(engine: Engine) {
     let mut settings = Settings::default();
     settings.rules.dhcp_agents_per_network = usize::from(HOSTS);
-    let lone = Lone::start_on(engine, settings, Bus::in_process()).await.expect("starts");
-    let hosts = hosts(&lone.bus).await;
+    let wires = wires(engine, None).await;
+    let lone = Lone::start_on(engine, settings, wires.server()).await.expect("starts");
+    let hosts = hosts(&wires).await;
     let network = lone.client.create("network", json!({})).await.expect("a network");
     let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24" });
     lone.client.create("subnet", subnet).await.expect("a subnet");
@@ -254,22 +273,22 @@ async fn a_network_deleted_from_several_hosts_leaves_nothing(engine: Engine) {
     });
     served.await.expect("a DHCP port on each host, known to the others");
     lone.client.delete("network", &id_of(&network)).await.expect("a delete");
-    converged(&lone, &hosts).await;
+    converged(&wires, &hosts).await;
     assert!(hosts.iter().all(|host| host.parts().is_empty()));
 }
 
 /// Both change what hosts should be, at the same time; each host hears of all of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_on_one_database() {
-    let bus = Bus::in_process();
+    let wires = wires(Engine::Postgres, None).await;
     let database = Postgres::database().await.expect("a database");
-    let one = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
-    let other = Lone::start_in(database.clone(), Settings::default(), bus.clone()).await.expect("starts");
-    let hosts = hosts(&bus).await;
+    let start = |bus| Lone::start_in(database.clone(), Settings::default(), bus);
+    let one = start(wires.server()).await.expect("starts");
+    let other = start(wires.server()).await.expect("starts");
+    let hosts = hosts(&wires).await;
     let (mut a, mut b, mut c) = (Draw(31), Draw(32), Draw(33));
     tokio::join!(act(&one, &mut a), act(&other, &mut b), act(&other, &mut c));
-    converged(&one, &hosts).await;
-    converged(&other, &hosts).await;
+    converged(&wires, &hosts).await;
     let behind = database.client().await.expect("connects");
     let sql = "SELECT deadlocks, xact_commit FROM pg_stat_database WHERE datname = current_database()";
     let counted = behind.query_one(sql, &[]).await.expect("statistics");

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bus::{Bus, Request};
 use model::desired::{Key, Part, Revision};
 use model::report::{AgentState, Heartbeat, Outcome, Report, State};
-use model::sync::{Change, HEARTBEAT, REPORT, SYNC, SyncAnswer, SyncAsk, Wake};
+use model::subject::Word;
+use model::sync::{Change, No, SyncAnswer, SyncAsk, Wake};
 
 /// Small, so that answers have pages.
 const PAGE: usize = 40;
@@ -31,9 +32,9 @@ impl Server {
     /// Must be called within a runtime.
     pub fn start() -> Server {
         let server = Server { bus: Bus::in_process(), shared: Arc::default() };
-        server.serve(SYNC, |shared, ask: SyncAsk| shared.sync(&ask));
-        server.serve(REPORT, |shared, report: Report| shared.report(report));
-        server.serve(HEARTBEAT, |shared, beat: Heartbeat| {
+        server.serve(Word::Sync, |shared, ask: SyncAsk| shared.sync(&ask));
+        server.serve(Word::Report, |shared, report: Report| shared.report(report));
+        server.serve(Word::Beat, |shared, beat: Heartbeat| {
             shared.beats.insert(beat.host, beat.agents);
         });
         server
@@ -87,26 +88,28 @@ impl Server {
             keys.push(key);
         }
         drop(shared);
-        self.bus.wake(&Wake { host: host.to_owned(), keys, revision });
+        self.bus.wake(Wake { host: host.to_owned(), keys, revision });
     }
 
-    fn serve<Q, A>(&self, subject: &str, answer: impl Fn(&mut Shared, Q) -> A + Send + 'static)
+    fn serve<Q, A>(&self, word: Word, answer: impl Fn(&mut Shared, Q) -> A + Send + 'static)
     where
         Q: serde::de::DeserializeOwned,
-        A: serde::Serialize,
+        A: serde::Serialize + Send + Sync,
     {
-        let mut requests = self.bus.serve(subject);
+        let mut requests = self.bus.serve(word);
         let shared = self.shared.clone();
         tokio::spawn(async move {
             while let Some(request) = requests.recv().await {
                 let request: Request = request;
-                let mut shared = shared.lock().expect("not poisoned");
-                let outcome = match request.parse() {
-                    _ if shared.mute => Err("mute".to_owned()),
-                    Ok(question) => Ok(answer(&mut shared, question)),
-                    Err(error) => Err(error.to_string()),
+                let outcome = {
+                    let mut shared = shared.lock().expect("not poisoned");
+                    match request.parse() {
+                        _ if shared.mute => Err(No::Busy),
+                        Ok(question) => Ok(answer(&mut shared, question)),
+                        Err(error) => Err(No::Refused { reason: error.to_string() }),
+                    }
                 };
-                request.answer(&outcome);
+                request.answer(&outcome).await;
             }
         });
     }
@@ -130,7 +133,8 @@ impl Shared {
         let more = parts.len() > PAGE;
         parts.truncate(PAGE);
         let next = if more { parts.last().map(|change| change.key) } else { None };
-        SyncAnswer { revision: self.revision, full, parts, next }
+        let (epoch, untold, skipped) = (String::new(), vec![], vec![]);
+        SyncAnswer { revision: self.revision, epoch, full, parts, untold, next, skipped }
     }
 
     fn report(&mut self, report: Report) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bus::Bus;
 use db::Engine;
 use model::report::{AgentState, Heartbeat};
-use model::sync::HEARTBEAT;
+use model::subject::Word;
 use serde_json::{Value, json};
 use testbed::{Client, Lone};
 
@@ -108,7 +108,7 @@ async fn report_agents(bus: &Bus) {
                 agent("DHCP agent", "neutron-dhcp-agent", "dhcp_agent", Some("nova"), dhcp),
             ],
         };
-        bus.ask::<_, ()>(HEARTBEAT, &beat).await.expect("the server takes heartbeats");
+        bus.ask::<_, ()>(Word::Beat, &beat.host, &beat).await.expect("the server takes heartbeats");
     }
 }
 

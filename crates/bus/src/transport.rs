@@ -1,0 +1,107 @@
+//! What a kind of bus can do.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use model::subject;
+use model::sync::No;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, watch};
+
+use crate::BusError;
+
+/// A request that got no answer in this time failed.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One way to carry messages; implemented per kind of bus. No call waits for the bus to be
+/// connected: what cannot be sent at once is lost, or an error.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends to all subscribers of a subject, without waiting for them.
+    fn publish(&self, subject: &str, payload: Vec<u8>);
+    /// Everything published to the subject from here on; a slow reader loses messages.
+    fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>>;
+    /// Asks one of those who serve the subject.
+    fn request(&self, subject: &str, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, BusError>>;
+    /// Takes requests on subjects, where `*` in the pattern stands for one token; several that
+    /// serve a pattern share the work.
+    fn serve(&self, pattern: &str) -> mpsc::Receiver<Request>;
+    /// Bytes that one message may have.
+    fn max_payload(&self) -> usize;
+    /// Whether there is a bus at the other end.
+    fn connected(&self) -> watch::Receiver<bool>;
+}
+
+/// True when a subject fits a pattern, where `*` stands for one token.
+pub fn matches(pattern: &str, subject: &str) -> bool {
+    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
+    loop {
+        match (pattern.next(), subject.next()) {
+            (None, None) => return true,
+            (Some(word), Some(token)) if word == token || word == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Takes an answer on its way.
+pub type Reply = Box<dyn FnOnce(Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A request to be answered by calling [`Request::answer`]; dropping it lets the asker time out.
+pub struct Request {
+    pub subject: String,
+    pub payload: Vec<u8>,
+    reply: Reply,
+    limit: usize,
+}
+
+impl Request {
+    /// `limit`: bytes that the answer may have.
+    pub fn new(subject: String, payload: Vec<u8>, limit: usize, reply: Reply) -> Request {
+        Request { subject, payload, reply, limit }
+    }
+
+    /// The host that asks, as the bus vouches for it.
+    pub fn host(&self) -> Option<String> {
+        subject::host_of(&self.subject)
+    }
+
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.payload)
+    }
+
+    /// Sends the answer, or the reason why there is none.
+    pub async fn answer<T: Serialize>(self, outcome: &Result<T, No>) {
+        let payload = match serde_json::to_vec(outcome) {
+            Ok(payload) if payload.len() <= self.limit => payload,
+            unfit => {
+                let bytes = unfit.map_or(0, |payload| payload.len());
+                tracing::error!(subject = self.subject, bytes, limit = self.limit, "answer cannot be sent");
+                let no: Result<(), No> =
+                    Err(No::Refused { reason: "the answer is larger than the bus carries".to_owned() });
+                serde_json::to_vec(&no).unwrap_or_default()
+            }
+        };
+        (self.reply)(payload).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_is_one_token() {
+        for (pattern, subject, fits) in [
+            ("agent.*.sync", "agent.a.sync", true),
+            ("agent.*.sync", "agent.a.b.sync", false),
+            ("agent.*.sync", "agent.sync", false),
+            ("agent.*.sync", "agent.a.report", false),
+            ("agent.*.sync", "agent.a.sync.x", false),
+            ("a.b", "a.b", true),
+            ("a.b", "a.*", false),
+        ] {
+            assert_eq!(matches(pattern, subject), fits, "{pattern} {subject}");
+        }
+    }
+}

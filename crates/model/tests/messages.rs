@@ -1,0 +1,215 @@
+//! Servers and agents of different releases understand each other: kept messages of each release
+//! still parse, and what a release to come may send costs only what is unknown of it.
+//! UPDATE=1 rewrites the messages of this release.
+#![expect(clippy::disallowed_methods, reason = "golden files")]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use model::desired::*;
+use model::report::{AgentState, Heartbeat, Outcome, Report, State};
+use model::sync::{Change, No, SyncAnswer, SyncAsk, Wake};
+use model::{NetworkId, PortId, SubnetId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+fn kept(folder: &str, name: &str) -> PathBuf {
+    let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    home.join("tests/golden/messages").join(folder).join(format!("{name}.json"))
+}
+
+fn read<T: DeserializeOwned>(folder: &str, name: &str) -> T {
+    let text = std::fs::read_to_string(kept(folder, name)).expect("is kept");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{folder}/{name}: {error}"))
+}
+
+/// The message is written as it is kept, and what is kept is read as the message.
+fn is_kept<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, message: &T) {
+    let path = kept("current", name);
+    let text = serde_json::to_string_pretty(message).expect("serializes") + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).expect("writes");
+    }
+    assert_eq!(text, std::fs::read_to_string(&path).expect("is kept"), "{name} changed: UPDATE=1, git diff");
+    assert_eq!(&read::<T>("current", name), message);
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn parts() -> Vec<Part> {
+    let (network_id, mac) = (NetworkId(id(1)), "fa:16:3e:00:00:01".parse().expect("a MAC"));
+    let network = Network {
+        id: network_id,
+        mtu_bytes: 1450,
+        segment: Segment::Vxlan { vni: 7 },
+        peers: [ip("192.0.2.12")].into(),
+        roaming: true,
+    };
+    let pair = AddressPair { mac, net: "10.0.0.9/32".parse().expect("a network") };
+    let port = Port {
+        id: PortId(id(2)),
+        network_id,
+        mac,
+        fixed_ips: vec![ip("10.0.0.5"), ip("2001:db8::5")],
+        admin_state_up: true,
+        allowed: Some(vec![pair]),
+        trusted: false,
+    };
+    let remote = Remote {
+        port_id: PortId(id(3)),
+        network_id,
+        mac,
+        fixed_ips: vec![ip("10.0.0.6")],
+        tunnel_ip: Some(ip("192.0.2.12")),
+    };
+    let subnet = DhcpSubnet {
+        id: SubnetId(id(4)),
+        cidr: "10.0.0.0/24".parse().expect("a network"),
+        gateway_ip: Some(ip("10.0.0.1")),
+        dns_nameservers: vec![ip("192.0.2.53")],
+        host_routes: vec![HostRoute {
+            destination: "198.51.100.0/24".parse().expect("a network"),
+            nexthop: ip("10.0.0.2"),
+        }],
+        ipv6_ra_mode: None,
+        ipv6_address_mode: None,
+    };
+    let dhcp = Dhcp {
+        network_id,
+        mtu_bytes: 1450,
+        port_id: PortId(id(5)),
+        mac,
+        addresses: vec!["10.0.0.2/24".parse().expect("a network")],
+        dns_domain: Some("example.org".into()),
+        subnets: vec![subnet],
+    };
+    let lease = Lease {
+        port_id: PortId(id(2)),
+        network_id,
+        mac,
+        hostname: "host-10-0-0-5".into(),
+        addresses: vec![LeaseAddress { subnet_id: SubnetId(id(4)), ip: ip("10.0.0.5") }],
+        options: vec![DhcpOption { name: "mtu".into(), value: "1400".into(), ip_version: 4 }],
+    };
+    vec![Part::Network(network), Part::Port(port), Part::Remote(remote), Part::Dhcp(dhcp), Part::Lease(lease)]
+}
+
+fn answer() -> SyncAnswer {
+    let told = parts().into_iter().map(|part| Change { key: part.key(), part: Some(part) });
+    let gone = Change { key: Key::new(Kind::Port, id(6)), part: None };
+    SyncAnswer {
+        revision: 42,
+        epoch: "e1".into(),
+        full: false,
+        parts: told.chain([gone]).collect(),
+        untold: vec![Key::new(Kind::Lease, id(7))],
+        next: Some(Key::new(Kind::Lease, id(2))),
+        skipped: vec![],
+    }
+}
+
+fn outcomes() -> Vec<Outcome> {
+    let key = |n| Key::new(Kind::Port, id(n));
+    vec![
+        Outcome { key: key(2), revision: 42, state: State::Up },
+        Outcome { key: key(3), revision: 41, state: State::Down },
+        Outcome { key: key(4), revision: 40, state: State::Failed { reason: "no device".into() } },
+    ]
+}
+
+fn beat() -> Heartbeat {
+    let agent = AgentState {
+        agent_type: "Linux bridge agent".into(),
+        binary: "neutrino-agent".into(),
+        topic: "N/A".into(),
+        availability_zone: Some("nova".into()),
+        started_at_us: 1_700_000_000_000_000,
+        configurations: json!({ "datapath": "kernel" }),
+    };
+    Heartbeat { host: "compute-1".into(), agents: vec![agent] }
+}
+
+#[test]
+fn messages_of_this_release() {
+    let host = || "compute-1".to_owned();
+    let keys = vec![Key::new(Kind::Port, id(2))];
+    is_kept("wake", &Wake { host: host(), keys, revision: 42 });
+    let after = Some(Key::new(Kind::Remote, id(3)));
+    is_kept("ask", &SyncAsk { since: Some(41), epoch: "e1".into(), after, ..SyncAsk::all(host()) });
+    is_kept("answer", &answer());
+    let report = Report { host: host(), epoch: "e1".into(), outcomes: outcomes(), skipped: vec![] };
+    is_kept("report", &report);
+    is_kept("beat", &beat());
+    is_kept("no", &vec![No::Busy, No::Refused { reason: "not yours".into() }]);
+}
+
+#[test]
+fn messages_of_the_first_release_still_parse() {
+    let wake: Wake = read("first", "wake");
+    assert_eq!((wake.host.as_str(), wake.keys.len(), wake.revision), ("compute-1", 1, 42));
+    let ask: SyncAsk = read("first", "ask");
+    assert_eq!((ask.since, ask.epoch.as_str(), ask.protocol), (Some(41), "", 1));
+    assert_eq!(ask.understood(), Kind::ALL);
+    let told: SyncAnswer = read("first", "answer");
+    let wanted = SyncAnswer { epoch: String::new(), untold: vec![], ..answer() };
+    assert_eq!(told, wanted);
+    let report: Report = read("first", "report");
+    assert_eq!((report.epoch.as_str(), report.outcomes), ("", outcomes()));
+    assert_eq!(read::<Heartbeat>("first", "beat"), beat());
+}
+
+#[test]
+fn what_a_later_release_adds_costs_nothing_else() {
+    let told: SyncAnswer = read("future", "answer");
+    assert_eq!(told.parts, answer().parts, "known parts are all there");
+    let unread = [Key::new(Kind::Network, id(8)), Key::new(Kind::Port, id(9))];
+    assert_eq!(told.untold, unread, "known keys of unreadable parts are kept as they are");
+    let kinds: Vec<&str> = told.skipped.iter().map(|skipped| skipped.kind.as_str()).collect();
+    assert_eq!(kinds, ["router", "network", "port", ""]);
+    let report: Report = read("future", "report");
+    assert_eq!(report.outcomes, outcomes());
+    let kinds: Vec<&str> = report.skipped.iter().map(|skipped| skipped.kind.as_str()).collect();
+    assert_eq!(kinds, ["router", "port"], "an unknown kind, an unknown state");
+    let wake: Wake = read("future", "wake");
+    assert_eq!(wake.keys, [Key::new(Kind::Port, id(2))]);
+    let ask: SyncAsk = read("future", "ask");
+    assert_eq!(ask.understood(), [Kind::Network, Kind::Port], "what both know, in the order of parts");
+    assert_eq!(read::<Heartbeat>("future", "beat"), beat());
+    let no: Vec<No> = read("future", "no");
+    assert_eq!(no, [No::Busy, No::Unknown]);
+}
+
+/// Writes nothing that a reader of the first release would trip over.
+#[test]
+fn fields_are_only_added() {
+    for name in ["wake", "ask", "answer", "report", "beat"] {
+        let (first, current): (Value, Value) = (read("first", name), read("current", name));
+        for field in first.as_object().expect("fields").keys() {
+            assert!(current.get(field).is_some(), "{name} lost {field}");
+        }
+    }
+}
+
+#[test]
+fn reports_are_held_to_a_size() {
+    let long = State::Failed { reason: "ö".repeat(10_000) };
+    let outcome = Outcome { key: Key::new(Kind::Port, id(1)), revision: 1, state: long };
+    let report = |count| Report {
+        host: "h".into(),
+        epoch: String::new(),
+        outcomes: vec![outcome.clone(); count],
+        skipped: vec![],
+    };
+    let kept = report(2).bounded().expect("fits");
+    let State::Failed { reason } = &kept.outcomes[0].state else { panic!("{kept:?}") };
+    assert_eq!(reason.chars().count(), model::report::REASON);
+    assert!(report(model::report::OUTCOMES + 1).bounded().is_none());
+}
