@@ -70,7 +70,6 @@ impl From<PostgresOptions> for Options {
 #[derive(Clone)]
 pub struct Db(Arc<Inner>);
 
-#[expect(clippy::large_enum_variant, reason = "there is one for each database, behind an Arc")]
 enum Inner {
     Sqlite(sqlite::File),
     Postgres(Box<postgres::Pool>),
