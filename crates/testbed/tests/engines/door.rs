@@ -6,7 +6,7 @@ use serde_json::json;
 use server::Settings;
 use testbed::{Engine, Home, Lone, Postgres};
 
-testbed::on_both_engines!(the_epoch_is_kept_and_renewed, text_that_cannot_be_stored_is_refused);
+testbed::on_both_engines!(an_epoch_is_kept_until_the_next_begins, text_that_cannot_be_stored_is_refused);
 
 /// Servers that start at the same time on an empty database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,15 +63,22 @@ async fn another_encoding_is_refused() {
     assert!(error.contains("LATIN1"), "{error}");
 }
 
-async fn the_epoch_is_kept_and_renewed(engine: Engine) {
+async fn an_epoch_is_kept_until_the_next_begins(engine: Engine) {
     let home = Home::make(engine).await.expect("a database");
-    let epoch = |db: db::Db| async move { db.read().await.expect("reads").epoch().await.expect("an epoch") };
-    let first = epoch(home.open().await.expect("opens")).await;
+    for name in ["first", "second"] {
+        let db = home.open().await.expect("opens");
+        let mut tx = db.begin().await.expect("begins");
+        tx.begin_epoch(name).await.expect("begins an epoch");
+        tx.commit().await.expect("commits");
+    }
     let db = home.open().await.expect("opens again");
-    assert_eq!(epoch(db.clone()).await, first);
-    let renewed = db.renew_epoch().await.expect("renews");
-    assert_ne!(renewed, first);
-    assert_eq!(epoch(home.open().await.expect("opens")).await, renewed);
+    let mut tx = db.read().await.expect("reads");
+    assert_eq!(tx.epoch().await.expect("an epoch"), "second");
+    let mut ends = Vec::new();
+    for name in ["first", "second", "of another"] {
+        ends.push(tx.epoch_end(name).await.expect("reads"));
+    }
+    assert_eq!(ends, [Some(0), Some(i64::MAX), None]);
 }
 
 async fn text_that_cannot_be_stored_is_refused(engine: Engine) {

@@ -5,6 +5,7 @@ use model::api::port::Port;
 use model::api::query;
 use model::api::table::{Resource, Source, Type};
 use model::api::{RESOURCES, network::NETWORK, port::PORT, subnet::SUBNET};
+use model::desired::Kind;
 use model::{AgentId, NetworkId, PortId, SubnetId};
 use serde_json::{Map, Value, json};
 use testbed::{Engine, Home};
@@ -281,7 +282,9 @@ async fn facts_are_the_same() {
 async fn facts(tx: &mut Tx<'_>) -> Result<Vec<String>, DbError> {
     let mut out = Vec::new();
     for host in ["h0", "h1", "h3", "nobody"] {
-        let mut rows = tx.view_rows(host, None).await?;
+        let kinds = [Kind::Network, Kind::Port, Kind::Remote, Kind::Dhcp, Kind::Lease];
+        let keys = tx.view_keys(host, &kinds, None, 1000).await?;
+        let mut rows = tx.view_rows(host, &keys).await?;
         for ports in [&mut rows.ports, &mut rows.remotes, &mut rows.leases] {
             ports.sort_by_key(|port: &Port| port.id);
         }

@@ -3,7 +3,7 @@
 use bus::Bus;
 use db::Db;
 use model::report::{AgentState, Heartbeat};
-use model::sync::HEARTBEAT;
+use model::subject::Word;
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
@@ -47,7 +47,7 @@ async fn counted() -> Counted {
         configurations: json!({ "datapath": "kernel", "tunneling_ip": "192.0.2.1", "tunnel_types": ["vxlan"] }),
     };
     let beat = Heartbeat { host: "h".into(), agents: vec![l2] };
-    lone.bus.ask::<_, ()>(HEARTBEAT, &beat).await.expect("heard");
+    lone.bus.ask::<_, ()>(Word::Beat, "h", &beat).await.expect("heard");
     Counted { lone, db }
 }
 
