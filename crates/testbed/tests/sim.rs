@@ -4,4 +4,6 @@ mod sim {
     mod bus;
     mod converge;
     mod database;
+    mod outage;
+    mod told;
 }
