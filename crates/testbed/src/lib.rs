@@ -5,7 +5,8 @@
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
-//! counting a bus that counts                          certificates   made when they are needed
+//! crowd    many simulated hosts                       counting   a bus that counts
+//! certificates   made when they are needed
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -15,6 +16,7 @@ pub mod certificates;
 pub mod client;
 pub mod cloud;
 pub mod counting;
+pub mod crowd;
 pub mod demo;
 pub mod guest;
 pub mod lone;
