@@ -9,7 +9,8 @@
 //! keystone/ a real Keystone         python   where its programs are
 //! postgres a database server of a test's own        engines  the same test on both engines
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
-//! counting a bus that counts                          certificates   made when they are needed
+//! crowd    many simulated hosts                       counting   a bus that counts
+//! certificates   made when they are needed
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -20,6 +21,7 @@ pub mod certificates;
 pub mod client;
 pub mod cloud;
 pub mod counting;
+pub mod crowd;
 pub mod demo;
 mod engines;
 pub mod guest;

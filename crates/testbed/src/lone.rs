@@ -32,6 +32,14 @@ impl Home {
         })
     }
 
+    /// Where a file's folder is; empty for a database of a server.
+    pub fn path(&self) -> &Path {
+        match self {
+            Home::Folder(folder) => folder.path(),
+            Home::Database(_) => Path::new(""),
+        }
+    }
+
     pub async fn open(&self) -> anyhow::Result<Db> {
         match self {
             Home::Folder(folder) => {
@@ -96,10 +104,7 @@ impl Lone {
 
     /// Where the database's file is.
     pub fn folder(&self) -> &Path {
-        match &self.home {
-            Home::Folder(folder) => folder.path(),
-            Home::Database(_) => Path::new(""),
-        }
+        self.home.path()
     }
 
     /// Stops the server; its database is what is left of it.

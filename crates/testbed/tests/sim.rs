@@ -4,4 +4,7 @@ mod sim {
     mod bus;
     mod converge;
     mod database;
+    mod hosts;
+    mod outage;
+    mod told;
 }

@@ -33,7 +33,7 @@ const ACTS: usize = 120;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Draws numbers from a seed.
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
     fn below(&mut self, bound: usize) -> usize {
@@ -67,7 +67,7 @@ pub async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
 }
 
 /// Random creates, updates, moves and deletes.
-async fn act(lone: &Lone, draw: &mut Draw) {
+pub async fn act(lone: &Lone, draw: &mut Draw) {
     let (mut networks, mut ports): (Vec<String>, Vec<String>) = (vec![], vec![]);
     for _ in 0..ACTS {
         let host = format!("sim-{}", draw.below(HOSTS.into()));

@@ -1,0 +1,182 @@
+//! What the server tells a host that asks, and what it believes of what the host says: page by page,
+//! by kinds that the host understands, and across lives of the database.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use bus::Bus;
+use model::desired::{Key, Kind, Revision};
+use model::report::{Outcome, Report, State};
+use model::subject::Word;
+use model::sync::{SyncAnswer, SyncAsk};
+use serde_json::{Value, json};
+use server::Settings;
+use testbed::client::id_of;
+use testbed::nats::{NatsPlan, NatsServer};
+use testbed::simulated::SimulatedHost;
+use testbed::{Lone, wait};
+
+use super::converge::{Draw, act, truth};
+
+async fn started(bus: Bus) -> Lone {
+    Lone::start(Settings::default(), bus).await.expect("starts")
+}
+
+/// A server that has heard of a host, which is silent from then on.
+async fn with_host(name: &str) -> Lone {
+    let lone = started(Bus::in_process()).await;
+    drop(SimulatedHost::start(lone.bus.clone(), name, [192, 0, 2, 1].into()).await);
+    lone
+}
+
+async fn ask(lone: &Lone, ask: &SyncAsk) -> SyncAnswer {
+    let answer = wait::until(Duration::from_secs(20), || async {
+        lone.bus.ask::<_, SyncAnswer>(Word::Sync, &ask.host, ask).await.ok()
+    });
+    answer.await.expect("an answer")
+}
+
+async fn since(lone: &Lone, host: &str, revision: Revision, epoch: &str) -> SyncAnswer {
+    ask(lone, &SyncAsk { since: Some(revision), epoch: epoch.into(), ..SyncAsk::all(host) }).await
+}
+
+async fn a_port(lone: &Lone, network: &Value, host: &str) -> Key {
+    let fields = json!({ "network_id": network["id"], "binding:host_id": host });
+    let port = lone.client.create("port", fields).await.expect("a port");
+    assert_eq!(port["binding:vif_type"], "tap");
+    Key::new(Kind::Port, id_of(&port).parse().expect("an id"))
+}
+
+async fn a_network(lone: &Lone) -> Value {
+    lone.client.create("network", json!({})).await.expect("a network")
+}
+
+fn keys(answer: &SyncAnswer) -> BTreeSet<Key> {
+    answer.parts.iter().map(|change| change.key).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_pages_come_to_the_same_as_large_ones() {
+    let names = ["sim-0", "sim-1", "sim-2", "sim-3"];
+    let lone = started(Bus::in_process()).await;
+    let mut hosts = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        let tunneling_ip = [192, 0, 2, n as u8 + 1].into();
+        hosts.push(SimulatedHost::start(lone.bus.clone(), name, tunneling_ip).await);
+    }
+    act(&lone, &mut Draw(5)).await;
+    let network = a_network(&lone).await;
+    let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/16" });
+    lone.client.create("subnet", subnet).await.expect("a subnet");
+    // More than are told on one page, however large that may be.
+    let port = |n: usize| json!({ "network_id": network["id"], "binding:host_id": names[n % 2] });
+    let body = json!({ "ports": (0..700).map(port).collect::<Vec<_>>() }).to_string();
+    let (status, answer) = lone.client.send("POST", "/v2.0/ports", Some(body), &[]).await.expect("an answer");
+    assert_eq!(status, 201, "{answer}");
+    // Nothing moves while pages are compared.
+    wait::pause(Duration::from_secs(2)).await;
+    drop(hosts);
+    let mut large = Vec::new();
+    for name in names {
+        large.push(truth(&lone.bus, name).await);
+    }
+    let folder = lone.stop().await;
+    let plan = NatsPlan { max_payload: 8 << 10, ..NatsPlan::of_hosts(names) };
+    let nats = NatsServer::start(plan).await.expect("nats-server");
+    let bus = nats.server_bus().expect("a bus");
+    let lone = Lone::start_in(folder, Settings::default(), bus).await.expect("starts");
+    for (name, large) in names.iter().zip(large) {
+        let bus = nats.host_bus(name).expect("a bus");
+        let small = truth(&bus, name).await;
+        assert!(small == large, "{name}: {} parts on small pages, {} on large", small.len(), large.len());
+        assert!(*name != "sim-0" || small.len() >= 700, "{name} has {} parts", small.len());
+    }
+    lone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_told_of_the_kinds_it_understands() {
+    let lone = with_host("old").await;
+    let network = a_network(&lone).await;
+    let port = a_port(&lone, &network, "old").await;
+    let all = ask(&lone, &SyncAsk::all("old")).await;
+    let net = Key::new(Kind::Network, id_of(&network).parse().expect("an id"));
+    assert_eq!(keys(&all), BTreeSet::from([net, port]));
+    let kinds = vec!["port".to_owned(), "hologram".to_owned()];
+    let some = ask(&lone, &SyncAsk { kinds: kinds.clone(), protocol: 99, ..SyncAsk::all("old") }).await;
+    assert_eq!(keys(&some), BTreeSet::from([port]));
+    let delta = SyncAsk { since: Some(0), epoch: all.epoch, kinds, ..SyncAsk::all("old") };
+    let delta = ask(&lone, &delta).await;
+    assert_eq!((delta.full, keys(&delta)), (false, BTreeSet::from([port])));
+}
+
+/// The database as it is, put where `to` says.
+fn copy(from: &Path, to: &Path) {
+    let sqlite = rusqlite::Connection::open(from).expect("opens");
+    sqlite.execute("VACUUM INTO ?1", [to.to_str().expect("text")]).expect("copies");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_went_back_hides_nothing() {
+    let lone = with_host("h").await;
+    let network = a_network(&lone).await;
+    let first = a_port(&lone, &network, "h").await;
+    let told = ask(&lone, &SyncAsk::all("h")).await;
+    let folder = lone.stop().await;
+    let (file, backup) = (folder.path().join("neutrino.db"), folder.path().join("backup"));
+
+    // A restart is no reason to tell everything again.
+    let lone = Lone::start_in(folder, Settings::default(), Bus::in_process()).await.expect("starts");
+    let again = since(&lone, "h", told.revision, &told.epoch).await;
+    assert!(!again.full && again.epoch != told.epoch && again.parts.is_empty(), "{again:?}");
+    copy(&file, &backup);
+    let lost = a_port(&lone, &network, "h").await;
+    let after = since(&lone, "h", told.revision, &told.epoch).await;
+    assert!(!after.full && keys(&after).contains(&lost));
+
+    // The backup comes back, and counts past what was told of the life that was lost.
+    let folder = lone.stop().await;
+    for old in ["neutrino.db", "neutrino.db-wal", "neutrino.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(old));
+    }
+    std::fs::rename(&backup, &file).expect("restores");
+    let lone = Lone::start_in(folder, Settings::default(), Bus::in_process()).await.expect("starts");
+    let mut made = BTreeSet::new();
+    for _ in 0..5 {
+        made.insert(a_port(&lone, &network, "h").await);
+    }
+    let now = since(&lone, "h", after.revision, &after.epoch).await;
+    assert!(now.revision > after.revision, "revisions were counted again");
+    assert!(now.full, "what was told of the lost life cannot be built upon");
+    assert!(made.is_subset(&keys(&now)) && keys(&now).contains(&first) && !keys(&now).contains(&lost));
+    // What was told before the backup was taken still holds.
+    let before = since(&lone, "h", told.revision, &told.epoch).await;
+    assert!(!before.full && made.is_subset(&keys(&before)), "{before:?}");
+    let stranger = since(&lone, "h", told.revision, "of another database").await;
+    assert!(stranger.full);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_on_an_earlier_version_of_a_port_make_it_active_no_more() {
+    let lone = with_host("h").await;
+    let network = a_network(&lone).await;
+    let port = a_port(&lone, &network, "h").await;
+    let early = ask(&lone, &SyncAsk::all("h")).await;
+    let change = json!({ "allowed_address_pairs": [{ "ip_address": "10.0.0.9" }] });
+    lone.client.update("port", &port.id.to_string(), change).await.expect("an update");
+    let late = ask(&lone, &SyncAsk::all("h")).await;
+    assert!(late.revision > early.revision);
+    let status =
+        async || lone.client.get(&format!("ports/{}", port.id)).await.expect("a port")["status"].clone();
+    for (revision, epoch, wanted) in [
+        (early.revision, early.epoch.as_str(), "DOWN"),
+        (late.revision, "of another database", "DOWN"),
+        (late.revision, late.epoch.as_str(), "ACTIVE"),
+    ] {
+        let outcomes = vec![Outcome { key: port, revision, state: State::Up }];
+        let report = Report { host: "h".into(), epoch: epoch.into(), outcomes, skipped: vec![] };
+        lone.bus.ask::<_, ()>(Word::Report, "h", &report).await.expect("is acknowledged");
+        assert_eq!(status().await, wanted, "at {revision} of {epoch}");
+    }
+}
