@@ -1,6 +1,7 @@
 //! Judges from outside: the reference's answers, and the real `openstack` command.
 
 mod compat {
+    mod clients;
     mod keystone;
     mod openapi;
     mod openstack;
