@@ -6,5 +6,6 @@ mod compat {
     mod openapi;
     mod openstack;
     mod reference;
+    mod tempest;
     mod tls;
 }
