@@ -132,7 +132,7 @@ impl Config {
             (AuthKind::Keystone, None) => bail!("auth.kind is \"keystone\": [auth.keystone] is missing"),
             (AuthKind::Keystone, Some(settings)) => {
                 settings.check().context("in [auth.keystone]")?;
-                Ok(AuthSettings::Keystone(settings.clone()))
+                Ok(AuthSettings::Keystone(Box::new(settings.clone())))
             }
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             ca_file: given.ca_file.clone(),
             ..keystone::Settings::default()
         };
-        assert_eq!(given, given_here, "the rest of the example are the defaults");
+        assert_eq!(*given, given_here, "the rest of the example are the defaults");
         assert!(config.server.tls.is_some() && config.warnings().is_empty());
     }
 

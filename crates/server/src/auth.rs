@@ -15,7 +15,7 @@ pub enum AuthSettings {
     #[default]
     Nobody,
     /// By tokens of Keystone.
-    Keystone(keystone::Settings),
+    Keystone(Box<keystone::Settings>),
 }
 
 /// How requests say who asks.

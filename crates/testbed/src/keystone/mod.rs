@@ -143,7 +143,7 @@ impl Keystone {
 
     /// The settings of an API whose callers come with tokens of this Keystone.
     pub fn api(&self, settings: Settings) -> server::Settings {
-        server::Settings { auth: AuthSettings::Keystone(settings), ..server::Settings::default() }
+        server::Settings { auth: AuthSettings::Keystone(Box::new(settings)), ..server::Settings::default() }
     }
 
     /// A token of a user.
