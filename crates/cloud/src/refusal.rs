@@ -55,7 +55,11 @@ pub enum Refusal {
     SegmentsWithProvider,
     #[error("The segments list the same segment twice.")]
     DuplicateSegments,
-    #[error("Network {network} is in use: it has the ports {}.", ports.join(", "))]
+    // Tempest looks for "There are ... on the network".
+    #[error(
+        "Network {network}: There are one or more ports still in use on the network: {}.",
+        ports.join(", ")
+    )]
     NetworkInUse { network: NetworkId, ports: Vec<String> },
     #[error("Network {0} is the default external network already; there can be one.")]
     DefaultExternalNetworkExists(String),

@@ -32,7 +32,9 @@ pub fn create(
     }
     check_modes(&new, cidr)?;
     if let Some(sibling) = siblings.iter().find(|sibling| overlap(sibling.cidr, cidr)) {
-        return input(format!("The range {cidr} overlaps with {} of subnet {}.", sibling.cidr, sibling.id));
+        // Clients that try one range after another look for "overlaps with another subnet".
+        let (range, id) = (sibling.cidr, &sibling.id);
+        return input(format!("The range {cidr} overlaps with another subnet: {range} of {id}."));
     }
     let given_pools = new.allocation_pools.take().flatten().filter(|pools| !pools.is_empty());
     let gateway_ip = match new.gateway_ip {

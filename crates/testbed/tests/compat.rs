@@ -1,10 +1,12 @@
 //! Judges from outside: the reference's answers, the rule library, and the real `openstack` command.
 
 mod compat {
+    mod clients;
     mod keystone;
     mod openapi;
     mod openstack;
     mod policy;
     mod reference;
+    mod tempest;
     mod tls;
 }

@@ -11,8 +11,10 @@ use super::client::{Exchange, Trouble};
 use super::settings::Credential;
 use super::token;
 
-/// After a failed login none is tried for this long: Keystone may lock accounts that fail often.
+/// After a login that failed, none is tried for this long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same after one that was refused: Keystone may lock accounts that fail often.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
 /// A token is renewed when less than this is left of it, or a fifth of its life where that is less.
 const EARLY: time::Duration = time::Duration::seconds(120);
 
@@ -26,7 +28,8 @@ pub struct Login {
 #[derive(Debug, Default)]
 struct State {
     held: Option<Held>,
-    failed_at: Option<Instant>,
+    /// Until then no login is tried.
+    pause: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -59,17 +62,18 @@ impl Login {
             return Ok(token);
         }
         let usable = usable.map(|(token, _)| token);
-        if state.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
+        if state.pause.is_some_and(|end| Instant::now() < end) {
             return usable.ok_or(Trouble::Login);
         }
         match self.log_in(exchange).await {
             Ok(held) => {
                 let token = held.token.clone();
-                *state = State { held: Some(held), failed_at: None };
+                *state = State { held: Some(held), pause: None };
                 Ok(token)
             }
             Err(trouble) => {
-                state.failed_at = Some(Instant::now());
+                let refused = matches!(trouble, Trouble::LoginRefused(401));
+                state.pause = Some(Instant::now() + if refused { LONG_PAUSE } else { PAUSE });
                 usable.ok_or(trouble)
             }
         }

@@ -32,7 +32,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedP
 /// For what has to come true by itself.
 const SOON: Duration = Duration::from_secs(30);
 /// Longer than the server takes from one look at its files to the next.
-const LOOKED: Duration = Duration::from_secs(5);
+const LOOKED: Duration = Duration::from_secs(3);
 
 /// A server with TLS, and the files that it reads.
 struct Secured {

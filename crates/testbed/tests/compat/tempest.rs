@@ -1,0 +1,90 @@
+//! Tempest's tests of the network API, against our server with a real Keystone.
+//!
+//! All of `tempest.api.network` is run, and `tempest.txt` beside this says what becomes of each
+//! test: it passes, or what is lacking for it. Anything else fails, also a test that passes
+//! though something is said to lack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bus::Bus;
+use serde_json::{Value, json};
+use testbed::keystone::{PASSWORD, Scope};
+use testbed::{Keystone, Lone, python};
+use tokio::process::Command;
+
+const EXPECTED: &str = include_str!("tempest.txt");
+const CONFIGURATION: &str = include_str!("tempest.conf");
+const PROGRAM: &str = include_str!("tempest_run.py");
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tempest_agrees() {
+    let keystone = Keystone::start(Default::default()).await.expect("Keystone starts");
+    let server = Lone::start(keystone.api(keystone.settings()), Bus::in_process()).await.expect("starts");
+    keystone.serve_network(&format!("http://{}", server.address)).await.expect("in the catalog");
+    let admin = keystone.token("admin", Scope::Project("admin")).await.expect("a token");
+    let send = async |method: &str, path: &str, body: Option<Value>| {
+        let headers = [("x-auth-token", admin.as_str())];
+        let body = body.map(|body| body.to_string());
+        let answer = server.client.send(method, &format!("/v2.0/{path}"), body, &headers).await;
+        let (status, answer) = answer.expect("an answer");
+        assert!(status < 300, "{method} {path}: {status} {answer}");
+        answer
+    };
+    let public = json!({ "network": { "name": "public", "router:external": true } });
+    let public = send("POST", "networks", Some(public)).await["network"]["id"].clone();
+    for (version, cidr) in [(4, "192.0.2.0/24"), (6, "2001:db8:ffff::/64")] {
+        let subnet = json!({ "network_id": public, "ip_version": version, "cidr": cidr });
+        send("POST", "subnets", Some(json!({ "subnet": subnet }))).await;
+    }
+    let extensions = send("GET", "extensions", None).await;
+    let extensions = extensions["extensions"].as_array().expect("a list").iter();
+    let aliases: Vec<&str> = extensions.filter_map(|extension| extension["alias"].as_str()).collect();
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let configuration = [
+        ("@FOLDER@", folder.path().to_str().expect("text")),
+        ("@PASSWORD@", PASSWORD),
+        ("@KEYSTONE@", &keystone.url),
+        ("@PUBLIC@", public.as_str().expect("an id")),
+        ("@EXTENSIONS@", &aliases.join(",")),
+    ]
+    .iter()
+    .fold(CONFIGURATION.to_owned(), |text, (name, value)| text.replace(name, value));
+    std::fs::write(folder.path().join("tempest.conf"), configuration).expect("written");
+    let output = Command::new(python::program("python"))
+        .args(["-W", "ignore", "-c", PROGRAM])
+        .env("TEMPEST_CONFIG_DIR", folder.path())
+        .env("TEMPEST_CONFIG", "tempest.conf")
+        .current_dir(folder.path())
+        .kill_on_drop(true)
+        .output();
+    let output = output.await.expect("Python runs: scripts/install-packages test");
+    judge(&String::from_utf8_lossy(&output.stdout), &String::from_utf8_lossy(&output.stderr));
+}
+
+/// `passed NAME` and `lacks THING NAME` against `passed NAME`, `failed NAME WHY`, `skipped NAME WHY`.
+fn judge(found: &str, errors: &str) {
+    let lines = EXPECTED.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let expected: Vec<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
+    let good: BTreeSet<&str> =
+        expected.iter().filter(|words| words[0] == "passed").map(|words| words[1]).collect();
+    let lacking: BTreeMap<&str, &str> =
+        expected.iter().filter(|words| words[0] == "lacks").map(|words| (words[2], words[1])).collect();
+    assert_eq!(good.len() + lacking.len(), expected.len(), "tempest.txt has a line twice, or a strange one");
+    let (mut problems, mut seen) = (Vec::new(), BTreeSet::new());
+    for line in found.lines() {
+        let mut words = line.splitn(3, ' ');
+        let (outcome, name) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        seen.insert(name);
+        match (outcome, good.contains(name), lacking.get(name)) {
+            ("passed", true, _) | ("failed" | "skipped", _, Some(_)) => {}
+            ("passed", false, Some(thing)) => problems.push(format!("passes though {thing} lacks: {name}")),
+            ("passed", ..) => problems.push(format!("passes, and is not listed: {name}")),
+            _ => problems.push(line.to_owned()),
+        }
+    }
+    let missing = good.iter().chain(lacking.keys()).filter(|name| !seen.contains(*name));
+    problems.extend(missing.map(|name| format!("was not run: {name}")));
+    println!("{} of Tempest's tests pass, {} entries lack something", good.len(), lacking.len());
+    assert!(problems.is_empty(), "{} problems:\n{}\n\n{errors}", problems.len(), problems.join("\n"));
+}
