@@ -181,11 +181,6 @@ impl Postgres {
     fn url(&self, database: &str) -> String {
         format!("host={} port={} user={OWNER} dbname={database}", self.folder.display(), self.port)
     }
-
-    /// Where the socket and the log are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
 }
 
 /// The newest version that is installed.
