@@ -215,7 +215,7 @@ impl Tx<'_> {
             return Ok(0);
         }
         // Whoever writes to the log has this row locked: neither waits for the other's rows.
-        self.later(&format!("{REVISION}{}", dialect::locking(self.engine())), vec![]).await?;
+        self.lock_revision().await?;
         let gone = "DELETE FROM changes WHERE revision <= $1 AND (\
             kind IN ('port', 'remote', 'lease') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
             kind IN ('network', 'dhcp') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id))";

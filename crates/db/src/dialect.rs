@@ -7,16 +7,8 @@ use model::api::table::Type;
 
 use crate::engine::Engine;
 
-/// Keeps others from changing the rows that a query finds, until the transaction ends. SQLite has
-/// one writer at a time: nothing to do.
-pub fn locking(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => "",
-        Engine::Postgres => " FOR NO KEY UPDATE",
-    }
-}
-
-/// The same; rows that another transaction has locked are left out.
+/// Keeps others from changing the rows that a query finds, until the transaction ends; rows that
+/// another one has locked are left out. SQLite has one writer at a time: nothing to do.
 pub fn locking_free(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "",

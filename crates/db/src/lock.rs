@@ -109,6 +109,15 @@ impl Tx<'_> {
         if self.is_alone() { Ok(()) } else { self.later(sql, vec![Param::from(host)]).await }
     }
 
+    /// Keeps others from taking a revision.
+    pub(crate) async fn lock_revision(&mut self) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let sql = "SELECT value FROM counters WHERE name = 'revision' FOR NO KEY UPDATE";
+        self.later(sql, vec![]).await
+    }
+
     /// True when this transaction alone does what `counter` counts; others that ask meanwhile get
     /// `false` at once.
     pub(crate) async fn try_lock_counter(&mut self, counter: &str) -> Result<bool, DbError> {

@@ -98,8 +98,9 @@ impl Lone {
         Ok(Lone { client: Client::new(address), address, bus, home, stop, serving: Some(serving) })
     }
 
-    pub fn home(&self) -> &Home {
-        &self.home
+    /// Another handle on its database, as another server would have.
+    pub async fn open(&self) -> anyhow::Result<Db> {
+        self.home.open().await
     }
 
     /// Where the database's file is.

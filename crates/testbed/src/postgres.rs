@@ -30,12 +30,16 @@ const LOCKS: Duration = Duration::from_secs(5);
 
 /// Reads what to do, says when it is done; at the end of its input it cleans up.
 const GUARDIAN: &str = r#"
-folder=$1 pg=
-shift
+folder=$1 programs=$2 as=$3 pg=
+shift 3
 end() { [ -z "$pg" ] || { kill -"$1" "$pg"; wait "$pg"; pg=; }; }
-while read -r word; do
+init() {
+    $as "$programs/initdb" --no-sync --wal-segsize=1 --locale=C -E UTF8 -A trust -U "$1" -D "$folder/data"
+}
+while read -r word owner; do
     case $word in
-        start) "$@" </dev/null >>"$folder/log" 2>&1 & pg=$! ;;
+        init) init "$owner" </dev/null >"$folder/log" 2>&1 ;;
+        start) $as "$programs/postgres" -D "$folder/data" "$@" </dev/null >>"$folder/log" 2>&1 & pg=$! ;;
         kill) end KILL ;;
         stop) end INT ;;
     esac
@@ -121,9 +125,29 @@ impl Postgres {
             port,
             folder,
         };
-        prepare(&postgres.folder, &programs, &setup).await?;
+        postgres.prepare(&setup).await?;
         postgres.begin().await?;
         Ok(postgres)
+    }
+
+    /// Makes the data folder.
+    async fn prepare(&self, setup: &Setup) -> anyhow::Result<()> {
+        let data = self.folder.join("data");
+        let owner = if is_root()? { Some(ids()?) } else { None };
+        let own = |path: &Path, mode: u32| {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
+            owner.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))
+        };
+        std::fs::create_dir(&data)?;
+        own(&self.folder, 0o700)?;
+        own(&data, 0o700)?;
+        self.order("init").await?;
+        let hba = setup.hba.iter().map(|text| ("pg_hba.conf".to_owned(), text.clone()));
+        for (name, text) in setup.files.iter().cloned().chain(hba) {
+            std::fs::write(data.join(&name), text)?;
+            own(&data.join(&name), 0o600)?;
+        }
+        Ok(())
     }
 
     /// Starts it again after [`Postgres::kill`] or [`Postgres::stop`].
@@ -162,7 +186,7 @@ impl Postgres {
 
     async fn order(&self, word: &str) -> anyhow::Result<()> {
         let mut guardian = self.guardian.lock().await;
-        guardian.orders.write_all(format!("{word}\n").as_bytes()).await?;
+        guardian.orders.write_all(format!("{word} {OWNER}\n").as_bytes()).await?;
         let done = guardian.done.next_line().await?;
         if done.as_deref() == Some(word) { Ok(()) } else { bail!("the guardian of PostgreSQL is gone") }
     }
@@ -180,11 +204,6 @@ impl Postgres {
 
     fn url(&self, database: &str) -> String {
         format!("host={} port={} user={OWNER} dbname={database}", self.folder.display(), self.port)
-    }
-
-    /// Where the socket and the log are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 
@@ -204,18 +223,14 @@ fn is_root() -> anyhow::Result<bool> {
 }
 
 /// What comes before a program's name so that it runs as another user, if need be.
-fn lent() -> anyhow::Result<Vec<String>> {
-    if !is_root()? {
-        return Ok(vec![]);
-    }
-    let words = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"];
-    Ok(words.map(str::to_owned).to_vec())
+fn lent() -> anyhow::Result<String> {
+    let words = format!("setpriv --reuid {USER} --regid {USER} --clear-groups --");
+    Ok(if is_root()? { words } else { String::new() })
 }
 
 fn guardian(folder: &Path, programs: &Path, setup: &Setup) -> anyhow::Result<Guardian> {
     let mut command = AsyncCommand::new("sh");
-    command.args(["-c", GUARDIAN, "guardian"]).arg(folder).args(lent()?).arg(programs.join("postgres"));
-    command.arg("-D").arg(folder.join("data"));
+    command.args(["-c", GUARDIAN, "guardian"]).arg(folder).arg(programs).arg(lent()?);
     let mut options = vec![
         format!("unix_socket_directories={}", folder.display()),
         "listen_addresses=".into(),
@@ -238,39 +253,6 @@ fn guardian(folder: &Path, programs: &Path, setup: &Setup) -> anyhow::Result<Gua
     let orders = process.stdin.take().context("the guardian reads")?;
     let done = BufReader::new(process.stdout.take().context("the guardian writes")?).lines();
     Ok(Guardian { orders, done, _process: process })
-}
-
-/// Makes the data folder.
-async fn prepare(folder: &Path, programs: &Path, setup: &Setup) -> anyhow::Result<()> {
-    let data = folder.join("data");
-    std::fs::create_dir(&data)?;
-    let owner = if is_root()? { Some(ids()?) } else { None };
-    let own = |path: &Path, mode: u32| {
-        std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
-        owner.map_or(Ok(()), |(user, group)| chown(path, Some(user), Some(group)))
-    };
-    own(folder, 0o700)?;
-    own(&data, 0o700)?;
-    let mut words = lent()?;
-    words.push(programs.join("initdb").display().to_string());
-    let settings = ["--no-sync", "--wal-segsize=1", "--locale=C", "-E", "UTF8", "-A", "trust", "-U", OWNER];
-    let made = AsyncCommand::new(&words[0])
-        .args(&words[1..])
-        .args(settings)
-        .arg("-D")
-        .arg(&data)
-        .stdin(Stdio::null())
-        .output()
-        .await?;
-    if !made.status.success() {
-        bail!("initdb: {}", String::from_utf8_lossy(&made.stderr));
-    }
-    let hba = setup.hba.iter().map(|text| ("pg_hba.conf".to_owned(), text.clone()));
-    for (name, text) in setup.files.iter().cloned().chain(hba) {
-        std::fs::write(data.join(&name), text)?;
-        own(&data.join(&name), 0o600)?;
-    }
-    Ok(())
 }
 
 /// User and group of the packages' user.

@@ -5,6 +5,7 @@ mod engines {
     mod faults;
     mod log;
     mod races;
+    mod relay;
     mod same;
     mod secrets;
     mod trips;

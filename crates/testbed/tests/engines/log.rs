@@ -10,7 +10,7 @@ use model::desired::{Key, Kind, Revision};
 use testbed::{Engine, Home, wait};
 use uuid::Uuid;
 
-testbed::on_both_engines!(many_writers_and_a_reader);
+testbed::on_both_engines!(many_writers_and_a_reader, what_is_gone_is_pruned);
 
 const HOST: &str = "reader";
 const WRITERS: usize = 8;
@@ -117,4 +117,23 @@ async fn many_writers_and_a_reader(engine: Engine) {
     println!("{asked} questions, revision {since}");
     assert_eq!(since, (WRITERS * CHANGES) as i64, "each commit has a revision of its own");
     assert_eq!(seen, (0..WRITERS * CHANGES).map(key).collect(), "the reader skipped parts");
+}
+
+async fn what_is_gone_is_pruned(engine: Engine) {
+    let home = Home::make(engine).await.expect("a database");
+    let db = home.open().await.expect("opens");
+    let mut revisions = Vec::new();
+    for n in 1..=3 {
+        let mut tx = db.begin().await.expect("begins");
+        mark(&mut tx, Taking::AtTheEnd, key(n)).await;
+        revisions.extend(tx.commit().await.expect("commits"));
+    }
+    assert_eq!(revisions, [1, 2, 3]);
+    let mut tx = db.begin().await.expect("begins");
+    // No port of these ids exists.
+    assert_eq!(tx.prune(2).await.expect("prunes"), 2);
+    tx.commit().await.expect("commits");
+    let mut tx = db.read().await.expect("reads");
+    assert_eq!(tx.pruned().await.expect("a revision"), 2);
+    assert_eq!(tx.changed_since(HOST, 0).await.expect("changes"), [key(3)]);
 }

@@ -204,12 +204,13 @@ async fn dhcp_is_settled_once() {
         let other = two.client(at + 1);
         making.spawn(async move {
             let network = id_of(&client.create("network", json!({})).await.expect("a network"));
-            // Both servers are asked to look at the network's DHCP.
-            for (client, third) in [(client, 0), (other, 1)] {
+            // Both servers are asked to look at the network's DHCP, at the same time.
+            let subnet = |third: u8| {
                 let cidr = format!("10.0.{third}.0/24");
-                let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": cidr });
-                client.create("subnet", subnet).await.expect("a subnet");
-            }
+                json!({ "network_id": network, "ip_version": 4, "cidr": cidr })
+            };
+            let made = tokio::join!(client.create("subnet", subnet(0)), other.create("subnet", subnet(1)));
+            made.0.and(made.1).expect("subnets");
         });
     }
     making.join_all().await;
