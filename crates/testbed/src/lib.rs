@@ -6,7 +6,7 @@
 //! lone     a server without hosts      simulated  hosts without a kernel
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
-//! certificates   made when they are needed
+//! certificates   made when they are needed            program    ours, as a process of its own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -22,6 +22,7 @@ pub mod guest;
 pub mod lone;
 pub mod nats;
 pub mod place;
+pub mod program;
 pub mod simulated;
 pub mod wait;
 pub mod wires;
