@@ -140,3 +140,65 @@ impl Reporter {
         self.shared.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::desired::Kind;
+    use uuid::Uuid;
+
+    fn outcome(n: u128, state: State) -> Outcome {
+        Outcome { key: Key::new(Kind::Port, Uuid::from_u128(n)), revision: 1, state }
+    }
+
+    fn failed(length: usize) -> State {
+        State::Failed { reason: "x".repeat(length) }
+    }
+
+    #[test]
+    fn pages_fit_the_bus_and_hold_everything() {
+        let reporter = Reporter::default();
+        reporter.tell((0..1200).map(|n| outcome(n, failed(400))));
+        let (mut told, mut pages) = (0, 0);
+        loop {
+            let page = reporter.page("h", 64 << 10).outcomes;
+            if page.is_empty() {
+                break;
+            }
+            let bytes = serde_json::to_vec(&page).expect("serializes").len();
+            assert!(bytes <= (64 << 10) + 2 && page.len() <= PAGE, "{} outcomes, {bytes} bytes", page.len());
+            told += page.len();
+            pages += 1;
+            reporter.acknowledge(&page);
+        }
+        assert!(told == 1200 && pages > 5, "{told} on {pages} pages");
+        // What is larger than the bus says goes alone, to be refused by name.
+        reporter.tell([outcome(1, failed(300)), outcome(2, failed(300))]);
+        assert_eq!(reporter.page("h", 100).outcomes.len(), 1);
+    }
+
+    #[test]
+    fn what_may_have_been_overtaken_is_told_again() {
+        let reporter = Reporter::default();
+        let (up, down) = (outcome(1, State::Up), outcome(1, State::Down));
+        reporter.tell([down]);
+        reporter.outcomes().doubtful.insert(up.key);
+        reporter.tell(std::slice::from_ref(&up));
+        let page = reporter.page("h", PAGE_BYTES).outcomes;
+        assert_eq!(page, std::slice::from_ref(&up));
+        reporter.acknowledge(&page);
+        reporter.tell(std::slice::from_ref(&up));
+        assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "told and acknowledged");
+        reporter.sweep();
+        reporter.tell(std::slice::from_ref(&up));
+        assert_eq!(
+            reporter.page("h", PAGE_BYTES).outcomes,
+            std::slice::from_ref(&up),
+            "the first may be stored last"
+        );
+        reporter.acknowledge(std::slice::from_ref(&up));
+        reporter.sweep();
+        reporter.tell([up]);
+        assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "once is enough");
+    }
+}

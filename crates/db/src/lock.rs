@@ -100,7 +100,7 @@ impl Tx<'_> {
     }
 
     /// Keeps others from creating what counts towards the same quota.
-    pub async fn lock_quota(&mut self, resource: &str, project: &str) -> Result<(), DbError> {
+    pub(crate) async fn lock_quota(&mut self, resource: &str, project: &str) -> Result<(), DbError> {
         let key = format!("{resource} of {project}");
         self.advise("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", &key).await
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::api::table::Resource;
 
-use crate::engine::{DbError, Tx};
+use crate::engine::{Cell, DbError, Tx};
 
 impl Tx<'_> {
     /// A project's own limits, by resource.
@@ -38,6 +38,28 @@ impl Tx<'_> {
     /// True when the project had limits of its own.
     pub async fn forget_limits(&mut self, project: &str) -> Result<bool, DbError> {
         Ok(self.execute("DELETE FROM quotas WHERE project_id = $1", &[project.into()]).await? > 0)
+    }
+
+    /// A project's own limit of a resource, if it has one, and how many it has, which does not change
+    /// until the transaction ends.
+    pub async fn room(
+        &mut self,
+        table: &'static Resource,
+        project: &str,
+    ) -> Result<(Option<i64>, i64), DbError> {
+        self.lock_quota(table.singular, project).await?;
+        let sql = format!(
+            "SELECT (SELECT most FROM quotas WHERE project_id = $1 AND resource = $2), \
+             (SELECT COUNT(*) FROM {} WHERE project_id = $1)",
+            table.plural
+        );
+        let mut found = (None, 0);
+        self.each(&sql, &[project.into(), table.singular.into()], |row| {
+            let own = if let Cell::Int(most) = row.cell(0) { Some(most) } else { None };
+            found = (own, row.int(1));
+        })
+        .await?;
+        Ok(found)
     }
 
     /// How many of a resource a project has.

@@ -10,7 +10,7 @@
 //! postgres a database server of a test's own        engines  the same test on both engines
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
-//! certificates   made when they are needed
+//! certificates   made when they are needed            program    ours, as a process of its own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also

@@ -1,74 +1,75 @@
-//! Programs that a test starts, kills and starts again. Each ends with its value, also when the
-//! test fails, and what it said is kept in a file.
+//! A program of ours as a process of its own, with its log in a file.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::process::{Child, Command};
 
 use crate::wait;
 
-/// One program, running or not.
+/// A running program; dropping it kills it.
 pub struct Program {
-    name: String,
     words: Vec<String>,
+    program: PathBuf,
     log: PathBuf,
     child: Option<Child>,
 }
 
 impl Program {
-    /// Says what will run; its log goes to a folder.
-    pub fn new(name: &str, words: &[&str], folder: &Path) -> Program {
+    /// Runs a program with some words; what it logs is added to a file.
+    pub fn start(program: &Path, words: &[&str], log: PathBuf) -> anyhow::Result<Program> {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Program { name: name.to_owned(), words, log: folder.join(format!("{name}.log")), child: None }
+        let mut program = Program { words, program: program.to_owned(), log, child: None };
+        program.again()?;
+        Ok(program)
     }
 
-    /// Starts it, behind what it said before.
-    pub fn start(&mut self) -> anyhow::Result<()> {
-        let log = File::options().create(true).append(true).open(&self.log)?;
-        let (program, words) = self.words.split_first().context("a program has a name")?;
-        let mut command = Command::new(program);
-        // What the caller's shell says of other servers does not count here.
+    /// Kills it, if it runs, and runs it again, with an empty log.
+    pub fn again(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        let log = File::create(&self.log)?;
+        let mut command = Command::new(&self.program);
+        // What the caller's shell says of other programs does not count here.
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NEUTRINO_")) {
             command.env_remove(name);
         }
-        command.args(words).env("NO_COLOR", "1").kill_on_drop(true);
+        command.args(&self.words).env("NO_COLOR", "1");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        self.child = Some(command.spawn().with_context(|| format!("cannot run {program}"))?);
+        let child = command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
+        self.child = Some(child);
         Ok(())
     }
 
-    /// Ends it as a power cut does: at whatever it is doing.
-    pub async fn kill(&mut self) -> anyhow::Result<()> {
-        match self.child.take() {
-            Some(mut child) => Ok(child.kill().await?),
-            None => Ok(()),
+    /// Ends it as a crash does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 
-    pub fn pid(&self) -> Option<u32> {
-        self.child.as_ref().and_then(Child::id)
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// All that it said, in every one of its lives.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until a line of its log has a word; returns what follows the word on that line.
+    /// Waits until the log has a line with a word, and returns what follows the word in it.
     pub async fn says(&self, word: &str, limit: Duration) -> anyhow::Result<String> {
-        let after = |line: &str| line.split_once(word).map(|(_, rest)| rest.trim().to_owned());
-        let found = wait::until(limit, || async { self.said().lines().rev().find_map(after) }).await;
-        match found {
+        let found = wait::until(limit, || async {
+            let said = self.said();
+            let line = said.lines().find(|line| line.contains(word))?;
+            line.split_once(word).map(|(_, rest)| rest.trim().to_owned())
+        });
+        match found.await {
             Some(rest) => Ok(rest),
-            None => bail!("{} did not say '{word}' in {limit:?}:\n{}", self.name, self.said()),
+            None => bail!("{:?} did not say '{word}' in {limit:?}, but: {}", self.words, self.said()),
         }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
     }
 }

@@ -81,6 +81,10 @@ impl SimulatedHost {
         lock(&self.seen).parts.contains_key(&key)
     }
 
+    pub fn part(&self, key: Key) -> Option<Part> {
+        lock(&self.seen).parts.get(&key).cloned()
+    }
+
     /// Answers that arrived, and how many of them told everything.
     pub fn answers(&self) -> (u64, u64) {
         let seen = lock(&self.seen);
@@ -144,6 +148,7 @@ fn heartbeat(host: &str, tunneling_ip: IpAddr) -> Heartbeat {
         datapath: "kernel".into(),
         tunneling_ip: Some(tunneling_ip),
         tunnel_types: vec!["vxlan".into()],
+        interface_mappings: [("physnet1".to_owned(), "eth1".to_owned())].into(),
         ..L2Configuration::default()
     };
     let agent = |agent_type: &str, topic: &str, configurations| AgentState {

@@ -137,10 +137,10 @@ pub async fn check(
         *more.entry(project).or_default() += 1;
     }
     for (project, more) in more {
-        let limits = app.settings().quotas.with(tx.limits_of(project).await?);
-        if let Some(limit) = limits.of(table) {
-            tx.lock_quota(table.singular, project).await?;
-            quota::check(table, limit, tx.used(table, project).await?, more)?;
+        let (own, used) = tx.room(table, project).await?;
+        let own = own.map(|limit| (table.singular.to_owned(), limit));
+        if let Some(limit) = app.settings().quotas.with(own.into_iter().collect()).of(table) {
+            quota::check(table, limit, used, more)?;
         }
     }
     Ok(())

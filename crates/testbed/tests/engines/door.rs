@@ -16,14 +16,10 @@ async fn servers_that_start_together_migrate_once() {
     for _ in 0..8 {
         let database = database.clone();
         opening.spawn(async move {
-            let db = database.open().await.expect("opens");
-            let epoch = db.read().await.expect("reads").epoch().await;
-            epoch.expect("an epoch")
+            database.open().await.expect("opens");
         });
     }
-    let epochs = opening.join_all().await;
-    assert!(!epochs[0].is_empty());
-    assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{epochs:?}");
+    opening.join_all().await;
     let client = database.client().await.expect("connects");
     let rows = client.query("SELECT number FROM migrations ORDER BY number", &[]).await.expect("migrations");
     let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();

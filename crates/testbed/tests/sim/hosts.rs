@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use model::desired::{Key, Kind};
+use model::desired::{Key, Kind, Part};
+use serde_json::json;
+use testbed::client::id_of;
 use testbed::crowd::Crowd;
-use testbed::simulated::Pace;
+use testbed::simulated::{Pace, SimulatedHost};
 use testbed::wait;
 use testbed::wires::BusKind;
 
@@ -15,6 +17,8 @@ const HOSTS: usize = 1000;
 const LIMIT: Duration = Duration::from_secs(60);
 /// Hosts that have the network of a change.
 const CONCERNED: usize = 10;
+/// Hosts of a change that concerns many: more than a task may do in one go.
+const MANY: usize = 250;
 
 /// Hosts ask by the clock later than this test ends: what they ask is for a reason.
 const PACE: Pace = Pace { sweep: Duration::from_secs(600), ..Pace::REAL };
@@ -51,6 +55,8 @@ async fn a_thousand_hosts(kind: BusKind) {
     assert!(change.wake <= 2 * concerned && change.sync <= 2 * concerned, "{change}");
     assert!(change.report <= 2 * concerned && change.bytes < 60_000, "{change}");
 
+    many_at_once(&crowd).await;
+
     // All come back at once.
     if let Some(nats) = &mut crowd.nats {
         let (before, start) = (crowd.counts.tally(), Instant::now());
@@ -78,6 +84,34 @@ async fn a_thousand_hosts(kind: BusKind) {
     println!("the server restarted under {HOSTS} hosts, and a change told in {took:?}: {restart}");
     assert!(restart.sync <= 2 * HOSTS as u64, "{restart}");
     assert!(crowd.hosts.iter().all(|host| host.answers().1 == 1), "one full answer per host, at its start");
+}
+
+/// A change that concerns many hosts wakes each of them. Their network has no tunnels: what is told
+/// is small, and the same to all.
+async fn many_at_once(crowd: &Crowd) {
+    let flat = json!({ "provider:network_type": "flat", "provider:physical_network": "physnet1" });
+    let id = id_of(&crowd.lone().client.create("network", flat).await.expect("a network"));
+    let port = |host| json!({ "network_id": id, "binding:host_id": Crowd::name(host) });
+    let body = json!({ "ports": (0..MANY).map(port).collect::<Vec<_>>() }).to_string();
+    let (status, answer) =
+        crowd.lone().client.send("POST", "/v2.0/ports", Some(body), &[]).await.expect("an answer");
+    assert_eq!(status, 201, "{answer}");
+    crowd.quiet(Default::default()).await;
+    let (before, start) = (crowd.counts.tally(), Instant::now());
+    crowd.lone().client.update("network", &id, json!({ "mtu": 1399 })).await.expect("an update");
+    let key = key(Kind::Network, &id);
+    let told = wait::until(LIMIT, || async {
+        let mtu = |host: &SimulatedHost| match host.part(key) {
+            Some(Part::Network(network)) => network.mtu_bytes,
+            _ => 0,
+        };
+        crowd.hosts[..MANY].iter().all(|host| mtu(host) == 1399).then_some(())
+    });
+    told.await.expect("every host with the network is told");
+    let took = start.elapsed();
+    let told = crowd.quiet(before).await;
+    println!("an MTU told to {MANY} hosts in {took:?}: {told}");
+    assert!(told.wake <= 2 * MANY as u64 && told.sync <= 2 * MANY as u64, "{told}");
 }
 
 async fn heard_of(crowd: &Crowd, port: &str) {

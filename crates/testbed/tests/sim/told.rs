@@ -59,7 +59,9 @@ fn keys(answer: &SyncAnswer) -> BTreeSet<Key> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn small_pages_come_to_the_same_as_large_ones() {
     let names = ["sim-0", "sim-1", "sim-2", "sim-3"];
-    let lone = started(Bus::in_process()).await;
+    let mut settings = Settings::default();
+    settings.quotas.0.insert("port".into(), -1);
+    let lone = Lone::start(settings, Bus::in_process()).await.expect("starts");
     let mut hosts = Vec::new();
     for (n, name) in names.iter().enumerate() {
         let tunneling_ip = [192, 0, 2, n as u8 + 1].into();
