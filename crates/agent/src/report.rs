@@ -183,14 +183,14 @@ mod tests {
         let (up, down) = (outcome(1, State::Up), outcome(1, State::Down));
         reporter.tell([down]);
         reporter.outcomes().doubtful.insert(up.key);
-        reporter.tell(std::slice::from_ref(&up));
+        reporter.tell([up.clone()]);
         let page = reporter.page("h", PAGE_BYTES).outcomes;
         assert_eq!(page, std::slice::from_ref(&up));
         reporter.acknowledge(&page);
-        reporter.tell(std::slice::from_ref(&up));
+        reporter.tell([up.clone()]);
         assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "told and acknowledged");
         reporter.sweep();
-        reporter.tell(std::slice::from_ref(&up));
+        reporter.tell([up.clone()]);
         assert_eq!(
             reporter.page("h", PAGE_BYTES).outcomes,
             std::slice::from_ref(&up),
