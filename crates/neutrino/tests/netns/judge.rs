@@ -19,7 +19,8 @@ pub async fn wanted(client: &Client, ends: &Ends) -> anyhow::Result<BTreeMap<Str
     let networks = client.get("networks").await?;
     let ports = client.get("ports").await?;
     let bound: Vec<&Value> = list(&ports).filter(|port| port["binding:vif_type"] == "tap").collect();
-    let mut hosts: BTreeMap<String, Entries> = ends.keys().map(|host| (host.clone(), Entries::new())).collect();
+    let mut hosts: BTreeMap<String, Entries> =
+        ends.keys().map(|host| (host.clone(), Entries::new())).collect();
     for network in list(&networks) {
         let (id, vni) = (text(network, "id"), network["provider:segmentation_id"].to_string());
         let here = || bound.iter().filter(|port| text(port, "network_id") == id);

@@ -12,6 +12,8 @@ pub struct Ledger {
     pub acknowledged: usize,
     pub refused: usize,
     pub unanswered: usize,
+    /// How often each status was answered.
+    pub answers: BTreeMap<u16, usize>,
 }
 
 /// How a request ended.

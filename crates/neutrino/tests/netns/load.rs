@@ -48,11 +48,13 @@ pub async fn work(field: Arc<Field>, ledger: Arc<Mutex<Ledger>>, who: usize, see
     }
 }
 
-fn note(ledger: &Mutex<Ledger>, name: &str, wanted: State, end: End) {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner).note(name, wanted, end);
+fn note(ledger: &Mutex<Ledger>, name: &str, wanted: State, (end, status): (End, u16)) {
+    let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    ledger.note(name, wanted, end);
+    *ledger.answers.entry(status).or_default() += 1;
 }
 
-async fn create(field: &Field, chance: &mut Chance, name: &str, host: &str) -> (End, Option<String>) {
+async fn create(field: &Field, chance: &mut Chance, name: &str, host: &str) -> ((End, u16), Option<String>) {
     let network = chance.of(&field.networks).clone();
     let body = json!({ "port": {
         "name": name, "network_id": network, "binding:host_id": host, "device_owner": "compute:nova",
@@ -67,16 +69,20 @@ async fn send(
     method: &str,
     path: &str,
     body: Option<&Value>,
-) -> (End, Value) {
+) -> ((End, u16), Value) {
     let client = chance.of(&field.servers);
     let sent = client.send(method, path, body.map(Value::to_string), &[]);
     match tokio::time::timeout(PATIENCE, sent).await {
-        Ok(Ok((status, answer))) => match status {
-            200..300 => (End::Acknowledged, answer),
-            // The gateway's words for "nobody knows"; anything else is a plain "no".
-            502 | 504 => (End::Unanswered, answer),
-            _ => (End::Refused, answer),
-        },
-        _ => (End::Unanswered, Value::Null),
+        Ok(Ok((status, answer))) => {
+            let end = match status {
+                200..300 => End::Acknowledged,
+                // Nobody knows; anything else is a plain "no".
+                504 => End::Unanswered,
+                _ => End::Refused,
+            };
+            ((end, status), answer)
+        }
+        // No answer at all.
+        _ => ((End::Unanswered, 0), Value::Null),
     }
 }
