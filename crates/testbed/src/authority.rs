@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
 /// Signs certificates; trusted by whoever is given its own.
 pub struct Authority {
@@ -29,8 +32,16 @@ impl Authority {
 
     /// A certificate for this machine's loopback.
     pub fn sign(&self, name: &str) -> anyhow::Result<Signed> {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        self.sign_for(&["localhost", "127.0.0.1"], name)
+    }
+
+    /// A certificate for one known by some names and addresses, at either end of a connection.
+    pub fn sign_for(&self, known_as: &[&str], name: &str) -> anyhow::Result<Signed> {
+        let mut params =
+            CertificateParams::new(known_as.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Signed { certificate, key: key.serialize_pem() })

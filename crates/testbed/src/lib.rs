@@ -4,20 +4,18 @@
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
 //! lone     a server without hosts      simulated  hosts without a kernel
-//! program  what a test starts and kills
 //! authority  certificates
 //! keystone/ a real Keystone         python   where its programs are
 //! postgres a database server of a test's own        engines  the same test on both engines
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
-//! certificates   made when they are needed            program    ours, as a process of its own
+//! program  ours, as a process of its own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
 //! what a killed run left behind.
 
 pub mod authority;
-pub mod certificates;
 pub mod client;
 pub mod cloud;
 pub mod counting;

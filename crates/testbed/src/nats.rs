@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::{certificates::Authority, wait};
+use crate::{Authority, wait};
 
 /// The login of servers.
 pub const SERVER: &str = "server";
@@ -167,12 +167,12 @@ impl NatsServer {
             std::fs::write(self.file(&format!("{name}.password")), format!("secret of {name}\n"))?;
         }
         if self.plan.tls {
-            let authority = Authority::new()?;
-            std::fs::write(self.file("ca.pem"), authority.certificate())?;
+            let authority = Authority::new("of the bus")?;
+            std::fs::write(self.file("ca.pem"), authority.pem())?;
             for name in self.names().chain(["127.0.0.1"]) {
-                let (certificate, key) = authority.issue(name)?;
-                std::fs::write(self.file(&format!("{name}.pem")), certificate)?;
-                std::fs::write(self.file(&format!("{name}.key")), key)?;
+                let signed = authority.sign_for(&[name], name)?;
+                std::fs::write(self.file(&format!("{name}.pem")), signed.certificate)?;
+                std::fs::write(self.file(&format!("{name}.key")), signed.key)?;
             }
         }
         Ok(())
