@@ -32,13 +32,22 @@ const LOCKS: Duration = Duration::from_secs(5);
 const GUARDIAN: &str = r#"
 folder=$1 programs=$2 as=$3 pg=
 shift 3
-end() { [ -z "$pg" ] || { kill -"$1" "$pg"; wait "$pg"; pg=; }; }
+# Nobody may be left to read that something is done.
+trap '' PIPE
+runs() { [ -d "/proc/$pg" ] && ! grep -q '^State:.Z' "/proc/$pg/status"; }
+# A signal is lost on a program that has just begun: it is sent until it is heeded.
+end() {
+    [ -n "$pg" ] || return 0
+    while runs; do kill -"$1" "$pg"; sleep 0.05; done
+    wait "$pg"
+    pg=
+}
 init() {
     $as "$programs/initdb" --no-sync --wal-segsize=1 --locale=C -E UTF8 -A trust -U "$1" -D "$folder/data"
 }
 while read -r word owner; do
     case $word in
-        init) init "$owner" </dev/null >"$folder/log" 2>&1 ;;
+        init) init "$owner" </dev/null >"$folder/log" 2>&1 || break ;;
         start) $as "$programs/postgres" -D "$folder/data" "$@" </dev/null >>"$folder/log" 2>&1 & pg=$! ;;
         kill) end KILL ;;
         stop) end INT ;;
@@ -46,7 +55,7 @@ while read -r word owner; do
     echo "$word"
 done
 end QUIT
-rm -rf "$folder"
+until rm -rf "$folder"; do sleep 0.1; done
 "#;
 
 /// How a server is set up.
