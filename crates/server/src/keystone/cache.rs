@@ -4,9 +4,8 @@
 //! pushes out no good one. Requests that come with the same unknown token wait for one answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use moka::Expiry;
 use moka::future::Cache as Moka;
 use ring::digest;
 use time::OffsetDateTime;
@@ -40,25 +39,11 @@ pub struct Cache {
     bad: Moka<Key, ()>,
 }
 
-/// A token that is not over counts at most until it is.
-struct UntilOver {
-    ttl: Duration,
-}
-
-impl Expiry<Key, Arc<Token>> for UntilOver {
-    fn expire_after_create(&self, _: &Key, token: &Arc<Token>, _: Instant) -> Option<Duration> {
-        let left = token.expires_at - OffsetDateTime::now_utc();
-        // One that was over when it came was accepted for a service: it has no end to wait for.
-        let left = Duration::try_from(left).ok().filter(|left| !left.is_zero());
-        Some(left.unwrap_or(self.ttl).min(self.ttl))
-    }
-}
-
 impl Cache {
     pub fn new(client: Client, ttl_s: u64) -> Cache {
         let ttl = Duration::from_secs(ttl_s);
         let weigh = |_: &Key, token: &Arc<Token>| u32::try_from(token.weight()).unwrap_or(u32::MAX);
-        let good = Moka::builder().max_capacity(MAX_BYTES).weigher(weigh).expire_after(UntilOver { ttl });
+        let good = Moka::builder().max_capacity(MAX_BYTES).weigher(weigh).time_to_live(ttl);
         let bad = Moka::builder().max_capacity(MAX_BAD).time_to_live(BAD_TTL.min(ttl));
         Cache { client, good: good.build(), bad: bad.build() }
     }
@@ -76,6 +61,7 @@ impl Cache {
         if self.bad.contains_key(&key) {
             return Err(Miss::Unknown);
         }
+        // Kept for its time even if it is over before: what is over is told from what is not at every use.
         let heard = self.good.try_get_with(key, self.ask(text, may_have_expired)).await;
         match heard {
             Ok(token) if may_have_expired || !over(&token) => Ok(token),

@@ -149,33 +149,42 @@ impl Exchange {
         may_have_expired: bool,
     ) -> Result<Answer, Trouble> {
         let expired = if may_have_expired { "&allow_expired=1" } else { "" };
-        let build = || {
-            Request::get(format!("{}?nocatalog{expired}", self.url))
+        let url = format!("{}?nocatalog{expired}", self.url);
+        self.send(|| {
+            Request::get(&url)
                 .header("x-auth-token", own)
                 .header("x-subject-token", subject)
                 // Without it, Keystone hides credentials whose rules we might not know to hold.
                 .header("openstack-identity-access-rules", "1")
+                .header(header::ACCEPT, "application/json")
                 .body(Full::default())
                 .expect("the URL was checked at the start")
-        };
-        match self.send(build()).await {
-            // A kept connection may have been closed as it was used; another is made once.
-            Err(Trouble::Unreachable(error)) if !error.is_connect() => self.send(build()).await,
-            heard => heard,
-        }
+        })
+        .await
     }
 
     /// Logs in.
     pub async fn post(&self, body: Value) -> Result<Answer, Trouble> {
-        let request = Request::post(format!("{}?nocatalog", self.url))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(body.to_string()))
-            .expect("the URL was checked at the start");
-        self.send(request).await
+        let (url, body) = (format!("{}?nocatalog", self.url), Bytes::from(body.to_string()));
+        self.send(|| {
+            Request::post(&url)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::ACCEPT, "application/json")
+                .body(Full::from(body.clone()))
+                .expect("the URL was checked at the start")
+        })
+        .await
     }
 
-    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Answer, Trouble> {
-        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    async fn send(&self, build: impl Fn() -> Request<Full<Bytes>>) -> Result<Answer, Trouble> {
+        match self.send_once(build()).await {
+            // A kept connection may have been closed as it was used; another is made once.
+            Err(Trouble::Unreachable(error)) if !error.is_connect() => self.send_once(build()).await,
+            heard => heard,
+        }
+    }
+
+    async fn send_once(&self, request: Request<Full<Bytes>>) -> Result<Answer, Trouble> {
         let whole = async {
             let (head, body) = self.hyper.request(request).await?.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(Trouble::Broken)?.to_bytes();

@@ -39,6 +39,21 @@ struct Held {
     expires_at: OffsetDateTime,
 }
 
+impl Held {
+    fn new(token: HeaderValue, issued_at: OffsetDateTime, expires_at: OffsetDateTime) -> Held {
+        let life = (expires_at - issued_at).max(time::Duration::ZERO);
+        Held { token, renew_at: expires_at - EARLY.min(life / 5), expires_at }
+    }
+}
+
+impl State {
+    /// The token that is good at a time, and whether that is all there is to do.
+    fn good_at(&self, now: OffsetDateTime) -> Option<(HeaderValue, bool)> {
+        let held = self.held.as_ref().filter(|held| now < held.expires_at)?;
+        Some((held.token.clone(), now < held.renew_at))
+    }
+}
+
 impl Login {
     pub fn new(credential: Credential) -> Login {
         Login { credential, state: Mutex::default() }
@@ -55,15 +70,12 @@ impl Login {
         if state.held.as_ref().is_some_and(|held| Some(&held.token) == refused) {
             state.held = None;
         }
-        let now = OffsetDateTime::now_utc();
-        let usable = state.held.as_ref().filter(|held| now < held.expires_at);
-        let usable = usable.map(|held| (held.token.clone(), now < held.renew_at));
-        if let Some((token, true)) = usable {
-            return Ok(token);
-        }
-        let usable = usable.map(|(token, _)| token);
+        let old = match state.good_at(OffsetDateTime::now_utc()) {
+            Some((token, true)) => return Ok(token),
+            old => old.map(|(token, _)| token),
+        };
         if state.pause.is_some_and(|end| Instant::now() < end) {
-            return usable.ok_or(Trouble::Login);
+            return old.ok_or(Trouble::Login);
         }
         match self.log_in(exchange).await {
             Ok(held) => {
@@ -74,7 +86,7 @@ impl Login {
             Err(trouble) => {
                 let refused = matches!(trouble, Trouble::LoginRefused(401));
                 state.pause = Some(Instant::now() + if refused { LONG_PAUSE } else { PAUSE });
-                usable.ok_or(trouble)
+                old.ok_or(trouble)
             }
         }
     }
@@ -87,8 +99,7 @@ impl Login {
         let mut token = answer.subject.ok_or(Trouble::NoToken)?;
         token.set_sensitive(true);
         let expires_at = token::expiry(&answer.body)?;
-        let life = (expires_at - OffsetDateTime::now_utc()).max(time::Duration::ZERO);
-        Ok(Held { token, renew_at: expires_at - EARLY.min(life / 5), expires_at })
+        Ok(Held::new(token, OffsetDateTime::now_utc(), expires_at))
     }
 
     async fn body(&self) -> Result<Value, Trouble> {
@@ -112,5 +123,31 @@ impl Login {
                 }})
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_before_its_end() {
+        let at = |second: i64| OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(second);
+        for (life, second, good, done) in [
+            (3600, 0, true, true),
+            (3600, 3479, true, true),
+            (3600, 3480, true, false),
+            (3600, 3599, true, false),
+            (3600, 3600, false, false),
+            (10, 7, true, true),
+            (10, 8, true, false),
+            (10, 10, false, false),
+            (-5, 0, false, false),
+        ] {
+            let held = Held::new(HeaderValue::from_static("token"), at(0), at(life));
+            let found = State { held: Some(held), pause: None }.good_at(at(second));
+            let found = (found.is_some(), found.is_some_and(|(_, done)| done));
+            assert_eq!(found, (good, done), "after {second} of {life} s");
+        }
     }
 }

@@ -359,7 +359,7 @@ async fn our_own_token_is_made_again_when_it_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn our_own_token_is_renewed_before_its_end() {
+async fn our_own_token_is_renewed_whenever_it_ends() {
     let lifetimes = Lifetimes { expiration_s: 5, allow_expired_s: 60 };
     let pair = Pair::with(Plan { lifetimes, ..Plan::default() }, |settings| settings.cache_s = 1).await;
     let (pair, mut logins) = (&pair, 0);
