@@ -143,6 +143,8 @@ impl Reporter {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use model::desired::Kind;
     use uuid::Uuid;
@@ -185,18 +187,14 @@ mod tests {
         reporter.outcomes().doubtful.insert(up.key);
         reporter.tell([up.clone()]);
         let page = reporter.page("h", PAGE_BYTES).outcomes;
-        assert_eq!(page, std::slice::from_ref(&up));
+        assert_eq!(page, from_ref(&up));
         reporter.acknowledge(&page);
         reporter.tell([up.clone()]);
         assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "told and acknowledged");
         reporter.sweep();
         reporter.tell([up.clone()]);
-        assert_eq!(
-            reporter.page("h", PAGE_BYTES).outcomes,
-            std::slice::from_ref(&up),
-            "the first may be stored last"
-        );
-        reporter.acknowledge(std::slice::from_ref(&up));
+        assert_eq!(reporter.page("h", PAGE_BYTES).outcomes, from_ref(&up), "the first may be stored last");
+        reporter.acknowledge(from_ref(&up));
         reporter.sweep();
         reporter.tell([up]);
         assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "once is enough");

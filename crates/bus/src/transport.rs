@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use model::subject;
 use model::sync::No;
@@ -47,18 +48,19 @@ pub fn matches(pattern: &str, subject: &str) -> bool {
 /// Takes an answer on its way.
 pub type Reply = Box<dyn FnOnce(Vec<u8>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A request to be answered by calling [`Request::answer`]; dropping it lets the asker time out.
+/// A request to be answered by calling [`Request::answer`]; one that is dropped is answered with
+/// [`No::Busy`], so that its asker need not wait for its time to be over.
 pub struct Request {
     pub subject: String,
     pub payload: Vec<u8>,
-    reply: Reply,
+    reply: Option<Reply>,
     limit: usize,
 }
 
 impl Request {
     /// `limit`: bytes that the answer may have.
     pub fn new(subject: String, payload: Vec<u8>, limit: usize, reply: Reply) -> Request {
-        Request { subject, payload, reply, limit }
+        Request { subject, payload, reply: Some(reply), limit }
     }
 
     /// The host that asks, as the bus vouches for it.
@@ -71,19 +73,31 @@ impl Request {
     }
 
     /// Sends the answer, or the reason why there is none.
-    pub async fn answer<T: Serialize>(self, outcome: &Result<T, No>) {
+    pub async fn answer<T: Serialize>(mut self, outcome: &Result<T, No>) {
+        let Some(reply) = self.reply.take() else { return };
         let payload = match serde_json::to_vec(outcome) {
             Ok(payload) if payload.len() <= self.limit => payload,
             unfit => {
                 let bytes = unfit.map_or(0, |payload| payload.len());
                 tracing::error!(subject = self.subject, bytes, limit = self.limit, "answer cannot be sent");
-                let no: Result<(), No> =
-                    Err(No::Refused { reason: "the answer is larger than the bus carries".to_owned() });
-                serde_json::to_vec(&no).unwrap_or_default()
+                no(&No::Refused { reason: "the answer is larger than the bus carries".to_owned() })
             }
         };
-        (self.reply)(payload).await;
+        // Where it cannot be sent in time, the asker has given up.
+        let _ = tokio::time::timeout(REQUEST_TIMEOUT, reply(payload)).await;
     }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            let _ = tokio::task::unconstrained(reply(no(&No::Busy))).now_or_never();
+        }
+    }
+}
+
+fn no(no: &No) -> Vec<u8> {
+    serde_json::to_vec(&Err::<(), &No>(no)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -98,7 +98,8 @@ pub(super) async fn connect(
     options.warn_of_plain_text();
     let mut tries = 0;
     loop {
-        let (state, waiting) = (link.clone(), inbox.clone());
+        // The client keeps its callback: what the callback kept would keep the client.
+        let (state, waiting) = (Arc::downgrade(&link), Arc::downgrade(&inbox));
         let connected = async {
             let connect = options.connect_options().await.map_err(|error| error.to_string())?;
             let connect = connect
@@ -107,7 +108,9 @@ pub(super) async fn connect(
                 .subscription_capacity(super::BACKLOG)
                 .reconnect_delay_callback(delay)
                 .event_callback(move |event| {
-                    state.happened(event, &waiting);
+                    if let (Some(state), Some(waiting)) = (state.upgrade(), waiting.upgrade()) {
+                        state.happened(event, &waiting);
+                    }
                     std::future::ready(())
                 });
             let connected = connect.connect(options.servers().map_err(|error| error.to_string())?);

@@ -20,7 +20,6 @@ use async_nats::{Client, Message, StatusCode};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use model::subject;
-use model::sync::No;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -163,12 +162,16 @@ async fn take(link: Arc<Link>, pattern: String, to: mpsc::Sender<Request>) {
     loop {
         let message = tokio::select! {
             message = messages.next() => message,
-            () = to.closed() => return,
+            () = to.closed() => break,
         };
         let Some(message) = message else { return };
-        let Some(request) = request(&client, message) else { continue };
-        if let Err(mpsc::error::TrySendError::Full(request)) = to.try_send(request) {
-            request.answer(&Err::<(), No>(No::Busy)).await;
+        // One that finds no place is dropped, and its asker told to come again.
+        let _ = request(&client, message).map(|request| to.try_send(request));
+    }
+    // Nobody serves here any longer; who was sent here meanwhile is told so, to ask another.
+    if messages.drain().await.is_ok() {
+        while let Some(message) = messages.next().await {
+            drop(request(&client, message));
         }
     }
 }
@@ -185,10 +188,8 @@ fn request(client: &Client, message: Message) -> Option<Request> {
     }
     let answers = client.clone();
     let send = Box::new(move |payload: Vec<u8>| -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            // Where it cannot be sent in time, the asker has given up.
-            let _ = tokio::time::timeout(REQUEST_TIMEOUT, answers.publish(reply, payload.into())).await;
-        })
+        // An answer that is not sent is one that is lost.
+        Box::pin(async move { drop(answers.publish(reply, payload.into()).await) })
     });
     Some(Request::new(subject, message.payload.into(), client.max_payload(), send))
 }

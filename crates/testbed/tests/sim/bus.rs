@@ -1,5 +1,7 @@
 //! Who may say what over the bus, who may log in, and what is said of it when not.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bus::{Bus, BusError, Nats, Transport};
@@ -222,6 +224,70 @@ async fn who_is_not_let_in_is_told_why() {
         assert!(words.iter().all(|word| said.contains(word)), "'{said}' should say {words:?}");
         assert!(!said.contains("not it") && !said.contains("secret"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_share_the_work_and_one_that_goes_is_not_missed() {
+    let nats = nats(NatsPlan::of_hosts(["a"])).await;
+    let buses = [nats.server_bus().expect("a bus"), nats.server_bus().expect("a bus")];
+    let serve = |number: usize| {
+        let mut requests = buses[number].serve(Word::Sync);
+        tokio::spawn(async move {
+            while let Some(request) = requests.recv().await {
+                request.answer(&Ok(number)).await;
+            }
+        })
+    };
+    let servers = [serve(0), serve(1)];
+    let a = nats.host_bus("a").expect("a bus");
+    let ask = async || a.ask::<_, usize>(Word::Sync, "a", &SyncAsk::all("a")).await;
+    let some = async || -> BTreeSet<usize> {
+        [ask().await, ask().await, ask().await, ask().await].into_iter().flatten().collect()
+    };
+    let seen = Mutex::new(BTreeSet::new());
+    let both = wait::until(LIMIT, || async {
+        let answers = some().await;
+        let mut seen = seen.lock().expect("not poisoned");
+        seen.extend(answers);
+        (seen.len() == 2).then_some(())
+    });
+    both.await.expect("one does all the work");
+    servers[0].abort();
+    let other = wait::until(LIMIT, || async { (some().await == BTreeSet::from([1])).then_some(()) });
+    let start = std::time::Instant::now();
+    other.await.expect("the other goes on");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "nobody waits for one that went: {:?}",
+        start.elapsed()
+    );
+}
+
+fn sockets() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").expect("is there").flatten();
+    files
+        .filter(|file| {
+            std::fs::read_link(file.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket"))
+        })
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_that_is_dropped_closes_its_connection() {
+    let nats = nats(NatsPlan::of_hosts(["a"])).await;
+    let before = sockets();
+    let mut buses = Vec::new();
+    for _ in 0..10 {
+        let bus = nats.host_bus("a").expect("a bus");
+        connected(&bus).await;
+        let wakes = bus.wakes("a").expect("a host");
+        let _ = bus.ask::<_, ()>(Word::Beat, "a", &Heartbeat { host: "a".into(), agents: vec![] }).await;
+        buses.push((bus, wakes));
+    }
+    assert!(sockets() >= before + 10);
+    drop(buses);
+    let closed = wait::until(LIMIT, || async { (sockets() <= before).then_some(()) });
+    assert!(closed.await.is_some(), "{} sockets of {before} are left", sockets());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

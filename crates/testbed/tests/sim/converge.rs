@@ -54,10 +54,10 @@ pub async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
     let mut ask = SyncAsk::all(host);
     loop {
         // A host is answered one question at a time, and this one asks for itself as well.
-        let Ok(answer) = bus.ask::<_, SyncAnswer>(Word::Sync, host, &ask).await else {
-            wait::pause(Duration::from_millis(5)).await;
-            continue;
-        };
+        let answer = wait::until_every(Duration::from_millis(5), LIMIT, || async {
+            bus.ask::<_, SyncAnswer>(Word::Sync, host, &ask).await.ok()
+        });
+        let answer = answer.await.expect("the server answers");
         parts.extend(answer.parts.into_iter().filter_map(|change| Some((change.key, change.part?))));
         match answer.next {
             Some(next) => ask.after = Some(next),
