@@ -231,14 +231,15 @@ mod netns {
         machines.keystone.serve_network(&urls[0]).await.expect("in the catalog");
         let made = machines.openstack(MEMBER, "network create red").await;
         machines.keystone.serve_network(&urls[1]).await.expect("in the catalog");
-        let shown = machines.openstack(MEMBER, "network show red").await;
-        assert_eq!((&shown["id"], &shown["project_id"]), (&made["id"], &made["project_id"]));
+        let shown = machines.openstack(MEMBER, "network show red");
         let alive = wait::until(SOON, || async {
             let agents = machines.openstack(OPERATOR, "network agent list --host compute-1").await;
             let alive = |agent: &Value| agent["Alive"] == Value::Bool(true);
             agents.as_array().filter(|all| all.len() == 2 && all.iter().all(alive)).map(|_| ())
         });
-        assert!(alive.await.is_some(), "{}", agent.said());
+        let (shown, alive) = tokio::join!(shown, alive);
+        assert_eq!((&shown["id"], &shown["project_id"]), (&made["id"], &made["project_id"]));
+        assert!(alive.is_some(), "{}", agent.said());
         for program in servers.iter().chain([&agent]) {
             let said = program.said();
             assert!(
