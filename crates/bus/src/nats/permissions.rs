@@ -81,8 +81,8 @@ fn is_user_key(text: &str) -> bool {
 }
 
 const PASSWORDS: &str = "\
-# Passwords come from the environment of nats-server, which does not start while one is missing.
-# It reads them as values of this file: write them in double quotes, NAME='\"password\"'.
+# Passwords are variables, and nats-server does not start while one is missing. They come from a file
+# that is included above, NAME: \"password\", or from the environment, NAME='\"password\"'.
 ";
 const CERTIFICATES: &str = "\
 # Logins without a password are by certificate. The block tls must have `verify_and_map: true`:
