@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn another_server_wakes_for_it(engine: Engine) {
     let bus = Bus::in_process();
     let lone = Lone::start_on(engine, Settings::default(), bus.clone()).await.expect("starts");
-    let mut wakes = bus.wakes("h");
+    let mut wakes = bus.wakes("h").expect("a name");
     // What is left of the killed one: a commit, and no relay.
     let killed = lone.open().await.expect("opens");
     let key = Key::new(Kind::Port, Uuid::from_u128(7));
