@@ -28,6 +28,6 @@ check:
 	@CI= NEUTRINO_ROOT_TESTS=skip scripts/run-tests $(ARGS)
 
 bench:
-	@scripts/install-packages run
+	@scripts/install-packages bench
 	cargo build --release --package neutrino --package testbed
 	$(AS_ROOT) $(TARGET)/release/bench $(ARGS)

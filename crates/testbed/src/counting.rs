@@ -115,11 +115,17 @@ impl fmt::Display for Tally {
 pub struct Counting<T> {
     inner: T,
     counts: Counts,
+    hears: bool,
 }
 
 impl<T> Counting<T> {
     pub fn new(inner: T, counts: Counts) -> Counting<T> {
-        Counting { inner, counts }
+        Counting { inner, counts, hears: false }
+    }
+
+    /// Counts wakes where they arrive: who sends them is not counted.
+    pub fn hearing(inner: T, counts: Counts) -> Counting<T> {
+        Counting { inner, counts, hears: true }
     }
 }
 
@@ -130,7 +136,21 @@ impl<T: Transport> Transport for Counting<T> {
     }
 
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
-        self.inner.subscribe(subject)
+        let mut heard = self.inner.subscribe(subject);
+        if !self.hears {
+            return heard;
+        }
+        let (to, from) = mpsc::channel(heard.max_capacity());
+        let (counts, subject) = (self.counts.clone(), subject.to_owned());
+        tokio::spawn(async move {
+            while let Some(payload) = heard.recv().await {
+                counts.count(&subject, payload.len());
+                if to.send(payload).await.is_err() {
+                    return;
+                }
+            }
+        });
+        from
     }
 
     fn request(&self, subject: &str, payload: Vec<u8>) -> Answer<'_> {

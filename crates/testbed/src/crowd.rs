@@ -8,7 +8,7 @@ use bus::{Bus, InProcess, Mischief, Transport, Unruly};
 use serde_json::{Value, json};
 use server::Settings;
 
-use crate::client::id_of;
+use crate::client::{Client, id_of};
 use crate::counting::{Counting, Counts, Tally};
 use crate::nats::{NatsPlan, NatsServer};
 use crate::simulated::{Pace, SimulatedHost};
@@ -25,6 +25,8 @@ pub struct Crowd {
     /// The server's end of the bus.
     pub bus: Bus,
     pub lone: Option<Lone>,
+    /// Of a server that somebody else runs.
+    pub elsewhere: Option<Client>,
 }
 
 impl Crowd {
@@ -57,7 +59,15 @@ impl Crowd {
             None => Bus::new(Counting::new(server, counts.clone())),
         };
         let lone = Lone::start(Settings::default(), bus.clone()).await?;
-        Ok(Crowd { hosts: Vec::new(), counts, nats, bus, lone: Some(lone) })
+        Ok(Crowd { hosts: Vec::new(), counts, nats, bus, lone: Some(lone), elsewhere: None })
+    }
+
+    /// Hosts of a server that somebody else runs on the same bus; wakes are counted where they arrive.
+    pub fn around(nats: NatsServer, server: Client) -> anyhow::Result<Crowd> {
+        kernel::raise_file_limit()?;
+        let (counts, elsewhere) = (Counts::default(), Some(server));
+        let bus = nats.server_bus()?;
+        Ok(Crowd { hosts: Vec::new(), counts, nats: Some(nats), bus, lone: None, elsewhere })
     }
 
     pub fn name(at: usize) -> String {
@@ -74,6 +84,9 @@ impl Crowd {
         for at in 0..count {
             let name = Crowd::name(at);
             let bus = match &self.nats {
+                Some(nats) if self.lone.is_none() => {
+                    Bus::new(Counting::hearing(nats.host(&name)?, self.counts.clone()))
+                }
                 Some(nats) => Bus::new(Counting::new(nats.host(&name)?, self.counts.clone())),
                 None => self.bus.clone(),
             };
@@ -85,13 +98,18 @@ impl Crowd {
     /// Waits until the server has heard of every host, and every host what it should be.
     pub async fn joined(&self, limit: Duration) -> anyhow::Result<()> {
         let known = wait::until_every(Duration::from_millis(200), limit, || async {
-            let agents = self.lone().client.get("agents?alive=true&fields=id").await.ok()?;
+            let agents = self.client().get("agents?alive=true&fields=id").await.ok()?;
             (agents.as_array()?.len() == 2 * self.hosts.len()).then_some(())
         });
         known.await.context("the server has not heard of every host")?;
         let told =
             wait::until(limit, || async { self.hosts.iter().all(|host| host.answers().1 > 0).then_some(()) });
         told.await.context("not every host was told everything")
+    }
+
+    /// Of the server, whoever runs it.
+    pub fn client(&self) -> &Client {
+        self.elsewhere.as_ref().unwrap_or_else(|| &self.lone().client)
     }
 
     pub fn lone(&self) -> &Lone {
@@ -107,16 +125,16 @@ impl Crowd {
 
     /// A network with a large IPv4 subnet.
     pub async fn network(&self) -> anyhow::Result<Value> {
-        let network = self.lone().client.create("network", json!({})).await?;
+        let network = self.client().create("network", json!({})).await?;
         let subnet = json!({ "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/16" });
-        self.lone().client.create("subnet", subnet).await?;
+        self.client().create("subnet", subnet).await?;
         Ok(network)
     }
 
     /// A port on a host; its id.
     pub async fn port(&self, network: &Value, host: usize) -> anyhow::Result<String> {
         let fields = json!({ "network_id": network["id"], "binding:host_id": Crowd::name(host) });
-        Ok(id_of(&self.lone().client.create("port", fields).await?))
+        Ok(id_of(&self.client().create("port", fields).await?))
     }
 
     /// Waits until ports are ACTIVE.
@@ -124,7 +142,7 @@ impl Crowd {
         for port in ports {
             let path = format!("ports/{port}");
             let active = wait::until(limit, || async {
-                (self.lone().client.get(&path).await.ok()?["status"] == "ACTIVE").then_some(())
+                (self.client().get(&path).await.ok()?["status"] == "ACTIVE").then_some(())
             });
             active.await.with_context(|| format!("port {port} is not ACTIVE after {limit:?}"))?;
         }

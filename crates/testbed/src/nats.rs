@@ -106,6 +106,10 @@ impl NatsServer {
         Ok(kill(Pid::from_raw(i32::try_from(child.id())?), signal)?)
     }
 
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", if self.plan.tls { "tls" } else { "nats" }, self.port)
     }

@@ -193,6 +193,12 @@ impl Postgres {
         self.order("stop").await
     }
 
+    /// Its first process; the others are its children.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        Ok(file.lines().next().context("the file has a line")?.trim().parse()?)
+    }
+
     async fn order(&self, word: &str) -> anyhow::Result<()> {
         let mut guardian = self.guardian.lock().await;
         guardian.orders.write_all(format!("{word} {OWNER}\n").as_bytes()).await?;

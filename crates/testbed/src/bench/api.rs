@@ -3,20 +3,23 @@
 //! One load for any server of the API. What it makes on a peer, it deletes there at the end.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::json;
 use testbed::demo::show::working;
+use testbed::postgres::{Database, Setup as PostgresSetup};
+use testbed::{Engine, Postgres};
 
 use crate::floor::{self, Floor};
 use crate::load::{self, Job, Load, Measured, Target};
 use crate::peer::Peer;
-use crate::server::Server;
+use crate::server::{Server, Setup};
 use crate::show;
 
 /// Ports in an answer to the list.
-const PAGE: usize = 1000;
+pub const PAGE: usize = 1000;
 /// Items in one bulk request.
 const BULK: usize = 100;
 
@@ -49,6 +52,7 @@ impl Work {
 /// How much of it.
 #[derive(Debug, Clone)]
 pub struct Amount {
+    pub engines: Vec<Engine>,
     pub clients: Vec<usize>,
     pub requests: usize,
     /// No row takes longer.
@@ -70,33 +74,76 @@ struct Made {
     listed_ports: Vec<String>,
 }
 
-pub async fn run(
-    program: Option<&std::path::Path>,
-    amount: &Amount,
-    peer: Option<&Peer>,
-) -> anyhow::Result<()> {
-    let server = Server::start(program).await?;
-    let mut results = Results::new();
-    let made = create(&server.target, amount, &mut results, "ours").await?;
-    let rows = floor::Rows::read(&server.database())?;
-    exercise(&server.target, amount, &made, &mut results, "ours").await?;
-    let floor = working("the bare SQLite work", measure_floor(&server, rows, made.listed)).await?;
-    server.stop().await?;
+/// What one engine cost, and the least it could.
+struct Ours {
+    engine: Engine,
+    results: Results,
+    floor: Floor,
+}
+
+pub async fn run(program: Option<&Path>, amount: &Amount, peer: Option<&Peer>) -> anyhow::Result<()> {
+    let mut ours = Vec::new();
+    for engine in amount.engines.iter().copied() {
+        ours.push(match engine {
+            Engine::Sqlite => on_sqlite(program, amount).await?,
+            Engine::Postgres => on_postgres(program, amount).await?,
+        });
+    }
     let mut theirs = Results::new();
     if let Some(peer) = peer {
         let made = create(&peer.target, amount, &mut theirs, "peer").await?;
         exercise(&peer.target, amount, &made, &mut theirs, "peer").await?;
         working("peer: removing what was made", clean(&peer.target, &made)).await?;
     }
-    show::api(&results, peer.map(|_| &theirs), &floor);
+    for Ours { engine, results, floor } in &ours {
+        show::api(*engine, results, peer.map(|_| &theirs), floor);
+    }
+    show::api_notes(peer.is_some());
     Ok(())
 }
 
-async fn measure_floor(server: &Server, rows: floor::Rows, listed: String) -> anyhow::Result<Floor> {
+async fn on_sqlite(program: Option<&Path>, amount: &Amount) -> anyhow::Result<Ours> {
+    let server = Server::start(Setup { program, ..Setup::default() }).await?;
+    let mut results = Results::new();
+    let made = create(&server.target, amount, &mut results, "SQLite").await?;
+    let rows = floor::sqlite::Rows::read(&server.database())?;
+    exercise(&server.target, amount, &made, &mut results, "SQLite").await?;
+    let floor = working("the bare SQLite work", floor_of_sqlite(&server, rows, made.listed)).await?;
+    server.stop().await?;
+    Ok(Ours { engine: Engine::Sqlite, results, floor })
+}
+
+async fn on_postgres(program: Option<&Path>, amount: &Amount) -> anyhow::Result<Ours> {
+    let (postgres, database) = postgres().await?;
+    let postgres = (&postgres, &database);
+    let server = Server::start(Setup { program, postgres: Some(postgres), nats: None }).await?;
+    let mut results = Results::new();
+    let made = create(&server.target, amount, &mut results, "PostgreSQL").await?;
+    let floor = floor::postgres::measure(postgres.0, postgres.1, &made.listed);
+    let floor = working("the bare PostgreSQL work", floor).await?;
+    exercise(&server.target, amount, &made, &mut results, "PostgreSQL").await?;
+    server.stop().await?;
+    Ok(Ours { engine: Engine::Postgres, results, floor })
+}
+
+/// A server of PostgreSQL as its package sets it up: commits reach the disk.
+pub async fn postgres() -> anyhow::Result<(Postgres, Database)> {
+    let options = ["autovacuum=on", "shared_buffers=128MB", "wal_compression=off"].map(str::to_owned);
+    let setup = PostgresSetup { durable: true, options: options.into(), ..PostgresSetup::default() };
+    let postgres = working("PostgreSQL starts", Postgres::start(setup)).await?;
+    let database = postgres.make().await?;
+    Ok((postgres, database))
+}
+
+async fn floor_of_sqlite(
+    server: &Server,
+    rows: floor::sqlite::Rows,
+    listed: String,
+) -> anyhow::Result<Floor> {
     let database = server.folder().join("floor.db");
     // Makes our tables.
-    drop(db::Db::open(db::Options::new(&database)).await?);
-    tokio::task::spawn_blocking(move || floor::measure(&rows, &listed, &database))
+    drop(db::Db::open(db::SqliteOptions::new(&database)).await?);
+    tokio::task::spawn_blocking(move || floor::sqlite::measure(&rows, &listed, &database))
         .await
         .context("the floor panicked")?
 }
@@ -149,12 +196,13 @@ async fn create(
         let ports = measure(target, (Work::CreatePort, clients), amount, jobs, (results, whose)).await?;
         made.ports.extend(ports);
     }
-    working(&format!("{whose}: {PAGE} ports to list"), fill(target, &mut made)).await?;
+    made.listed_ports =
+        working(&format!("{whose}: {PAGE} ports to list"), fill(target, &made.listed)).await?;
     Ok(made)
 }
 
 /// A network with room for all ports.
-async fn large_network(target: &Target, cidr: &str) -> anyhow::Result<String> {
+pub async fn large_network(target: &Target, cidr: &str) -> anyhow::Result<String> {
     let body = json!({ "network": { "name": "bench-large" } });
     let large = one(target, Job::post("/v2.0/networks", &body)).await?;
     let fields = json!({ "network_id": large, "ip_version": 4, "cidr": cidr });
@@ -168,20 +216,21 @@ async fn one(target: &Target, job: Job) -> anyhow::Result<String> {
     answered.ids.into_iter().next().context("the answer has no id")
 }
 
-/// The ports of the list, by bulk requests.
-async fn fill(target: &Target, made: &mut Made) -> anyhow::Result<()> {
-    while made.listed_ports.len() < PAGE {
-        let count = BULK.min(PAGE - made.listed_ports.len());
-        let ports = vec![json!({ "network_id": made.listed }); count];
+/// A page of ports in a network, by bulk requests.
+pub async fn fill(target: &Target, network: &str) -> anyhow::Result<Vec<String>> {
+    let mut made = Vec::new();
+    while made.len() < PAGE {
+        let count = BULK.min(PAGE - made.len());
+        let ports = vec![json!({ "network_id": network }); count];
         let load = Load { clients: 1, limit: Duration::MAX, keep: true };
         let jobs = vec![Job::post("/v2.0/ports", &json!({ "ports": ports }))];
         let ids = load::run(target, jobs, load).await?.ids;
         if ids.is_empty() {
             bail!("the server made no ports of a bulk request");
         }
-        made.listed_ports.extend(ids);
+        made.extend(ids);
     }
-    Ok(())
+    Ok(made)
 }
 
 async fn exercise(
@@ -220,9 +269,8 @@ async fn clean(target: &Target, made: &Made) -> anyhow::Result<()> {
     let networks =
         made.networks.iter().chain([&made.large, &made.listed]).map(|id| format!("/v2.0/networks/{id}"));
     for path in ports.chain(networks) {
-        let token: Vec<_> = target.token.iter().map(|token| ("X-Auth-Token", token.as_str())).collect();
         // Most ports are gone already.
-        target.client.raw("DELETE", &path, None, &token).await?;
+        target.send(&Job::delete(path)).await?;
     }
     Ok(())
 }

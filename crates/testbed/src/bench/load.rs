@@ -11,14 +11,50 @@ use tokio::task::JoinSet;
 
 use crate::process;
 
-/// A server of the API, ours or another.
+/// Servers of the API, ours or another's, with one database.
 #[derive(Clone)]
 pub struct Target {
-    pub client: Client,
-    /// Sent as `X-Auth-Token`.
-    pub token: Option<String>,
-    /// The processes whose CPU time counts.
-    pub pids: Vec<u32>,
+    /// One for each server; those that send take turns.
+    pub clients: Vec<Client>,
+    /// Sent with every request, such as a token.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whose CPU time counts.
+    pub cpu: Cpu,
+    /// The first process of a database server, whose CPU time is told apart.
+    pub database: Option<u32>,
+}
+
+/// Where the CPU time of servers is read.
+#[derive(Clone)]
+pub enum Cpu {
+    Processes(Vec<u32>),
+    /// Threads of this process, by their name.
+    Threads(&'static str),
+}
+
+impl Target {
+    pub fn of(client: Client, pid: u32) -> Target {
+        let cpu = Cpu::Processes(vec![pid]);
+        Target { clients: vec![client], headers: vec![], cpu, database: None }
+    }
+
+    /// What the servers have used, and their database.
+    fn used(&self) -> (Duration, Duration) {
+        let servers = match &self.cpu {
+            Cpu::Processes(pids) => process::cpu(pids),
+            Cpu::Threads(name) => process::threads_cpu(name),
+        };
+        (servers, self.database.map(process::family_cpu).unwrap_or_default())
+    }
+
+    fn headers(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
+
+    /// One request that nobody measures; its answer.
+    pub async fn send(&self, job: &Job) -> anyhow::Result<(u16, Value)> {
+        self.clients[0].send(job.method, &job.path, job.body.clone(), &self.headers()).await
+    }
 }
 
 /// One request.
@@ -61,8 +97,10 @@ pub struct Load {
 pub struct Measured {
     pub count: usize,
     pub wall: Duration,
-    /// CPU time of the server.
+    /// CPU time of the servers.
     pub cpu: Duration,
+    /// CPU time of their database, where it is a server of its own.
+    pub database: Duration,
     pub latencies: Vec<Duration>,
     pub ids: Vec<String>,
 }
@@ -74,6 +112,10 @@ impl Measured {
 
     pub fn cpu_ms(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e3 / self.count.max(1) as f64
+    }
+
+    pub fn database_ms(&self) -> f64 {
+        self.database.as_secs_f64() * 1e3 / self.count.max(1) as f64
     }
 
     /// The latency that this share of the requests did not exceed.
@@ -94,10 +136,11 @@ struct Seen {
 /// Sends the jobs and measures; an answer that is no success ends it.
 pub async fn run(target: &Target, jobs: Vec<Job>, load: Load) -> anyhow::Result<Measured> {
     let (jobs, next) = (Arc::new(jobs), Arc::new(AtomicUsize::new(0)));
-    let (cpu, start) = (process::cpu(&target.pids), Instant::now());
+    let ((cpu, database), start) = (target.used(), Instant::now());
     let mut running = JoinSet::new();
-    for _ in 0..load.clients {
-        running.spawn(client(target.clone(), Arc::clone(&jobs), Arc::clone(&next), load, start));
+    for at in 0..load.clients {
+        let to = target.clients[at % target.clients.len()].clone();
+        running.spawn(client(to, target.clone(), Arc::clone(&jobs), Arc::clone(&next), load, start));
     }
     let (mut out, mut ids) = (Measured::default(), Vec::new());
     while let Some(done) = running.join_next().await {
@@ -106,7 +149,8 @@ pub async fn run(target: &Target, jobs: Vec<Job>, load: Load) -> anyhow::Result<
         ids.extend(seen.ids);
     }
     out.wall = start.elapsed();
-    out.cpu = process::cpu(&target.pids).saturating_sub(cpu);
+    let used = target.used();
+    (out.cpu, out.database) = (used.0.saturating_sub(cpu), used.1.saturating_sub(database));
     out.count = out.latencies.len();
     out.latencies.sort_unstable();
     ids.sort_unstable();
@@ -115,20 +159,20 @@ pub async fn run(target: &Target, jobs: Vec<Job>, load: Load) -> anyhow::Result<
 }
 
 async fn client(
+    to: Client,
     target: Target,
     jobs: Arc<Vec<Job>>,
     next: Arc<AtomicUsize>,
     load: Load,
     start: Instant,
 ) -> anyhow::Result<Seen> {
-    let token: Vec<(&str, &str)> =
-        target.token.iter().map(|token| ("X-Auth-Token", token.as_str())).collect();
+    let headers = target.headers();
     let mut seen = Seen::default();
     while start.elapsed() < load.limit {
         let at = next.fetch_add(1, Ordering::Relaxed);
         let Some(job) = jobs.get(at) else { break };
         let sent = Instant::now();
-        let (status, body) = target.client.raw(job.method, &job.path, job.body.clone(), &token).await?;
+        let (status, body) = to.raw(job.method, &job.path, job.body.clone(), &headers).await?;
         seen.latencies.push(sent.elapsed());
         if status >= 300 {
             bail!("{} {} answered {status}: {}", job.method, job.path, String::from_utf8_lossy(&body));

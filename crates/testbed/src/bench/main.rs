@@ -2,18 +2,25 @@
 //!
 //! ```text
 //! api      requests against a server           load     closed loop, CPU per request
-//! scale    memory of a server with many ports  server   our server as a process
-//! wiring/  from a port to a wired device       process  what /proc says of use
-//! floor    bare SQLite work                    peer     stored figures      show  tables
+//! guard    an administrator against a member   floor/   bare work of the databases
+//! servers  two servers against one             server   our server as a process
+//! bus      round trips                         process  what /proc says of use
+//! hosts    many hosts of one server            peer     stored figures
+//! scale    memory of a server with many ports  show     tables
+//! wiring/  from a port to a wired device
 //! ```
 
 mod api;
+mod bus;
 mod floor;
+mod guard;
+mod hosts;
 mod load;
 mod peer;
 mod process;
 mod scale;
 mod server;
+mod servers;
 mod show;
 mod wiring;
 
@@ -22,9 +29,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use testbed::Client;
+use testbed::{Client, Engine};
 
-use crate::load::Target;
+use crate::load::{Cpu, Target};
 use crate::peer::Peer;
 
 #[derive(Parser)]
@@ -42,6 +49,12 @@ struct Cli {
     /// The most seconds for each row of `api`; a slow server answers fewer requests
     #[arg(long, default_value_t = 20, value_name = "S")]
     seconds: u64,
+    /// The database of `api`
+    #[arg(long, value_enum, default_value_t = Database::Both)]
+    database: Database,
+    /// Simulated hosts of `hosts`
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    hosts: usize,
     /// The server to measure; the `neutrino` beside this program if not given
     #[arg(long, value_name = "PROGRAM")]
     server: Option<PathBuf>,
@@ -64,12 +77,35 @@ const LONG: &str = "Measures this machine: CPU, time and memory of neutrino, bes
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Requests: create, show, list, update, delete
+    /// Requests: create, show, list, update, delete; and what it costs to judge a member's
     Api,
+    /// Two servers on one PostgreSQL, against one
+    Servers,
+    /// Round trips over NATS and within a process
+    Bus,
+    /// 1,000 simulated hosts: until all are told, over NATS and within a process
+    Hosts,
     /// Memory of the server, idle and with 10,000 ports
     Scale,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgresql,
+    Both,
+}
+
+impl Database {
+    fn engines(self) -> Vec<Engine> {
+        match self {
+            Database::Sqlite => vec![Engine::Sqlite],
+            Database::Postgresql => vec![Engine::Postgres],
+            Database::Both => vec![Engine::Sqlite, Engine::Postgres],
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -103,18 +139,30 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     println!("load average before: {}", process::load_average());
     if wanted(What::Api) {
         let amount = api::Amount {
+            engines: cli.database.engines(),
             clients: cli.clients.iter().copied().filter(|clients| *clients > 0).collect(),
             requests: cli.requests,
             limit: Duration::from_secs(cli.seconds),
         };
         let peer = cli.peer.as_ref().map(|url| Peer {
             target: Target {
-                client: Client::at(url),
-                token: cli.peer_token.clone(),
-                pids: cli.peer_cpu.clone(),
+                clients: vec![Client::at(url)],
+                headers: cli.peer_token.iter().map(|token| ("X-Auth-Token", token.clone())).collect(),
+                cpu: Cpu::Processes(cli.peer_cpu.clone()),
+                database: None,
             },
         });
         api::run(server, &amount, peer.as_ref()).await?;
+        guard::run().await?;
+    }
+    if wanted(What::Servers) {
+        servers::run(server).await?;
+    }
+    if wanted(What::Bus) {
+        bus::run().await?;
+    }
+    if wanted(What::Hosts) {
+        hosts::run(server, cli.hosts).await?;
     }
     if wanted(What::Scale) {
         scale::run(server).await?;

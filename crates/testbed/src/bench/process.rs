@@ -24,6 +24,32 @@ pub fn own_cpu() -> Duration {
     ticks("/proc/self/stat", 11..13)
 }
 
+/// User and system time of a process and its children, those among them that have ended included.
+pub fn family_cpu(parent: u32) -> Duration {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let family: Vec<u32> = pids.filter(|pid| *pid == parent || parent_of(*pid) == Some(parent)).collect();
+    cpu(&family)
+}
+
+fn parent_of(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Time that this process's threads of a name have run, to the nanosecond.
+pub fn threads_cpu(name: &str) -> Duration {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().filter_map(Result::ok);
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let named = threads.map(|thread| thread.path()).filter(|path| read(path.join("comm")).trim() == name);
+    named.map(|path| ran(&read(path.join("schedstat")))).sum()
+}
+
+fn ran(schedstat: &str) -> Duration {
+    let nanoseconds = schedstat.split_whitespace().next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
 /// Fields are counted after the name, which is in brackets and may hold anything.
 fn ticks(path: &str, fields: std::ops::Range<usize>) -> Duration {
     let stat = fs::read_to_string(path).unwrap_or_default();
@@ -35,9 +61,7 @@ fn ticks(path: &str, fields: std::ops::Range<usize>) -> Duration {
 
 /// Time that this thread has run, to the nanosecond.
 pub fn thread_cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ran = stat.split_whitespace().next().and_then(|number| number.parse().ok());
-    Duration::from_nanos(ran.unwrap_or_default())
+    ran(&fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
 }
 
 pub fn memory(pid: u32) -> Memory {

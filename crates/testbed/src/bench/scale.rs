@@ -9,7 +9,7 @@ use testbed::demo::show::working;
 
 use crate::load::{self, Job, Load, Measured, Target};
 use crate::process::{self, Memory};
-use crate::server::Server;
+use crate::server::{Server, Setup};
 use crate::{peer, show};
 
 const NETWORKS: usize = 10;
@@ -18,7 +18,7 @@ const PORTS: usize = 10_000;
 const BULK: usize = 100;
 
 pub async fn run(program: Option<&Path>) -> anyhow::Result<()> {
-    let server = Server::start(program).await?;
+    let server = Server::start(Setup { program, ..Setup::default() }).await?;
     let idle = process::memory(server.pid);
     let what = format!("{PORTS} ports in {NETWORKS} networks");
     let made = working(&what, fill(&server.target)).await?;

@@ -2,8 +2,11 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
+use testbed::Engine;
+
 use crate::api::Results;
 use crate::floor::Floor;
+use crate::load::Measured;
 use crate::peer;
 
 /// An empty table; all but its first column hold numbers.
@@ -19,14 +22,19 @@ pub fn table(header: &[&str]) -> Table {
 }
 
 /// Requests, against the peer and the floor; `theirs` when the peer was measured.
-pub fn api(ours: &Results, theirs: Option<&Results>, floor: &Floor) {
+pub fn api(engine: Engine, ours: &Results, theirs: Option<&Results>, floor: &Floor) {
     let mark = if theirs.is_some() { "" } else { "*" };
     let peer_cpu = format!("peer CPU ms{mark}");
+    let work = match engine {
+        Engine::Sqlite => "work, on SQLite",
+        Engine::Postgres => "work, on PostgreSQL",
+    };
     let mut table = table(&[
-        "work",
+        work,
         "clients",
         "n",
         "CPU ms/req",
+        "of it database",
         &peer_cpu,
         "peer/ours",
         "floor CPU ms",
@@ -36,9 +44,9 @@ pub fn api(ours: &Results, theirs: Option<&Results>, floor: &Floor) {
         "p99 ms",
     ]);
     for ((work, clients), measured) in ours {
-        let cpu = measured.cpu_ms();
+        let (database, cpu) = (measured.database_ms(), measured.cpu_ms() + measured.database_ms());
         let peer_ms = match theirs {
-            Some(theirs) => theirs.get(&(*work, *clients)).map_or(f64::NAN, |measured| measured.cpu_ms()),
+            Some(theirs) => theirs.get(&(*work, *clients)).map_or(f64::NAN, Measured::cpu_ms),
             None => peer::stored_ms(*work),
         };
         let least = floor.get(work).copied().unwrap_or(f64::NAN);
@@ -47,6 +55,7 @@ pub fn api(ours: &Results, theirs: Option<&Results>, floor: &Floor) {
             clients.to_string(),
             measured.count.to_string(),
             format!("{cpu:.3}"),
+            if engine == Engine::Sqlite { String::new() } else { format!("{database:.3}") },
             format!("{peer_ms:.1}"),
             format!("{:.0}", peer_ms / cpu),
             format!("{least:.3}"),
@@ -57,11 +66,17 @@ pub fn api(ours: &Results, theirs: Option<&Results>, floor: &Floor) {
         ]);
     }
     println!("{table}");
-    if theirs.is_none() {
+}
+
+pub fn api_notes(with_peer: bool) {
+    if !with_peer {
         println!("* {}", peer::STORED);
     }
     println!(
-        "CPU: user and system time of the server's process. floor: the same rows written or read by SQLite \
-         alone, measured in this run. req/s, p50 and p99 share the machine with the load itself."
+        "CPU: user and system time of the server's process and of PostgreSQL's (a part that is told apart). \
+         floor: the same rows written or read by SQLite or PostgreSQL alone, one transaction and one \
+         connection at a time, measured in this run; of PostgreSQL with its client. Commits reach the disk \
+         on PostgreSQL (fsync), and on SQLite before the next checkpoint. req/s, p50 and p99 share the \
+         machine with the load itself."
     );
 }

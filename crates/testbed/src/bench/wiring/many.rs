@@ -9,7 +9,7 @@ use testbed::demo::show::working;
 use testbed::place::run_in;
 use testbed::{Cloud, wait};
 
-use crate::load::{self, Job, Load, Target};
+use crate::load::{self, Cpu, Job, Load, Target};
 use crate::wiring::batch;
 use crate::{process, show};
 
@@ -137,7 +137,12 @@ async fn macs(cloud: &Cloud, network: &str) -> anyhow::Result<Vec<(usize, String
 }
 
 fn target(cloud: &Cloud) -> Target {
-    Target { client: cloud.client.clone(), token: None, pids: vec![] }
+    Target {
+        clients: vec![cloud.client.clone()],
+        headers: vec![],
+        cpu: Cpu::Processes(vec![]),
+        database: None,
+    }
 }
 
 async fn unwire(

@@ -28,7 +28,9 @@ pub struct Sample {
 }
 
 pub async fn run() -> anyhow::Result<()> {
-    let cloud = Cloud::start(Plan::new("bench", 2)).await?;
+    let mut plan = Plan::new("bench", 2);
+    plan.settings.quotas = crate::server::no_quotas();
+    let cloud = Cloud::start(plan).await?;
     let outcome = measure(&cloud).await;
     let stopped = cloud.stop().await;
     outcome.and(stopped)

@@ -1,7 +1,5 @@
-//! The least that an operation can cost: its bare SQLite work, with the rows that the server wrote.
-//!
-//! No API, no parsing, no decision, no HTTP: one prepared statement per table, one transaction per
-//! operation, the settings of `db/src/engine.rs`. CPU time is that of the thread that does it.
+//! The bare work in SQLite, with the settings of `db/src/engine/sqlite.rs`. CPU time is that of the
+//! thread that does it.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -11,19 +9,13 @@ use anyhow::Context;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, params, params_from_iter};
 
+use super::{Floor, LISTS, PAGE};
 use crate::api::Work;
 use crate::process;
 
-/// As `db/src/engine.rs` opens a database that does not flush at every commit.
+/// As `db/src/engine/sqlite.rs` opens a database that does not flush at every commit.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
     PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216;";
-
-/// Rows on a page of the list.
-const PAGE: usize = 1000;
-const LISTS: usize = 50;
-
-/// CPU time of one operation, in ms.
-pub type Floor = BTreeMap<Work, f64>;
 
 /// The rows of one table as they are.
 struct Table {

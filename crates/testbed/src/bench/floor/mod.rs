@@ -1,0 +1,18 @@
+//! The least that an operation can cost: its bare database work, with the rows that the server wrote.
+//!
+//! No API, no parsing, no decision, no HTTP: one prepared statement per table, one transaction per
+//! operation. `sqlite` and `postgres` do it in an empty database that has our tables.
+
+pub mod postgres;
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+
+use crate::api::Work;
+
+/// CPU time of one operation, in ms.
+pub type Floor = BTreeMap<Work, f64>;
+
+/// Rows on a page of the list.
+const PAGE: usize = 1000;
+const LISTS: usize = 50;
