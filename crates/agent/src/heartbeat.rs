@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bus::Bus;
+use bus::{Bus, BusError};
 use model::report::{AgentState, Heartbeat, L2Configuration};
 use model::subject::Word;
 use serde::de::IgnoredAny;
@@ -53,7 +53,8 @@ pub(crate) async fn run(
             }
             Err(error) => {
                 tracing::debug!(%error, host.name = beat.host, "heartbeat not answered");
-                lost = true;
+                // A server that is busy is there, and keeps what it was told.
+                lost |= !matches!(error, BusError::Busy(_));
                 backoff.next()
             }
         };

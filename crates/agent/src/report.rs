@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::backoff::Backoff;
 
 /// Outcomes in one message, and bytes of them: well below what NATS carries.
-const PAGE: usize = 500;
+const PAGE: usize = 100;
 const PAGE_BYTES: usize = 256 << 10;
 /// Bytes of a message besides its outcomes.
 const ENVELOPE: usize = 1 << 10;

@@ -31,6 +31,8 @@ impl Tx<'_> {
     /// from here on may be counted again after the database went back to an earlier time, and the
     /// name tells the two apart.
     pub async fn begin_epoch(&mut self, name: &str) -> Result<(), DbError> {
+        // Nothing is counted, and no other epoch begins, between what is read here and the commit.
+        self.lock_revision().await?;
         let before = self.epoch().await?;
         let (revision, pruned) = (self.revision().await?, self.pruned().await?);
         // Who asks from such an epoch gets the full list anyway.

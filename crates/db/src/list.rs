@@ -30,6 +30,9 @@ impl Tx<'_> {
         reader: &Reader<'_>,
         json: Vec<u8>,
     ) -> Result<Option<Page>, DbError> {
+        if reader.blind {
+            return Ok(Some(Page { json, ..Page::default() }));
+        }
         if let Some(marker) = &query.marker
             && !self.finds(table, marker, reader.project).await?
         {
@@ -40,7 +43,7 @@ impl Tx<'_> {
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
-        let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new() };
+        let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new(), read: 0 };
         self.each(&sql.text, &sql.params, |row| rows.take(&shown, reader, row)).await?;
         Ok(Some(rows.page(query.reverse)))
     }
@@ -93,11 +96,13 @@ struct Rows {
     /// Where each item ends, its comma not counted.
     ends: Vec<usize>,
     ids: Vec<String>,
+    /// Rows that fitted, shown or not.
+    read: usize,
 }
 
 impl Rows {
     fn take(&mut self, shown: &Shown, reader: &Reader<'_>, row: &Row<'_>) {
-        self.ids.push(row.text(0).to_owned());
+        self.read += 1;
         let first_fact = 1 + shown.flags.len() + shown.attrs.len();
         let hidden = match &reader.judge {
             None => Vec::new(),
@@ -133,6 +138,7 @@ impl Rows {
         }
         out.push(b'}');
         self.ends.push(out.len());
+        self.ids.push(row.text(0).to_owned());
     }
 
     fn page(mut self, reverse: bool) -> Page {
@@ -142,7 +148,7 @@ impl Rows {
         Page {
             json: self.json,
             shown: self.ends.len(),
-            read: self.ids.len(),
+            read: self.read,
             first: self.ids.first().cloned(),
             last: self.ids.pop(),
         }

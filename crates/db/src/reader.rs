@@ -16,6 +16,8 @@ pub struct Reader<'a> {
     pub alive_since_us: i64,
     /// Finds only rows that this project sees; `None` finds all.
     pub project: Option<&'a str>,
+    /// Sees nothing at all.
+    pub blind: bool,
     /// Attributes that the reader never sees.
     pub hidden: Vec<&'static str>,
     /// Looks at every row.

@@ -48,10 +48,12 @@ pub struct Outcome {
 impl Outcome {
     /// With a reason of a length that is worth reading.
     pub fn bounded(mut self) -> Outcome {
-        if let State::Failed { reason } = &mut self.state
-            && let Some((end, _)) = reason.char_indices().nth(REASON)
-        {
-            reason.truncate(end);
+        if let State::Failed { reason } = &mut self.state {
+            // Not every database stores it.
+            reason.retain(|letter| letter != '\0');
+            if let Some((end, _)) = reason.char_indices().nth(REASON) {
+                reason.truncate(end);
+            }
         }
         self
     }

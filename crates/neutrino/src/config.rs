@@ -224,7 +224,13 @@ impl Config {
         set: &[(String, String)],
     ) -> anyhow::Result<Config> {
         let mut all: Table = DEFAULTS.parse().context("the built-in defaults are broken")?;
-        lay_over(&mut all, file.parse::<Table>()?);
+        // The parser quotes the line, which may hold a secret.
+        let given = file.parse::<Table>().map_err(|error| {
+            let before = error.span().map_or(0, |span| span.start);
+            let line = file.bytes().take(before).filter(|byte| *byte == b'\n').count() + 1;
+            anyhow::anyhow!("line {line}: {}", error.message())
+        })?;
+        lay_over(&mut all, given);
         for (name, value) in environment.iter().chain(set) {
             set_one(&mut all, name, value)?;
         }

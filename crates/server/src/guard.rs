@@ -57,9 +57,7 @@ impl<'a> Guard<'a> {
         reader.project = self.project();
         match self.policies.verdict(&rule, self.caller) {
             Verdict::Yes => {}
-            Verdict::No => {
-                reader.judge = Some(Judge { looks_at: vec![], seen: Box::new(|_| Seen::Nothing) });
-            }
+            Verdict::No => reader.blind = true,
             Verdict::Depends => reader.judge = Some(self.judge(rule, reader.judge)),
         }
         reader

@@ -10,6 +10,7 @@ use cloud::Caller;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::auth::Auth;
 use crate::error::Fault;
 use crate::routes;
 
@@ -77,8 +78,8 @@ pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> 
 
 async fn read(app: &App, request: Request) -> Result<Call, Fault> {
     let (head, body) = request.into_parts();
-    if app.settings().local_only {
-        refuse_pages(&head.headers)?;
+    if let Auth::Nobody { .. } = app.auth() {
+        refuse_pages(&head.headers, app.settings().local_only)?;
     }
     let caller = app.auth().caller(&head.headers, head.method.as_str(), head.uri.path()).await?;
     let limit = app.settings().max_body_bytes;
@@ -103,11 +104,11 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
 
 /// Without authentication, what a web page makes a browser send must not act here, whether it says
 /// where it is from or hides behind a name that leads to this machine.
-fn refuse_pages(headers: &HeaderMap) -> Result<(), Fault> {
+fn refuse_pages(headers: &HeaderMap, local_only: bool) -> Result<(), Fault> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
     let local = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if headers.contains_key(header::ORIGIN) || !local { Err(Fault::FromAPage) } else { Ok(()) }
+    if headers.contains_key(header::ORIGIN) || local_only && !local { Err(Fault::FromAPage) } else { Ok(()) }
 }
 
 fn base(headers: &HeaderMap, tls: bool) -> String {

@@ -6,7 +6,7 @@
 //! that is being written is not taken half.
 
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -88,7 +88,14 @@ impl PolicyFile {
     /// Reads the file, if there is one. At the start a mistake in it is an error: nobody is served
     /// by rules that were not meant.
     pub fn open(path: Option<PathBuf>) -> Result<PolicyFile, PolicyFileError> {
-        let settled = path.as_deref().and_then(stamp);
+        let settled = match path.as_deref().map(fs::metadata) {
+            Some(Ok(about)) => Some(stamp_of(&about)),
+            // A file that is there and cannot be looked at is not the same as none.
+            Some(Err(error)) if error.kind() != ErrorKind::NotFound => {
+                return Err(PolicyFileError::Unreadable(error));
+            }
+            _ => None,
+        };
         let current = match (&path, settled) {
             (Some(path), Some(_)) => {
                 let (policies, strangers) = compiled(&read(path, settled)?)?;

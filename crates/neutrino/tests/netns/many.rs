@@ -37,7 +37,7 @@ impl Many {
         let nats = NatsServer::start(NatsPlan { tls: true, ..NatsPlan::of_hosts(&names) }).await?;
         let (mut servers, mut clients) = (Vec::new(), Vec::new());
         for n in 0..2 {
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let port = free_port(n)?;
             let configuration = server(port, &database) + &bus(&nats, SERVER)?;
             servers.push(neutrino(folder.path(), &format!("server-{n}"), "server", &configuration)?);
             clients.push(Client::at(format!("http://127.0.0.1:{port}")));
@@ -74,6 +74,13 @@ impl Many {
     pub fn namespace(&self, host: &str) -> PathBuf {
         self.place.namespace(host)
     }
+}
+
+/// A port that no outgoing connection takes while its server is down.
+fn free_port(n: u16) -> anyhow::Result<u16> {
+    let from = 20_000 + u16::try_from(std::process::id() % 1_000)? * 10 + n * 5;
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (from..30_100).find(free).context("a free port below those of outgoing connections")
 }
 
 fn server(port: u16, database: &Database) -> String {

@@ -127,7 +127,7 @@ impl Exchange {
     fn open(settings: &Settings) -> Result<Exchange, KeystoneError> {
         let limit = Duration::from_secs(settings.timeout_s);
         let url = settings.tokens_url()?;
-        let config = trust::config(settings.ca_file.as_deref(), url.starts_with("https:"))?;
+        let config = trust::config(settings.ca_file.as_deref(), url.to_lowercase().starts_with("https:"))?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);

@@ -79,6 +79,9 @@ fn matches(pieces: &[Piece], text: &str) -> bool {
         }
         skip(pieces, &mut next);
         (at, within) = (next, inside);
+        if !at.contains(&true) && !within.contains(&true) {
+            return false;
+        }
     }
     at[pieces.len()]
 }

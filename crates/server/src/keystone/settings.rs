@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why the way to Keystone cannot be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,28 @@ pub enum KeystoneError {
 }
 
 /// Text that is shown to nobody.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+/// Any scalar is text, as the environment does not tell them apart; an error does not repeat it.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+        match Scalar::deserialize(from) {
+            Ok(Scalar::Text(text)) => Ok(Secret(text)),
+            Ok(Scalar::Whole(number)) => Ok(Secret(number.to_string())),
+            Ok(Scalar::Truth(truth)) => Ok(Secret(truth.to_string())),
+            Err(_) => Err(serde::de::Error::custom("a secret is text; put it in quotes")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Text(String),
+    Whole(i64),
+    Truth(bool),
+}
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Secret {

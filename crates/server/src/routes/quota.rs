@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call};
+use crate::retry;
 
 /// `/v2.0/quotas`, and what is below it.
 pub async fn dispatch(app: &App, call: &Call, below: &[&str]) -> Result<Answer, Fault> {
@@ -36,7 +37,7 @@ pub async fn dispatch(app: &App, call: &Call, below: &[&str]) -> Result<Answer, 
         }
         (&Method::GET, [project, "details"]) => details(app, &guard, own, project).await,
         (&Method::PUT, [project]) => update(app, call, &guard, project).await,
-        (&Method::DELETE, [project]) => delete(app, call, &guard, project).await,
+        (&Method::DELETE, [project]) => delete(app, &guard, project).await,
         (_, [] | [_]) => Err(Fault::MethodNotAllowed),
         _ => Err(Fault::NoSuchUrl),
     }
@@ -96,13 +97,18 @@ async fn details(app: &App, guard: &Guard<'_>, own: &str, project: &str) -> Resu
 async fn update(app: &App, call: &Call, guard: &Guard<'_>, project: &str) -> Result<Answer, Fault> {
     let body =
         serde_json::from_slice(&call.body).map_err(|error| Fault::NotJsonForExtension(error.to_string()))?;
-    guard.may("update_quota", &call.caller.project_id)?;
+    guard.may("update_quota", project)?;
     let change = QuotaChange::parse(body)?;
+    retry::whole(|| update_once(app, &change, project)).await
+}
+
+async fn update_once(app: &App, change: &QuotaChange, project: &str) -> Result<Answer, Fault> {
     let mut tx = app.db().begin().await?;
     for (table, _) in limited() {
         let Some(limit) = change.limits.get(table.singular) else { continue };
+        let (_, used) = tx.room(table, project).await?;
         if !change.force {
-            quota::check_limit(table, *limit, tx.used(table, project).await?)?;
+            quota::check_limit(table, *limit, used)?;
         }
         tx.set_limit(project, table.singular, *limit).await?;
     }
@@ -111,8 +117,12 @@ async fn update(app: &App, call: &Call, guard: &Guard<'_>, project: &str) -> Res
     Ok(answer(shown(&limits)))
 }
 
-async fn delete(app: &App, call: &Call, guard: &Guard<'_>, project: &str) -> Result<Answer, Fault> {
-    guard.may("delete_quota", &call.caller.project_id)?;
+async fn delete(app: &App, guard: &Guard<'_>, project: &str) -> Result<Answer, Fault> {
+    guard.may("delete_quota", project)?;
+    retry::whole(|| delete_once(app, project)).await
+}
+
+async fn delete_once(app: &App, project: &str) -> Result<Answer, Fault> {
     let mut tx = app.db().begin().await?;
     if !tx.forget_limits(project).await? {
         return Err(Refusal::QuotaNotFound(project.to_owned()).into());

@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::{retry, routes};
 
 /// Ports read at a time.
-const PAGE: u32 = 500;
+const PAGE: u32 = 50;
 
 /// What a heartbeat tells that was not so before.
 #[derive(Default)]

@@ -19,6 +19,13 @@ pub async fn run(app: App) {
     let mut own = BTreeSet::new();
     let mut due = Instant::now();
     loop {
+        // Without the bus, others relay: what this server noted as relayed nobody would hear of.
+        if !*app.bus().connected().borrow() {
+            drop(app.take_committed());
+            own.clear();
+            tokio::time::sleep(SWEEP).await;
+            continue;
+        }
         let fresh = app.take_committed();
         if let Err(fault) = relay(&app, &fresh).await {
             tracing::warn!(%fault, "wakes not sent; hosts ask by themselves meanwhile");

@@ -107,6 +107,10 @@ impl Target {
     }
 
     /// A connection, and the handle that ends it whatever it is doing.
+    pub fn tls(&self) -> Option<MakeRustlsConnect> {
+        self.tls.clone()
+    }
+
     pub async fn connect(&self) -> Result<(Client, AbortHandle), DbError> {
         let what = "connect to the database";
         match timeout(self.options.connect_timeout, self.reach()).await {

@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, NoTls, Statement};
 
 use super::error::DbError;
 use crate::migrate;
@@ -37,6 +37,8 @@ pub struct Pool {
     patience: Duration,
     idle: Mutex<Vec<Connection>>,
     permits: Semaphore,
+    /// Of these, those that may write: whoever waits for a lock leaves connections for readers.
+    writers: Semaphore,
     trips: AtomicU64,
 }
 
@@ -56,14 +58,15 @@ impl Pool {
             patience,
             idle: Mutex::new(vec![Connection::new(client, carrier)]),
             permits: Semaphore::new(size),
+            writers: Semaphore::new(size - size / 4),
             trips: AtomicU64::new(0),
         })
     }
 
     /// A transaction on a connection of its own; nothing is sent before its first statement.
     pub async fn start(&self, writes: bool) -> Result<Work<'_>, DbError> {
-        let permit = match timeout(self.wait, self.permits.acquire()).await {
-            Ok(Ok(permit)) => permit,
+        let permits = match timeout(self.wait, self.permits(writes)).await {
+            Ok(Some(permits)) => permits,
             _ => return Err(DbError::Exhausted(self.size)),
         };
         let connection = match self.idle() {
@@ -73,7 +76,27 @@ impl Pool {
                 Connection::new(client, carrier)
             }
         };
-        Ok(Work::new(self, connection, permit, writes))
+        Ok(Work::new(self, connection, permits, writes))
+    }
+
+    async fn permits(&self, writes: bool) -> Option<Permits<'_>> {
+        let writer = if writes { Some(self.writers.acquire().await.ok()?) } else { None };
+        Some(Permits { _writer: writer, _any: self.permits.acquire().await.ok()? })
+    }
+
+    /// Ends what a connection is doing, and the connection.
+    fn cancel(&self, connection: Connection) {
+        let (token, tls) = (connection.client.cancel_token(), self.target.tls());
+        connection.carrier.abort();
+        // Outside a runtime the process ends, and its connections with it.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            // One that cannot be told ends by its own time limits.
+            let _ = match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            };
+        });
     }
 
     /// The connection that was used last, so that those which are not needed rest.
@@ -95,6 +118,12 @@ impl Pool {
     pub fn round_trips(&self) -> u64 {
         self.trips.load(Ordering::Relaxed)
     }
+}
+
+/// Leave to use a connection, and to write.
+pub struct Permits<'db> {
+    _writer: Option<SemaphorePermit<'db>>,
+    _any: SemaphorePermit<'db>,
 }
 
 /// A connection and what it has prepared.

@@ -6,12 +6,11 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::TryStreamExt;
-use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::{Connection, Pool};
+use super::{Connection, Permits, Pool};
 use crate::engine::error::{DbError, EngineError};
 use crate::engine::value::{Param, Row, Source};
 
@@ -32,24 +31,34 @@ pub struct Work<'db> {
     pool: &'db Pool,
     /// `None` once it is given back.
     connection: Option<Connection>,
-    _permit: SemaphorePermit<'db>,
+    _permits: Permits<'db>,
     /// Still to be sent, with the first statement.
     begin: Option<&'static str>,
     waiting: Vec<(String, Vec<Param<'static>>)>,
     /// True from the moment a statement is sent until its answer is good.
     failed: bool,
+    /// True from the moment a statement is sent until it is answered.
+    unanswered: bool,
 }
 
 impl<'db> Work<'db> {
     pub(super) fn new(
         pool: &'db Pool,
         connection: Connection,
-        permit: SemaphorePermit<'db>,
+        permits: Permits<'db>,
         writes: bool,
     ) -> Work<'db> {
         let begin = Some(if writes { BEGIN_WRITE } else { BEGIN_READ });
         let connection = Some(connection);
-        Work { pool, connection, _permit: permit, begin, waiting: Vec::new(), failed: false }
+        Work {
+            pool,
+            connection,
+            _permits: permits,
+            begin,
+            waiting: Vec::new(),
+            failed: false,
+            unanswered: false,
+        }
     }
 
     /// Queues a statement.
@@ -100,6 +109,7 @@ impl<'db> Work<'db> {
             return Err(DbError::Failed);
         }
         self.failed = true;
+        self.unanswered = true;
         let patience = self.pool.patience;
         let outcome = match timeout(patience, self.send_all(statement, end)).await {
             Ok(outcome) => outcome,
@@ -108,6 +118,7 @@ impl<'db> Work<'db> {
                 source: EngineError::Said(format!("no answer in {patience:?}")),
             }),
         };
+        self.unanswered = false;
         match &outcome {
             Ok(_) => self.failed = false,
             // It may lead to a server that hangs or only reads: the next one shall not get it.
@@ -220,6 +231,11 @@ async fn in_order(mut sent: Vec<Sent<'_>>) -> Vec<Result<i64, Error>> {
 impl Drop for Work<'_> {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
+        if self.unanswered {
+            // Whoever asked has gone, and the answer may be long in coming: nobody should wait behind it.
+            self.pool.cancel(connection);
+            return;
+        }
         if self.begin.is_none() {
             // Polled once it is on its way; whoever uses the connection next comes after it.
             let rollback = pin!(connection.client.batch_execute(ROLLBACK));
