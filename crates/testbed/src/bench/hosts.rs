@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use comfy_table::Table;
 use model::desired::{Key, Kind};
+use model::subject::Word;
+use model::sync::{SyncAnswer, SyncAsk};
 use serde_json::{Value, json};
 use testbed::client::id_of;
 use testbed::counting::Tally;
@@ -74,7 +76,7 @@ impl Hosts {
         let (crowd, server) = match kind {
             BusKind::InProcess => (Crowd::start(kind, count).await?, None),
             BusKind::Nats => {
-                let nats = NatsServer::start(NatsPlan::of_hosts((0..count).map(Crowd::name))).await?;
+                let nats = NatsServer::start(NatsPlan::of_hosts((0..=count).map(Crowd::name))).await?;
                 let options = nats.options(SERVER);
                 let server = Server::start(Setup { program, nats: Some(&options), postgres: None }).await?;
                 (Crowd::around(nats, server.target.clients[0].clone())?, Some(server))
@@ -191,12 +193,24 @@ impl Hosts {
             Some(server) => {
                 server.again().await?;
                 self.crowd.elsewhere = Some(server.target.clients[0].clone());
+                self.served().await?;
             }
         }
         let change = self.changes(network, self.count, 1);
         working("the server restarts, and a change is told to all", change).await?;
-        self.row("server restarted: a port that concerns all", mark, 1).await;
+        self.row("server killed and restarted, then a port for all", mark, 1).await;
         Ok(())
+    }
+
+    /// Waits until the server answers over the bus: one that is not there yet wakes nobody.
+    async fn served(&self) -> anyhow::Result<()> {
+        let Some(nats) = &self.crowd.nats else { return Ok(()) };
+        let name = Crowd::name(self.count);
+        let (bus, ask) = (nats.host_bus(&name)?, SyncAsk::all(&name));
+        let answered = wait::until_every(LOOK, LIMIT, || async {
+            bus.ask::<_, SyncAnswer>(Word::Sync, &name, &ask).await.ok()
+        });
+        answered.await.context("the restarted server does not answer hosts").map(drop)
     }
 
     async fn until(&self, holds: impl Fn(&SimulatedHost) -> bool) -> anyhow::Result<()> {
