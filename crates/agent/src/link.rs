@@ -148,7 +148,7 @@ impl Link {
             .iter()
             .map(|key| {
                 let reason = "the host could not be told of it in words that it understands".to_owned();
-                Outcome { key: *key, revision, state: State::Failed { reason } }
+                Outcome::new(*key, revision, State::Failed { reason })
             })
             .collect();
         let taken = self.store.take(fetched);

@@ -96,8 +96,9 @@ fn state(
 ) -> State {
     let fail = |reason: &String| State::Failed { reason: reason.clone() };
     let Some(part) = want.get(key) else { return State::Down };
-    let network = Key::new(Kind::Network, part.network_id().0);
-    if let Some(reason) = reasons.get(&network).filter(|_| key != network) {
+    let networks = part.networks().into_iter().map(|id| Key::new(Kind::Network, id.0));
+    if let Some(reason) = networks.filter(|network| key != *network).find_map(|network| reasons.get(&network))
+    {
         return State::Failed { reason: format!("its network is not in place: {reason}") };
     }
     if let Some(reason) = reasons.get(&key) {

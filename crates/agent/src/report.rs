@@ -150,7 +150,7 @@ mod tests {
     use uuid::Uuid;
 
     fn outcome(n: u128, state: State) -> Outcome {
-        Outcome { key: Key::new(Kind::Port, Uuid::from_u128(n)), revision: 1, state }
+        Outcome::new(Key::new(Kind::Port, Uuid::from_u128(n)), 1, state)
     }
 
     fn failed(length: usize) -> State {

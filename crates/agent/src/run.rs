@@ -191,7 +191,7 @@ impl Agent {
                 State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
-            outcomes.push(Outcome { key, revision: self.link.store.revision(key), state });
+            outcomes.push(Outcome::new(key, self.link.store.revision(key), state));
         }
         self.link.tell(outcomes);
         if !self.failures.is_empty() || !turn.leftovers.is_empty() {

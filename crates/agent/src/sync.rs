@@ -32,6 +32,8 @@ pub struct Fetched {
     /// Parts that the host should have and was not told in a way that it understands.
     pub untold: Vec<Key>,
     pub skipped: Vec<Skipped>,
+    /// The server knows every kind of part that this agent does: absence means something.
+    pub covers_all: bool,
 }
 
 /// Asks until there is an answer; `None` when the bus is gone, as its return is soon enough to ask.
@@ -68,7 +70,9 @@ async fn fetch_pages(bus: &Bus, host: &str, since: Option<&Since>) -> Result<Opt
             changes: Vec::new(),
             untold: Vec::new(),
             skipped: Vec::new(),
+            covers_all: true,
         });
+        all.covers_all &= page.covers_all();
         // What changed between two pages is newer than the first page's revision, which is what
         // the next question begins from; only an answer of another kind, or from a database of
         // another time, cannot be continued.
@@ -125,14 +129,14 @@ impl Store {
 
     /// Takes in an answer; parts older than those here are refused.
     pub fn take(&mut self, fetched: Fetched) -> Taken {
-        let Fetched { revision, epoch, full, changes, untold, .. } = fetched;
+        let Fetched { revision, epoch, full, changes, untold, covers_all, .. } = fetched;
         let mut taken = Taken::default();
         if !full && self.since.as_ref().is_some_and(|since| revision < since.revision) {
             // Revisions begin anew where a database was restored: only all of it makes sense.
             self.since = None;
             return taken;
         }
-        if full {
+        if full && covers_all {
             // One question is on its way at a time: what answers it whole is the newest.
             self.revisions.clear();
             let listed: BTreeSet<Key> = changes.iter().map(|change| change.key).chain(untold).collect();
@@ -146,7 +150,8 @@ impl Store {
         for change in changes {
             self.put(change, revision, &mut taken);
         }
-        if !self.partial {
+        // A server of an earlier release leaves out what it does not know: another will be asked for it.
+        if covers_all && !self.partial {
             self.since = Some(Since { revision, epoch });
         }
         taken

@@ -28,7 +28,7 @@ const NEWEST: &str = "ON CONFLICT (host, kind, id) DO UPDATE SET revision = excl
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     parts: BTreeSet<(String, Key)>,
-    /// Memberships and services: their networks' parts are among `parts`, the ports' are looked up.
+    /// Members, memberships and services: of the last two their networks' parts are among `parts`, the ports' are looked up.
     wide: BTreeSet<Touch>,
     /// Hosts whose networks' hosts all look at their ports again.
     hosts: BTreeSet<String>,
@@ -58,6 +58,10 @@ impl Tx<'_> {
     pub fn mark(&mut self, touches: &[Touch]) {
         for touch in touches {
             let (host, key) = match touch {
+                Touch::Members { .. } => {
+                    self.marks.wide.insert(touch.clone());
+                    continue;
+                }
                 Touch::Part { host, key } => (host, *key),
                 Touch::Membership { host, network } => (host, Key::new(Kind::Network, network.0)),
                 Touch::Service { host, network } => (host, Key::new(Kind::Dhcp, network.0)),
@@ -117,15 +121,23 @@ impl Tx<'_> {
         );
         let leases =
             format!("{INTO} SELECT $1, 'lease', id, ({REVISION}) FROM ports WHERE network_id = $2 {NEWEST}");
+        let members =
+            format!("{INTO} SELECT host, $2, $3, ({REVISION}) FROM members WHERE network_id = $1 {NEWEST}");
         for touch in std::mem::take(&mut self.marks.wide) {
             let (sql, host, network) = match touch {
+                Touch::Members { network, key } => {
+                    let (kind, id) = (key.kind.as_str(), key.id.to_string());
+                    let params = vec![network.to_string().into(), kind.into(), id.into()];
+                    self.later(&members, params).await?;
+                    continue;
+                }
                 Touch::Membership { host, network } => (&remotes, host, network),
                 Touch::Service { host, network } => (&leases, host, network),
                 Touch::Part { .. } => continue,
             };
             self.later(sql, vec![host.into(), network.to_string().into()]).await?;
         }
-        let of_host = "FROM network_hosts mine JOIN network_hosts o ON o.network_id = mine.network_id";
+        let of_host = "FROM members mine JOIN members o ON o.network_id = mine.network_id";
         let networks = format!(
             "{INTO} SELECT o.host, 'network', o.network_id, ({REVISION}) {of_host} \
              WHERE mine.host = $1 {NEWEST}"
@@ -218,7 +230,8 @@ impl Tx<'_> {
         self.lock_revision().await?;
         let gone = "DELETE FROM changes WHERE revision <= $1 AND (\
             kind IN ('port', 'remote', 'lease') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
-            kind IN ('network', 'dhcp') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id))";
+            kind IN ('network', 'dhcp', 'fip') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id) OR \
+            kind = 'router' AND NOT EXISTS (SELECT 1 FROM routers r WHERE r.id = changes.id))";
         let dropped = self.execute(gone, &[upto.into()]).await?;
         if dropped > 0 {
             let sql = "UPDATE counters SET value = $1 WHERE name = 'pruned' AND value < $1";

@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001-first.sql")),
     (2, "shared", include_str!("../migrations/0002-shared.sql")),
     (3, "quotas", include_str!("../migrations/0003-quotas.sql")),
+    (4, "routers", include_str!("../migrations/0004-routers.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -33,9 +33,9 @@ impl Tx<'_> {
         Ok(self.number(sql, &[network.to_string().into(), owner.into()]).await? > 0)
     }
 
-    /// Hosts that have ports of the network bound, in order.
+    /// Hosts that must know of the network's ports, in order.
     pub async fn network_hosts(&mut self, network: NetworkId) -> Result<Vec<String>, DbError> {
-        let sql = "SELECT host FROM network_hosts WHERE network_id = $1 ORDER BY host";
+        let sql = "SELECT host FROM members WHERE network_id = $1 ORDER BY host";
         self.texts(sql, &[network.to_string().into()]).await
     }
 

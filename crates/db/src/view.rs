@@ -42,12 +42,12 @@ pub struct ViewRows {
 /// statement that can go on with `AND`.
 fn source(kind: Kind) -> (&'static str, &'static str) {
     match kind {
-        Kind::Network => ("network_id", "FROM network_hosts WHERE host = $1"),
+        Kind::Network => ("network_id", "FROM members WHERE host = $1"),
         Kind::Port => ("id", "FROM ports WHERE host = $1 AND vif_type NOT IN ('unbound', 'binding_failed')"),
         Kind::Remote => (
             "id",
             "FROM ports WHERE host NOT IN ('', $1) AND vif_type NOT IN ('unbound', 'binding_failed') \
-             AND network_id IN (SELECT network_id FROM network_hosts WHERE host = $1)",
+             AND network_id IN (SELECT network_id FROM members WHERE host = $1)",
         ),
         Kind::Dhcp => {
             ("network_id", "FROM dhcp_bindings WHERE agent_id IN (SELECT id FROM agents WHERE host = $1)")
@@ -56,6 +56,12 @@ fn source(kind: Kind) -> (&'static str, &'static str) {
             "id",
             "FROM ports WHERE device_owner <> 'network:dhcp' AND network_id IN \
              (SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id WHERE a.host = $1)",
+        ),
+        Kind::Router => ("router_id", "FROM router_hosts WHERE host = $1"),
+        Kind::Fip => (
+            "network_id",
+            "FROM ports WHERE host = $1 AND device_owner = 'network:floatingip_agent_gateway' \
+             AND vif_type NOT IN ('unbound', 'binding_failed')",
         ),
     }
 }

@@ -89,7 +89,7 @@ pub fn mac(part: &Part) -> Option<Mac> {
         Part::Port(port) => Some(port.mac),
         Part::Remote(remote) => Some(remote.mac),
         Part::Dhcp(dhcp) => Some(dhcp.mac),
-        Part::Network(_) | Part::Lease(_) => None,
+        Part::Network(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => None,
     }
 }
 
@@ -99,7 +99,7 @@ pub fn ips(part: &Part) -> impl Iterator<Item = IpAddr> + '_ {
         Part::Port(port) => (&port.fixed_ips, &[]),
         Part::Remote(remote) => (&remote.fixed_ips, &[]),
         Part::Dhcp(dhcp) => (&[], &dhcp.addresses),
-        Part::Network(_) | Part::Lease(_) => (&[], &[]),
+        Part::Network(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => (&[], &[]),
     };
     ips.iter().copied().chain(nets.iter().map(IpNet::addr))
 }
@@ -118,11 +118,11 @@ pub fn own_slots(slots: &mut Slots, part: &Part) {
             slots.links.insert(bridge);
             return;
         }
-        Part::Remote(_) | Part::Lease(_) => return,
+        Part::Remote(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => return,
     };
     slots.tables.insert(names::table(&tap));
     slots.links.insert(tap);
-    slots.context.insert(names::bridge(part.network_id()));
+    slots.context.extend(part.networks().into_iter().map(names::bridge));
 }
 
 /// Places that a part fills because of what carries its network.
@@ -146,6 +146,6 @@ pub fn slots(slots: &mut Slots, part: &Part, carrier: &Carrier) {
                 slots.tunnels.insert((device.clone(), remote.mac));
             }
         }
-        Part::Lease(_) => {}
+        Part::Lease(_) | Part::Router(_) | Part::Fip(_) => {}
     }
 }

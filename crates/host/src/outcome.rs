@@ -40,7 +40,7 @@ pub fn state(want: &Wanted, now: &Observed, key: Key) -> State {
                 _ => Ok(()),
             }
         }),
-        Part::Dhcp(_) => links_amiss(want, now, key),
+        Part::Dhcp(_) | Part::Router(_) | Part::Fip(_) => links_amiss(want, now, key),
         Part::Lease(lease) => want.carrier(lease.network_id).map(drop).map_err(Amiss::from),
     };
     match amiss {
@@ -70,7 +70,9 @@ fn port_state(want: &Wanted, now: &Observed, port: &Port) -> Result<State, Amiss
 /// Whether every device of a part is there and joined.
 fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
     if let Some(part) = want.get(key) {
-        want.carrier(part.network_id())?;
+        for network in part.networks() {
+            want.carrier(network)?;
+        }
     }
     let scope = Scope::Some { keys: [key].into(), slots: Box::new(Slots::default()) };
     for (name, (_, wanted)) in target(want, &scope).links {

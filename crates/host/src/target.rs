@@ -100,8 +100,10 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
         Scope::Some { keys, .. } => keys.iter().filter_map(|key| want.get(*key)).collect(),
     };
     for part in &parts {
-        let Ok(carrier) = want.carrier(part.network_id()) else { continue };
-        let network = Key::new(Kind::Network, part.network_id().0);
+        let networks = part.networks();
+        let [id] = networks.as_slice() else { continue };
+        let Ok(carrier) = want.carrier(*id) else { continue };
+        let network = Key::new(Kind::Network, id.0);
         if part.key() != network {
             target.networks.insert(part.key(), network);
         }
@@ -111,7 +113,7 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
             Part::Port(port) => target.add_port(part.key(), port, &carrier),
             Part::Remote(remote) => target.add_remote(part.key(), remote, &carrier),
             Part::Dhcp(dhcp) => target.add_dhcp(part.key(), dhcp, &carrier),
-            Part::Lease(_) => {}
+            Part::Lease(_) | Part::Router(_) | Part::Fip(_) => {}
         }
     }
     target

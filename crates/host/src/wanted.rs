@@ -163,16 +163,19 @@ impl Wanted {
 
     /// Parts whose places a part's may be, itself included.
     fn meets(&self, part: &Part, old: &[Part]) -> BTreeSet<Key> {
-        let id = part.network_id();
         if let Part::Network(network) = part {
             let reshaped = self.reshapes(network, old);
-            return if reshaped { self.keys_of_network(id) } else { [part.key()].into() };
+            return if reshaped { self.keys_of_network(network.id) } else { [part.key()].into() };
         }
-        let by_mac = carrier::mac(part).and_then(|mac| self.by_mac.get(&(id, mac)));
-        let by_ip = carrier::ips(part).filter_map(|ip| self.by_ip.get(&(id, ip)));
+        let networks = part.networks();
+        let by_mac = carrier::mac(part)
+            .into_iter()
+            .flat_map(|mac| networks.iter().filter_map(move |id| self.by_mac.get(&(*id, mac))));
+        let by_ip = carrier::ips(part)
+            .flat_map(|ip| networks.iter().filter_map(move |id| self.by_ip.get(&(*id, ip))));
         let devices = devices(&self.settings, part);
         let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
-        let met = by_mac.into_iter().chain(by_ip).chain(by_device).flatten().copied();
+        let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
         met.chain([part.key()]).collect()
     }
 
@@ -186,10 +189,9 @@ impl Wanted {
     }
 
     fn add_slots(&self, slots: &mut Slots, part: &Part, old: &[Part]) {
-        let id = part.network_id();
-        let was = network_in(old, id);
         // A part that changed together with its network leaves traces on what that was before.
-        for network in was.into_iter().chain(self.network(id)) {
+        let of = |id| network_in(old, id).into_iter().chain(self.network(id));
+        for network in part.networks().into_iter().flat_map(of) {
             if let Ok(carrier) = carrier::choose(&self.settings, network) {
                 carrier::slots(slots, part, &carrier);
             }
@@ -198,13 +200,15 @@ impl Wanted {
     }
 
     fn index(&mut self, part: &Part, act: impl Fn(&mut BTreeSet<Key>, Key)) {
-        let (key, network_id) = (part.key(), part.network_id());
-        touch(&mut self.by_network, network_id, key, &act);
-        if let Some(mac) = carrier::mac(part) {
-            touch(&mut self.by_mac, (network_id, mac), key, &act);
-        }
-        for ip in carrier::ips(part) {
-            touch(&mut self.by_ip, (network_id, ip), key, &act);
+        let key = part.key();
+        for network_id in part.networks() {
+            touch(&mut self.by_network, network_id, key, &act);
+            if let Some(mac) = carrier::mac(part) {
+                touch(&mut self.by_mac, (network_id, mac), key, &act);
+            }
+            for ip in carrier::ips(part) {
+                touch(&mut self.by_ip, (network_id, ip), key, &act);
+            }
         }
         for device in devices(&self.settings, part) {
             touch(&mut self.by_device, device, key, &act);
@@ -230,7 +234,7 @@ fn devices(settings: &Settings, part: &Part) -> Vec<String> {
         }
         Part::Port(port) => vec![names::tap(port.id)],
         Part::Dhcp(dhcp) => vec![names::tap(dhcp.port_id)],
-        Part::Remote(_) | Part::Lease(_) => Vec::new(),
+        Part::Remote(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => Vec::new(),
     }
 }
 

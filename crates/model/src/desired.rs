@@ -17,6 +17,13 @@ use wire::Mac;
 
 use crate::{NetworkId, PortId, SubnetId};
 
+mod router;
+
+pub use router::{
+    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
+    RouterSubnet,
+};
+
 /// Counts commits that changed any host's desired state; never reused, never skipped by readers.
 pub type Revision = i64;
 
@@ -34,10 +41,15 @@ pub enum Kind {
     Dhcp,
     /// A port that this host's DHCP answers; id of the port.
     Lease,
+    /// A router that this host has a share in; id of the router.
+    Router,
+    /// This host's own way to an external network; id of that network.
+    Fip,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 5] = [Kind::Network, Kind::Port, Kind::Remote, Kind::Dhcp, Kind::Lease];
+    pub const ALL: [Kind; 7] =
+        [Kind::Network, Kind::Port, Kind::Remote, Kind::Dhcp, Kind::Lease, Kind::Router, Kind::Fip];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +58,8 @@ impl Kind {
             Kind::Remote => "remote",
             Kind::Dhcp => "dhcp",
             Kind::Lease => "lease",
+            Kind::Router => "router",
+            Kind::Fip => "fip",
         }
     }
 
@@ -88,6 +102,8 @@ pub enum Part {
     Remote(Remote),
     Dhcp(Dhcp),
     Lease(Lease),
+    Router(Router),
+    Fip(Fip),
 }
 
 impl Part {
@@ -98,17 +114,21 @@ impl Part {
             Part::Remote(part) => Key::new(Kind::Remote, part.port_id.0),
             Part::Dhcp(part) => Key::new(Kind::Dhcp, part.network_id.0),
             Part::Lease(part) => Key::new(Kind::Lease, part.port_id.0),
+            Part::Router(part) => Key::new(Kind::Router, part.id.0),
+            Part::Fip(part) => Key::new(Kind::Fip, part.network_id.0),
         }
     }
 
-    /// The network that the part belongs to.
-    pub fn network_id(&self) -> NetworkId {
+    /// The networks that the part needs on its host.
+    pub fn networks(&self) -> Vec<NetworkId> {
         match self {
-            Part::Network(part) => part.id,
-            Part::Port(part) => part.network_id,
-            Part::Remote(part) => part.network_id,
-            Part::Dhcp(part) => part.network_id,
-            Part::Lease(part) => part.network_id,
+            Part::Network(part) => vec![part.id],
+            Part::Port(part) => vec![part.network_id],
+            Part::Remote(part) => vec![part.network_id],
+            Part::Dhcp(part) => vec![part.network_id],
+            Part::Lease(part) => vec![part.network_id],
+            Part::Router(part) => part.networks(),
+            Part::Fip(part) => vec![part.network_id],
         }
     }
 }

@@ -43,8 +43,11 @@ macro_rules! ids {
 ids! {
     /// One agent row: a role of one host.
     AgentId
+    FloatingIpId
     NetworkId
+    PortForwardingId
     PortId
+    RouterId
     SegmentId
     SubnetId
 }

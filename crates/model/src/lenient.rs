@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::desired::{Key, Kind, Revision};
 use crate::report::{Outcome, Report};
-use crate::sync::{Change, SyncAnswer};
+use crate::sync::{Change, SyncAnswer, first_kinds};
 
 /// An element that was left out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,14 +84,16 @@ pub struct AnswerSent {
     untold: Vec<Key>,
     #[serde(default)]
     next: Option<Key>,
+    #[serde(default = "first_kinds")]
+    kinds: Vec<String>,
 }
 
 impl From<AnswerSent> for SyncAnswer {
     fn from(sent: AnswerSent) -> SyncAnswer {
-        let AnswerSent { revision, epoch, full, parts, mut untold, next } = sent;
+        let AnswerSent { revision, epoch, full, parts, mut untold, next, kinds } = sent;
         let (parts, unread, skipped) = read::<Change>(&parts);
         untold.extend(unread);
-        SyncAnswer { revision, epoch, full, parts, untold, next, skipped }
+        SyncAnswer { revision, epoch, full, parts, untold, next, kinds, skipped }
     }
 }
 

@@ -4,22 +4,24 @@
 //! api/      what users say: one table per resource, and the typed resource
 //! desired   what one host is asked to be: whole parts with a revision
 //! report    what a host says back
+//! lazy      does a router take its place on a host
 //! touch     whom a change touches
 //! sync      the messages between server and agent      subject   where they travel
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
-//! Nothing here decides, waits or does.
+//! Nothing here waits or does, and but for `lazy`, which both sides must decide alike, nothing decides.
 
 pub mod api;
 pub mod desired;
 mod ids;
+pub mod lazy;
 mod lenient;
 pub mod report;
 pub mod subject;
 pub mod sync;
 mod touch;
 
-pub use ids::{AgentId, NetworkId, PortId, SegmentId, SubnetId};
+pub use ids::{AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RouterId, SegmentId, SubnetId};
 pub use lenient::Skipped;
 pub use touch::Touch;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::desired::{Key, Revision};
+use crate::desired::{Key, L3Mode, Revision};
+use crate::lazy::Load;
 use crate::lenient::{ReportSent, Skipped, readable};
 
 /// Outcomes in one report at most.
@@ -43,9 +44,46 @@ pub struct Outcome {
     /// Revision of the part that was carried out.
     pub revision: Revision,
     pub state: State,
+    /// Of a router: what the host made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<RouterState>,
+}
+
+/// What a host made of a router.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RouterState {
+    #[serde(flatten)]
+    pub load: Load,
+    /// Of a router that stands ready on several hosts; a lazy one is on standby.
+    #[serde(default)]
+    pub ha: Option<HaState>,
+}
+
+/// Neutron's words for a router's state on one host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HaState {
+    Active,
+    Standby,
+    #[serde(other)]
+    Unknown,
+}
+
+impl HaState {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            HaState::Active => "active",
+            HaState::Standby => "standby",
+            HaState::Unknown => "unknown",
+        }
+    }
 }
 
 impl Outcome {
+    pub const fn new(key: Key, revision: Revision, state: State) -> Outcome {
+        Outcome { key, revision, state, router: None }
+    }
+
     /// With a reason of a length that is worth reading.
     pub fn bounded(mut self) -> Outcome {
         if let State::Failed { reason } = &mut self.state {
@@ -111,4 +149,17 @@ pub struct L2Configuration {
     /// Parts that could not be carried out, newest first, at most a few.
     #[serde(default)]
     pub failures: Vec<String>,
+}
+
+/// The topic by which the agents that route are known.
+pub const L3_TOPIC: &str = "l3_agent";
+
+/// What the server reads from an L3 agent's `configurations`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct L3Configuration {
+    #[serde(default)]
+    pub agent_mode: L3Mode,
+    /// Routers without traffic for this host take nothing of it.
+    #[serde(default)]
+    pub lazy_routers: bool,
 }

@@ -92,22 +92,31 @@ impl SyncAsk {
             epoch: String::new(),
             after: None,
             protocol: PROTOCOL,
-            kinds: Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            kinds: words(),
         }
     }
 
     /// The kinds that both sides understand, in the order of parts.
     pub fn understood(&self) -> Vec<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.kinds.iter().any(|word| word == kind.as_str())).collect()
+        known(&self.kinds)
     }
+}
+
+/// Words of all kinds of this release.
+pub fn words() -> Vec<String> {
+    Kind::ALL.iter().map(|kind| kind.as_str().to_owned()).collect()
+}
+
+fn known(words: &[String]) -> Vec<Kind> {
+    Kind::ALL.into_iter().filter(|kind| words.iter().any(|word| word == kind.as_str())).collect()
 }
 
 fn first_protocol() -> u32 {
     1
 }
 
-/// What agents understand that do not say it.
-fn first_kinds() -> Vec<String> {
+/// What agents and servers understand that do not say it.
+pub(crate) fn first_kinds() -> Vec<String> {
     ["network", "port", "remote", "dhcp", "lease"].map(str::to_owned).to_vec()
 }
 
@@ -127,9 +136,18 @@ pub struct SyncAnswer {
     pub untold: Vec<Key>,
     /// More follows: ask again with `after` set to this.
     pub next: Option<Key>,
+    /// Words of the kinds of parts that the server knows: of others the answer says nothing.
+    pub kinds: Vec<String>,
     /// What of the message could not be read; parts among it are `untold` as well.
     #[serde(skip)]
     pub skipped: Vec<Skipped>,
+}
+
+impl SyncAnswer {
+    /// True when the answer speaks of every kind of part that this release knows.
+    pub fn covers_all(&self) -> bool {
+        known(&self.kinds).len() == Kind::ALL.len()
+    }
 }
 
 /// One part as it should be; `None` when the host should not have it.

@@ -10,6 +10,11 @@ pub enum Touch {
         host: String,
         key: Key,
     },
+    /// Every host that has the network, looked up when the transaction ends.
+    Members {
+        network: NetworkId,
+        key: Key,
+    },
     /// The host got or lost a network: the network and the remote ports of it.
     Membership {
         host: String,

@@ -140,7 +140,7 @@ fn take(link: &Link, heard: Heard, seen: &Mutex<Seen>) {
 
 fn tell(link: &Link, keys: impl IntoIterator<Item = Key>) {
     let has = keys.into_iter().filter(|key| link.store.wanted.get(*key).is_some());
-    link.tell(has.map(|key| Outcome { key, revision: link.store.revision(key), state: State::Up }));
+    link.tell(has.map(|key| Outcome::new(key, link.store.revision(key), State::Up)));
 }
 
 fn heartbeat(host: &str, tunneling_ip: IpAddr) -> Heartbeat {

@@ -16,7 +16,7 @@ fn key(id: u128) -> Key {
 
 fn answer(revision: Revision, full: bool, changes: Vec<Change>) -> Fetched {
     let (untold, skipped) = (vec![], vec![]);
-    Fetched { revision, epoch: "e".into(), full, changes, untold, skipped }
+    Fetched { revision, epoch: "e".into(), full, changes, untold, skipped, covers_all: true }
 }
 
 fn at(revision: Revision) -> Since {
@@ -85,4 +85,20 @@ fn what_could_not_be_told_stays_as_it_is() {
     assert_eq!(taken.keys, BTreeSet::from([key(2), key(3)]));
     // A report on it is of before the part's last change.
     assert!(store.revision(key(1)) < 2);
+}
+
+#[test]
+fn a_server_that_does_not_know_every_kind_takes_nothing_away() {
+    let mut store = Store::new(Settings::default());
+    let earlier = |revision, full, changes| Fetched { covers_all: false, ..answer(revision, full, changes) };
+    store.take(earlier(1, true, vec![network(1, 1500)]));
+    assert!(!store.is_whole() && store.since().is_none(), "what it left out may be there");
+    store.take(answer(2, true, vec![network(1, 1500), network(2, 1500)]));
+    let taken = store.take(earlier(3, true, vec![network(1, 1400)]));
+    assert_eq!(
+        (taken.keys, mtu(&store, 1), mtu(&store, 2)),
+        (BTreeSet::from([key(1)]), Some(1400), Some(1500))
+    );
+    store.take(earlier(4, false, vec![network(2, 1400)]));
+    assert_eq!((mtu(&store, 2), store.since()), (Some(1400), Some(&at(2))), "asked for again of another");
 }

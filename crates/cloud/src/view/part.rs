@@ -104,6 +104,7 @@ impl<'a> Index<'a> {
                 let row = self.leases.get(&key.id)?;
                 lease(row, facts.subnets(row.network_id)).map(Part::Lease)
             }
+            Kind::Router | Kind::Fip => None,
         }
     }
 }

@@ -33,7 +33,7 @@ async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
         }
         match outcome.key.kind {
             Kind::Port | Kind::Lease => port(app, &mut tx, &report.host, outcome, &stamp.now).await?,
-            Kind::Network | Kind::Remote | Kind::Dhcp => {
+            Kind::Network | Kind::Remote | Kind::Dhcp | Kind::Router | Kind::Fip => {
                 if let State::Failed { reason } = &outcome.state {
                     tracing::warn!(host.name = report.host, part = %outcome.key, reason, "host failed a part");
                 }

@@ -10,7 +10,7 @@ use std::io;
 use cloud::view;
 use db::{Tx, ViewRows};
 use model::desired::{Key, Part, Revision};
-use model::sync::{Change, SyncAnswer, SyncAsk};
+use model::sync::{Change, SyncAnswer, SyncAsk, words};
 
 use crate::app::App;
 use crate::error::Fault;
@@ -40,7 +40,8 @@ pub async fn answer(app: App, ask: SyncAsk) -> Result<SyncAnswer, Fault> {
         tracing::error!(host.name = ask.host, part.key = %key, bytes, "the bus carries no part so large");
     }
     let Page { parts, untold, next } = page;
-    Ok(SyncAnswer { revision, epoch, full: since.is_none(), parts, untold, next, skipped: vec![] })
+    let (full, kinds) = (since.is_none(), words());
+    Ok(SyncAnswer { revision, epoch, full, parts, untold, next, kinds, skipped: vec![] })
 }
 
 /// From when on the host must be told what changed; `None`: it must be told everything.

@@ -100,6 +100,7 @@ fn question() -> SyncAsk {
 
 fn answer() -> Result<SyncAnswer, No> {
     Ok(SyncAnswer {
+        kinds: model::sync::words(),
         revision: 1,
         epoch: "of a database".to_owned(),
         full: false,

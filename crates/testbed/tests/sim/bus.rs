@@ -129,8 +129,7 @@ fn report(host: &str, outcomes: Vec<Outcome>) -> Report {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_than_a_host_may_say_is_refused() {
     let lone = Lone::start(Settings::default(), Bus::in_process()).await.expect("starts");
-    let outcome =
-        |n| Outcome { key: Key::new(Kind::Port, Uuid::from_u128(n)), revision: 0, state: State::Up };
+    let outcome = |n| Outcome::new(Key::new(Kind::Port, Uuid::from_u128(n)), 0, State::Up);
     let many = report("a", (0..1001).map(outcome).collect());
     let refused = lone.bus.ask::<_, ()>(Word::Report, "a", &many).await;
     assert!(matches!(refused, Err(BusError::Refused { .. })), "{refused:?}");

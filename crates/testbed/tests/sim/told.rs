@@ -176,7 +176,7 @@ async fn words_on_an_earlier_version_of_a_port_make_it_active_no_more() {
         (late.revision, "of another database", "DOWN"),
         (late.revision, late.epoch.as_str(), "ACTIVE"),
     ] {
-        let outcomes = vec![Outcome { key: port, revision, state: State::Up }];
+        let outcomes = vec![Outcome::new(port, revision, State::Up)];
         let report = Report { host: "h".into(), epoch: epoch.into(), outcomes, skipped: vec![] };
         lone.bus.ask::<_, ()>(Word::Report, "h", &report).await.expect("is acknowledged");
         assert_eq!(status().await, wanted, "at {revision} of {epoch}");

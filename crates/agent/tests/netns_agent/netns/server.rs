@@ -134,7 +134,8 @@ impl Shared {
         parts.truncate(PAGE);
         let next = if more { parts.last().map(|change| change.key) } else { None };
         let (epoch, untold, skipped) = (String::new(), vec![], vec![]);
-        SyncAnswer { revision: self.revision, epoch, full, parts, untold, next, skipped }
+        let kinds = model::sync::words();
+        SyncAnswer { revision: self.revision, epoch, full, parts, untold, next, kinds, skipped }
     }
 
     fn report(&mut self, report: Report) {
