@@ -107,6 +107,15 @@ impl Client {
         self.resource("PUT", &path, Some(json!({ singular: fields }))).await
     }
 
+    /// An act on one resource, such as `routers/ID/add_router_interface`; what was answered.
+    pub async fn act(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        let (status, answer) = self.send("PUT", &format!("/v2.0/{path}"), Some(body.to_string()), &[]).await?;
+        if status >= 300 {
+            bail!("PUT {path} answered {status}: {}", answer["NeutronError"]["message"]);
+        }
+        Ok(answer)
+    }
+
     pub async fn delete(&self, singular: &str, id: &str) -> anyhow::Result<()> {
         self.resource("DELETE", &format!("/v2.0/{singular}s/{id}"), None).await.map(drop)
     }

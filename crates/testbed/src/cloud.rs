@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bus::Bus;
+use agent::Role;
 use db::{Db, Options};
+use model::desired::L3Mode;
 use serde_json::{Value, json};
 use server::{Serving, Settings};
 use tempfile::TempDir;
@@ -29,6 +31,8 @@ pub struct Plan {
     pub settings: Settings,
     /// Interface mappings of every host; `physnet1 -> phys0` makes hosts have such a device.
     pub physical_networks: Vec<String>,
+    /// What the L3 agent of each host is for; hosts behind the last have none.
+    pub l3: Vec<Option<L3Mode>>,
 }
 
 impl Plan {
@@ -39,6 +43,7 @@ impl Plan {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             settings: Settings::default(),
             physical_networks: vec![],
+            l3: vec![],
         }
     }
 }
@@ -110,6 +115,11 @@ impl Cloud {
         Ok(cloud)
     }
 
+    /// Whether an agent leaves out routers that it has nothing to do for, from its next start on.
+    pub fn set_lazy(&mut self, host: usize, lazy: bool) {
+        self.hosts[host].config.lazy_routers = lazy;
+    }
+
     /// Seconds between an agent's looks at everything, from its next start on.
     pub fn set_sweep_s(&mut self, host: usize, seconds: u64) {
         self.hosts[host].config.sweep_interval_s = seconds;
@@ -132,7 +142,8 @@ impl Cloud {
 
     /// Waits until the server has heard of every host's agents.
     pub async fn agents_alive(&self) -> anyhow::Result<()> {
-        let wanted = self.hosts.iter().filter(|host| host.agent.is_some()).count() * 2;
+        let running = self.hosts.iter().filter(|host| host.agent.is_some());
+        let wanted: usize = running.map(|host| host.config.roles.len()).sum();
         let known = wait::until(Duration::from_secs(30), || async {
             let agents = self.client.get("agents?alive=true").await.ok()?;
             (agents.as_array()?.len() >= wanted).then_some(())
@@ -243,6 +254,11 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
         std::fs::create_dir_all(&config.netns_dir)?;
         config.tunneling_ip = Some(tunneling_ip);
         config.availability_zone = Some("nova".into());
+        config.state_dir = place.folder().join(format!("{name}.state"));
+        match plan.l3.get(at).copied().flatten() {
+            Some(mode) => config.agent_mode = mode,
+            None => drop(config.roles.remove(&Role::L3)),
+        }
         hosts.push(Host { name, namespace, tunneling_ip, config, agent: None });
     }
     Ok(hosts)

@@ -3,12 +3,14 @@
 //! ```text
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
+//! routing  routers, floating IPs      outside  an external network and the world behind it
 //! lone     a server without hosts      simulated  hosts without a kernel
 //! authority  certificates
 //! keystone/ a real Keystone         python   where its programs are
 //! postgres a database server of a test's own        engines  the same test on both engines
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
+//! tcp      connections between namespaces
 //! program  ours, as a process of its own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
@@ -26,11 +28,14 @@ pub mod guest;
 pub mod keystone;
 pub mod lone;
 pub mod nats;
+pub mod outside;
 pub mod place;
 pub mod postgres;
 pub mod program;
 pub mod python;
+pub mod routing;
 pub mod simulated;
+pub mod tcp;
 pub mod wait;
 pub mod wires;
 

@@ -5,6 +5,8 @@ mod netns {
     mod boot;
     mod faults;
     mod full_disk;
+    mod lazy;
+    mod paths;
     mod provider;
     mod small;
 }
