@@ -1,10 +1,12 @@
 //! Instances as namespaces: a device of the port's name on the host, `eth0` inside.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::place::{Place, command_in, link, run_in};
 
@@ -90,6 +92,25 @@ impl Guest {
         let time = said.split("time=").nth(1).and_then(|rest| rest.split(' ').next());
         let ms: f64 = time.and_then(|ms| ms.parse().ok()).unwrap_or_default();
         Ok(Duration::from_secs_f64(ms / 1000.0))
+    }
+
+    /// Pings every 5 ms until the first answer; how long after the call it came.
+    pub async fn first_answer(&self, address: &str, limit: Duration) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        let words = ["ping", "-n", "-i", "0.005", "-W", "0.1", address];
+        let mut ping = command_in(&self.namespace, &words).stdout(Stdio::piped()).spawn()?;
+        let mut lines = BufReader::new(ping.stdout.take().context("its output")?).lines();
+        let answered = async {
+            while let Some(line) = lines.next_line().await? {
+                if line.contains("time=") {
+                    return Ok(begun.elapsed());
+                }
+            }
+            bail!("ping ended before {address} answered")
+        };
+        let answered = tokio::time::timeout(limit, answered).await;
+        ping.kill().await?;
+        answered.with_context(|| format!("{address} did not answer {} in {limit:?}", self.name))?
     }
 
     pub async fn run(&self, words: &[&str]) -> anyhow::Result<String> {

@@ -1,14 +1,17 @@
 //! What `neutrino demo` shows: a cloud of three hosts, and that it works.
 //!
 //! ```text
+//! routers  routers that sleep while the network node has nothing to carry for them
 //! steps   each thing that is shown, and what was seen      show   progress and the table
 //! ```
 
 pub mod show;
+mod routers;
 mod steps;
 
 use std::net::SocketAddr;
 
+use model::desired::L3Mode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cloud::{Cloud, Plan};
@@ -24,7 +27,7 @@ pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
         () = interrupted() => return Ok(false),
     };
     let passed = tokio::select! {
-        passed = steps::all(&cloud, &mut table) => passed,
+        passed = shown(&cloud, &mut table) => passed,
         () = interrupted() => false,
     };
     println!("\n{}", table.text());
@@ -36,8 +39,19 @@ pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
     Ok(passed)
 }
 
+async fn shown(cloud: &Cloud, table: &mut show::Table) -> bool {
+    let wired = steps::all(cloud, table).await;
+    routers::all(cloud, table).await && wired
+}
+
+/// Two compute hosts that route for their instances, and a network node.
 fn plan(bind: SocketAddr) -> Plan {
-    Plan { bind, ..Plan::new("demo", HOSTS) }
+    Plan {
+        bind,
+        physical_networks: vec!["public".into()],
+        l3: vec![Some(L3Mode::Dvr), Some(L3Mode::Dvr), Some(L3Mode::DvrSnat)],
+        ..Plan::new("demo", HOSTS)
+    }
 }
 
 async fn interrupted() {

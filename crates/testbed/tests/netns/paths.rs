@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bus::Bus;
 use model::desired::L3Mode;
 use serde_json::{Value, json};
 use testbed::client::id_of;
@@ -32,7 +33,12 @@ async fn world(name: &str, distributed: bool, enable_snat: bool) -> World {
         true => vec![Some(L3Mode::Dvr), Some(L3Mode::Dvr), Some(L3Mode::DvrSnat)],
         false => vec![None, None, Some(L3Mode::Legacy)],
     };
-    let cloud = Cloud::start(plan).await.expect("a cloud; these tests need root");
+    let mut cloud = Cloud::build(plan, Bus::in_process()).await.expect("a cloud; these tests need root");
+    for host in 0..3 {
+        cloud.set_sweep_s(host, 2);
+        cloud.start_agent(host);
+    }
+    cloud.agents_alive().await.expect("agents report themselves");
     let outside = cloud.outside("public", 113).await.expect("a world");
     let one = cloud.network_of("one", "10.1.0.0/24").await.expect("a network");
     let two = cloud.network_of("two", "10.2.0.0/24").await.expect("a network");
@@ -270,7 +276,6 @@ async fn routers_work_again_after_somebody_broke_them() {
     }
     let folder = cloud.place.folder().join("host-1.netns");
     kernel::netns::delete(&folder, &format!("fip-{}", outside.network)).expect("deletes");
-    cloud.sweep_now().await.expect("agents look at everything");
     reached_from_outside(&outside, &to, "in by a floating IP after the repair").await;
     reaches(&guests[2].0, &outside.far, "out by the network node after the repair").await;
     reaches(a, &guests[1].2, "between subnets after the repair").await;
