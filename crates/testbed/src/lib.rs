@@ -10,7 +10,7 @@
 //! postgres a database server of a test's own        engines  the same test on both engines
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
-//! tcp      connections between namespaces
+//! talk     TCP and UDP between namespaces
 //! program  ours, as a process of its own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
@@ -35,7 +35,7 @@ pub mod program;
 pub mod python;
 pub mod routing;
 pub mod simulated;
-pub mod tcp;
+pub mod talk;
 pub mod wait;
 pub mod wires;
 

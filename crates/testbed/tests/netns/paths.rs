@@ -10,7 +10,7 @@ use testbed::client::id_of;
 use testbed::outside::Outside;
 use testbed::place::run_in;
 use testbed::routing::RouterPlan;
-use testbed::tcp::{Mirror, seen_as};
+use testbed::talk::{Mirror, seen_as};
 use testbed::{Cloud, Guest, Plan, wait};
 
 use crate::netns::small::{ANSWER, SOON, address, guest, ipv6};
