@@ -1,0 +1,11 @@
+//! Routers: which changes concern them, and what hosts should have of them.
+//!
+//! ```text
+//! listen   a change -> the routers that must be settled
+//! plan     a router's rows -> its share on each host, where its ports are bound, whom that touches
+//! ha       the network in which the hosts of a project's routers hear of each other
+//! ```
+
+pub mod ha;
+pub mod listen;
+pub mod plan;
