@@ -3,6 +3,7 @@
 //! ```text
 //! network, subnet, port   create, update and delete of one resource
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
+//! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
 //! dhcp      which agents serve a network                        dns       names of addresses
 //! caller    who asks                              policy/   who may: rules, their language, defaults
@@ -17,6 +18,7 @@ mod caller;
 pub mod dhcp;
 mod dns;
 pub mod ipam;
+pub mod l3;
 pub mod network;
 pub mod policy;
 pub mod port;

@@ -55,6 +55,14 @@ pub fn json_texts(engine: Engine, text: &str) -> String {
     }
 }
 
+/// A field, as text, of the JSON object in `text`.
+pub fn json_field(engine: Engine, text: &str, field: &str) -> String {
+    match engine {
+        Engine::Sqlite => format!("json_extract({text}, '$.{field}')"),
+        Engine::Postgres => format!("(CAST({text} AS JSON) ->> '{field}')"),
+    }
+}
+
 /// How many of the bound texts (`marks`) the JSON list in `column` holds.
 pub fn json_list_count(engine: Engine, column: &str, marks: &str) -> String {
     let items = json_texts(engine, column);

@@ -5,6 +5,7 @@
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, router, agent, segment   facts and rows of one resource
+//! l3        what hosts have of routers, and what it is made of
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -18,6 +19,7 @@ mod changes;
 mod dialect;
 mod engine;
 mod epoch;
+mod l3;
 mod list;
 mod lock;
 mod migrate;
@@ -35,6 +37,7 @@ pub use changes::Marked;
 pub use engine::{
     Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
 };
+pub use l3::count_statements;
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};

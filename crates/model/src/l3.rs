@@ -7,43 +7,16 @@ use std::net::IpAddr;
 use wire::Mac;
 
 use crate::api::port::Port;
+use crate::api::router::{Router, RouterPortKind};
 use crate::api::subnet::Subnet;
-use crate::desired::{Centralized, HostRoute, L3Mode, PortForwarding};
+use crate::desired::{Centralized, L3Mode, PortForwarding};
 use crate::report::{HaState, L3Configuration};
-use crate::{AgentId, FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
-
-/// What a router has a port for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum PortKind {
-    Interface,
-    Gateway,
-    /// A network node's leg beside an interface of a distributed router.
-    Snat,
-    /// The leg in which the hosts of a router hear of each other.
-    Ha,
-}
-
-impl PortKind {
-    pub const ALL: [PortKind; 4] = [PortKind::Interface, PortKind::Gateway, PortKind::Snat, PortKind::Ha];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            PortKind::Interface => "interface",
-            PortKind::Gateway => "gateway",
-            PortKind::Snat => "snat",
-            PortKind::Ha => "ha",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<PortKind> {
-        PortKind::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
+use crate::{AgentId, FloatingIpId, NetworkId, PortId, SubnetId};
 
 /// A port of the router itself.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OwnPort {
-    pub kind: PortKind,
+    pub kind: RouterPortKind,
     pub port: Port,
 }
 
@@ -71,14 +44,7 @@ pub struct CentralAgent {
 /// A router with all that its shares on hosts are made of.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RouterFacts {
-    pub id: RouterId,
-    pub project_id: String,
-    pub admin_state_up: bool,
-    pub distributed: bool,
-    pub ha: bool,
-    pub vr_id: Option<u8>,
-    pub enable_snat: bool,
-    pub routes: Vec<HostRoute>,
+    pub row: Router,
     /// Oldest first.
     pub ports: Vec<OwnPort>,
     /// Those that the router's ports have addresses on.
@@ -96,7 +62,7 @@ pub struct RouterFacts {
 }
 
 impl RouterFacts {
-    pub fn ports_of(&self, kind: PortKind) -> impl Iterator<Item = &Port> {
+    pub fn ports_of(&self, kind: RouterPortKind) -> impl Iterator<Item = &Port> {
         self.ports.iter().filter(move |own| own.kind == kind).map(|own| &own.port)
     }
 

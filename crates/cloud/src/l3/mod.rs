@@ -6,6 +6,11 @@
 //! ha       the network in which the hosts of a project's routers hear of each other
 //! ```
 
+#[cfg(test)]
+mod fixture;
 pub mod ha;
 pub mod listen;
 pub mod plan;
+
+/// The owner of a host's own port in an external network, by which it carries floating IPs.
+pub const AGENT_GATEWAY: &str = "network:floatingip_agent_gateway";

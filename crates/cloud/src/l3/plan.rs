@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::api::port::Port;
+use model::api::router::RouterPortKind as PortKind;
 use model::desired::{Key, Kind, Router};
-use model::l3::{PortKind, RouterFacts, Told};
+use model::l3::{RouterFacts, Told};
 use model::lazy::{self, Load};
 use model::report::HaState;
 use model::{NetworkId, PortId, Touch};
@@ -32,8 +33,10 @@ pub enum Place<'a> {
 /// The shares of all hosts that a router has a place on, by host.
 pub fn shares(facts: &RouterFacts) -> BTreeMap<String, Share> {
     let agents = facts.agents.iter().map(|agent| &agent.host);
-    let hosts: BTreeSet<&String> =
-        agents.chain(&facts.users).chain(facts.floating_ips.iter().filter_map(|ip| ip.host.as_ref())).collect();
+    let hosts: BTreeSet<&String> = agents
+        .chain(&facts.users)
+        .chain(facts.floating_ips.iter().filter_map(|ip| ip.host.as_ref()))
+        .collect();
     hosts.into_iter().filter_map(|host| Some((host.clone(), share(view::router(facts, host)?)))).collect()
 }
 
@@ -50,7 +53,7 @@ fn share(part: Router) -> Share {
 fn active<'a>(facts: &'a RouterFacts, shares: &BTreeMap<String, Share>) -> Option<&'a str> {
     let ready = |host: &str| shares.get(host).is_some_and(|share| share.told.central && share.told.loaded);
     let mut agents = facts.agents.iter().filter(|agent| ready(&agent.host));
-    if !facts.ha {
+    if !facts.row.ha {
         return agents.next().map(|agent| agent.host.as_str());
     }
     if let Some(agent) = agents.find(|agent| agent.state == HaState::Active) {
@@ -70,7 +73,7 @@ fn is_among(facts: &RouterFacts, host: &str) -> bool {
 pub fn places<'a>(facts: &'a RouterFacts, shares: &BTreeMap<String, Share>) -> Vec<(&'a Port, Place<'a>)> {
     let active = active(facts, shares).map_or(Place::Nowhere, Place::On);
     let place = |kind, id: PortId| match kind {
-        PortKind::Interface if facts.distributed => Place::Everywhere,
+        PortKind::Interface if facts.row.distributed => Place::Everywhere,
         PortKind::Interface | PortKind::Gateway | PortKind::Snat => active,
         PortKind::Ha => {
             let agent = facts.agents.iter().find(|agent| agent.ha_port == Some(id));
@@ -83,8 +86,12 @@ pub fn places<'a>(facts: &'a RouterFacts, shares: &BTreeMap<String, Share>) -> V
 }
 
 /// Whom the way from what hosts were told to what they should have touches.
-pub fn touches(facts: &RouterFacts, told: &BTreeMap<String, Told>, shares: &BTreeMap<String, Share>) -> Vec<Touch> {
-    let key = Key::new(Kind::Router, facts.id.0);
+pub fn touches(
+    facts: &RouterFacts,
+    told: &BTreeMap<String, Told>,
+    shares: &BTreeMap<String, Share>,
+) -> Vec<Touch> {
+    let key = Key::new(Kind::Router, facts.row.id.0);
     let none = BTreeSet::new();
     let mut out = Vec::new();
     let mut peers: BTreeSet<NetworkId> = BTreeSet::new();

@@ -9,11 +9,12 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::NetworkId;
 use model::api::port::Port;
+use model::api::router::RouterPortKind as PortKind;
 use model::api::subnet::Subnet;
 use model::desired::{
     Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, Router, RouterPort, RouterSubnet,
 };
-use model::l3::{FloatingFact, PortKind, RouterFacts};
+use model::l3::{FloatingFact, RouterFacts};
 use uuid::Uuid;
 
 /// As Neutron arranges it: whoever hears nobody of a higher address becomes active.
@@ -33,10 +34,10 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
     let configuration = facts.hosts.get(host).cloned().unwrap_or_default();
     let nothing = Centralized::default();
     Some(Router {
-        id: facts.id,
+        id: facts.row.id,
         mode: configuration.agent_mode,
         may_be_lazy: configuration.lazy_routers,
-        distributed: facts.distributed,
+        distributed: facts.row.distributed,
         central,
         serves_here: serves,
         counts: if central { facts.counts.any() } else { nothing },
@@ -44,30 +45,31 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         gateway: gateway(facts, central),
         floating_ips: floating_ips(facts, host, central),
         port_forwardings: if central { facts.forwardings.clone() } else { vec![] },
-        routes: facts.routes.clone(),
-        host_mac: facts.macs.get(host).copied().filter(|_| facts.distributed),
+        routes: facts.row.routes.clone(),
+        host_mac: facts.macs.get(host).copied().filter(|_| facts.row.distributed),
         ha: ha(facts, host).filter(|_| central),
     })
 }
 
 /// The host's agent carries the router's centralized traffic.
 pub fn is_central(facts: &RouterFacts, host: &str) -> bool {
-    facts.admin_state_up && facts.agents.iter().any(|agent| agent.host == host)
+    facts.row.admin_state_up && facts.agents.iter().any(|agent| agent.host == host)
 }
 
 /// The host routes for ports of its own.
 pub fn serves(facts: &RouterFacts, host: &str) -> bool {
     let routes_itself =
         matches!(facts.mode(host), Some(L3Mode::Dvr | L3Mode::DvrSnat | L3Mode::DvrNoExternal));
-    let used = || facts.users.contains(host) || facts.floating_ips.iter().any(|ip| carrier(facts, ip) == Some(host));
-    facts.admin_state_up && facts.distributed && routes_itself && used()
+    let used =
+        || facts.users.contains(host) || facts.floating_ips.iter().any(|ip| carrier(facts, ip) == Some(host));
+    facts.row.admin_state_up && facts.row.distributed && routes_itself && used()
 }
 
 /// The host that carries a floating IP by itself; `None`: it is carried where the gateway is.
 pub fn carrier<'a>(facts: &RouterFacts, ip: &'a FloatingFact) -> Option<&'a str> {
     let host = ip.host.as_deref()?;
     let carries = matches!(facts.mode(host), Some(L3Mode::Dvr | L3Mode::DvrSnat));
-    (facts.admin_state_up && facts.distributed && carries).then_some(host)
+    (facts.row.admin_state_up && facts.row.distributed && carries).then_some(host)
 }
 
 /// What tells one part from another.
@@ -112,7 +114,7 @@ fn gateway(facts: &RouterFacts, central: bool) -> Option<Gateway> {
     let mut nexthops: Vec<IpAddr> =
         port.fixed_ips.iter().filter_map(|fixed| nexthop(&fixed.subnet_id)).collect();
     nexthops.dedup();
-    Some(Gateway { port: own_leg(facts, port), nexthops, enable_snat: central && facts.enable_snat })
+    Some(Gateway { port: own_leg(facts, port), nexthops, enable_snat: central && facts.row.enable_snat })
 }
 
 fn floating_ips(facts: &RouterFacts, host: &str, central: bool) -> Vec<FloatingIp> {
@@ -132,11 +134,11 @@ fn ha(facts: &RouterFacts, host: &str) -> Option<Ha> {
     let port = facts.ports_of(PortKind::Ha).find(|port| port.id == id)?;
     Some(Ha {
         port: own_leg(facts, port),
-        vr_id: facts.vr_id?,
+        vr_id: facts.row.ha_vr_id.and_then(|id| u8::try_from(id).ok())?,
         priority: HA_PRIORITY,
         advert_int_s: HA_ADVERT_INT_S,
     })
-    .filter(|_| facts.ha)
+    .filter(|_| facts.row.ha)
 }
 
 fn own_leg(facts: &RouterFacts, port: &Port) -> RouterPort {

@@ -156,27 +156,21 @@ async fn mark(
     before: Option<&Port>,
     after: Option<&Port>,
 ) -> Result<(), Fault> {
-    let mut hosts = tx.network_hosts(network.id).await?;
-    // Those that it left in this transaction were not told of this port yet.
-    for host in tx.members_marked(network.id) {
-        if !hosts.contains(host) {
-            hosts.push(host.clone());
-        }
-    }
     let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
-    let host =
-        |port: Option<&Port>| port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone());
+    // A distributed port is bound to no host of its own.
+    let bound = |port: &&Port| is_bound(&port.vif_type) && !port.host.is_empty();
+    let host = |port: Option<&Port>| port.filter(bound).map(|port| port.host.clone());
     let (old_host, new_host) = (host(before), host(after));
-    let mut last_on_host = false;
+    let (mut first_on_host, mut last_on_host) = (false, false);
     if old_host != new_host {
         if let Some(host) = &new_host {
-            tx.network_joins_host(network.id, host).await?;
+            first_on_host = tx.network_joins_host(network.id, host).await?;
         }
         if let Some(host) = &old_host {
             last_on_host = tx.network_leaves_host(network.id, host).await?;
         }
     }
-    let facts = PortFacts { network, subnets, hosts: &hosts, dhcp_hosts: &dhcp_hosts, last_on_host };
+    let facts = PortFacts { network, subnets, dhcp_hosts: &dhcp_hosts, first_on_host, last_on_host };
     tx.mark(&view::of_port(before, after, &facts));
     Ok(())
 }
