@@ -37,6 +37,13 @@ pub struct Rules {
     pub max_subnet_host_routes: usize,
     /// DHCP agents per network.
     pub dhcp_agents_per_network: usize,
+    /// Routers are distributed, and stand ready on several hosts, unless the request says otherwise.
+    pub router_distributed: bool,
+    pub l3_ha: bool,
+    /// Agents that carry the centralized traffic of an HA router.
+    pub max_l3_agents_per_router: usize,
+    /// Static routes per router.
+    pub max_routes: usize,
     /// Seconds without a heartbeat after which an agent counts as dead.
     pub agent_down_s: i64,
 }
@@ -60,6 +67,10 @@ impl Default for Rules {
             max_dns_nameservers: 5,
             max_subnet_host_routes: 20,
             dhcp_agents_per_network: 1,
+            router_distributed: false,
+            l3_ha: false,
+            max_l3_agents_per_router: 3,
+            max_routes: 30,
             agent_down_s: 75,
         }
     }

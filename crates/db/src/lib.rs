@@ -4,7 +4,7 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, agent, segment   facts and rows of one resource
+//! network, subnet, port, router, agent, segment   facts and rows of one resource
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -25,6 +25,7 @@ mod network;
 mod port;
 mod quota;
 mod reader;
+mod router;
 mod row;
 mod segment;
 mod subnet;
@@ -37,6 +38,7 @@ pub use engine::{
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};
+pub use router::RouterPortRow;
 pub use row::Updated;
 pub use segment::Allocated;
 pub use view::ViewRows;

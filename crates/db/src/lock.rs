@@ -2,7 +2,7 @@
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come ports in the order of their ids (a report locks only those), agents, hosts, and at the
+//! it come routers, then ports in the order of their ids (a report locks only those), agents, hosts, and at the
 //! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
@@ -55,7 +55,7 @@ impl Tx<'_> {
         self.lock_all("ports", ports).await
     }
 
-    async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
+    pub(crate) async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
         match ids {
             _ if self.is_alone() => Ok(()),
             [] => Ok(()),

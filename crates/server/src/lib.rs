@@ -97,7 +97,9 @@ pub async fn start(
     let tls = settings.tls.clone();
     let current = tls.as_ref().map(Current::load).transpose()?;
     let policies = PolicyFile::open(settings.policy.clone())?;
-    let (app, nudges) = App::new(settings, auth, policies, db, bus);
+    let (app, nudges, router_nudges) = App::new(settings, auth, policies, db, bus);
+    // Nobody settles routers on hosts: what is due waits in the database.
+    drop(router_nudges);
     app.begin_epoch().await?;
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, &stop);

@@ -17,6 +17,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use model::RouterId;
+
 use crate::changes::Marks;
 
 pub use error::{DbError, EngineError};
@@ -107,7 +109,7 @@ impl Db {
             Inner::Sqlite(file) => Work::Sqlite(file.read().await?),
             Inner::Postgres(pool) => Work::Postgres(pool.start(writes).await?),
         };
-        Ok(Tx { work, marks: Marks::default(), locked: BTreeSet::new() })
+        Ok(Tx { work, marks: Marks::default(), locked: BTreeSet::new(), dues: BTreeSet::new() })
     }
 
     /// Moves what is in SQLite's log into the file, beside readers and writers, once it is worth it;
@@ -134,6 +136,8 @@ pub struct Tx<'db> {
     pub(crate) marks: Marks,
     /// Networks that it has locked.
     pub(crate) locked: BTreeSet<String>,
+    /// Routers that it asks to be looked at.
+    pub(crate) dues: BTreeSet<RouterId>,
 }
 
 enum Work<'db> {

@@ -12,6 +12,8 @@ pub enum Convert {
     None,
     /// `convert_to_boolean`
     Boolean,
+    /// `convert_to_boolean_if_not_none`
+    BooleanOrNull,
     /// `convert_to_int`
     Int,
     /// `convert_to_string`: null stays null.
@@ -37,6 +39,8 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
     Ok(match how {
         Convert::None => value,
         Convert::Boolean => Value::Bool(boolean(&value)?),
+        Convert::BooleanOrNull if value.is_null() => value,
+        Convert::BooleanOrNull => Value::Bool(boolean(&value)?),
         Convert::Int => json!(int(&value)?),
         Convert::Text => match value {
             Value::Null | Value::String(_) => value,

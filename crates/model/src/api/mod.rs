@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, floatingip, port_forwarding, agent     the tables, and the typed resource that decisions use
+//! network, subnet, port, router, floatingip, port_forwarding, agent
+//!             the tables, and the typed resource that decisions use
 //! convert, validate                the words of the tables, one function each
 //! body        request body -> checked attributes        query   query string -> filters, order, page
 //! quota       limits of projects
@@ -23,6 +24,7 @@ pub mod port;
 pub mod port_forwarding;
 pub mod query;
 pub mod quota;
+pub mod router;
 pub mod subnet;
 pub mod table;
 pub mod validate;
@@ -31,10 +33,11 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 6] = [
+pub const RESOURCES: [&Resource; 7] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &port::PORT,
+    &router::ROUTER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
     &agent::AGENT,

@@ -43,6 +43,7 @@ pub enum Check {
     FixedIps,
     Pools,
     HostRoutes,
+    GatewayInfo,
     NameServers,
     AddressPairs,
     Segments,
@@ -60,8 +61,10 @@ type Checked = Result<(), String>;
 
 /// Checks a value; may rewrite inner parts that have converters of their own.
 pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
-    if let (Check::AddressPairs, value) = (how, &*value) {
-        return address_pairs(value);
+    match how {
+        Check::AddressPairs => return address_pairs(value),
+        Check::GatewayInfo => return gateway_info(value),
+        _ => {}
     }
     verdict(how, value).map_err(|why| {
         let message = format!("Invalid input for {name}: {why}.");
@@ -125,7 +128,8 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::Pools => pools(value),
         Check::HostRoutes => unique(value, "route", host_route),
         Check::NameServers => unique(value, "name server", ip),
-        Check::AddressPairs => Ok(()),
+        // Both have errors of several kinds, and functions of their own.
+        Check::AddressPairs | Check::GatewayInfo => Ok(()),
         Check::Segments => segments(value),
         Check::ZoneHints => zone_hints(value),
         Check::DnsHost(max) => dns(value, max, false),
@@ -395,6 +399,38 @@ fn hints(value: &mut Value) -> Checked {
         }
     }
     values(at, &[Some("thread"), Some("hash")])
+}
+
+/// Nothing at all asks for no gateway, and so does everything empty.
+fn gateway_info(value: &mut Value) -> Result<(), Invalid> {
+    let bad = |why: String| Invalid::request(format!("Invalid input for external_gateway_info: {why}."));
+    let empty = match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) => false,
+    };
+    if empty {
+        *value = Value::Null;
+        return Ok(());
+    }
+    let fields = value.as_object_mut().ok_or_else(|| bad("it is not an object".into()))?;
+    let network = fields.get("network_id").ok_or_else(|| bad("network_id is missing".into()))?;
+    only_keys(fields, &["network_id", "external_fixed_ips", "enable_snat", "qos_policy_id"]).map_err(bad)?;
+    uuid(network).map_err(bad)?;
+    if let Some(list) = fields.get("external_fixed_ips") {
+        fixed_ips(list).map_err(bad)?;
+    }
+    if let Some(snat) = fields.get_mut("enable_snat") {
+        *snat = convert(Convert::Boolean, snat.take())
+            .map_err(|why| Invalid::input(format!("Invalid input for enable_snat: {why}.")))?;
+    }
+    match fields.get("qos_policy_id") {
+        Some(policy) if !policy.is_null() => uuid(policy).map_err(bad),
+        _ => Ok(()),
+    }
 }
 
 fn address_pairs(value: &Value) -> Result<(), Invalid> {

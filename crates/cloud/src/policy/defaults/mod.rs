@@ -4,6 +4,7 @@ mod agent;
 mod network;
 mod port;
 mod quota;
+mod router;
 mod subnet;
 mod terms;
 
@@ -31,8 +32,8 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 6] =
-    [terms::RULES, network::RULES, subnet::RULES, port::RULES, agent::RULES, quota::RULES];
+const TABLES: [&[Default]; 7] =
+    [terms::RULES, network::RULES, subnet::RULES, port::RULES, router::RULES, agent::RULES, quota::RULES];
 
 pub fn all() -> impl Iterator<Item = &'static Default> {
     TABLES.into_iter().flatten()
