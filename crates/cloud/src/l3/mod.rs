@@ -1,0 +1,7 @@
+//! Routers on hosts.
+//!
+//! ```text
+//! schedule   which agents carry a router's centralized traffic
+//! ```
+
+pub mod schedule;
