@@ -1,7 +1,8 @@
 //! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
 //!
 //! ```text
-//! network, subnet, port   create, update and delete of one resource
+//! network, subnet, port, floatingip, port_forwarding   create, update and delete of one resource
+//! l3/       which agents carry a router
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
@@ -17,11 +18,13 @@ pub mod bind;
 mod caller;
 pub mod dhcp;
 mod dns;
+pub mod floatingip;
 pub mod ipam;
 pub mod l3;
 pub mod network;
 pub mod policy;
 pub mod port;
+pub mod port_forwarding;
 pub mod quota;
 mod refusal;
 pub mod rules;

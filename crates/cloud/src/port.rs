@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::PortId;
+use model::{NetworkId, PortId};
 use model::api::network::Network;
 use model::api::port::{
     AddressPair, AddressPairAsk, DhcpOpt, DhcpOptAsk, FixedIp, Port, PortCreate, PortUpdate,
@@ -236,6 +236,12 @@ pub fn pair_net(pair: &AddressPair) -> Option<IpNet> {
 
 /// The DHCP port of a network on a host, as a request of the server's own.
 pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate {
+    let port = service_port(network.id, "network:dhcp", device_id);
+    PortCreate { project_id: network.project_id.clone(), host: Some(host.to_owned()), ..port }
+}
+
+/// A port of a service, which no project owns, as a request of the server's own.
+pub fn service_port(network_id: NetworkId, device_owner: &str, device_id: String) -> PortCreate {
     let rest: serde_json::Map<String, Value> = [
         ("name", json!("")),
         ("description", json!("")),
@@ -246,17 +252,17 @@ pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     PortCreate {
-        project_id: network.project_id.clone(),
-        network_id: network.id,
+        project_id: String::new(),
+        network_id,
         admin_state_up: true,
         mac_address: None,
         fixed_ips: None,
         device_id,
-        device_owner: "network:dhcp".into(),
+        device_owner: device_owner.to_owned(),
         allowed_address_pairs: None,
         extra_dhcp_opts: None,
         vnic_type: "normal".into(),
-        host: Some(host.to_owned()),
+        host: None,
         profile: None,
         port_security_enabled: Some(false),
         qos_policy_id: None,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use model::api::Invalid;
 use model::api::table::Resource;
-use model::{NetworkId, PortId, SubnetId};
+use model::{AgentId, FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
 use wire::Mac;
 
 /// Why a well-formed request is not carried out. `server::error` gives each its status and type.
@@ -114,6 +114,36 @@ pub enum Refusal {
     GroupsNeedPortSecurity,
     #[error("Address pairs need port security.")]
     PairsNeedPortSecurity,
+
+    // Floating IPs and port forwardings.
+    #[error("No IPv4 address is left on network {0}.")]
+    ExternalAddressesExhausted(NetworkId),
+    #[error("Network {network} is not reachable from subnet {subnet}, so port {port} cannot have its address.")]
+    NoRouterBetween { network: NetworkId, subnet: SubnetId, port: PortId },
+    #[error("Port {port} has a floating IP on network {network} for its address {fixed} already.")]
+    FloatingIpTaken { port: PortId, fixed: IpAddr, network: NetworkId },
+    #[error("Router {router} has no gateway on network {network}.")]
+    NoGatewayThere { router: RouterId, network: NetworkId },
+    #[error("Floating IP {0} forwards ports: it can neither have a port nor go before they do.")]
+    FloatingIpForwards(FloatingIpId),
+    #[error("Port {0} has ports forwarded to it.")]
+    PortIsForwardedTo(PortId),
+    #[error("Port {port} has the floating IP {address}.")]
+    PortHasFloatingIp { port: PortId, address: IpAddr },
+    #[error("Port {0} has a floating IP of another project: ask an administrator.")]
+    FloatingIpOfOthers(PortId),
+
+    // Routers and the agents that carry them.
+    #[error("Agent {0} is no L3 agent that takes routers.")]
+    NoL3Agent(AgentId),
+    #[error("Router {router} is carried by agent {agent} already.")]
+    RouterHosted { router: RouterId, agent: AgentId },
+    #[error("Router {router} is distributed, which agent {agent} is not for.")]
+    AgentNotForDistributed { router: RouterId, agent: AgentId },
+    #[error("Agents of compute hosts take routers by themselves.")]
+    ComputeAgentTakesNone,
+    #[error("Agents of compute hosts leave routers by themselves.")]
+    ComputeAgentLeavesNone,
 }
 
 fn list(subnets: &[SubnetId]) -> String {

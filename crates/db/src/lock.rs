@@ -2,7 +2,7 @@
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come routers, then ports in the order of their ids (a report locks only those), agents, hosts, and at the
+//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs, agents, hosts, and at the
 //! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!

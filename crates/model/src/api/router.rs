@@ -18,6 +18,7 @@ pub const ROUTER: Resource = Resource {
     singular: "router",
     plural: "routers",
     path: "routers",
+    parent: None,
     not_found: "RouterNotFound",
     core: false,
     bulk: false,

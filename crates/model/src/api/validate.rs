@@ -8,6 +8,7 @@ use uuid::Uuid;
 use wire::Mac;
 
 use crate::api::convert::{Convert, convert, strict_ip};
+use crate::api::port_forwarding::PortRange;
 use crate::api::{Invalid, InvalidKind};
 
 /// The most `allowed_address_pairs` of one port.
@@ -31,7 +32,12 @@ pub enum Check {
     UuidOrNull,
     UuidList,
     MacOrNull,
+    Ip,
     IpOrNull,
+    /// A number of a TCP or UDP port.
+    PortOrNull,
+    /// One port, or the first and last of several: `80:89`.
+    PortRangeOrNull,
     CidrOrNull,
     SubnetPoolIdOrNull,
     FixedIps,
@@ -82,6 +88,8 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
             | Check::UuidOrNull
             | Check::MacOrNull
             | Check::IpOrNull
+            | Check::PortOrNull
+            | Check::PortRangeOrNull
             | Check::CidrOrNull
             | Check::SubnetPoolIdOrNull
             | Check::DictOrNull
@@ -108,7 +116,9 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::Uuid | Check::UuidOrNull => uuid(value),
         Check::UuidList => unique(value, "UUID", |item| uuid(item).map(|()| item.to_string())),
         Check::MacOrNull => mac(value),
-        Check::IpOrNull => ip(value).map(drop),
+        Check::Ip | Check::IpOrNull => ip(value).map(drop),
+        Check::PortOrNull => port(value),
+        Check::PortRangeOrNull => port_range(value),
         Check::CidrOrNull => cidr(value).map(drop),
         Check::SubnetPoolIdOrNull => match value.as_str() {
             Some("prefix_delegation") => Ok(()),
@@ -184,6 +194,26 @@ fn ip(value: &Value) -> Result<String, String> {
         .and_then(strict_ip)
         .map(|ip| ip.to_string())
         .ok_or_else(|| format!("{value} is not an IP address"))
+}
+
+fn port(value: &mut Value) -> Checked {
+    let number = convert(Convert::Int, value.clone())?;
+    match number.as_u64() {
+        Some(1..=65535) => {
+            *value = number;
+            Ok(())
+        }
+        _ => Err(format!("{value} is not from 1 to 65535")),
+    }
+}
+
+fn port_range(value: &mut Value) -> Checked {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if PortRange::parse(&text).is_none() {
+        return Err(format!("{value} is not a port from 1 to 65535, or a first and a last one: 80:89"));
+    }
+    *value = Value::String(text);
+    Ok(())
 }
 
 fn cidr(value: &Value) -> Result<String, String> {

@@ -152,13 +152,13 @@ pub async fn update(
     Ok(())
 }
 
-pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let network = load(tx, id).await?;
     let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
     cloud::network::delete(&network, in_use)?;
     tx.lock_ports_of(network.id).await?;
     for port in tx.ports_of(network.id).await? {
-        port::delete(tx, &network, port).await?;
+        port::delete(tx, stamp, &network, port).await?;
     }
     for host in tx.dhcp_hosts_of(network.id).await? {
         tx.mark(&[Touch::Service { host, network: network.id }]);

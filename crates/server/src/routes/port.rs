@@ -15,7 +15,7 @@ use wire::Mac;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{network, subnet};
+use crate::routes::{floatingip, network, subnet};
 
 /// Generated MAC addresses that may turn out to be taken before the request fails.
 const MAC_TRIES: usize = 16;
@@ -261,6 +261,7 @@ async fn save(
     before: &Port,
     mut after: Port,
 ) -> Result<(), Fault> {
+    floatingip::port_changes(tx, stamp, before, &after).await?;
     if view::lease(before, subnets) != view::lease(&after, subnets) {
         after.dhcp_ready = false;
     }
@@ -339,13 +340,14 @@ pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port
     Ok(true)
 }
 
-pub async fn delete_by_id(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let port = load(tx, id).await?;
     let network = network::load(tx, port.network_id).await?;
-    delete(tx, &network, port).await
+    delete(tx, stamp, &network, port).await
 }
 
-pub async fn delete(tx: &mut Tx<'_>, network: &Network, port: Port) -> Result<(), Fault> {
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Port) -> Result<(), Fault> {
+    floatingip::port_goes(tx, stamp, &port).await?;
     let subnets = tx.subnets_of(network.id).await?;
     tx.delete(&PORT, port.id).await?;
     mark(tx, network, &subnets, Some(&port), None).await

@@ -1,6 +1,7 @@
 //! The rules there are where the operator says nothing: a file per resource, a row per rule.
 
 mod agent;
+mod floatingip;
 mod network;
 mod port;
 mod quota;
@@ -32,8 +33,8 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 7] =
-    [terms::RULES, network::RULES, subnet::RULES, port::RULES, router::RULES, agent::RULES, quota::RULES];
+const TABLES: [&[Default]; 8] =
+    [terms::RULES, network::RULES, subnet::RULES, port::RULES, router::RULES, floatingip::RULES, agent::RULES, quota::RULES];
 
 pub fn all() -> impl Iterator<Item = &'static Default> {
     TABLES.into_iter().flatten()

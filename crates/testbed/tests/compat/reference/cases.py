@@ -272,9 +272,11 @@ def common(kind, base):
 
 
 def all_cases():
+    import cases_floatingips
     import cases_net
     import cases_port
     CASES.clear()
+    cases_floatingips.fill()
     cases_net.fill()
     cases_port.fill()
     return CASES
