@@ -16,6 +16,8 @@ pub struct Binding {
 
 pub const UNBOUND: &str = "unbound";
 pub const BINDING_FAILED: &str = "binding_failed";
+/// Of a distributed router's interface: it is wherever the router is.
+pub const DISTRIBUTED: &str = "distributed";
 const TAP: &str = "tap";
 
 /// The topic by which the agents that wire ports are known.
@@ -51,6 +53,11 @@ pub fn bind(
             "bound_drivers": { "0": "neutrino" },
         }),
     }
+}
+
+/// The binding of a distributed router's interface.
+pub fn distributed() -> Binding {
+    Binding { vif_type: DISTRIBUTED, vif_details: json!({}) }
 }
 
 /// The first segment of a network that a host can carry.

@@ -31,6 +31,8 @@ pub struct Rules {
     pub geneve_header_bytes: i64,
     /// Generated MAC addresses begin with its first three octets.
     pub base_mac: Mac,
+    /// The same of the addresses by which switches know hosts' distributed routers.
+    pub dvr_base_mac: Mac,
     /// Domain of ports' names, with or without the trailing dot.
     pub dns_domain: String,
     pub max_dns_nameservers: usize,
@@ -63,6 +65,7 @@ impl Default for Rules {
             overlay_ip_version: 4,
             geneve_header_bytes: 30,
             base_mac: Mac([0xfa, 0x16, 0x3e, 0, 0, 0]),
+            dvr_base_mac: Mac([0xfa, 0x16, 0x3f, 0, 0, 0]),
             dns_domain: "openstacklocal".into(),
             max_dns_nameservers: 5,
             max_subnet_host_routes: 20,

@@ -2,6 +2,8 @@
 
 use model::api::port::Port;
 use model::desired::Revision;
+use model::lazy::Load;
+use model::report::{HaState, RouterState, State};
 
 use crate::bind::is_bound;
 
@@ -19,6 +21,26 @@ pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
     }
     // A port that works keeps its status when DHCP must learn something of it.
     if port.dhcp_ready || !needs_dhcp || port.status == "ACTIVE" { "ACTIVE" } else { "BUILD" }
+}
+
+/// What a floating IP's status is by what the host that carries it says of its router.
+pub fn of_floatingip(state: &State) -> &'static str {
+    match state {
+        State::Up => "ACTIVE",
+        State::Down => "DOWN",
+        State::Failed { .. } => "ERROR",
+    }
+}
+
+/// Neutron's word for a router on a network node: a lazy one stands by, and one that is not in place
+/// is not known of.
+pub fn of_router(state: &State, said: Option<RouterState>, ha: bool) -> HaState {
+    match (state, said) {
+        (State::Up, Some(RouterState { load: Load::Lazy, .. })) => HaState::Standby,
+        (State::Up, said) if ha => said.and_then(|said| said.ha).unwrap_or(HaState::Unknown),
+        (State::Up, _) => HaState::Active,
+        (State::Down | State::Failed { .. }, _) => HaState::Unknown,
+    }
 }
 
 /// Whether an outcome is of a part as it is, and not as it was before it last `changed`. `told`: up

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use model::desired::{Key, Kind, Revision};
 use model::Touch;
+use model::desired::{Key, Kind, Revision};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -81,6 +81,7 @@ impl Tx<'_> {
 
     /// Writes what was marked, and ends the transaction; the revision, if there was a change.
     pub async fn commit(mut self) -> Result<Option<Revision>, DbError> {
+        self.write_dues().await?;
         if self.marks.is_empty() {
             return self.finish(None).await.map(|_| None);
         }

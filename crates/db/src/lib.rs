@@ -5,7 +5,8 @@
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment   facts and rows of one resource
-//! l3        what hosts have of routers, and what it is made of
+//! l3        what hosts have of routers, and what it is made of; l3_around: what ports have to do with
+//!           them; l3_said: what hosts say of them
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -21,6 +22,8 @@ mod engine;
 mod epoch;
 mod floatingip;
 mod l3;
+mod l3_around;
+mod l3_said;
 mod list;
 mod lock;
 mod migrate;
@@ -42,6 +45,8 @@ pub use engine::{
 };
 pub use floatingip::BetweenRow;
 pub use l3::count_statements;
+pub use l3_around::AroundRow;
+pub use l3_said::{CarriedRow, SaidRow};
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};

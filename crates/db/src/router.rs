@@ -81,17 +81,14 @@ impl Tx<'_> {
     }
 
     /// Asks for a router to be looked at: what hosts should have of it may have changed. Whoever commits
-    /// learns of it by [`Tx::routers_due`], and the row survives him.
+    /// learns of it by [`Tx::routers_due`], and the row, written at the commit, survives him.
     pub async fn router_due(&mut self, router: RouterId, now_us: i64) -> Result<(), DbError> {
-        if !self.dues.insert(router) {
-            return Ok(());
-        }
-        let sql = "INSERT INTO router_dues (router_id, since_us) VALUES ($1, $2) ON CONFLICT (router_id) DO NOTHING";
-        self.later(sql, vec![router.to_string().into(), now_us.into()]).await
+        self.dues.entry(router).or_insert(now_us);
+        Ok(())
     }
 
     /// The routers that this transaction asked to be looked at.
     pub fn routers_due(&self) -> Vec<RouterId> {
-        self.dues.iter().copied().collect()
+        self.dues.keys().copied().collect()
     }
 }

@@ -12,7 +12,7 @@ mod postgres;
 mod sqlite;
 mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -109,7 +109,13 @@ impl Db {
             Inner::Sqlite(file) => Work::Sqlite(file.read().await?),
             Inner::Postgres(pool) => Work::Postgres(pool.start(writes).await?),
         };
-        Ok(Tx { work, marks: Marks::default(), locked: BTreeSet::new(), dues: BTreeSet::new() })
+        Ok(Tx {
+            work,
+            marks: Marks::default(),
+            locked: BTreeSet::new(),
+            dues: BTreeMap::new(),
+            settled: None,
+        })
     }
 
     /// Moves what is in SQLite's log into the file, beside readers and writers, once it is worth it;
@@ -137,7 +143,9 @@ pub struct Tx<'db> {
     /// Networks that it has locked.
     pub(crate) locked: BTreeSet<String>,
     /// Routers that it asks to be looked at.
-    pub(crate) dues: BTreeSet<RouterId>,
+    pub(crate) dues: BTreeMap<RouterId, i64>,
+    /// The router that it settled, and the note of it that it found.
+    pub(crate) settled: Option<(RouterId, i64)>,
 }
 
 enum Work<'db> {

@@ -1,10 +1,11 @@
 //! Agents: what goes with one that is deleted.
 
-use cloud::Refusal;
 use cloud::bind::L2_TOPIC;
+use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::Touch;
 use model::api::agent::{AGENT, Agent};
+use model::report::L3_TOPIC;
 
 use crate::error::Fault;
 
@@ -14,10 +15,13 @@ async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Agent, Fault> {
 }
 
 /// An agent that still reports comes back with its next heartbeat.
-pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let agent = load(tx, id).await?;
     for network in tx.networks_served(agent.id).await? {
         tx.mark(&[Touch::Service { host: agent.host.clone(), network }]);
+    }
+    if agent.topic == L3_TOPIC {
+        tx.routers_of_host_due(&agent.host, stamp.now_us).await?;
     }
     tx.delete(&AGENT, agent.id).await?;
     if agent.topic == L2_TOPIC {

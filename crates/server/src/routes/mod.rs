@@ -326,7 +326,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         }
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
-        "agent" => agent::delete(&mut tx, id).await?,
+        "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
     Ok(app.commit(tx).await?)

@@ -163,6 +163,10 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
     for host in tx.dhcp_hosts_of(network.id).await? {
         tx.mark(&[Touch::Service { host, network: network.id }]);
     }
+    // Hosts that have it by a router that is not settled yet.
+    for host in tx.network_hosts(network.id).await? {
+        tx.mark(&[Touch::Membership { host, network: network.id }]);
+    }
     tx.delete(&NETWORK, network.id).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use cloud::bind::{self, Binding, is_bound};
 use cloud::dhcp::DHCP_AGENT;
 use cloud::ipam::{self, PlanFacts, Search, Want};
+use cloud::l3::plan::Place;
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp, status};
@@ -15,6 +16,7 @@ use wire::Mac;
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::listen;
 use crate::routes::{floatingip, network, subnet};
 
 /// Generated MAC addresses that may turn out to be taken before the request fails.
@@ -38,7 +40,7 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     for fixed in &port.fixed_ips {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
     }
-    mark(tx, &network, &subnets, None, Some(&port)).await?;
+    mark(tx, stamp, &network, &subnets, None, Some(&port)).await?;
     Ok(port)
 }
 
@@ -151,6 +153,7 @@ async fn any_address(
 /// Notes for hosts what the change of a port means to them.
 async fn mark(
     tx: &mut Tx<'_>,
+    stamp: &Stamp,
     network: &Network,
     subnets: &[Subnet],
     before: Option<&Port>,
@@ -172,7 +175,7 @@ async fn mark(
     }
     let facts = PortFacts { network, subnets, dhcp_hosts: &dhcp_hosts, first_on_host, last_on_host };
     tx.mark(&view::of_port(before, after, &facts));
-    Ok(())
+    listen::port(tx, stamp, before, after).await
 }
 
 async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {
@@ -272,7 +275,7 @@ async fn save(
         tx.hold_address(fixed.subnet_id, fixed.ip_address, before.id).await?;
     }
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
-    mark(tx, network, subnets, Some(before), Some(&after)).await
+    mark(tx, stamp, network, subnets, Some(before), Some(&after)).await
 }
 
 /// Stores a port's new list of addresses, which are held already.
@@ -292,7 +295,7 @@ pub async fn set_addresses(
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
-    mark(tx, network, subnets, Some(before), Some(&after)).await
+    mark(tx, stamp, network, subnets, Some(before), Some(&after)).await
 }
 
 /// A port waits for DHCP when it has an address on a DHCP subnet, and an agent serves the network or
@@ -340,6 +343,35 @@ pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port
     Ok(true)
 }
 
+/// Binds a port of a router where it should be; what is there already is left as it is.
+pub async fn bind_at(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    before: &Port,
+    place: Place<'_>,
+) -> Result<(), Fault> {
+    let host = if let Place::On(host) = place { host } else { "" };
+    let right = match place {
+        Place::On(_) => before.vif_type != bind::UNBOUND,
+        Place::Everywhere => before.vif_type == bind::DISTRIBUTED,
+        Place::Nowhere => before.vif_type == bind::UNBOUND,
+    };
+    if right && before.host == host {
+        return Ok(());
+    }
+    let network = network::load(tx, before.network_id).await?;
+    let binding = match place {
+        Place::Everywhere => bind::distributed(),
+        Place::On(_) | Place::Nowhere => bind_to(app, tx, host, &before.vnic_type, &network).await?,
+    };
+    let subnets = tx.subnets_of(network.id).await?;
+    let mut after = before.clone();
+    after.host = host.to_owned();
+    cloud::port::rebind(&mut after, &before.host, binding);
+    save(tx, stamp, &network, &subnets, before, after).await
+}
+
 pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let port = load(tx, id).await?;
     let network = network::load(tx, port.network_id).await?;
@@ -350,5 +382,5 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Por
     floatingip::port_goes(tx, stamp, &port).await?;
     let subnets = tx.subnets_of(network.id).await?;
     tx.delete(&PORT, port.id).await?;
-    mark(tx, network, &subnets, Some(&port), None).await
+    mark(tx, stamp, network, &subnets, Some(&port), None).await
 }
