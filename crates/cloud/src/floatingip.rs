@@ -114,7 +114,12 @@ pub fn turn(before: &FloatingIp, change: &FloatingIpUpdate) -> Result<Turn, Refu
 
 /// The address of a port that a floating IP leads to, and its subnet.
 /// `owner` is the floating IP's project; administrators join what is of several.
-pub fn inside(port: &Port, wish: &Wish, owner: &str, is_admin: bool) -> Result<(Ipv4Addr, SubnetId), Refusal> {
+pub fn inside(
+    port: &Port,
+    wish: &Wish,
+    owner: &str,
+    is_admin: bool,
+) -> Result<(Ipv4Addr, SubnetId), Refusal> {
     let refuse = |why: &str| Err(Refusal::Request(format!("Port {}: {why}.", port.id)));
     if port.project_id != owner && !is_admin {
         return refuse("it is of another project than the floating IP");

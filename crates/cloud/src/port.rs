@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::{NetworkId, PortId};
 use model::api::network::Network;
 use model::api::port::{
     AddressPair, AddressPairAsk, DhcpOpt, DhcpOptAsk, FixedIp, Port, PortCreate, PortUpdate,
 };
+use model::{NetworkId, PortId};
 use serde_json::{Value, json};
 use wire::Mac;
 

@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use model::api::floatingip::FloatingIp;
 use model::api::port::Port;
-use model::api::port_forwarding::{
-    PortForwarding, PortForwardingCreate, PortForwardingUpdate, PortRange,
-};
+use model::api::port_forwarding::{PortForwarding, PortForwardingCreate, PortForwardingUpdate, PortRange};
 use model::{PortForwardingId, RouterId, SubnetId};
 
 use crate::{Refusal, Stamp};
@@ -78,8 +76,8 @@ pub fn check_collisions(wanted: &PortForwarding, others: &[PortForwarding]) -> R
         let inside = other.internal_port_id == wanted.internal_port_id
             && other.internal_ip_address == wanted.internal_ip_address
             && collide(other.internal(), wanted.internal());
-        let outside = other.floatingip_id == wanted.floatingip_id
-            && collide(other.external(), wanted.external());
+        let outside =
+            other.floatingip_id == wanted.floatingip_id && collide(other.external(), wanted.external());
         if inside || outside {
             let side = if inside { "internal" } else { "external" };
             return Err(Refusal::Request(format!(

@@ -118,7 +118,9 @@ pub enum Refusal {
     // Floating IPs and port forwardings.
     #[error("No IPv4 address is left on network {0}.")]
     ExternalAddressesExhausted(NetworkId),
-    #[error("Network {network} is not reachable from subnet {subnet}, so port {port} cannot have its address.")]
+    #[error(
+        "Network {network} is not reachable from subnet {subnet}, so port {port} cannot have its address."
+    )]
     NoRouterBetween { network: NetworkId, subnet: SubnetId, port: PortId },
     #[error("Port {port} has a floating IP on network {network} for its address {fixed} already.")]
     FloatingIpTaken { port: PortId, fixed: IpAddr, network: NetworkId },

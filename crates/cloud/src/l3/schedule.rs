@@ -74,8 +74,7 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     }
     let kept = facts.current.len() - remove.len();
     let most = if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 };
-    let free: Vec<&Agent> =
-        eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
+    let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
     let add = spread(free, &facts.load, most.saturating_sub(kept));
     // Nobody is let go for whom there is no other.
     remove.truncate(if router.ha { remove.len() } else { add.len() });

@@ -83,6 +83,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Filters by empty text.",
     ),
     extension(
+        "expose-port-forwarding-in-fip",
+        "Expose Floating IP port forwardings",
+        "2018-06-28T16:00:00-00:00",
+        "Shows with a floating IP what it forwards.",
+    ),
+    extension(
         "ext-gw-mode",
         "Neutron L3 Configurable external gateway mode",
         "2013-03-28T10:00:00-00:00",
@@ -119,6 +125,42 @@ pub const EXTENSIONS: &[Extension] = &[
         "Refuses filters that are not known.",
     ),
     extension(
+        "fip-port-details",
+        "Floating IP Port Details Extension",
+        "2018-04-09T10:00:00-00:00",
+        "Shows with a floating IP the port that it leads to.",
+    ),
+    extension(
+        "floating-ip-port-forwarding",
+        "Floating IP Port Forwarding",
+        "2018-01-19T10:00:00-00:00",
+        "Forwards single ports of a floating IP.",
+    ),
+    extension(
+        "floating-ip-port-forwarding-description",
+        "Floating IP Port Forwarding new attribute description",
+        "2019-11-01T10:00:00-00:00",
+        "Describes port forwardings.",
+    ),
+    extension(
+        "floating-ip-port-forwarding-port-ranges",
+        "Floating IP Port Forwarding support port ranges",
+        "2020-07-01T10:00:00-00:00",
+        "Forwards ranges of ports.",
+    ),
+    extension(
+        "floating-ip-router-writable",
+        "Floating IP Router (writable)",
+        "2026-08-05T00:00:00-00:00",
+        "Chooses the router of a floating IP.",
+    ),
+    extension(
+        "floatingip-pools",
+        "Floating IP Pools Extension",
+        "2018-03-21T10:00:00-00:00",
+        "Lists the subnets that floating IPs come from.",
+    ),
+    extension(
         "ip-substring-filtering",
         "IP address substring filtering",
         "2017-11-28T09:00:00-00:00",
@@ -147,6 +189,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Prevent L3 router ports IP address change extension",
         "2018-10-09T10:00:00-00:00",
         "Refuses to change the addresses of router interfaces.",
+    ),
+    extension(
+        "l3_agent_scheduler",
+        "L3 Agent Scheduler",
+        "2013-02-07T10:00:00-00:00",
+        "Moves routers between agents.",
     ),
     extension(
         "multi-provider",

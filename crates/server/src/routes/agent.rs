@@ -8,6 +8,7 @@ use model::api::agent::{AGENT, Agent};
 use model::report::L3_TOPIC;
 
 use crate::error::Fault;
+use crate::routes::l3_agent;
 
 async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Agent, Fault> {
     let found = tx.get(&AGENT, id).await?;
@@ -23,6 +24,7 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
     if agent.topic == L3_TOPIC {
         tx.routers_of_host_due(&agent.host, stamp.now_us).await?;
     }
+    l3_agent::agent_goes(tx, stamp, agent.id).await?;
     tx.delete(&AGENT, agent.id).await?;
     if agent.topic == L2_TOPIC {
         tx.mark_host(&agent.host);

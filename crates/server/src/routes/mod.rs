@@ -6,6 +6,7 @@
 pub mod agent;
 mod discovery;
 pub mod floatingip;
+mod l3_agent;
 mod lock;
 pub mod network;
 mod plain;
@@ -39,6 +40,9 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
+        ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
+        ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
+        ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
         ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
         ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),

@@ -10,11 +10,9 @@ const PARENTS_READER: &str = "(rule:admin_only) or (role:reader and rule:ext_par
 const CREATE: &[&str] = &["POST /v2.0/floatingips"];
 const CREATE_TAGS: &[&str] = &["POST /v2.0/floatingips/{id}/tags"];
 const GET: &[&str] = &["GET /v2.0/floatingips", "GET /v2.0/floatingips/{id}"];
-const GET_TAGS: &[&str] =
-    &["GET /v2.0/floatingips/{id}/tags", "GET /v2.0/floatingips/{id}/tags/{tag_id}"];
+const GET_TAGS: &[&str] = &["GET /v2.0/floatingips/{id}/tags", "GET /v2.0/floatingips/{id}/tags/{tag_id}"];
 const UPDATE: &[&str] = &["PUT /v2.0/floatingips/{id}"];
-const UPDATE_TAGS: &[&str] =
-    &["PUT /v2.0/floatingips/{id}/tags", "PUT /v2.0/floatingips/{id}/tags/{tag_id}"];
+const UPDATE_TAGS: &[&str] = &["PUT /v2.0/floatingips/{id}/tags", "PUT /v2.0/floatingips/{id}/tags/{tag_id}"];
 const DELETE: &[&str] = &["DELETE /v2.0/floatingips/{id}"];
 const DELETE_TAGS: &[&str] =
     &["DELETE /v2.0/floatingips/{id}/tags", "DELETE /v2.0/floatingips/{id}/tags/{tag_id}"];

@@ -2,6 +2,7 @@
 
 mod agent;
 mod floatingip;
+mod l3_agent;
 mod network;
 mod port;
 mod quota;
@@ -33,8 +34,17 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 8] =
-    [terms::RULES, network::RULES, subnet::RULES, port::RULES, router::RULES, floatingip::RULES, agent::RULES, quota::RULES];
+const TABLES: [&[Default]; 9] = [
+    terms::RULES,
+    network::RULES,
+    subnet::RULES,
+    port::RULES,
+    router::RULES,
+    floatingip::RULES,
+    l3_agent::RULES,
+    agent::RULES,
+    quota::RULES,
+];
 
 pub fn all() -> impl Iterator<Item = &'static Default> {
     TABLES.into_iter().flatten()
