@@ -1,7 +1,7 @@
 //! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
 //!
 //! ```text
-//! network, subnet, port   create, update and delete of one resource
+//! network, subnet, port, router   create, update and delete of one resource
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! bind      can a host carry a port                             status    what a port's status is
 //! dhcp      which agents serve a network                        dns       names of addresses
@@ -22,6 +22,7 @@ pub mod policy;
 pub mod port;
 pub mod quota;
 mod refusal;
+pub mod router;
 pub mod rules;
 pub mod segment;
 mod stamp;

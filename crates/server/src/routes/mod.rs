@@ -9,6 +9,7 @@ pub mod network;
 mod plain;
 pub mod port;
 mod quota;
+pub mod router;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
@@ -33,6 +34,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
+        ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
@@ -170,8 +172,7 @@ async fn create_all(
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
-    let networks = given.iter().filter_map(|item| item.0.get("network_id")?.as_str());
-    tx.lock_networks(&networks.map(str::to_owned).collect::<Vec<_>>()).await?;
+    tx.lock_networks(&given.iter().filter_map(network_of).collect::<Vec<_>>()).await?;
     let mut stamp = app.stamp();
     for item in &given {
         guard.create(&mut tx, table, item).await?;
@@ -182,7 +183,7 @@ async fn create_all(
         stamp.now_us += 1;
         // Many items take a while: others get their turn on this thread.
         tokio::task::yield_now().await;
-        ids.push(create_one(app, &mut tx, &mut stamp, table, item).await?);
+        ids.push(create_one(app, &mut tx, &mut stamp, guard, table, item).await?);
     }
     let mut items = Vec::new();
     let shown = guard.answers(table);
@@ -193,10 +194,20 @@ async fn create_all(
     Ok(items)
 }
 
+/// The network that something is created on.
+fn network_of(item: &Given) -> Option<String> {
+    let network = match item.0.get("external_gateway_info") {
+        Some(gateway) => gateway.get("network_id")?,
+        None => item.0.get("network_id")?,
+    };
+    network.as_str().map(str::to_owned)
+}
+
 async fn create_one(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
+    guard: &Guard<'_>,
     table: &'static Resource,
     given: Given,
 ) -> Result<String, Fault> {
@@ -204,6 +215,7 @@ async fn create_one(
         "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
+        "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -222,7 +234,10 @@ async fn update_once(
     given: Given,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
-    tx.lock(table, id).await?;
+    match table.singular {
+        "router" => router::lock(&mut tx, id, Some(&given.clone().typed()?)).await?,
+        _ => tx.lock(table, id).await?,
+    }
     let guard = Guard::of(app, call);
     guard.update(&mut tx, table, id, &given).await?;
     check_revision(&mut tx, call, table, id).await?;
@@ -231,6 +246,7 @@ async fn update_once(
         "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
@@ -250,7 +266,10 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
 
 async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
-    tx.lock(table, id).await?;
+    match table.singular {
+        "router" => router::lock(&mut tx, id, None).await?,
+        _ => tx.lock(table, id).await?,
+    }
     Guard::of(app, call).delete(&mut tx, table, id).await?;
     if !call.body.is_empty() {
         return Err(Invalid::request("DELETE takes no body.").into());
@@ -261,6 +280,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "network" => network::delete(&mut tx, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
         "port" => port::delete_by_id(&mut tx, id).await?,
+        "router" => router::delete(&mut tx, &stamp, id).await?,
         "agent" => agent::delete(&mut tx, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
