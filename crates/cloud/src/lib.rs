@@ -1,8 +1,7 @@
 //! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
 //!
 //! ```text
-//! network, subnet, port, floatingip, port_forwarding   create, update and delete of one resource
-//! l3/       which agents carry a router
+//! network, subnet, port, router, floatingip, port_forwarding   create, update and delete of one resource
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
@@ -27,6 +26,7 @@ pub mod port;
 pub mod port_forwarding;
 pub mod quota;
 mod refusal;
+pub mod router;
 pub mod rules;
 pub mod segment;
 mod stamp;

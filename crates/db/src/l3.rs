@@ -319,13 +319,13 @@ impl Tx<'_> {
     }
 
     /// The networks that settling a router may change ports of, or bring to hosts.
-    pub async fn networks_of_router(&mut self, router: RouterId) -> Result<BTreeSet<String>, DbError> {
+    pub async fn networks_of_router(&mut self, router: &str) -> Result<Vec<String>, DbError> {
         let sql = "SELECT network_id FROM router_ports WHERE router_id = $1 \
                    UNION SELECT network_id FROM router_networks WHERE router_id = $1 \
                    UNION SELECT gw_network_id FROM routers WHERE id = $1 AND gw_network_id IS NOT NULL \
                    UNION SELECT floating_network_id FROM floatingips WHERE router_id = $1 \
                    UNION SELECT h.network_id FROM ha_networks h JOIN routers r ON r.project_id = h.project_id WHERE r.id = $1";
-        Ok(self.texts(sql, &[router.to_string().into()]).await?.into_iter().collect())
+        self.texts(sql, &[router.into()]).await
     }
 
     /// The note that a router is due, to be taken off by [`Tx::router_is_settled`]; 0 without one.

@@ -13,6 +13,7 @@ mod plain;
 pub mod port;
 mod port_forwarding;
 mod quota;
+pub mod router;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
@@ -43,6 +44,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
         ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
         ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
+        ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
         ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
         ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
@@ -222,6 +224,7 @@ async fn create_all(
     let mut networks = Vec::new();
     for item in &given {
         networks.extend(lock::networks_of(&mut tx, table, item).await?);
+        networks.extend(network_of(item));
     }
     tx.lock_networks(&networks).await?;
     check_parent(&mut tx, call, guard, table, None).await?;
@@ -247,6 +250,15 @@ async fn create_all(
     Ok(items)
 }
 
+/// The network that something is created on.
+fn network_of(item: &Given) -> Option<String> {
+    let network = match item.0.get("external_gateway_info") {
+        Some(gateway) => gateway.get("network_id")?,
+        None => item.0.get("network_id")?,
+    };
+    network.as_str().map(str::to_owned)
+}
+
 async fn create_one(
     app: &App,
     tx: &mut Tx<'_>,
@@ -261,6 +273,7 @@ async fn create_one(
         "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
+        "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -280,7 +293,10 @@ async fn update_once(
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
     let below = parent(call, table).map(|(_, parent)| parent);
-    lock::change(&mut tx, table, id, below, Some(&given)).await?;
+    match table.singular {
+        "router" => router::lock(&mut tx, id, Some(&given.clone().typed()?)).await?,
+        _ => lock::change(&mut tx, table, id, below, Some(&given)).await?,
+    }
     let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.update(&mut tx, table, id, &given).await?;
@@ -292,6 +308,7 @@ async fn update_once(
         "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
@@ -312,7 +329,10 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
 async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
     let below = parent(call, table).map(|(_, parent)| parent);
-    lock::change(&mut tx, table, id, below, None).await?;
+    match table.singular {
+        "router" => router::lock(&mut tx, id, None).await?,
+        _ => lock::change(&mut tx, table, id, below, None).await?,
+    }
     let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.delete(&mut tx, table, id).await?;
@@ -320,7 +340,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         return Err(Invalid::request("DELETE takes no body.").into());
     }
     check_revision(&mut tx, call, table, id).await?;
-    let stamp = app.stamp();
+    let mut stamp = app.stamp();
     match table.singular {
         "network" => network::delete(&mut tx, &stamp, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
@@ -330,6 +350,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         }
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
+        "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }

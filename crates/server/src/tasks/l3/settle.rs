@@ -17,39 +17,22 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::routes;
 
-/// Looks that a router's networks may change between their reading and their locks.
-const LOOKS: usize = 8;
-
 /// Brings what hosts have of a router to what it is.
 pub async fn once(app: &App, id: RouterId) -> Result<(), Fault> {
-    for _ in 0..LOOKS {
-        let mut tx = app.db().begin().await?;
-        if !lock(&mut tx, id).await? {
-            continue;
-        }
-        let note = tx.router_note(id).await?;
-        if let Some(row) = tx.get::<Router>(&ROUTER, id).await? {
-            settle(app, &mut tx, &mut app.stamp(), row).await?;
-        }
-        tx.router_is_settled(id, note);
-        return Ok(app.commit(tx).await?);
-    }
-    tracing::debug!(router.id = %id, "the router changes all the time; it stays due");
-    Ok(())
-}
-
-/// Locks the networks of a router, and the router; false when its networks were others by then.
-async fn lock(tx: &mut Tx<'_>, id: RouterId) -> Result<bool, Fault> {
-    let networks = tx.networks_of_router(id).await?;
-    tx.lock_networks(&networks.iter().cloned().collect::<Vec<_>>()).await?;
-    tx.lock_routers(&[id]).await?;
+    let mut tx = app.db().begin().await?;
+    tx.lock_router_whole(&id.to_string(), &[]).await?;
     let ports = tx.router_ports_of(id).await?;
     tx.lock_ports(&ports.iter().map(|row| row.port_id.to_string()).collect::<Vec<_>>()).await?;
-    Ok(tx.networks_of_router(id).await?.is_subset(&networks))
+    let note = tx.router_note(id).await?;
+    if let Some(row) = tx.get::<Router>(&ROUTER, id).await? {
+        settle(app, &mut tx, &mut app.stamp(), row).await?;
+    }
+    tx.router_is_settled(id, note);
+    Ok(app.commit(tx).await?)
 }
 
 /// Takes a router that is about to be deleted from all hosts: whoever calls has its networks
-/// ([`Tx::networks_of_router`]) and the router locked.
+/// and the router locked ([`Tx::lock_router_whole`]).
 pub async fn retire(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, id: RouterId) -> Result<(), Fault> {
     let Some(mut row) = tx.get::<Router>(&ROUTER, id).await? else { return Ok(()) };
     for (agent, _) in tx.router_agents(id).await? {

@@ -53,7 +53,7 @@ async fn make(
     let agents = tx.agents_of_host(host).await?;
     let agent = agents.iter().find(|agent| agent.agent_type == L3_AGENT);
     let device_id = agent.map(|agent| agent.id.to_string()).unwrap_or_default();
-    let mut new = cloud::port::service_port(network, AGENT_GATEWAY, device_id);
+    let mut new = cloud::port::service_port("", network, AGENT_GATEWAY, device_id);
     new.host = Some(host.to_owned());
     match port::create(app, tx, stamp, new).await {
         Err(Fault::Refused(Refusal::NoAddressLeft { .. })) => {
