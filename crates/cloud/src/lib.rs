@@ -1,8 +1,9 @@
 //! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
 //!
 //! ```text
-//! network, subnet, port   create, update and delete of one resource
+//! network, subnet, port, router, floatingip, port_forwarding   create, update and delete of one resource
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
+//! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
 //! dhcp      which agents serve a network                        dns       names of addresses
 //! caller    who asks                              policy/   who may: rules, their language, defaults
@@ -16,12 +17,16 @@ pub mod bind;
 mod caller;
 pub mod dhcp;
 mod dns;
+pub mod floatingip;
 pub mod ipam;
+pub mod l3;
 pub mod network;
 pub mod policy;
 pub mod port;
+pub mod port_forwarding;
 pub mod quota;
 mod refusal;
+pub mod router;
 pub mod rules;
 pub mod segment;
 mod stamp;

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::PortId;
 use model::api::network::Network;
 use model::api::port::{
     AddressPair, AddressPairAsk, DhcpOpt, DhcpOptAsk, FixedIp, Port, PortCreate, PortUpdate,
 };
+use model::{NetworkId, PortId};
 use serde_json::{Value, json};
 use wire::Mac;
 
-use crate::bind::{Binding, is_bound};
+use crate::bind::{Binding, is_bound, is_distributed};
 use crate::standard::begin;
 use crate::{Refusal, Rules, Stamp, dns, status};
 
@@ -172,7 +172,9 @@ pub fn rebinds(before: &Port, change: &PortUpdate) -> bool {
     let host = change.host.as_ref().is_some_and(|host| host.as_deref().unwrap_or("") != before.host);
     let vnic = change.vnic_type.as_ref().is_some_and(|vnic| *vnic != before.vnic_type);
     let profile = change.profile.as_ref().is_some_and(|p| p.clone().unwrap_or_default() != before.profile);
-    host || vnic || profile
+    let owner = change.device_owner.as_deref().unwrap_or(&before.device_owner);
+    let kind = is_distributed(owner) != is_distributed(&before.device_owner);
+    host || vnic || profile || kind
 }
 
 /// Applies a checked change.
@@ -236,6 +238,17 @@ pub fn pair_net(pair: &AddressPair) -> Option<IpNet> {
 
 /// The DHCP port of a network on a host, as a request of the server's own.
 pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate {
+    let port = service_port(&network.project_id, network.id, "network:dhcp", device_id);
+    PortCreate { host: Some(host.to_owned()), port_security_enabled: Some(false), ..port }
+}
+
+/// A port of a service, as a request of the server's own.
+pub fn service_port(
+    project_id: &str,
+    network_id: NetworkId,
+    device_owner: &str,
+    device_id: String,
+) -> PortCreate {
     let rest: serde_json::Map<String, Value> = [
         ("name", json!("")),
         ("description", json!("")),
@@ -246,23 +259,54 @@ pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     PortCreate {
-        project_id: network.project_id.clone(),
-        network_id: network.id,
+        project_id: project_id.to_owned(),
+        network_id,
         admin_state_up: true,
         mac_address: None,
         fixed_ips: None,
         device_id,
-        device_owner: "network:dhcp".into(),
+        device_owner: device_owner.to_owned(),
         allowed_address_pairs: None,
         extra_dhcp_opts: None,
         vnic_type: "normal".into(),
-        host: Some(host.to_owned()),
+        host: None,
         profile: None,
-        port_security_enabled: Some(false),
+        port_security_enabled: None,
         qos_policy_id: None,
         dns_name: String::new(),
         dns_domain: String::new(),
         security_groups: None,
         rest,
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn test_port(id: PortId, network_id: NetworkId, fixed_ips: Vec<FixedIp>) -> Port {
+    Port {
+        id,
+        project_id: "p".into(),
+        network_id,
+        admin_state_up: true,
+        mac_address: Mac::ZERO,
+        fixed_ips,
+        device_id: String::new(),
+        device_owner: String::new(),
+        status: "DOWN".into(),
+        allowed_address_pairs: vec![],
+        extra_dhcp_opts: vec![],
+        ip_allocation: "immediate".into(),
+        vif_type: "unbound".into(),
+        vif_details: json!({}),
+        vnic_type: "normal".into(),
+        host: String::new(),
+        profile: Default::default(),
+        port_security_enabled: false,
+        dns_name: String::new(),
+        dns_domain: String::new(),
+        dns_assignment: vec![],
+        l2_ready: false,
+        dhcp_ready: false,
+        failure: None,
+        rest: Default::default(),
     }
 }

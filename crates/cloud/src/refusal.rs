@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use model::api::Invalid;
 use model::api::table::Resource;
-use model::{NetworkId, PortId, SubnetId};
+use model::{AgentId, FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
 use wire::Mac;
 
 /// Why a well-formed request is not carried out. `server::error` gives each its status and type.
@@ -86,6 +86,36 @@ pub enum Refusal {
     #[error("Subnet {subnet} is in use by the ports {}.", ports.join(", "))]
     SubnetInUse { subnet: SubnetId, ports: Vec<String> },
 
+    // Routers.
+    #[error("Flavor {0} was not found.")]
+    FlavorNotFound(String),
+    #[error("Router {router} has interfaces still, the ports {}.", ports.join(", "))]
+    RouterInUse { router: RouterId, ports: Vec<String> },
+    #[error("Floating IPs lead through router {router} to network {network}: its gateway stays.")]
+    GatewayInUseByFloatingIps { router: RouterId, network: NetworkId },
+    #[error("Router {router} has no interface with the port {port}.")]
+    InterfaceNotFound { router: RouterId, port: String },
+    #[error("Router {router} has no interface on subnet {subnet}.")]
+    InterfaceNotFoundForSubnet { router: RouterId, subnet: SubnetId },
+    #[error("Port {port} has no address on subnet {subnet}.")]
+    SubnetMismatchForPort { port: PortId, subnet: String },
+    #[error("Static routes of router {router} lead to subnet {subnet}: its interface stays.")]
+    InterfaceInUseByRoute { router: RouterId, subnet: SubnetId },
+    #[error("Floating IPs of router {router} lead to subnet {subnet}: its interface stays.")]
+    InterfaceInUseByFloatingIps { router: RouterId, subnet: SubnetId },
+    #[error("{0}")]
+    InvalidRoutes(String),
+    #[error("A router takes at most {limit} static routes, not {asked}.")]
+    TooManyRoutes { limit: usize, asked: usize },
+    #[error("Network {0} is a way out of routers: it stays external.")]
+    ExternalNetworkInUse(NetworkId),
+    #[error("The device {device} belongs to another project than the port.")]
+    DeviceNotOwned { device: String },
+    #[error("Port {port} is in use by the device {device}.")]
+    PortInUse { port: PortId, device: String },
+    #[error("Port {port} belongs to a service ({owner}), which alone deletes it.")]
+    ServicePortInUse { port: PortId, owner: String },
+
     // Ports and addresses.
     #[error("The MAC address {mac} is in use on network {network}.")]
     MacInUse { mac: Mac, network: NetworkId },
@@ -114,6 +144,38 @@ pub enum Refusal {
     GroupsNeedPortSecurity,
     #[error("Address pairs need port security.")]
     PairsNeedPortSecurity,
+
+    // Floating IPs and port forwardings.
+    #[error("No IPv4 address is left on network {0}.")]
+    ExternalAddressesExhausted(NetworkId),
+    #[error(
+        "Network {network} is not reachable from subnet {subnet}, so port {port} cannot have its address."
+    )]
+    NoRouterBetween { network: NetworkId, subnet: SubnetId, port: PortId },
+    #[error("Port {port} has a floating IP on network {network} for its address {fixed} already.")]
+    FloatingIpTaken { port: PortId, fixed: IpAddr, network: NetworkId },
+    #[error("Router {router} has no gateway on network {network}.")]
+    NoGatewayThere { router: RouterId, network: NetworkId },
+    #[error("Floating IP {0} forwards ports: it can neither have a port nor go before they do.")]
+    FloatingIpForwards(FloatingIpId),
+    #[error("Port {0} has ports forwarded to it.")]
+    PortIsForwardedTo(PortId),
+    #[error("Port {port} has the floating IP {address}.")]
+    PortHasFloatingIp { port: PortId, address: IpAddr },
+    #[error("Port {0} has a floating IP of another project: ask an administrator.")]
+    FloatingIpOfOthers(PortId),
+
+    // Routers and the agents that carry them.
+    #[error("Agent {0} is no L3 agent that takes routers.")]
+    NoL3Agent(AgentId),
+    #[error("Router {router} is carried by agent {agent} already.")]
+    RouterHosted { router: RouterId, agent: AgentId },
+    #[error("Router {router} is distributed, which agent {agent} is not for.")]
+    AgentNotForDistributed { router: RouterId, agent: AgentId },
+    #[error("Agents of compute hosts take routers by themselves.")]
+    ComputeAgentTakesNone,
+    #[error("Agents of compute hosts leave routers by themselves.")]
+    ComputeAgentLeavesNone,
 }
 
 fn list(subnets: &[SubnetId]) -> String {

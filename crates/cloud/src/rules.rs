@@ -31,12 +31,21 @@ pub struct Rules {
     pub geneve_header_bytes: i64,
     /// Generated MAC addresses begin with its first three octets.
     pub base_mac: Mac,
+    /// The same of the addresses by which switches know hosts' distributed routers.
+    pub dvr_base_mac: Mac,
     /// Domain of ports' names, with or without the trailing dot.
     pub dns_domain: String,
     pub max_dns_nameservers: usize,
     pub max_subnet_host_routes: usize,
     /// DHCP agents per network.
     pub dhcp_agents_per_network: usize,
+    /// Routers are distributed, and stand ready on several hosts, unless the request says otherwise.
+    pub router_distributed: bool,
+    pub l3_ha: bool,
+    /// Agents that carry the centralized traffic of an HA router.
+    pub max_l3_agents_per_router: usize,
+    /// Static routes per router.
+    pub max_routes: usize,
     /// Seconds without a heartbeat after which an agent counts as dead.
     pub agent_down_s: i64,
 }
@@ -56,10 +65,15 @@ impl Default for Rules {
             overlay_ip_version: 4,
             geneve_header_bytes: 30,
             base_mac: Mac([0xfa, 0x16, 0x3e, 0, 0, 0]),
+            dvr_base_mac: Mac([0xfa, 0x16, 0x3f, 0, 0, 0]),
             dns_domain: "openstacklocal".into(),
             max_dns_nameservers: 5,
             max_subnet_host_routes: 20,
             dhcp_agents_per_network: 1,
+            router_distributed: false,
+            l3_ha: false,
+            max_l3_agents_per_router: 3,
+            max_routes: 30,
             agent_down_s: 75,
         }
     }

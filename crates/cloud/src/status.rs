@@ -2,19 +2,46 @@
 
 use model::api::port::Port;
 use model::desired::Revision;
+use model::lazy::Load;
+use model::report::{HaState, RouterState, State};
 
-use crate::bind::is_bound;
+use crate::bind::{DISTRIBUTED, is_bound};
 
 /// ACTIVE needs both: the host wired the port, and DHCP answers for it where the port needs it.
 pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
+    // It is never on a host: it holds an address.
+    if port.device_owner == crate::floatingip::OWNER {
+        return "N/A";
+    }
     if port.failure.is_some() {
         return "ERROR";
     }
-    if !port.admin_state_up || !is_bound(&port.vif_type) || !port.l2_ready {
+    let has_place = is_bound(&port.vif_type) || port.vif_type == DISTRIBUTED;
+    if !port.admin_state_up || !has_place || !port.l2_ready {
         return "DOWN";
     }
     // A port that works keeps its status when DHCP must learn something of it.
     if port.dhcp_ready || !needs_dhcp || port.status == "ACTIVE" { "ACTIVE" } else { "BUILD" }
+}
+
+/// What a floating IP's status is by what the host that carries it says of its router.
+pub fn of_floatingip(state: &State) -> &'static str {
+    match state {
+        State::Up => "ACTIVE",
+        State::Down => "DOWN",
+        State::Failed { .. } => "ERROR",
+    }
+}
+
+/// Neutron's word for a router on a network node: a lazy one stands by, and one that is not in place
+/// is not known of.
+pub fn of_router(state: &State, said: Option<RouterState>, ha: bool) -> HaState {
+    match (state, said) {
+        (State::Up, Some(RouterState { load: Load::Lazy, .. })) => HaState::Standby,
+        (State::Up, said) if ha => said.and_then(|said| said.ha).unwrap_or(HaState::Unknown),
+        (State::Up, _) => HaState::Active,
+        (State::Down | State::Failed { .. }, _) => HaState::Unknown,
+    }
 }
 
 /// Whether an outcome is of a part as it is, and not as it was before it last `changed`. `told`: up

@@ -38,11 +38,13 @@ CREATE TABLE router_ports (
 CREATE INDEX router_ports_router ON router_ports (router_id, kind);
 CREATE INDEX router_ports_network ON router_ports (network_id, kind);
 
--- Which agents carry a router's centralized traffic. state: active, standby or unknown.
+-- Which agents carry a router's centralized traffic. state: active, standby or unknown. ha_port_id:
+-- the agent's leg in the network of the router's hosts.
 CREATE TABLE router_agents (
     router_id TEXT NOT NULL REFERENCES routers (id) ON DELETE CASCADE,
     agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
     state TEXT NOT NULL,
+    ha_port_id TEXT,
     PRIMARY KEY (router_id, agent_id)
 );
 CREATE INDEX router_agents_agent ON router_agents (agent_id);
@@ -63,6 +65,16 @@ CREATE TABLE router_hosts (
     PRIMARY KEY (router_id, host)
 );
 CREATE INDEX router_hosts_host ON router_hosts (host);
+
+-- The networks that a host has by a router, as it was told.
+CREATE TABLE router_networks (
+    network_id TEXT NOT NULL REFERENCES networks (id) ON DELETE CASCADE,
+    host TEXT NOT NULL,
+    router_id TEXT NOT NULL REFERENCES routers (id) ON DELETE CASCADE,
+    PRIMARY KEY (network_id, host, router_id)
+);
+CREATE INDEX router_networks_router ON router_networks (router_id, host);
+CREATE INDEX router_networks_host ON router_networks (host, network_id);
 
 -- Routers that something happened to, for the task that settles what hosts should have of them.
 CREATE TABLE router_dues (router_id TEXT PRIMARY KEY, since_us BIGINT NOT NULL);
@@ -129,10 +141,12 @@ CREATE TABLE ha_vr_ids (
 -- The MAC address by which each host's routers are known to switches outside of tunnels.
 CREATE TABLE dvr_macs (host TEXT PRIMARY KEY, mac_address TEXT NOT NULL UNIQUE);
 
+-- Found without a look at other ports: there are few of them.
+CREATE INDEX ports_baremetal ON ports (network_id) WHERE vnic_type = 'baremetal';
+
 -- Who must know of a network's ports: hosts that have ports of it bound, and hosts on which a router
 -- of it has its place.
 CREATE VIEW members AS
     SELECT network_id, host FROM network_hosts
     UNION
-    SELECT rp.network_id, rh.host FROM router_ports rp JOIN router_hosts rh ON rh.router_id = rp.router_id
-    WHERE rh.loaded = TRUE AND rh.central = TRUE OR rh.serves = TRUE AND rp.kind = 'interface';
+    SELECT network_id, host FROM router_networks;

@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use model::Touch;
 use model::desired::{Key, Kind, Revision};
-use model::{NetworkId, Touch};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -79,24 +79,31 @@ impl Tx<'_> {
         self.marks.hosts.insert(host.to_owned());
     }
 
-    /// Hosts that this transaction has marked as members of a network: those that it left are among
-    /// them, and are told of what happens to the network's ports after that.
-    pub fn members_marked(&self, network: NetworkId) -> impl Iterator<Item = &String> {
-        self.marks.wide.iter().filter_map(move |touch| match touch {
-            Touch::Membership { host, network: of } if *of == network => Some(host),
-            _ => None,
-        })
-    }
-
     /// Writes what was marked, and ends the transaction; the revision, if there was a change.
     pub async fn commit(mut self) -> Result<Option<Revision>, DbError> {
+        self.write_dues().await?;
         if self.marks.is_empty() {
             return self.finish(None).await.map(|_| None);
         }
         self.later(NEXT, vec![]).await?;
+        self.tell_leavers();
         self.write_parts().await?;
         self.write_wide().await?;
         self.finish(Some(REVISION)).await.map(Some)
+    }
+
+    /// A host that left a network in this transaction is no member at its end, and is told all the same
+    /// what becomes of the network's ports in it.
+    fn tell_leavers(&mut self) {
+        let Marks { parts, wide, .. } = &mut self.marks;
+        for touch in wide.iter() {
+            let Touch::Members { network, key } = touch else { continue };
+            let moved = wide.iter().filter_map(|touch| match touch {
+                Touch::Membership { host, network: of } if of == network => Some(host),
+                _ => None,
+            });
+            parts.extend(moved.map(|host| (host.clone(), *key)));
+        }
     }
 
     async fn write_parts(&mut self) -> Result<(), DbError> {

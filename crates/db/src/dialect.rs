@@ -1,7 +1,8 @@
 //! What differs by engine, in one place: JSON in SQL, how texts compare, and which rows are locked.
 //!
 //! Neutral words in expressions of the tables: `{json_list EXPRESSION}` is the JSON list of an
-//! expression over the rows of a FROM.
+//! expression over the rows of a FROM, `{json_object 'name', EXPRESSION, ...}` an object without what is
+//! null, `{json_bool EXPRESSION}` a boolean in one.
 
 use model::api::table::Type;
 
@@ -25,18 +26,49 @@ pub fn postgres_schema(sql: &str) -> String {
 pub fn expression(engine: Engine, neutral: &str) -> String {
     let mut out = String::new();
     let mut rest = neutral;
-    while let Some((before, after)) = rest.split_once("{json_list ") {
-        let (item, after) = after.split_once('}').unwrap_or((after, ""));
+    while let Some(open) = rest.find('{') {
+        let (before, after) = rest.split_at(open);
+        let (inner, behind) = braced(after);
         out.push_str(before);
-        out.push_str(&match engine {
-            Engine::Sqlite => format!("json_group_array({item})"),
-            Engine::Postgres => {
-                format!("COALESCE(CAST(array_to_json(array_agg({item})) AS TEXT), '[]')")
-            }
-        });
-        rest = after;
+        match inner.split_once(' ') {
+            Some((word, of)) => out.push_str(&neutral_word(engine, word, &expression(engine, of))),
+            // A value that the query fills in.
+            None => out.push_str(&after[..after.len() - behind.len()]),
+        }
+        rest = behind;
     }
     out + rest
+}
+
+/// What is between a text's first brace and the one that closes it, and what comes behind.
+fn braced(text: &str) -> (&str, &str) {
+    let mut depth = 0;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (&text[1..at], &text[at + 1..]);
+        }
+    }
+    (&text[1..], "")
+}
+
+fn neutral_word(engine: Engine, word: &str, of: &str) -> String {
+    match (word, engine) {
+        ("json_list", Engine::Sqlite) => format!("json_group_array({of})"),
+        ("json_list", Engine::Postgres) => {
+            format!("COALESCE(CAST(array_to_json(array_agg({of})) AS TEXT), '[]')")
+        }
+        // The patch drops what is null.
+        ("json_object", Engine::Sqlite) => format!("json_patch('{{}}', json_object({of}))"),
+        ("json_object", Engine::Postgres) => format!("json_strip_nulls(json_build_object({of}))"),
+        ("json_bool", Engine::Sqlite) => format!("json(CASE WHEN {of} THEN 'true' ELSE 'false' END)"),
+        ("json_bool", Engine::Postgres) => of.to_owned(),
+        _ => format!("{{{word} {of}}}"),
+    }
 }
 
 /// The items of the JSON list in `text` as rows of one column `value`, each still JSON.
@@ -52,6 +84,14 @@ pub fn json_texts(engine: Engine, text: &str) -> String {
     match engine {
         Engine::Sqlite => format!("json_each({text})"),
         Engine::Postgres => format!("json_array_elements_text(CAST({text} AS JSON))"),
+    }
+}
+
+/// A field, as text, of the JSON object in `text`.
+pub fn json_field(engine: Engine, text: &str, field: &str) -> String {
+    match engine {
+        Engine::Sqlite => format!("json_extract({text}, '$.{field}')"),
+        Engine::Postgres => format!("(CAST({text} AS JSON) ->> '{field}')"),
     }
 }
 
@@ -90,5 +130,14 @@ mod tests {
             "(SELECT json_group_array(s.id) FROM s), {alive_since}"
         );
         assert!(expression(Engine::Postgres, neutral).contains("array_agg(s.id)"));
+        let nested = "{json_list {json_object 'a', f.a, 'b', {json_bool f.b}}}, 1";
+        assert_eq!(
+            expression(Engine::Postgres, nested),
+            "COALESCE(CAST(array_to_json(array_agg(json_strip_nulls(json_build_object('a', f.a, 'b', f.b)))) \
+             AS TEXT), '[]'), 1"
+        );
+        assert!(
+            expression(Engine::Sqlite, nested).starts_with("json_group_array(json_patch('{}', json_object(")
+        );
     }
 }

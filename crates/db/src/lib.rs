@@ -4,7 +4,9 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, agent, segment   facts and rows of one resource
+//! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment   facts and rows of one resource
+//! l3        what hosts have of routers, and what it is made of; l3_around: what ports have to do with
+//!           them; l3_said: what hosts say of them
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -18,13 +20,20 @@ mod changes;
 mod dialect;
 mod engine;
 mod epoch;
+mod floatingip;
+mod l3;
+mod l3_around;
+mod l3_said;
 mod list;
 mod lock;
 mod migrate;
 mod network;
 mod port;
+mod port_forwarding;
 mod quota;
 mod reader;
+mod router;
+mod router_agent;
 mod row;
 mod segment;
 mod subnet;
@@ -34,9 +43,14 @@ pub use changes::Marked;
 pub use engine::{
     Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
 };
+pub use floatingip::BetweenRow;
+pub use l3::count_statements;
+pub use l3_around::AroundRow;
+pub use l3_said::{CarriedRow, SaidRow};
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};
+pub use router::RouterPortRow;
 pub use row::Updated;
 pub use segment::Allocated;
 pub use view::ViewRows;

@@ -116,6 +116,7 @@ impl Rows {
             let at = shown.flags.iter().position(|flag| *flag == name).unwrap_or(0);
             row.cell(1 + at) == Cell::Int(1)
         };
+        let cell = |at| row.cell(1 + shown.flags.len() + at);
         if !self.ends.is_empty() {
             out.push(b',');
         }
@@ -126,6 +127,7 @@ impl Rows {
                 ShownIf::Always => false,
                 ShownIf::True(name) => !flag(name),
                 ShownIf::False(name) => flag(name),
+                ShownIf::Known => !reader.shows_unknown && cell(at) == Cell::Null,
             };
             if left_out || hidden.contains(&attr.name) {
                 continue;
@@ -134,7 +136,7 @@ impl Rows {
                 out.push(b',');
             }
             write_key(out, attr.name);
-            write_cell(out, attr.ty, row.cell(1 + shown.flags.len() + at));
+            write_cell(out, attr.ty, cell(at));
         }
         out.push(b'}');
         self.ends.push(out.len());

@@ -2,7 +2,7 @@
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come ports in the order of their ids (a report locks only those), agents, hosts, and at the
+//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs, agents, hosts, and at the
 //! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
@@ -13,7 +13,7 @@ use model::api::table::Resource;
 use serde_json::json;
 
 use crate::dialect;
-use crate::engine::{DbError, Engine, Param, Tx};
+use crate::engine::{DbError, Engine, EngineError, Param, Tx};
 
 impl Tx<'_> {
     fn is_alone(&self) -> bool {
@@ -50,12 +50,32 @@ impl Tx<'_> {
         self.lock_all("networks", &others).await
     }
 
+    /// Locks a router, and before it all networks that it has ports on and some others; a conflict when
+    /// it got a port on yet another one meanwhile.
+    pub async fn lock_router_whole(&mut self, router: &str, others: &[String]) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let mut networks = self.networks_of_router(router).await?;
+        networks.extend_from_slice(others);
+        self.lock_networks(&networks).await?;
+        self.lock_all("routers", &[router.to_owned()]).await?;
+        let found = self.networks_of_router(router).await?;
+        match found.into_iter().find(|network| !self.locked.contains(network)) {
+            Some(network) => {
+                let source = EngineError::Said(format!("the router has got a port on network {network}"));
+                Err(DbError::Conflict { what: "the lock of a router".into(), source })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Locks several ports, in the order that everyone takes.
     pub async fn lock_ports(&mut self, ports: &[String]) -> Result<(), DbError> {
         self.lock_all("ports", ports).await
     }
 
-    async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
+    pub(crate) async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
         match ids {
             _ if self.is_alone() => Ok(()),
             [] => Ok(()),

@@ -39,10 +39,10 @@ impl Tx<'_> {
         self.texts(sql, &[network.to_string().into()]).await
     }
 
-    /// Notes that a host has the network.
-    pub async fn network_joins_host(&mut self, network: NetworkId, host: &str) -> Result<(), DbError> {
+    /// Notes that a host has ports of the network; true if it had none.
+    pub async fn network_joins_host(&mut self, network: NetworkId, host: &str) -> Result<bool, DbError> {
         let sql = "INSERT INTO network_hosts (network_id, host) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        self.later(sql, vec![network.to_string().into(), host.into()]).await
+        Ok(self.execute(sql, &[network.to_string().into(), host.into()]).await? > 0)
     }
 
     /// Forgets that a host has the network, unless it still has a port of it; true if forgotten.

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::engine::{Cell, DbError, Param, Row, Tx};
 
-/// A resource as policy rules look at it: its attributes, and its network's behind `network:`.
+/// A resource as policy rules look at it: its attributes, its network's behind `network:`, and those of
+/// what it belongs to behind `ext_parent:`.
 pub type Target = Map<String, Value>;
 
 /// Which rows and attributes a reader sees, and what time-bound expressions mean.
@@ -18,6 +19,8 @@ pub struct Reader<'a> {
     pub project: Option<&'a str>,
     /// Sees nothing at all.
     pub blind: bool,
+    /// Is shown also that there is no value where others are shown nothing.
+    pub shows_unknown: bool,
     /// Attributes that the reader never sees.
     pub hidden: Vec<&'static str>,
     /// Looks at every row.
@@ -41,6 +44,9 @@ pub enum Seen {
 /// Facts of a network that rules about its ports and subnets look at.
 const OF_NETWORK: [&str; 3] = ["project_id", "shared", "router:external"];
 const NETWORK_PREFIX: &str = "network:";
+/// Facts of what a resource belongs to.
+const OF_PARENT: [&str; 2] = ["project_id", "tenant_id"];
+const PARENT_PREFIX: &str = "ext_parent:";
 
 impl Tx<'_> {
     /// A stored resource as rules look at it; `None` when the reader does not find it.
@@ -54,6 +60,7 @@ impl Tx<'_> {
             table.attrs.iter().filter(|attr| attr.policy_target || !matches!(attr.source, Source::Sql(_)));
         let mut keys: Vec<String> = own.map(|attr| attr.name.to_owned()).collect();
         keys.extend(OF_NETWORK.map(|name| format!("{NETWORK_PREFIX}{name}")));
+        keys.extend(OF_PARENT.map(|name| format!("{PARENT_PREFIX}{name}")));
         let facts = Facts::of(table, &keys);
         let (condition, params) = one(table, id, project);
         let sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
@@ -82,6 +89,27 @@ impl Tx<'_> {
         let mut found = Target::new();
         self.each(&sql, &[network.into()], |row| found = facts.read(row, 0)).await?;
         Ok(found.into_iter().map(|(name, value)| (format!("{NETWORK_PREFIX}{name}"), value)).collect())
+    }
+
+    /// The facts of what a resource is to belong to that rules look at; none when it is not there.
+    pub async fn parent_facts(&mut self, parent: &'static Resource, id: &str) -> Result<Target, DbError> {
+        let facts = Facts::of(parent, &OF_PARENT.map(str::to_owned));
+        let sql = format!("SELECT {} FROM {} WHERE id = $1", facts.columns.join(", "), parent.plural);
+        let mut found = Target::new();
+        self.each(&sql, &[id.into()], |row| found = facts.read(row, 0)).await?;
+        Ok(found.into_iter().map(|(name, value)| (format!("{PARENT_PREFIX}{name}"), value)).collect())
+    }
+
+    /// Does this resource belong to that one?
+    pub async fn is_below(
+        &mut self,
+        table: &'static Resource,
+        id: &str,
+        parent: &str,
+    ) -> Result<bool, DbError> {
+        let Some(of) = table.parent else { return Ok(false) };
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE id = $1 AND {} = $2", table.plural, of.column);
+        Ok(self.number(&sql, &[id.into(), parent.into()]).await? > 0)
     }
 }
 
@@ -130,6 +158,15 @@ fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
         let of_network =
             format!("(SELECT n.\"{column}\" FROM networks n WHERE n.id = {}.network_id)", table.plural);
         return Some((of_network, attr.ty));
+    }
+    if let Some(name) = key.strip_prefix(PARENT_PREFIX) {
+        let parent = table.parent?;
+        let attr = parent.table.attr(name)?;
+        let (Source::Column(column) | Source::Same(column)) = attr.source else { return None };
+        let (parents, id) = (parent.table.plural, parent.column);
+        let of_parent =
+            format!("(SELECT o.\"{column}\" FROM {parents} o WHERE o.id = {}.{id})", table.plural);
+        return Some((of_parent, attr.ty));
     }
     let attr = table.attr(key)?;
     match attr.source {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::NetworkId;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port};
 use model::api::subnet::{SUBNET, Subnet};
 use model::desired::{Key, Kind};
+use model::l3::RouterFacts;
 use model::report::L2Configuration;
+use model::{NetworkId, RouterId};
 use uuid::Uuid;
 
 use crate::engine::{DbError, Param, Tx};
@@ -36,6 +37,10 @@ pub struct ViewRows {
     /// Those of `networks` with a port that may use addresses besides its own.
     pub roaming: BTreeSet<NetworkId>,
     pub configurations: BTreeMap<String, L2Configuration>,
+    /// Routers that the host has a share in.
+    pub routers: Vec<RouterFacts>,
+    /// The host's own ports in external networks.
+    pub ways: Vec<Port>,
 }
 
 /// Whose rows the parts of a kind are made of, of the host `$1`: column of the id, and the rest of a
@@ -111,6 +116,12 @@ impl Tx<'_> {
             let ports = self.dhcp_ports(network_id).await?;
             rows.dhcp.push((network_id, ports.into_iter().find(|port: &Port| port.host == host)));
         }
+        let routers = self.some_ids(host, keys, Kind::Router).await?;
+        let routers: Vec<RouterId> = routers.iter().filter_map(|id| id.parse().ok()).collect();
+        if !routers.is_empty() {
+            rows.routers = self.router_facts(&routers).await?.into_values().collect();
+        }
+        rows.ways = self.some_ways(host, keys).await?;
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
         Ok(rows)
@@ -127,12 +138,28 @@ impl Tx<'_> {
         Ok(out)
     }
 
+    async fn some_ways(&mut self, host: &str, keys: &[Key]) -> Result<Vec<Port>, DbError> {
+        let (_, rest) = source(Kind::Fip);
+        let condition = rest.trim_start_matches("FROM ports WHERE ");
+        let mut out = Vec::new();
+        for chunk in ids(keys, Kind::Fip).chunks(CHUNK) {
+            let (marks, params) = bind(host, chunk);
+            out.extend(self.find(&PORT, &format!("network_id IN ({marks}) AND {condition}"), &params).await?);
+        }
+        Ok(out)
+    }
+
     async fn some_networks(
         &mut self,
         host: &str,
         keys: &[Key],
         kind: Kind,
     ) -> Result<Vec<NetworkId>, DbError> {
+        let found = self.some_ids(host, keys, kind).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    async fn some_ids(&mut self, host: &str, keys: &[Key], kind: Kind) -> Result<Vec<String>, DbError> {
         let (id, rest) = source(kind);
         let mut found = Vec::new();
         for chunk in ids(keys, kind).chunks(CHUNK) {
@@ -141,13 +168,13 @@ impl Tx<'_> {
                 self.texts(&format!("SELECT DISTINCT {id} {rest} AND {id} IN ({marks})"), &params).await?,
             );
         }
-        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+        Ok(found)
     }
 
     async fn add_networks(&mut self, rows: &mut ViewRows) -> Result<(), DbError> {
         let mut wanted: Vec<NetworkId> = rows.networks.clone();
         wanted.extend(rows.dhcp.iter().map(|(network, _)| *network));
-        for port in rows.ports.iter().chain(&rows.remotes).chain(&rows.leases) {
+        for port in rows.ports.iter().chain(&rows.remotes).chain(&rows.leases).chain(&rows.ways) {
             wanted.push(port.network_id);
         }
         wanted.sort_unstable();

@@ -5,6 +5,7 @@
 //! desired   what one host is asked to be: whole parts with a revision
 //! report    what a host says back
 //! lazy      does a router take its place on a host
+//! l3        a router and what is around it, as rows say
 //! touch     whom a change touches
 //! sync      the messages between server and agent      subject   where they travel
 //! lenient   reading messages of other releases
@@ -15,6 +16,7 @@
 pub mod api;
 pub mod desired;
 mod ids;
+pub mod l3;
 pub mod lazy;
 mod lenient;
 pub mod report;

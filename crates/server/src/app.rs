@@ -10,8 +10,8 @@ use cloud::policy::Policies;
 use cloud::quota::Limits;
 use cloud::{Rules, Stamp};
 use db::{Db, DbError, Tx};
-use model::NetworkId;
 use model::desired::Revision;
+use model::{NetworkId, RouterId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -82,6 +82,7 @@ struct Inner {
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
     nudge: mpsc::UnboundedSender<Nudge>,
+    nudge_router: mpsc::UnboundedSender<RouterNudge>,
     /// Hosts whose failed ports this server has tried to bind since they were last said to differ.
     rebound: Mutex<BTreeSet<String>>,
 }
@@ -96,13 +97,31 @@ pub enum Nudge {
 
 pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
 
+/// What the task that settles routers looks at before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RouterNudge {
+    Router(RouterId),
+    /// All that are due.
+    All,
+}
+
+pub type RouterNudges = mpsc::UnboundedReceiver<RouterNudge>;
+
 impl App {
-    pub fn new(settings: Settings, auth: Auth, policies: PolicyFile, db: Db, bus: Bus) -> (App, Nudges) {
+    pub fn new(
+        settings: Settings,
+        auth: Auth,
+        policies: PolicyFile,
+        db: Db,
+        bus: Bus,
+    ) -> (App, Nudges, RouterNudges) {
         let (nudge, nudges) = mpsc::unbounded_channel();
+        let (nudge_router, router_nudges) = mpsc::unbounded_channel();
         let (committed, revisions) = (Notify::new(), Mutex::default());
         let (policies, rebound) = (Arc::new(policies), Mutex::default());
-        let inner = Inner { settings, db, bus, auth, policies, committed, revisions, nudge, rebound };
-        (App(Arc::new(inner)), nudges)
+        let inner =
+            Inner { settings, db, bus, auth, policies, committed, revisions, nudge, nudge_router, rebound };
+        (App(Arc::new(inner)), nudges, router_nudges)
     }
 
     pub fn settings(&self) -> &Settings {
@@ -134,11 +153,16 @@ impl App {
         &self.0.bus
     }
 
-    /// Commits, and wakes the relay if hosts have to hear of it.
+    /// Commits, and wakes the relay if hosts have to hear of it, and the task that settles routers if
+    /// some are due.
     pub async fn commit(&self, tx: Tx<'_>) -> Result<(), DbError> {
+        let due = tx.routers_due();
         if let Some(revision) = tx.commit().await? {
             self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner).insert(revision);
             self.0.committed.notify_one();
+        }
+        for router in due {
+            self.nudge_router(router);
         }
         Ok(())
     }
@@ -181,6 +205,16 @@ impl App {
     /// Asks the DHCP task to look at all networks.
     pub fn sweep_dhcp(&self) {
         let _ = self.0.nudge.send(Nudge::All);
+    }
+
+    /// Asks the task that settles routers to look at one; what is committed nudges by itself.
+    pub fn nudge_router(&self, router: RouterId) {
+        let _ = self.0.nudge_router.send(RouterNudge::Router(router));
+    }
+
+    /// Asks it to look at all that are due.
+    pub fn sweep_routers(&self) {
+        let _ = self.0.nudge_router.send(RouterNudge::All);
     }
 
     /// The time and a random seed for one request.

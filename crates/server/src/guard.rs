@@ -52,7 +52,7 @@ impl<'a> Guard<'a> {
 
     /// What the caller reads of a collection.
     pub fn reads(&self, table: &'static Resource) -> Reader<'_> {
-        let rule = format!("get_{}", table.singular);
+        let rule = format!("get_{}", table.rule_name());
         let mut reader = self.answers(table);
         reader.project = self.project();
         match self.policies.verdict(&rule, self.caller) {
@@ -84,7 +84,7 @@ impl<'a> Guard<'a> {
         let mut depending: Vec<(&'static str, String)> = Vec::new();
         let mut looks_at = BTreeSet::new();
         for attr in table.attrs.iter().filter(|attr| attr.visible) {
-            let rule = format!("get_{}:{}", table.singular, attr.name);
+            let rule = format!("get_{}:{}", table.rule_name(), attr.name);
             if !self.policies.has(&rule) {
                 continue;
             }
@@ -115,7 +115,7 @@ impl<'a> Guard<'a> {
         table: &'static Resource,
         given: &Given,
     ) -> Result<(), Fault> {
-        let action = format!("create_{}", table.singular);
+        let action = format!("create_{}", table.rule_name());
         let said = |attr: &Attr, value: &Value| !is_default(attr, value);
         let rules = rules(table, &action, given, said);
         if let Some(rule) = self.undecided(&rules)? {
@@ -128,6 +128,11 @@ impl<'a> Guard<'a> {
                     return Err(Refusal::NotFound { table: &NETWORK, id: network.to_owned() }.into());
                 }
                 target.extend(facts);
+            }
+            if let Some(parent) = table.parent
+                && let Some(id) = given.0.get(parent.column).and_then(Value::as_str)
+            {
+                target.extend(tx.parent_facts(parent.table, id).await?);
             }
             self.allowed(&rules[rule..], &target)?;
         }
@@ -160,15 +165,26 @@ impl<'a> Guard<'a> {
         id: &str,
         given: &Given,
     ) -> Result<(), Fault> {
-        let action = format!("update_{}", table.singular);
+        let action = format!("update_{}", table.rule_name());
         let rules = rules(table, &action, given, |_, _| true);
         self.changes(tx, table, id, &rules, asked(given)).await
     }
 
     /// May the caller delete this resource?
     pub async fn delete(&self, tx: &mut Tx<'_>, table: &'static Resource, id: &str) -> Result<(), Fault> {
-        let rules = [format!("delete_{}", table.singular)];
+        let rules = [format!("delete_{}", table.rule_name())];
         self.changes(tx, table, id, &rules, Target::new()).await
+    }
+
+    /// May the caller do to this resource what the rule is named after?
+    pub async fn act(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        id: &str,
+        rule: &str,
+    ) -> Result<(), Fault> {
+        self.changes(tx, table, id, &[rule.to_owned()], Target::new()).await
     }
 
     async fn changes(
@@ -189,7 +205,7 @@ impl<'a> Guard<'a> {
         target.extend(changed);
         self.allowed(rules, &target).map_err(|refused| {
             // Who may not even see it is not told that it is there.
-            let sees = self.policies.allows(&format!("get_{}", table.singular), self.caller, &target);
+            let sees = self.policies.allows(&format!("get_{}", table.rule_name()), self.caller, &target);
             if sees { refused } else { Fault::NotForYou }
         })
     }
@@ -259,6 +275,7 @@ fn rules(
         let Some(value) = given.0.get(attr.name).filter(|value| said(attr, value)) else { continue };
         let rule = format!("{action}:{}", attr.name);
         let items = value.as_array().into_iter().flatten().filter_map(Value::as_object);
+        let items = items.chain(value.as_object().filter(|_| attr.has_parts()));
         let parts: BTreeSet<&String> = items.flat_map(|item| item.keys()).collect();
         let parts = parts.into_iter().map(|part| format!("{rule}:{part}")).collect::<Vec<_>>();
         rules.push(rule);

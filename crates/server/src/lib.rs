@@ -5,8 +5,9 @@
 //! guard    what the caller may do and see     policy   the operator's rules, read when they change
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
+//! listen   a change -> routers that are due
 //! routes/  one file per resource              retry    a transaction that lost a race
-//! tasks/   relay (wakes), sync, report, heartbeat, dhcp: loops beside the requests
+//! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3: loops beside the requests
 //! ```
 
 mod app;
@@ -15,6 +16,7 @@ mod error;
 mod guard;
 mod http;
 pub mod keystone;
+mod listen;
 pub mod policy;
 mod retry;
 mod routes;
@@ -97,10 +99,10 @@ pub async fn start(
     let tls = settings.tls.clone();
     let current = tls.as_ref().map(Current::load).transpose()?;
     let policies = PolicyFile::open(settings.policy.clone())?;
-    let (app, nudges) = App::new(settings, auth, policies, db, bus);
+    let (app, nudges, router_nudges) = App::new(settings, auth, policies, db, bus);
     app.begin_epoch().await?;
     let mut running = tokio::task::JoinSet::new();
-    tasks::spawn(&mut running, &app, nudges, &stop);
+    tasks::spawn(&mut running, &app, nudges, router_nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());
     let mut stopping = stop;
     running.spawn(async move {

@@ -3,6 +3,7 @@
 mod engines {
     mod door;
     mod faults;
+    mod floatingips;
     mod log;
     mod races;
     mod relay;

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! part    rows -> parts of one host        touch   before and after -> (host, part)
+//! router  a router's rows -> its part of one host
 //! ```
 
 mod part;
+pub mod router;
 mod touch;
 
 pub use part::{Facts, lease, network, part, port, remote};

@@ -12,11 +12,13 @@ use model::desired;
 use model::desired::{
     AddressPair, Dhcp, DhcpOption, DhcpSubnet, Key, Kind, Lease, LeaseAddress, Part, Remote, Segment,
 };
+use model::l3::RouterFacts;
 use model::report::L2Configuration;
 
 use crate::bind::segment_for;
 use crate::port::pair_net;
 use crate::segment::is_tunnel;
+use crate::view::router as view;
 
 /// Rows behind some or all parts of one host. A row that is missing means that there is no part.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +40,10 @@ pub struct Facts<'a> {
     /// Networks with a port that may use addresses besides its own.
     pub roaming: &'a BTreeSet<NetworkId>,
     pub configurations: &'a BTreeMap<String, L2Configuration>,
+    /// Routers that the host has a share in.
+    pub routers: &'a [RouterFacts],
+    /// The host's own ports in external networks.
+    pub ways: &'a [Port],
 }
 
 impl Facts<'_> {
@@ -56,7 +62,9 @@ impl Facts<'_> {
         let remotes = self.remotes.iter().map(|row| (Kind::Remote, row.id.0));
         let dhcp = self.dhcp.iter().map(|(id, _)| (Kind::Dhcp, id.0));
         let leases = self.leases.iter().map(|row| (Kind::Lease, row.id.0));
-        let keys = ports.chain(networks).chain(remotes).chain(dhcp).chain(leases);
+        let routers = self.routers.iter().map(|facts| (Kind::Router, facts.row.id.0));
+        let ways = self.ways.iter().map(|row| (Kind::Fip, row.network_id.0));
+        let keys = ports.chain(networks).chain(remotes).chain(dhcp).chain(leases).chain(routers).chain(ways);
         let by_id = Index::of(self);
         keys.map(|(kind, id)| Key::new(kind, id))
             .filter_map(|key| Some((key, by_id.part(self, key)?)))
@@ -74,12 +82,21 @@ struct Index<'a> {
     ports: BTreeMap<uuid::Uuid, &'a Port>,
     remotes: BTreeMap<uuid::Uuid, &'a Port>,
     leases: BTreeMap<uuid::Uuid, &'a Port>,
+    routers: BTreeMap<uuid::Uuid, &'a RouterFacts>,
+    /// By network.
+    ways: BTreeMap<uuid::Uuid, &'a Port>,
 }
 
 impl<'a> Index<'a> {
     fn of(facts: &Facts<'a>) -> Index<'a> {
         let by_id = |rows: &'a [Port]| rows.iter().map(|row| (row.id.0, row)).collect();
-        Index { ports: by_id(facts.ports), remotes: by_id(facts.remotes), leases: by_id(facts.leases) }
+        Index {
+            ports: by_id(facts.ports),
+            remotes: by_id(facts.remotes),
+            leases: by_id(facts.leases),
+            routers: facts.routers.iter().map(|router| (router.row.id.0, router)).collect(),
+            ways: facts.ways.iter().map(|row| (row.network_id.0, row)).collect(),
+        }
     }
 
     fn part(&self, facts: &Facts<'_>, key: Key) -> Option<Part> {
@@ -104,7 +121,14 @@ impl<'a> Index<'a> {
                 let row = self.leases.get(&key.id)?;
                 lease(row, facts.subnets(row.network_id)).map(Part::Lease)
             }
-            Kind::Router | Kind::Fip => None,
+            Kind::Router => {
+                let router = self.routers.get(&key.id)?;
+                view::router(router, facts.host).map(Part::Router)
+            }
+            Kind::Fip => {
+                let row = self.ways.get(&key.id)?;
+                Some(Part::Fip(view::fip(row, facts.subnets(row.network_id))))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use model::api::subnet::Subnet;
 use model::desired::{Key, Kind};
 
 use crate::bind::is_bound;
+use crate::l3::AGENT_GATEWAY;
 use crate::segment::is_tunnel;
 use crate::view::part;
 
@@ -15,9 +16,10 @@ use crate::view::part;
 pub struct PortFacts<'a> {
     pub network: &'a Network,
     pub subnets: &'a [Subnet],
-    /// Hosts of the network before the change, and those that serve its DHCP.
-    pub hosts: &'a [String],
+    /// Hosts that serve its DHCP.
     pub dhcp_hosts: &'a [String],
+    /// The host that the port comes to had no other port of the network.
+    pub first_on_host: bool,
     /// The host that the port leaves keeps no other port of the network.
     pub last_on_host: bool,
 }
@@ -47,14 +49,13 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
         && seen(before) != seen(after)
         && (old_host.is_some() || new_host.is_some())
     {
-        for host in facts.hosts {
-            out.push(Touch::Part { host: host.clone(), key: key(Kind::Remote) });
-        }
+        out.push(Touch::Members { network: facts.network.id, key: key(Kind::Remote) });
     }
     if carries_tunnels(facts.network) && roams(before) != roams(after) {
-        let hosts = facts.hosts.iter().chain(&new_host);
-        let key = Key::new(Kind::Network, facts.network.id.0);
-        out.extend(hosts.map(|host| Touch::Part { host: host.clone(), key }));
+        out.push(Touch::Members {
+            network: facts.network.id,
+            key: Key::new(Kind::Network, facts.network.id.0),
+        });
     }
     let lease = |port: Option<&Port>| port.and_then(|port| part::lease(port, facts.subnets));
     if lease(before) != lease(after) {
@@ -66,6 +67,12 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     if (is_dhcp(before) || is_dhcp(after)) && (old_host != new_host || view(before) != view(after)) {
         for host in [&old_host, &new_host].into_iter().flatten() {
             out.push(Touch::Part { host: host.clone(), key: Key::new(Kind::Dhcp, facts.network.id.0) });
+        }
+    }
+    let is_way = |port: Option<&Port>| port.is_some_and(|port| port.device_owner == AGENT_GATEWAY);
+    if (is_way(before) || is_way(after)) && (old_host != new_host || view(before) != view(after)) {
+        for host in [&old_host, &new_host].into_iter().flatten() {
+            out.push(Touch::Part { host: host.clone(), key: Key::new(Kind::Fip, facts.network.id.0) });
         }
     }
     out.sort_unstable();
@@ -84,14 +91,12 @@ fn membership(
         return;
     }
     let network = facts.network.id;
-    let joins = new_host.as_ref().filter(|host| !facts.hosts.contains(host));
+    let joins = new_host.as_ref().filter(|_| facts.first_on_host);
     let leaves = old_host.as_ref().filter(|_| facts.last_on_host);
     for host in joins.into_iter().chain(leaves) {
         out.push(Touch::Membership { host: host.clone(), network });
         if carries_tunnels(facts.network) {
-            let key = Key::new(Kind::Network, network.0);
-            let others = facts.hosts.iter().filter(|other| *other != host);
-            out.extend(others.map(|other| Touch::Part { host: other.clone(), key }));
+            out.push(Touch::Members { network, key: Key::new(Kind::Network, network.0) });
         }
     }
 }

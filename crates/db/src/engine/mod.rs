@@ -12,10 +12,12 @@ mod postgres;
 mod sqlite;
 mod value;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use model::RouterId;
 
 use crate::changes::Marks;
 
@@ -107,7 +109,13 @@ impl Db {
             Inner::Sqlite(file) => Work::Sqlite(file.read().await?),
             Inner::Postgres(pool) => Work::Postgres(pool.start(writes).await?),
         };
-        Ok(Tx { work, marks: Marks::default(), locked: BTreeSet::new() })
+        Ok(Tx {
+            work,
+            marks: Marks::default(),
+            locked: BTreeSet::new(),
+            dues: BTreeMap::new(),
+            settled: None,
+        })
     }
 
     /// Moves what is in SQLite's log into the file, beside readers and writers, once it is worth it;
@@ -134,6 +142,10 @@ pub struct Tx<'db> {
     pub(crate) marks: Marks,
     /// Networks that it has locked.
     pub(crate) locked: BTreeSet<String>,
+    /// Routers that it asks to be looked at.
+    pub(crate) dues: BTreeMap<RouterId, i64>,
+    /// The router that it settled, and the note of it that it found.
+    pub(crate) settled: Option<(RouterId, i64)>,
 }
 
 enum Work<'db> {

@@ -11,6 +11,7 @@ pub const AGENT: Resource = Resource {
     singular: "agent",
     plural: "agents",
     path: "agents",
+    parent: None,
     not_found: "AgentNotFound",
     core: false,
     bulk: false,

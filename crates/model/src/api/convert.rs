@@ -12,6 +12,8 @@ pub enum Convert {
     None,
     /// `convert_to_boolean`
     Boolean,
+    /// `convert_to_boolean_if_not_none`
+    BooleanOrNull,
     /// `convert_to_int`
     Int,
     /// `convert_to_string`: null stays null.
@@ -26,6 +28,8 @@ pub enum Convert {
     Cidr,
     /// `convert_allocation_pools_to_canonical_format`
     Pools,
+    /// `convert_to_protocol`: a name or a number of one, untouched.
+    Protocol,
     /// `convert_to_mac_if_none`: null asks for a generated address and stays null here.
     Mac,
 }
@@ -35,6 +39,8 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
     Ok(match how {
         Convert::None => value,
         Convert::Boolean => Value::Bool(boolean(&value)?),
+        Convert::BooleanOrNull if value.is_null() => value,
+        Convert::BooleanOrNull => Value::Bool(boolean(&value)?),
         Convert::Int => json!(int(&value)?),
         Convert::Text => match value {
             Value::Null | Value::String(_) => value,
@@ -57,6 +63,7 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
             _ => value,
         },
         Convert::Pools => pools(value),
+        Convert::Protocol => protocol(value)?,
         Convert::Mac => match &value {
             Value::String(text) => match text.parse::<Mac>() {
                 Ok(mac) => Value::String(mac.to_string()),
@@ -65,6 +72,45 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
             _ => value,
         },
     })
+}
+
+/// Names of IP protocols (IANA), as firewalls spell them.
+const PROTOCOLS: [&str; 26] = [
+    "ah",
+    "any",
+    "dccp",
+    "egp",
+    "esp",
+    "gre",
+    "hopopt",
+    "icmp",
+    "icmpv6",
+    "igmp",
+    "ip",
+    "ipip",
+    "ipv6-encap",
+    "ipv6-frag",
+    "ipv6-icmp",
+    "ipv6-nonxt",
+    "ipv6-opts",
+    "ipv6-route",
+    "ospf",
+    "pgm",
+    "rsvp",
+    "sctp",
+    "tcp",
+    "udp",
+    "udplite",
+    "vrrp",
+];
+
+fn protocol(value: Value) -> Result<Value, String> {
+    let known = match &value {
+        Value::Null => true,
+        Value::String(text) if PROTOCOLS.contains(&text.to_lowercase().as_str()) => true,
+        other => int(other).is_ok_and(|number| (0..=255).contains(&number)),
+    };
+    if known { Ok(value) } else { Err(format!("{value} is not an IP protocol")) }
 }
 
 fn boolean(value: &Value) -> Result<bool, String> {

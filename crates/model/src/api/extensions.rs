@@ -71,10 +71,28 @@ pub const EXTENSIONS: &[Extension] = &[
         "Gives networks and ports DNS names.",
     ),
     extension(
+        "dvr",
+        "Distributed Virtual Router",
+        "2014-06-1T10:00:00-00:00",
+        "Routes on the hosts of the instances.",
+    ),
+    extension(
         "empty-string-filtering",
         "Empty String Filtering Extension",
         "2018-05-01T10:00:00-00:00",
         "Filters by empty text.",
+    ),
+    extension(
+        "expose-port-forwarding-in-fip",
+        "Expose Floating IP port forwardings",
+        "2018-06-28T16:00:00-00:00",
+        "Shows with a floating IP what it forwards.",
+    ),
+    extension(
+        "ext-gw-mode",
+        "Neutron L3 Configurable external gateway mode",
+        "2013-03-28T10:00:00-00:00",
+        "Switches address translation of a gateway.",
     ),
     extension(
         "external-net",
@@ -89,10 +107,58 @@ pub const EXTENSIONS: &[Extension] = &[
         "Adds DHCP options to a port.",
     ),
     extension(
+        "extraroute",
+        "Neutron Extra Route",
+        "2013-02-01T10:00:00-00:00",
+        "Gives routers static routes.",
+    ),
+    extension(
+        "extraroute-atomic",
+        "Atomically add/remove extra routes",
+        "2019-07-10T00:00:00+00:00",
+        "Adds and removes single static routes.",
+    ),
+    extension(
         "filter-validation",
         "Filter parameters validation",
         "2018-07-04T10:00:00-00:00",
         "Refuses filters that are not known.",
+    ),
+    extension(
+        "fip-port-details",
+        "Floating IP Port Details Extension",
+        "2018-04-09T10:00:00-00:00",
+        "Shows with a floating IP the port that it leads to.",
+    ),
+    extension(
+        "floating-ip-port-forwarding",
+        "Floating IP Port Forwarding",
+        "2018-01-19T10:00:00-00:00",
+        "Forwards single ports of a floating IP.",
+    ),
+    extension(
+        "floating-ip-port-forwarding-description",
+        "Floating IP Port Forwarding new attribute description",
+        "2019-11-01T10:00:00-00:00",
+        "Describes port forwardings.",
+    ),
+    extension(
+        "floating-ip-port-forwarding-port-ranges",
+        "Floating IP Port Forwarding support port ranges",
+        "2020-07-01T10:00:00-00:00",
+        "Forwards ranges of ports.",
+    ),
+    extension(
+        "floating-ip-router-writable",
+        "Floating IP Router (writable)",
+        "2026-08-05T00:00:00-00:00",
+        "Chooses the router of a floating IP.",
+    ),
+    extension(
+        "floatingip-pools",
+        "Floating IP Pools Extension",
+        "2018-03-21T10:00:00-00:00",
+        "Lists the subnets that floating IPs come from.",
     ),
     extension(
         "ip-substring-filtering",
@@ -111,6 +177,24 @@ pub const EXTENSIONS: &[Extension] = &[
         "L2 Adjacency",
         "2016-04-12T16:00:00-00:00",
         "Shows whether the ports of a network share one segment.",
+    ),
+    extension(
+        "l3-ha",
+        "HA Router extension",
+        "2014-04-26T00:00:00-00:00",
+        "Keeps a router ready on several hosts.",
+    ),
+    extension(
+        "l3-port-ip-change-not-allowed",
+        "Prevent L3 router ports IP address change extension",
+        "2018-10-09T10:00:00-00:00",
+        "Refuses to change the addresses of router interfaces.",
+    ),
+    extension(
+        "l3_agent_scheduler",
+        "L3 Agent Scheduler",
+        "2013-02-07T10:00:00-00:00",
+        "Moves routers between agents.",
     ),
     extension(
         "multi-provider",
@@ -233,6 +317,24 @@ pub const EXTENSIONS: &[Extension] = &[
         "If-Match constraints based on revision_number",
         "2016-12-11T00:00:00-00:00",
         "Changes a resource only at a given revision.",
+    ),
+    extension(
+        "router",
+        "Neutron L3 Router",
+        "2012-07-20T10:00:00-00:00",
+        "Routes between subnets, and to external networks.",
+    ),
+    extension(
+        "router-admin-state-down-before-update",
+        "Enforce Router's Admin State Down Before Update Extension",
+        "2019-07-02T15:56:00",
+        "Changes the kind of a router only while it is down.",
+    ),
+    extension(
+        "router_availability_zone",
+        "Router Availability Zone",
+        "2015-01-01T10:00:00-00:00",
+        "Hints where a router is carried, shows where it is.",
     ),
     extension("sorting", "Sorting support", "2016-06-12T00:00:00-00:00", "Sorts lists."),
     extension(

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, agent     the tables, and the typed resource that decisions use
+//! network, subnet, port, router, floatingip, port_forwarding, agent
+//!             the tables, and the typed resource that decisions use
 //! convert, validate                the words of the tables, one function each
 //! body        request body -> checked attributes        query   query string -> filters, order, page
 //! quota       limits of projects
@@ -16,11 +17,14 @@ pub mod agent;
 pub mod body;
 pub mod convert;
 pub mod extensions;
+pub mod floatingip;
 pub mod network;
 pub mod openapi;
 pub mod port;
+pub mod port_forwarding;
 pub mod query;
 pub mod quota;
+pub mod router;
 pub mod subnet;
 pub mod table;
 pub mod validate;
@@ -29,7 +33,15 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 4] = [&network::NETWORK, &subnet::SUBNET, &port::PORT, &agent::AGENT];
+pub const RESOURCES: [&Resource; 7] = [
+    &network::NETWORK,
+    &subnet::SUBNET,
+    &port::PORT,
+    &router::ROUTER,
+    &floatingip::FLOATINGIP,
+    &port_forwarding::PORT_FORWARDING,
+    &agent::AGENT,
+];
 
 /// Why a request cannot be understood. The user is told; nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

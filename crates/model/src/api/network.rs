@@ -16,6 +16,7 @@ pub const NETWORK: Resource = Resource {
     singular: "network",
     plural: "networks",
     path: "networks",
+    parent: None,
     not_found: "NetworkNotFound",
     core: true,
     bulk: true,

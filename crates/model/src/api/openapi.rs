@@ -20,8 +20,8 @@ pub fn document(version: &str) -> Value {
     });
     for table in RESOURCES {
         let (one, all) = resource_paths(table);
-        paths.insert(format!("/v2.0/{}", table.path), all);
-        paths.insert(format!("/v2.0/{}/{{id}}", table.path), one);
+        paths.insert(table.url(), all);
+        paths.insert(format!("{}/{{id}}", table.url()), one);
         schemas.insert(table.singular.into(), schema(table, |attr| attr.visible, false));
         if table.ops.create {
             schemas.insert(format!("{}_create", table.singular), schema(table, |attr| attr.post, true));
@@ -70,19 +70,27 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
     listed.insert(plural.into(), json!({ "type": "array", "items": shown }));
     listed.insert(format!("{plural}_links"), json!({ "type": "array", "items": { "type": "object" } }));
     let listed = json!({ "type": "object", "properties": listed });
+    let of = table.parent.map(|parent| {
+        path_parameter(parent.column, &format!("the UUID of the {} it belongs to", parent.table.singular))
+    });
+    let parameters: Vec<Value> =
+        of.clone().into_iter().chain([path_parameter("id", &format!("the {singular}'s UUID"))]).collect();
     let mut all = json!({ "get": {
         "operationId": format!("list_{plural}"),
         "parameters": list_parameters(table),
         "responses": answers("200", Some(listed), &["400", "401"]),
     }});
     let mut one = json!({
-        "parameters": [path_parameter("id", &format!("the {singular}'s UUID"))],
+        "parameters": parameters,
         "get": {
             "operationId": format!("show_{singular}"),
             "parameters": [fields_parameter()],
             "responses": answers("200", Some(wrapped.clone()), &["401", "404"]),
         },
     });
+    if let Some(of) = of {
+        all["parameters"] = json!([of]);
+    }
     if table.ops.create {
         all["post"] = json!({
             "operationId": format!("create_{singular}"),
@@ -225,6 +233,9 @@ fn attribute(attr: &Attr, with_default: bool) -> Value {
         (_, Check::Values(allowed)) => json!({ "enum": allowed }),
         (Type::Int, Check::NonNegative) => json!({ "type": "integer", "minimum": 0 }),
         (Type::Int, Check::IpVersion) => json!({ "enum": [4, 6] }),
+        (Type::Int, Check::PortOrNull) => {
+            json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 65535 })
+        }
         (Type::Int, _) => json!({ "type": ["integer", "null"] }),
         (Type::Bool, _) => json!({ "type": ["boolean", "null"] }),
         (Type::Json, Check::DictOrNull | Check::Hints) => json!({ "type": ["object", "null"] }),

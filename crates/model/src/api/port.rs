@@ -18,6 +18,7 @@ pub const PORT: Resource = Resource {
     singular: "port",
     plural: "ports",
     path: "ports",
+    parent: None,
     not_found: "PortNotFound",
     core: true,
     bulk: true,

@@ -19,6 +19,7 @@ pub const SUBNET: Resource = Resource {
     singular: "subnet",
     plural: "subnets",
     path: "subnets",
+    parent: None,
     not_found: "SubnetNotFound",
     core: true,
     bulk: true,

@@ -15,6 +15,8 @@ pub struct Resource {
     pub plural: &'static str,
     /// The URL part after `/v2.0/`.
     pub path: &'static str,
+    /// The collection that it lies below: `floatingips/{floatingip_id}/port_forwardings`.
+    pub parent: Option<Parent>,
     /// The reference's error type for an unknown id.
     pub not_found: &'static str,
     /// False for the collections of the reference's older stack, whose generic errors differ.
@@ -31,6 +33,15 @@ pub struct Resource {
     pub attrs: &'static [Attr],
 }
 
+/// What a resource is a part of, and goes with.
+#[derive(Debug, Clone, Copy)]
+pub struct Parent {
+    pub table: &'static Resource,
+    /// Where the resource's own table holds the id of the one it belongs to; an attribute, too, that
+    /// requests neither name nor see.
+    pub column: &'static str,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ops {
     pub create: bool,
@@ -39,6 +50,22 @@ pub struct Ops {
 }
 
 impl Resource {
+    /// What rules of the policy call it: `create_RULE_NAME`.
+    pub fn rule_name(&self) -> String {
+        match self.parent {
+            Some(parent) => format!("{}_{}", parent.table.singular, self.singular),
+            None => self.singular.to_owned(),
+        }
+    }
+
+    /// The URL of the collection, such as the document shows it.
+    pub fn url(&self) -> String {
+        match self.parent {
+            Some(parent) => format!("{}/{{{}}}/{}", parent.table.url(), parent.column, self.path),
+            None => format!("/v2.0/{}", self.path),
+        }
+    }
+
     pub fn attr(&self, name: &str) -> Option<&'static Attr> {
         self.attrs.iter().find(|attr| attr.name == name)
     }
@@ -99,6 +126,8 @@ pub enum ShownIf {
     True(&'static str),
     /// Only when this boolean column is false.
     False(&'static str),
+    /// Only when there is a value; the answer to a POST shows it all the same.
+    Known,
 }
 
 /// One attribute of a resource, and all that the generic machinery does with it.
@@ -234,6 +263,11 @@ impl Attr {
     pub const fn via(mut self, alias: &'static str) -> Attr {
         self.via = alias;
         self
+    }
+
+    /// Its value is an object whose parts have policy rules of their own.
+    pub const fn has_parts(&self) -> bool {
+        matches!(self.check, Check::GatewayInfo)
     }
 
     pub const fn required(&self) -> bool {

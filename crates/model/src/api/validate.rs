@@ -8,6 +8,7 @@ use uuid::Uuid;
 use wire::Mac;
 
 use crate::api::convert::{Convert, convert, strict_ip};
+use crate::api::port_forwarding::PortRange;
 use crate::api::{Invalid, InvalidKind};
 
 /// The most `allowed_address_pairs` of one port.
@@ -31,12 +32,18 @@ pub enum Check {
     UuidOrNull,
     UuidList,
     MacOrNull,
+    Ip,
     IpOrNull,
+    /// A number of a TCP or UDP port.
+    PortOrNull,
+    /// One port, or the first and last of several: `80:89`.
+    PortRangeOrNull,
     CidrOrNull,
     SubnetPoolIdOrNull,
     FixedIps,
     Pools,
     HostRoutes,
+    GatewayInfo,
     NameServers,
     AddressPairs,
     Segments,
@@ -54,8 +61,10 @@ type Checked = Result<(), String>;
 
 /// Checks a value; may rewrite inner parts that have converters of their own.
 pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
-    if let (Check::AddressPairs, value) = (how, &*value) {
-        return address_pairs(value);
+    match how {
+        Check::AddressPairs => return address_pairs(value),
+        Check::GatewayInfo => return gateway_info(value),
+        _ => {}
     }
     verdict(how, value).map_err(|why| {
         let message = format!("Invalid input for {name}: {why}.");
@@ -79,6 +88,8 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
             | Check::UuidOrNull
             | Check::MacOrNull
             | Check::IpOrNull
+            | Check::PortOrNull
+            | Check::PortRangeOrNull
             | Check::CidrOrNull
             | Check::SubnetPoolIdOrNull
             | Check::DictOrNull
@@ -105,7 +116,9 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::Uuid | Check::UuidOrNull => uuid(value),
         Check::UuidList => unique(value, "UUID", |item| uuid(item).map(|()| item.to_string())),
         Check::MacOrNull => mac(value),
-        Check::IpOrNull => ip(value).map(drop),
+        Check::Ip | Check::IpOrNull => ip(value).map(drop),
+        Check::PortOrNull => port(value),
+        Check::PortRangeOrNull => port_range(value),
         Check::CidrOrNull => cidr(value).map(drop),
         Check::SubnetPoolIdOrNull => match value.as_str() {
             Some("prefix_delegation") => Ok(()),
@@ -115,7 +128,8 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::Pools => pools(value),
         Check::HostRoutes => unique(value, "route", host_route),
         Check::NameServers => unique(value, "name server", ip),
-        Check::AddressPairs => Ok(()),
+        // Both have errors of several kinds, and functions of their own.
+        Check::AddressPairs | Check::GatewayInfo => Ok(()),
         Check::Segments => segments(value),
         Check::ZoneHints => zone_hints(value),
         Check::DnsHost(max) => dns(value, max, false),
@@ -180,6 +194,26 @@ fn ip(value: &Value) -> Result<String, String> {
         .and_then(strict_ip)
         .map(|ip| ip.to_string())
         .ok_or_else(|| format!("{value} is not an IP address"))
+}
+
+fn port(value: &mut Value) -> Checked {
+    let number = convert(Convert::Int, value.clone())?;
+    match number.as_u64() {
+        Some(1..=65535) => {
+            *value = number;
+            Ok(())
+        }
+        _ => Err(format!("{value} is not from 1 to 65535")),
+    }
+}
+
+fn port_range(value: &mut Value) -> Checked {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if PortRange::parse(&text).is_none() {
+        return Err(format!("{value} is not a port from 1 to 65535, or a first and a last one: 80:89"));
+    }
+    *value = Value::String(text);
+    Ok(())
 }
 
 fn cidr(value: &Value) -> Result<String, String> {
@@ -365,6 +399,38 @@ fn hints(value: &mut Value) -> Checked {
         }
     }
     values(at, &[Some("thread"), Some("hash")])
+}
+
+/// Nothing at all asks for no gateway, and so does everything empty.
+fn gateway_info(value: &mut Value) -> Result<(), Invalid> {
+    let bad = |why: String| Invalid::request(format!("Invalid input for external_gateway_info: {why}."));
+    let empty = match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(n) => n.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) => false,
+    };
+    if empty {
+        *value = Value::Null;
+        return Ok(());
+    }
+    let fields = value.as_object_mut().ok_or_else(|| bad("it is not an object".into()))?;
+    let network = fields.get("network_id").ok_or_else(|| bad("network_id is missing".into()))?;
+    only_keys(fields, &["network_id", "external_fixed_ips", "enable_snat", "qos_policy_id"]).map_err(bad)?;
+    uuid(network).map_err(bad)?;
+    if let Some(list) = fields.get("external_fixed_ips") {
+        fixed_ips(list).map_err(bad)?;
+    }
+    if let Some(snat) = fields.get_mut("enable_snat") {
+        *snat = convert(Convert::Boolean, snat.take())
+            .map_err(|why| Invalid::input(format!("Invalid input for enable_snat: {why}.")))?;
+    }
+    match fields.get("qos_policy_id") {
+        Some(policy) if !policy.is_null() => uuid(policy).map_err(bad),
+        _ => Ok(()),
+    }
 }
 
 fn address_pairs(value: &Value) -> Result<(), Invalid> {

@@ -86,7 +86,7 @@ pub struct Router {
     pub ha: Option<Ha>,
 }
 
-/// What of a router needs a network node, counted.
+/// What of a router needs a network node, counted; of a part, one stands for any number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Centralized {
@@ -96,6 +96,15 @@ pub struct Centralized {
     pub ipv6: u32,
     /// Floating IPs that no compute host carries itself.
     pub ipv4: u32,
+}
+
+impl Centralized {
+    /// One where there is any: a part does not change between five and six.
+    #[must_use]
+    pub fn any(self) -> Centralized {
+        let Centralized { baremetal, ipv6, ipv4 } = self;
+        Centralized { baremetal: baremetal.min(1), ipv6: ipv6.min(1), ipv4: ipv4.min(1) }
+    }
 }
 
 /// A port of a router.

@@ -5,16 +5,22 @@
 
 pub mod agent;
 mod discovery;
+pub mod floatingip;
+mod l3_agent;
+mod lock;
 pub mod network;
 mod plain;
 pub mod port;
+mod port_forwarding;
 mod quota;
+pub mod router;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
 use cloud::{Refusal, Stamp};
 use db::{Page, Tx};
-use model::api::table::Resource;
+use model::api::query::Filter;
+use model::api::table::{Parent, Resource};
 use model::api::{Given, Invalid, RESOURCES, body, query};
 use serde_json::{Value, json};
 
@@ -35,13 +41,49 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
+        ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
+        ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
+        ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
+        ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
+        ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
+        ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
         _ => Err(Fault::NothingOutside),
     }
 }
 
 fn table(path: &str) -> Result<&'static Resource, Fault> {
-    RESOURCES.into_iter().find(|table| table.path == path).ok_or(Fault::NoSuchUrl)
+    let found = RESOURCES.into_iter().find(|table| table.path == path && table.parent.is_none());
+    found.ok_or(Fault::NoSuchUrl)
+}
+
+/// The collection at `/v2.0/OF/{id}/PATH`.
+fn table_below(of: &str, path: &str) -> Result<&'static Resource, Fault> {
+    let is_below = |table: &&Resource| table.parent.is_some_and(|parent| parent.table.path == of);
+    RESOURCES.into_iter().find(|table| table.path == path && is_below(table)).ok_or(Fault::NoSuchUrl)
+}
+
+/// What the URL names as that which the collection lies below.
+fn parent<'a>(call: &'a Call, table: &Resource) -> Option<(Parent, &'a str)> {
+    Some((table.parent?, call.path.split('/').nth(3)?))
+}
+
+/// The caller finds what the URL leads below, and below it the resource that it names.
+async fn check_parent(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    guard: &Guard<'_>,
+    table: &'static Resource,
+    id: Option<&str>,
+) -> Result<(), Fault> {
+    let Some((of, parent)) = parent(call, table) else { return Ok(()) };
+    if !tx.finds(of.table, parent, guard.project()).await? {
+        return Err(unknown(of.table, parent));
+    }
+    match id {
+        Some(id) if !tx.is_below(table, id, parent).await? => Err(unknown(table, id)),
+        _ => Ok(()),
+    }
 }
 
 async fn collection(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
@@ -79,10 +121,14 @@ fn unknown(table: &'static Resource, id: &str) -> Fault {
 
 async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
     let max = Some(app.settings().pagination_max_limit).filter(|max| *max > 0);
-    let query = query::parse(table, &call.query, max)?;
+    let mut query = query::parse(table, &call.query, max)?;
     let mut tx = app.db().read().await?;
     let begin = format!("{{\"{}\":[", table.plural).into_bytes();
     let guard = Guard::of(app, call);
+    check_parent(&mut tx, call, &guard, table, None).await?;
+    if let Some((of, parent)) = parent(call, table) {
+        query.filters.push(Filter::In { attr: of.column, values: vec![parent.into()] });
+    }
     let page = match tx.list(table, &query, &guard.reads(table), begin.clone()).await? {
         Some(page) => page,
         // The reference's older stack shows nothing after a marker that is not there.
@@ -107,6 +153,7 @@ async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Res
     let fields: Vec<String> = fields(&call.query);
     let mut tx = app.db().read().await?;
     let guard = Guard::of(app, call);
+    check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     match tx.show(table, id, &fields, &guard.reads(table)).await? {
         Some(item) => Ok(wrapped(StatusCode::OK, table.singular, &item)),
         None => Err(guard.unseen(&mut tx, table, id).await),
@@ -148,12 +195,15 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
     let guard = Guard::of(app, call);
     let mut given = Vec::new();
     for item in asked.items {
-        let item = body::create(table, item, &call.caller.project_id)?;
+        let mut item = body::create(table, item, &call.caller.project_id)?;
         guard.project_of(&item)?;
+        if let Some((of, parent)) = parent(call, table) {
+            item.0.insert(of.column, parent.into());
+        }
         given.push(item);
     }
     let fields = fields(&call.query);
-    let items = retry::whole(|| create_all(app, &guard, table, given.clone(), &fields)).await?;
+    let items = retry::whole(|| create_all(app, call, &guard, table, given.clone(), &fields)).await?;
     if asked.bulk {
         let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
         return Ok(wrapped(StatusCode::CREATED, table.plural, &list));
@@ -164,14 +214,20 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
 /// One transaction for all items: one that is refused leaves none.
 async fn create_all(
     app: &App,
+    call: &Call,
     guard: &Guard<'_>,
     table: &'static Resource,
     given: Vec<Given>,
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
-    let networks = given.iter().filter_map(|item| item.0.get("network_id")?.as_str());
-    tx.lock_networks(&networks.map(str::to_owned).collect::<Vec<_>>()).await?;
+    let mut networks = Vec::new();
+    for item in &given {
+        networks.extend(lock::networks_of(&mut tx, table, item).await?);
+        networks.extend(network_of(item));
+    }
+    tx.lock_networks(&networks).await?;
+    check_parent(&mut tx, call, guard, table, None).await?;
     let mut stamp = app.stamp();
     for item in &given {
         guard.create(&mut tx, table, item).await?;
@@ -182,10 +238,11 @@ async fn create_all(
         stamp.now_us += 1;
         // Many items take a while: others get their turn on this thread.
         tokio::task::yield_now().await;
-        ids.push(create_one(app, &mut tx, &mut stamp, table, item).await?);
+        ids.push(create_one(app, &mut tx, &mut stamp, guard, table, item).await?);
     }
     let mut items = Vec::new();
-    let shown = guard.answers(table);
+    let mut shown = guard.answers(table);
+    shown.shows_unknown = true;
     for id in ids {
         items.extend(tx.show(table, &id, fields, &shown).await?);
     }
@@ -193,10 +250,20 @@ async fn create_all(
     Ok(items)
 }
 
+/// The network that something is created on.
+fn network_of(item: &Given) -> Option<String> {
+    let network = match item.0.get("external_gateway_info") {
+        Some(gateway) => gateway.get("network_id")?,
+        None => item.0.get("network_id")?,
+    };
+    network.as_str().map(str::to_owned)
+}
+
 async fn create_one(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
+    guard: &Guard<'_>,
     table: &'static Resource,
     given: Given,
 ) -> Result<String, Fault> {
@@ -204,6 +271,9 @@ async fn create_one(
         "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
+        "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
+        "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
+        "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -222,8 +292,13 @@ async fn update_once(
     given: Given,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
-    tx.lock(table, id).await?;
+    let below = parent(call, table).map(|(_, parent)| parent);
+    match table.singular {
+        "router" => router::lock(&mut tx, id, Some(&given.clone().typed()?)).await?,
+        _ => lock::change(&mut tx, table, id, below, Some(&given)).await?,
+    }
     let guard = Guard::of(app, call);
+    check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.update(&mut tx, table, id, &given).await?;
     check_revision(&mut tx, call, table, id).await?;
     let mut stamp = app.stamp();
@@ -231,6 +306,9 @@ async fn update_once(
         "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
@@ -250,18 +328,30 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
 
 async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
-    tx.lock(table, id).await?;
-    Guard::of(app, call).delete(&mut tx, table, id).await?;
+    let below = parent(call, table).map(|(_, parent)| parent);
+    match table.singular {
+        "router" => router::lock(&mut tx, id, None).await?,
+        _ => lock::change(&mut tx, table, id, below, None).await?,
+    }
+    let guard = Guard::of(app, call);
+    check_parent(&mut tx, call, &guard, table, Some(id)).await?;
+    guard.delete(&mut tx, table, id).await?;
     if !call.body.is_empty() {
         return Err(Invalid::request("DELETE takes no body.").into());
     }
     check_revision(&mut tx, call, table, id).await?;
-    let stamp = app.stamp();
+    let mut stamp = app.stamp();
     match table.singular {
-        "network" => network::delete(&mut tx, id).await?,
+        "network" => network::delete(&mut tx, &stamp, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
-        "port" => port::delete_by_id(&mut tx, id).await?,
-        "agent" => agent::delete(&mut tx, id).await?,
+        "port" => {
+            floatingip::check_port_delete(&mut tx, &guard, id).await?;
+            port::delete_by_id(&mut tx, &stamp, id).await?;
+        }
+        "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
+        "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
+        "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
+        "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
     Ok(app.commit(tx).await?)

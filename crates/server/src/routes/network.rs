@@ -133,6 +133,7 @@ pub async fn update(
         used_by_other_projects: tx.used_by_other_projects(before.id, &before.project_id).await?,
         vlan_is_free: !tx.segment_held(&wanted).await?,
         has_bound_ports: !hosts.is_empty(),
+        leads_out: change.external == Some(false) && tx.leads_out(before.id).await?,
     };
     let after = cloud::network::update(&before, change, &facts, app.rules())?;
     if after.segments != before.segments {
@@ -152,16 +153,20 @@ pub async fn update(
     Ok(())
 }
 
-pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let network = load(tx, id).await?;
     let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
     cloud::network::delete(&network, in_use)?;
     tx.lock_ports_of(network.id).await?;
     for port in tx.ports_of(network.id).await? {
-        port::delete(tx, &network, port).await?;
+        port::delete(tx, stamp, &network, port).await?;
     }
     for host in tx.dhcp_hosts_of(network.id).await? {
         tx.mark(&[Touch::Service { host, network: network.id }]);
+    }
+    // Hosts that have it by a router that is not settled yet.
+    for host in tx.network_hosts(network.id).await? {
+        tx.mark(&[Touch::Membership { host, network: network.id }]);
     }
     tx.delete(&NETWORK, network.id).await?;
     Ok(())

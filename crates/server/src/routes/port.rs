@@ -3,6 +3,7 @@
 use cloud::bind::{self, Binding, is_bound};
 use cloud::dhcp::DHCP_AGENT;
 use cloud::ipam::{self, PlanFacts, Search, Want};
+use cloud::l3::plan::Place;
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp, status};
@@ -15,13 +16,22 @@ use wire::Mac;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{network, subnet};
+use crate::listen;
+use crate::routes::{floatingip, network, subnet};
 
 /// Generated MAC addresses that may turn out to be taken before the request fails.
 const MAC_TRIES: usize = 16;
 
-pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
+pub async fn create(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    mut new: PortCreate,
+) -> Result<Port, Fault> {
     tx.lock_network(new.network_id).await?;
+    if bind::is_distributed(&new.device_owner) {
+        new.host = None;
+    }
     let network = network::load(tx, new.network_id).await?;
     cloud::port::check_create(&new, &network)?;
     let subnets = tx.subnets_of(network.id).await?;
@@ -31,14 +41,16 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     check_subnets_exist(tx, new.fixed_ips.as_deref(), &subnets).await?;
     let wants = ipam::plan(new.fixed_ips.as_deref(), &facts)?;
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
-    let binding = bind_to(app, tx, new.host.as_deref().unwrap_or(""), &new.vnic_type, &network).await?;
+    let binding =
+        bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
+            .await?;
     let facts = CreateFacts { id, mac, fixed_ips, binding };
     let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
     for fixed in &port.fixed_ips {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
     }
-    mark(tx, &network, &subnets, None, Some(&port)).await?;
+    mark(tx, stamp, &network, &subnets, None, Some(&port)).await?;
     Ok(port)
 }
 
@@ -83,9 +95,12 @@ async fn bind_to(
     app: &App,
     tx: &mut Tx<'_>,
     host: &str,
-    vnic_type: &str,
+    (vnic_type, owner): (&str, &str),
     network: &Network,
 ) -> Result<Binding, Fault> {
+    if bind::is_distributed(owner) {
+        return Ok(bind::distributed());
+    }
     let mut agents = vec![];
     if !host.is_empty() {
         tx.share_host(host).await?;
@@ -151,34 +166,28 @@ async fn any_address(
 /// Notes for hosts what the change of a port means to them.
 async fn mark(
     tx: &mut Tx<'_>,
+    stamp: &Stamp,
     network: &Network,
     subnets: &[Subnet],
     before: Option<&Port>,
     after: Option<&Port>,
 ) -> Result<(), Fault> {
-    let mut hosts = tx.network_hosts(network.id).await?;
-    // Those that it left in this transaction were not told of this port yet.
-    for host in tx.members_marked(network.id) {
-        if !hosts.contains(host) {
-            hosts.push(host.clone());
-        }
-    }
     let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
     let host =
         |port: Option<&Port>| port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone());
     let (old_host, new_host) = (host(before), host(after));
-    let mut last_on_host = false;
+    let (mut first_on_host, mut last_on_host) = (false, false);
     if old_host != new_host {
         if let Some(host) = &new_host {
-            tx.network_joins_host(network.id, host).await?;
+            first_on_host = tx.network_joins_host(network.id, host).await?;
         }
         if let Some(host) = &old_host {
             last_on_host = tx.network_leaves_host(network.id, host).await?;
         }
     }
-    let facts = PortFacts { network, subnets, hosts: &hosts, dhcp_hosts: &dhcp_hosts, last_on_host };
+    let facts = PortFacts { network, subnets, dhcp_hosts: &dhcp_hosts, first_on_host, last_on_host };
     tx.mark(&view::of_port(before, after, &facts));
-    Ok(())
+    listen::port(tx, stamp, before, after).await
 }
 
 async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {
@@ -202,8 +211,11 @@ pub async fn update(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     before: Port,
-    change: PortUpdate,
+    mut change: PortUpdate,
 ) -> Result<(), Fault> {
+    if bind::is_distributed(change.device_owner.as_deref().unwrap_or(&before.device_owner)) {
+        change.host = Some(None);
+    }
     cloud::port::check_update(&before, &change)?;
     let network = network::load(tx, before.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;
@@ -235,7 +247,7 @@ pub async fn update(
     };
     let vnic_type = change.vnic_type.as_deref().unwrap_or(&before.vnic_type).to_owned();
     let binding = match cloud::port::rebinds(&before, &change) {
-        true => Some(bind_to(app, tx, &host, &vnic_type, &network).await?),
+        true => Some(bind_to(app, tx, &host, (&vnic_type, &owner), &network).await?),
         false => None,
     };
     let needs_dhcp = needs_dhcp(app, tx, &before).await?;
@@ -267,6 +279,7 @@ async fn save(
     before: &Port,
     mut after: Port,
 ) -> Result<(), Fault> {
+    floatingip::port_changes(tx, stamp, before, &after).await?;
     if view::lease(before, subnets) != view::lease(&after, subnets) {
         after.dhcp_ready = false;
     }
@@ -277,7 +290,7 @@ async fn save(
         tx.hold_address(fixed.subnet_id, fixed.ip_address, before.id).await?;
     }
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
-    mark(tx, network, subnets, Some(before), Some(&after)).await
+    mark(tx, stamp, network, subnets, Some(before), Some(&after)).await
 }
 
 /// Stores a port's new list of addresses, which are held already.
@@ -297,7 +310,7 @@ pub async fn set_addresses(
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
-    mark(tx, network, subnets, Some(before), Some(&after)).await
+    mark(tx, stamp, network, subnets, Some(before), Some(&after)).await
 }
 
 /// A port waits for DHCP when it has an address on a DHCP subnet, and an agent serves the network or
@@ -334,7 +347,7 @@ pub async fn settle_waiting(
 /// Binds a port anew where it failed before; true when it is bound then.
 pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port) -> Result<bool, Fault> {
     let network = network::load(tx, before.network_id).await?;
-    let binding = bind_to(app, tx, &before.host, &before.vnic_type, &network).await?;
+    let binding = bind_to(app, tx, &before.host, (&before.vnic_type, &before.device_owner), &network).await?;
     if binding.vif_type == before.vif_type {
         return Ok(false);
     }
@@ -345,14 +358,49 @@ pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port
     Ok(true)
 }
 
-pub async fn delete_by_id(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
-    let port = load(tx, id).await?;
-    let network = network::load(tx, port.network_id).await?;
-    delete(tx, &network, port).await
+/// Binds a port of a router where it should be; what is there already is left as it is.
+pub async fn bind_at(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    before: &Port,
+    place: Place<'_>,
+) -> Result<(), Fault> {
+    let host = if let Place::On(host) = place { host } else { "" };
+    let right = match place {
+        Place::On(_) => before.vif_type != bind::UNBOUND,
+        Place::Everywhere => before.vif_type == bind::DISTRIBUTED,
+        Place::Nowhere => before.vif_type == bind::UNBOUND,
+    };
+    if right && before.host == host {
+        return Ok(());
+    }
+    let network = network::load(tx, before.network_id).await?;
+    let binding = match place {
+        Place::Everywhere => bind::distributed(),
+        Place::On(_) | Place::Nowhere => {
+            bind_to(app, tx, host, (&before.vnic_type, &before.device_owner), &network).await?
+        }
+    };
+    let subnets = tx.subnets_of(network.id).await?;
+    let mut after = before.clone();
+    after.host = host.to_owned();
+    cloud::port::rebind(&mut after, &before.host, binding);
+    save(tx, stamp, &network, &subnets, before, after).await
 }
 
-pub async fn delete(tx: &mut Tx<'_>, network: &Network, port: Port) -> Result<(), Fault> {
+pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
+    let port = load(tx, id).await?;
+    if tx.router_port(port.id).await?.is_some() {
+        return Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner }.into());
+    }
+    let network = network::load(tx, port.network_id).await?;
+    delete(tx, stamp, &network, port).await
+}
+
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Port) -> Result<(), Fault> {
+    floatingip::port_goes(tx, stamp, &port).await?;
     let subnets = tx.subnets_of(network.id).await?;
     tx.delete(&PORT, port.id).await?;
-    mark(tx, network, &subnets, Some(&port), None).await
+    mark(tx, stamp, network, &subnets, Some(&port), None).await
 }

@@ -11,6 +11,7 @@ use model::{SubnetId, Touch};
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::listen;
 use crate::routes::{network, port};
 
 pub async fn create(
@@ -104,6 +105,7 @@ pub async fn update(
     if after != before {
         tx.bump(&NETWORK, before.network_id, &stamp.now).await?;
         mark_served(tx, &before, after.enable_dhcp != before.enable_dhcp).await?;
+        listen::subnet(tx, stamp, &before, &after).await?;
         app.nudge_dhcp(before.network_id);
     }
     Ok(())

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use cloud::Refusal;
 use cloud::bind::L2_TOPIC;
+use cloud::l3::listen;
 use model::AgentId;
 use model::api::agent::{AGENT, Agent};
 use model::api::port::{PORT, Port};
-use model::report::{AgentState, Heartbeat, L2Configuration, ROLES};
+use model::report::{AgentState, Heartbeat, L2Configuration, L3_TOPIC, ROLES};
 
 use crate::app::{App, agent_time};
 use crate::error::Fault;
@@ -22,12 +23,17 @@ struct Told {
     /// The host may carry ports that it could not.
     carries_more: bool,
     serves_again: bool,
+    /// It may carry routers that nobody carried.
+    routes_again: bool,
 }
 
 pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
     let told = retry::whole(|| store_once(&app, &beat)).await?;
     if told.serves_again {
         app.sweep_dhcp();
+    }
+    if told.routes_again {
+        app.sweep_routers();
     }
     // Also when this server first hears of the host: another may have ended before it came to this.
     if told.carries_more || !app.has_rebound(&beat.host) {
@@ -64,6 +70,12 @@ async fn store_once(app: &App, beat: &Heartbeat) -> Result<Told, Fault> {
                 tx.mark_host(&beat.host);
             }
             told.carries_more |= revived || differs;
+        } else if after.topic == L3_TOPIC {
+            let differs = before.map(listen::configuration) != Some(listen::configuration(&after));
+            if differs || revived {
+                tx.routers_of_host_due(&beat.host, stamp.now_us).await?;
+                told.routes_again = true;
+            }
         } else {
             told.serves_again |= revived;
         }

@@ -162,7 +162,7 @@ async fn settle_ports(
         settle_addresses(app, tx, &mut stamp, port, &subnets).await?;
     }
     for port in spare {
-        routes::port::delete(tx, network, port).await?;
+        routes::port::delete(tx, &stamp, network, port).await?;
     }
     Ok(())
 }

@@ -5,12 +5,14 @@
 //! relay      committed changes -> wakes            sync    what a host asks -> parts
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
+//! l3/        routers -> what hosts have of them
 //! checkpoint the database's log -> its file            serve   hosts' requests: how many at a time
 //! ```
 
 mod beat;
 mod checkpoint;
 mod dhcp;
+pub mod l3;
 mod prune;
 mod relay;
 mod report;
@@ -24,15 +26,22 @@ use model::subject::Word;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::{App, Nudges};
+use crate::app::{App, Nudges, RouterNudges};
 use serve::serve;
 
 /// Every loop also runs without being woken.
 const SWEEP: Duration = Duration::from_secs(5);
 
-pub fn spawn(running: &mut JoinSet<()>, app: &App, nudges: Nudges, stop: &watch::Receiver<bool>) {
+pub fn spawn(
+    running: &mut JoinSet<()>,
+    app: &App,
+    nudges: Nudges,
+    routers: RouterNudges,
+    stop: &watch::Receiver<bool>,
+) {
     running.spawn(until(stop.clone(), relay::run(app.clone())));
     running.spawn(until(stop.clone(), dhcp::run(app.clone(), nudges)));
+    running.spawn(until(stop.clone(), l3::run(app.clone(), routers)));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
     running.spawn(until(stop.clone(), checkpoint::run(app.clone())));
     running.spawn(until(stop.clone(), app.policy_file().run()));

@@ -2,6 +2,7 @@
 
 use cloud::{Refusal, status};
 use db::Tx;
+use model::RouterId;
 use model::api::port::{PORT, Port};
 use model::desired::Kind;
 use model::report::{Outcome, Report, State};
@@ -9,6 +10,8 @@ use model::report::{Outcome, Report, State};
 use crate::app::App;
 use crate::error::Fault;
 use crate::{retry, routes};
+
+mod router;
 
 const TOO_MUCH: &str = "a report is of fewer parts";
 
@@ -21,9 +24,14 @@ pub async fn store(app: App, report: Report) -> Result<(), Fault> {
 
 async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    let of_routers = report.outcomes.iter().filter(|outcome| outcome.key.kind == Kind::Router);
+    let routers: Vec<RouterId> = of_routers.map(|outcome| RouterId(outcome.key.id)).collect();
+    tx.lock_routers(&routers).await?;
     let of_ports =
         report.outcomes.iter().filter(|outcome| matches!(outcome.key.kind, Kind::Port | Kind::Lease));
-    tx.lock_ports(&of_ports.map(|outcome| outcome.key.id.to_string()).collect::<Vec<_>>()).await?;
+    let mut ports: Vec<String> = of_ports.map(|outcome| outcome.key.id.to_string()).collect();
+    ports.extend(tx.interfaces_of(&routers).await?);
+    tx.lock_ports(&ports).await?;
     let stamp = app.stamp();
     let told = if report.epoch.is_empty() { Some(i64::MAX) } else { tx.epoch_end(&report.epoch).await? };
     for outcome in &report.outcomes {
@@ -33,7 +41,8 @@ async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
         }
         match outcome.key.kind {
             Kind::Port | Kind::Lease => port(app, &mut tx, &report.host, outcome, &stamp.now).await?,
-            Kind::Network | Kind::Remote | Kind::Dhcp | Kind::Router | Kind::Fip => {
+            Kind::Router => router::said(&mut tx, &report.host, outcome, &stamp).await?,
+            Kind::Network | Kind::Remote | Kind::Dhcp | Kind::Fip => {
                 if let State::Failed { reason } = &outcome.state {
                     tracing::warn!(host.name = report.host, part = %outcome.key, reason, "host failed a part");
                 }

@@ -75,6 +75,8 @@ fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
         hosts: &rows.hosts,
         roaming: &rows.roaming,
         configurations: &rows.configurations,
+        routers: &rows.routers,
+        ways: &rows.ways,
     };
     facts.parts()
 }

@@ -1,9 +1,12 @@
 //! The rules there are where the operator says nothing: a file per resource, a row per rule.
 
 mod agent;
+mod floatingip;
+mod l3_agent;
 mod network;
 mod port;
 mod quota;
+mod router;
 mod subnet;
 mod terms;
 
@@ -31,8 +34,17 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 6] =
-    [terms::RULES, network::RULES, subnet::RULES, port::RULES, agent::RULES, quota::RULES];
+const TABLES: [&[Default]; 9] = [
+    terms::RULES,
+    network::RULES,
+    subnet::RULES,
+    port::RULES,
+    router::RULES,
+    floatingip::RULES,
+    l3_agent::RULES,
+    agent::RULES,
+    quota::RULES,
+];
 
 pub fn all() -> impl Iterator<Item = &'static Default> {
     TABLES.into_iter().flatten()

@@ -1,0 +1,109 @@
+//! Which routers a change concerns: those whose hosts may have other work after it. They are settled,
+//! and settling looks closely; a change that cannot alter what any agent does names none.
+
+use std::collections::BTreeSet;
+
+use model::api::agent::Agent;
+use model::api::port::Port;
+use model::api::router::Router;
+use model::api::subnet::Subnet;
+use model::report::{L3_TOPIC, L3Configuration};
+use model::{RouterId, SubnetId};
+
+use crate::bind::is_bound;
+
+/// A router with an interface in a port's network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    pub router: RouterId,
+    pub distributed: bool,
+    /// Of its interfaces in that network.
+    pub subnets: BTreeSet<SubnetId>,
+    /// Hosts that use the router by other ports than this one.
+    pub users: BTreeSet<String>,
+    /// Other ports than this one are of bare-metal servers.
+    pub baremetal: bool,
+    /// Other ports than this one have globally routed IPv6 addresses.
+    pub ipv6: bool,
+}
+
+/// What routers have to do with a port.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PortFacts {
+    /// The router whose port it is.
+    pub own: Option<RouterId>,
+    pub behind: Vec<Behind>,
+    /// Routers with floating IPs of the port.
+    pub floating: BTreeSet<RouterId>,
+}
+
+/// The port's owner is one that a distributed router serves where the port is bound. Neutron serves
+/// instances only; whoever else is bound to a host uses its gateway no less. What belongs to the
+/// network itself needs no router, and DHCP's port on a network node would keep all routers there.
+pub fn is_served(device_owner: &str) -> bool {
+    !device_owner.starts_with("network:")
+}
+
+/// A port created (`before` is `None`), changed, or deleted (`after` is `None`).
+pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts) -> BTreeSet<RouterId> {
+    let mut due = BTreeSet::new();
+    let leg = |port: Option<&Port>| port.map(|port| (port.mac_address, port.fixed_ips.clone()));
+    due.extend(facts.own.filter(|_| leg(before) != leg(after)));
+    let (old, new) = (before.and_then(host), after.and_then(host));
+    if old != new {
+        due.extend(&facts.floating);
+    }
+    let concerned = facts.behind.iter().filter(|behind| concerns(before, after, behind));
+    due.extend(concerned.map(|behind| behind.router));
+    due
+}
+
+fn host(port: &Port) -> Option<&str> {
+    Some(port.host.as_str()).filter(|host| !host.is_empty() && is_bound(&port.vif_type))
+}
+
+fn concerns(before: Option<&Port>, after: Option<&Port>, behind: &Behind) -> bool {
+    if !behind.distributed {
+        return false;
+    }
+    let uses = |port: &&Port| {
+        is_served(&port.device_owner)
+            && port.fixed_ips.iter().any(|ip| behind.subnets.contains(&ip.subnet_id))
+    };
+    let (before, after) = (before.filter(uses), after.filter(uses));
+    let (old, new) = (before.and_then(host), after.and_then(host));
+    let other_hosts = [old, new].into_iter().flatten().any(|host| !behind.users.contains(host));
+    let baremetal = |port: Option<&Port>| port.is_some_and(|port| port.vnic_type == "baremetal");
+    let ipv6 = |port: Option<&Port>| {
+        let on = |ip: &&model::api::port::FixedIp| behind.subnets.contains(&ip.subnet_id);
+        port.is_some_and(|port| port.fixed_ips.iter().filter(on).any(|ip| ip.ip_address.is_ipv6()))
+    };
+    old != new && other_hosts
+        || baremetal(before) != baremetal(after) && !behind.baremetal
+        || ipv6(before) != ipv6(after) && !behind.ipv6
+}
+
+/// A subnet that changes: hosts are told who advertises it, its name servers, and of an external one
+/// where its gateway is.
+pub fn is_of_subnet(before: &Subnet, after: &Subnet) -> bool {
+    let seen = |subnet: &Subnet| (subnet.gateway_ip, subnet.dns_nameservers.clone());
+    seen(before) != seen(after)
+}
+
+/// A router that changes: its name and the like are nothing to hosts.
+pub fn is_of_router(before: &Router, after: &Router) -> bool {
+    let seen = |row: &Router| {
+        let gateway = (row.gw_port_id, row.gw_network_id, row.enable_snat);
+        (row.admin_state_up, row.distributed, row.ha, row.ha_vr_id, gateway, row.routes.clone())
+    };
+    seen(before) != seen(after)
+}
+
+/// What the L3 agent of a host says of itself; `None` of agents of other kinds.
+pub fn configuration(agent: &Agent) -> Option<L3Configuration> {
+    let read = || serde_json::from_value(agent.configurations.clone()).ok();
+    (agent.topic == L3_TOPIC).then(read)?
+}
+
+#[cfg(test)]
+mod tests;

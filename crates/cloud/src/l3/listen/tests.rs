@@ -1,0 +1,159 @@
+use super::*;
+use crate::l3::fixture::{id, port, row, subnet};
+
+fn behind(distributed: bool) -> Behind {
+    Behind {
+        router: id(100).into(),
+        distributed,
+        subnets: [id(1).into()].into(),
+        users: ["busy".to_owned()].into(),
+        baremetal: false,
+        ipv6: false,
+    }
+}
+
+fn instance(host: &str) -> Port {
+    port(5, 1, "10.0.0.5", "compute:nova", host)
+}
+
+fn with(change: impl FnOnce(&mut Port)) -> Option<Port> {
+    let mut port = instance("h");
+    change(&mut port);
+    Some(port)
+}
+
+#[test]
+fn only_what_can_alter_an_agents_work_names_a_router() {
+    let facts = || PortFacts { behind: vec![behind(true)], ..PortFacts::default() };
+    let metal = |n: u128| {
+        let mut port = port(n, 1, "10.0.0.5", "baremetal:none", "");
+        port.vnic_type = "baremetal".into();
+        Some(port)
+    };
+    let was = |change: fn(&mut PortFacts)| {
+        let mut facts = facts();
+        change(&mut facts);
+        facts
+    };
+    let here = || Some(instance("h"));
+    let at = |host: &str| Some(instance(host));
+    let owned = |owner: &str| Some(port(5, 1, "10.0.0.5", owner, "h"));
+    let ipv6 = || Some(port(5, 1, "2001:db8::5", "compute:nova", "busy"));
+    let none = || was(|facts| facts.behind.clear());
+    // Each line: what changes, from what to what, what is around it, and whether the router is due.
+    let table: Vec<(&str, Option<Port>, Option<Port>, PortFacts, bool)> = vec![
+        ("first instance of a host", None, here(), facts(), true),
+        ("last instance of a host", here(), None, facts(), true),
+        ("another instance of a host", None, at("busy"), facts(), false),
+        ("one of several goes", at("busy"), None, facts(), false),
+        ("moves to a host of its own", at("busy"), here(), facts(), true),
+        ("moves between busy hosts", at("busy"), at("busy"), facts(), false),
+        ("unbound", None, at(""), facts(), false),
+        ("bound after all", at(""), here(), facts(), true),
+        ("could not be bound", None, with(|port| port.vif_type = "binding_failed".into()), facts(), false),
+        (
+            "name and description",
+            here(),
+            with(|port| drop(port.rest.insert("name".into(), "x".into()))),
+            facts(),
+            false,
+        ),
+        (
+            "status reported",
+            here(),
+            with(|port| {
+                port.status = "ACTIVE".into();
+                port.l2_ready = true
+            }),
+            facts(),
+            false,
+        ),
+        ("switched off", here(), with(|port| port.admin_state_up = false), facts(), false),
+        ("address pairs off", here(), with(|port| port.port_security_enabled = false), facts(), false),
+        ("leaves the subnet", here(), with(|port| port.fixed_ips.clear()), facts(), true),
+        ("network without a router", None, here(), none(), false),
+        (
+            "router that is not distributed",
+            None,
+            here(),
+            PortFacts { behind: vec![behind(false)], ..PortFacts::default() },
+            false,
+        ),
+        ("DHCP's own port", None, owned("network:dhcp"), facts(), false),
+        ("a port of nobody's, bound", None, owned(""), facts(), true),
+        ("first bare-metal server", None, metal(6), facts(), true),
+        ("second bare-metal server", None, metal(6), was(|f| f.behind[0].baremetal = true), false),
+        ("last bare-metal server", metal(6), None, facts(), true),
+        ("first routed IPv6 address", None, ipv6(), facts(), true),
+        ("another one", None, ipv6(), was(|f| f.behind[0].ipv6 = true), false),
+        (
+            "a floating IP's port moves",
+            at("busy"),
+            at("other"),
+            was(|f| {
+                f.behind[0].users.insert("other".into());
+                f.floating.insert(id(100).into());
+            }),
+            true,
+        ),
+        (
+            "a floating IP's port is renamed",
+            at("busy"),
+            at("busy"),
+            was(|f| f.floating = [id(100).into()].into()),
+            false,
+        ),
+        (
+            "the router's own port, renamed",
+            here(),
+            here(),
+            was(|f| {
+                f.behind.clear();
+                f.own = Some(id(100).into())
+            }),
+            false,
+        ),
+        (
+            "the router's own port, bound",
+            at(""),
+            here(),
+            was(|f| {
+                f.behind.clear();
+                f.own = Some(id(100).into())
+            }),
+            false,
+        ),
+        (
+            "the router's own port, another address",
+            here(),
+            with(|port| port.fixed_ips.clear()),
+            was(|f| {
+                f.behind.clear();
+                f.own = Some(id(100).into())
+            }),
+            true,
+        ),
+    ];
+    for (name, before, after, facts, wanted) in table {
+        let due = of_port(before.as_ref(), after.as_ref(), &facts);
+        assert_eq!(!due.is_empty(), wanted, "{name}");
+    }
+}
+
+#[test]
+fn subnets_and_routers_matter_by_what_hosts_are_told() {
+    let before = subnet(1, "10.0.0.0/24", "10.0.0.1");
+    let mut after = before.clone();
+    after.rest.insert("name".into(), "x".into());
+    after.enable_dhcp = false;
+    assert!(!is_of_subnet(&before, &after));
+    after.gateway_ip = None;
+    assert!(is_of_subnet(&before, &after));
+    let before = row(true, false);
+    let mut after = before.clone();
+    after.rest.insert("description".into(), "x".into());
+    after.status = "DOWN".into();
+    assert!(!is_of_router(&before, &after));
+    after.enable_snat = true;
+    assert!(is_of_router(&before, &after));
+}

@@ -1,0 +1,116 @@
+//! Floating IPs: by whom they are reached, and what holds them.
+
+use std::net::IpAddr;
+
+use model::api::floatingip::{FLOATINGIP, FloatingIp};
+use model::{FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
+
+use crate::engine::{Cell, DbError, Tx};
+
+/// A router between a subnet and an external network, and its address in the subnet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BetweenRow {
+    pub router: RouterId,
+    pub address: IpAddr,
+    pub distributed: bool,
+}
+
+impl Tx<'_> {
+    /// Locks floating IPs, in the order that everyone takes: after networks, routers and ports. Whoever
+    /// changes one or its forwardings has it, and its external network's lock before when it comes to a
+    /// port or forwards to one.
+    pub async fn lock_floatingips(&mut self, ids: &[FloatingIpId]) -> Result<(), DbError> {
+        let ids: Vec<String> = ids.iter().map(FloatingIpId::to_string).collect();
+        self.lock_all("floatingips", &ids).await
+    }
+
+    /// The networks that a floating IP concerns: its own, its port's, and those of ports it forwards to.
+    pub async fn networks_of_floatingip(&mut self, id: &str) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT floating_network_id FROM floatingips WHERE id = $1 UNION \
+                   SELECT p.network_id FROM floatingips f JOIN ports p ON p.id = f.port_id WHERE f.id = $1 UNION \
+                   SELECT p.network_id FROM port_forwardings w JOIN ports p ON p.id = w.internal_port_id \
+                   WHERE w.floatingip_id = $1";
+        self.texts(sql, &[id.into()]).await
+    }
+
+    /// The network of a port, read before it is locked.
+    pub async fn network_of_port(&mut self, port: &str) -> Result<Option<String>, DbError> {
+        Ok(self.texts("SELECT network_id FROM ports WHERE id = $1", &[port.into()]).await?.pop())
+    }
+
+    /// Routers with an interface on a subnet of a network, and a gateway on an external one, by id.
+    pub async fn routers_between(
+        &mut self,
+        network: NetworkId,
+        subnet: SubnetId,
+        external: NetworkId,
+    ) -> Result<Vec<BetweenRow>, DbError> {
+        let sql = "SELECT r.id, a.ip_address, r.distributed FROM router_ports rp \
+                   JOIN ip_allocations a ON a.port_id = rp.port_id \
+                   JOIN routers r ON r.id = rp.router_id \
+                   WHERE rp.network_id = $1 AND rp.kind = 'interface' AND a.subnet_id = $2 \
+                   AND r.gw_network_id = $3 ORDER BY r.id";
+        let params = [network.to_string().into(), subnet.to_string().into(), external.to_string().into()];
+        let mut out = Vec::new();
+        self.each(sql, &params, |row| {
+            if let (Ok(router), Ok(address)) = (row.text(0).parse(), row.text(1).parse()) {
+                out.push(BetweenRow { router, address, distributed: row.cell(2) == Cell::Int(1) });
+            }
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// The floating IPs of a port, by id.
+    pub async fn floatingips_of_port(&mut self, port: PortId) -> Result<Vec<FloatingIp>, DbError> {
+        self.find(&FLOATINGIP, "port_id = $1 ORDER BY id", &[port.to_string().into()]).await
+    }
+
+    /// The floating IPs that a router carries: for their ports, or because they forward to some.
+    pub async fn floatingips_of_router(&mut self, router: RouterId) -> Result<Vec<FloatingIp>, DbError> {
+        self.find(&FLOATINGIP, "router_id = $1 ORDER BY id", &[router.to_string().into()]).await
+    }
+
+    /// Does a router carry floating IPs of an external network? Then its gateway there stays.
+    pub async fn floatingips_through(
+        &mut self,
+        network: NetworkId,
+        router: RouterId,
+    ) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips WHERE router_id = $1 AND floating_network_id = $2";
+        Ok(self.number(sql, &[router.to_string().into(), network.to_string().into()]).await? > 0)
+    }
+
+    /// Do floating IPs, or forwardings, of a router lead to a subnet? Then its interface there stays.
+    pub async fn floatingips_on_subnet(
+        &mut self,
+        router: RouterId,
+        subnet: SubnetId,
+    ) -> Result<bool, DbError> {
+        let sql = "SELECT (SELECT COUNT(*) FROM floatingips f JOIN ip_allocations a ON a.port_id = f.port_id \
+                    AND a.ip_address = f.fixed_ip_address WHERE f.router_id = $1 AND a.subnet_id = $2) + \
+                   (SELECT COUNT(*) FROM floatingips f JOIN port_forwardings w ON w.floatingip_id = f.id \
+                    JOIN ip_allocations a ON a.port_id = w.internal_port_id \
+                    AND a.ip_address = w.internal_ip_address WHERE f.router_id = $1 AND a.subnet_id = $2)";
+        Ok(self.number(sql, &[router.to_string().into(), subnet.to_string().into()]).await? > 0)
+    }
+
+    /// Has an address of a port another floating IP on an external network?
+    pub async fn floatingip_taken(
+        &mut self,
+        network: NetworkId,
+        port: PortId,
+        fixed: IpAddr,
+        but: FloatingIpId,
+    ) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips WHERE floating_network_id = $1 AND port_id = $2 \
+                   AND fixed_ip_address = $3 AND id <> $4";
+        let params = [
+            network.to_string().into(),
+            port.to_string().into(),
+            fixed.to_string().into(),
+            but.to_string().into(),
+        ];
+        Ok(self.number(sql, &params).await? > 0)
+    }
+}

@@ -1,0 +1,63 @@
+//! Which agents carry the centralized traffic of routers.
+
+use std::collections::BTreeMap;
+
+use model::api::agent::{AGENT, Agent};
+use model::report::HaState;
+use model::{AgentId, RouterId};
+
+use crate::engine::{DbError, Tx};
+
+impl Tx<'_> {
+    /// The agents that carry a router, by host, each with the state it reported.
+    pub async fn router_agents(&mut self, router: RouterId) -> Result<Vec<(Agent, HaState)>, DbError> {
+        let sql = "SELECT agent_id, state FROM router_agents WHERE router_id = $1";
+        let mut states = BTreeMap::new();
+        self.each(sql, &[router.to_string().into()], |row| {
+            let state = [HaState::Active, HaState::Standby].into_iter().find(|s| s.as_str() == row.text(1));
+            states.insert(row.text(0).to_owned(), state.unwrap_or(HaState::Unknown));
+        })
+        .await?;
+        let condition = "id IN (SELECT agent_id FROM router_agents WHERE router_id = $1) ORDER BY host";
+        let agents: Vec<Agent> = self.find(&AGENT, condition, &[router.to_string().into()]).await?;
+        let state = |agent: &Agent| states.get(&agent.id.to_string()).copied().unwrap_or(HaState::Unknown);
+        Ok(agents
+            .into_iter()
+            .map(|agent| (state(&agent), agent))
+            .map(|(state, agent)| (agent, state))
+            .collect())
+    }
+
+    /// The routers that an agent carries, by id.
+    pub async fn routers_of_agent(&mut self, agent: AgentId) -> Result<Vec<RouterId>, DbError> {
+        let sql = "SELECT router_id FROM router_agents WHERE agent_id = $1 ORDER BY router_id";
+        let found = self.texts(sql, &[agent.to_string().into()]).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// How many routers each agent carries.
+    pub async fn router_load(&mut self) -> Result<BTreeMap<AgentId, i64>, DbError> {
+        let sql = "SELECT agent_id, COUNT(*) FROM router_agents GROUP BY agent_id";
+        let mut out = BTreeMap::new();
+        self.each(sql, &[], |row| {
+            if let Ok(id) = row.text(0).parse() {
+                out.insert(id, row.int(1));
+            }
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// Gives a router to an agent; it stands by until the agent says more.
+    pub async fn bind_router(&mut self, router: RouterId, agent: AgentId) -> Result<(), DbError> {
+        let sql = "INSERT INTO router_agents (router_id, agent_id, state) VALUES ($1, $2, 'standby') \
+                   ON CONFLICT DO NOTHING";
+        self.later(sql, vec![router.to_string().into(), agent.to_string().into()]).await
+    }
+
+    /// Takes a router from an agent.
+    pub async fn unbind_router(&mut self, router: RouterId, agent: AgentId) -> Result<(), DbError> {
+        let sql = "DELETE FROM router_agents WHERE router_id = $1 AND agent_id = $2";
+        self.later(sql, vec![router.to_string().into(), agent.to_string().into()]).await
+    }
+}

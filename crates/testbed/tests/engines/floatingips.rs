@@ -1,0 +1,266 @@
+//! Floating IPs and port forwardings on both engines: what becomes of them with their ports;
+//! and of those who race for one thing exactly one wins.
+
+use std::collections::BTreeMap;
+
+use bus::Bus;
+use db::{Db, Engine};
+use model::api::router::{ROUTER, RouterPortKind};
+use model::{PortId, RouterId};
+use serde_json::{Value, json};
+use server::Settings;
+use testbed::client::id_of;
+use testbed::{Client, Lone};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+const EACH: usize = 6;
+
+/// An external network, and one of instances behind a router.
+struct Place {
+    lone: Lone,
+    client: Client,
+    db: Db,
+    external: String,
+    inside: String,
+    router: RouterId,
+}
+
+impl Place {
+    async fn start(engine: Engine, pool: Value) -> Place {
+        let lone = Lone::start_on(engine, Settings::default(), Bus::in_process()).await.expect("starts");
+        let (client, db) = (lone.client.clone(), lone.open().await.expect("opens"));
+        let network = |fields| async { id_of(&client.create("network", fields).await.expect("a network")) };
+        let external = network(json!({ "router:external": true })).await;
+        let inside = network(json!({})).await;
+        let subnet = json!({ "network_id": external, "ip_version": 4, "cidr": "192.0.2.0/24",
+            "enable_dhcp": false, "allocation_pools": pool });
+        client.create("subnet", subnet).await.expect("a subnet");
+        let subnet = json!({ "network_id": inside, "ip_version": 4, "cidr": "10.0.0.0/24" });
+        client.create("subnet", subnet).await.expect("a subnet");
+        let router = RouterId(Uuid::new_v4());
+        let place = Place { client, lone, db, external, inside, router };
+        place.make_router().await;
+        place
+    }
+
+    async fn make_router(&self) {
+        let leg = json!({ "network_id": self.inside, "fixed_ips": [{ "ip_address": "10.0.0.1" }] });
+        let leg: PortId =
+            id_of(&self.client.create("port", leg).await.expect("a leg")).parse().expect("an id");
+        let router = json!({
+            "id": self.router, "project_id": "admin", "name": "", "admin_state_up": true, "status": "ACTIVE",
+            "external_gateway_info": null, "gw_port_id": null, "gw_network_id": self.external,
+            "enable_snat": true, "ha": false, "ha_vr_id": null, "distributed": false,
+            "enable_ndp_proxy": false, "flavor_id": null, "availability_zone_hints": [], "routes": [],
+            "description": "", "tags": [], "revision_number": 1, "created_at": "", "updated_at": "",
+            "created_us": 1,
+        });
+        let mut tx = self.db.begin().await.expect("begins");
+        tx.insert(&ROUTER, &router).await.expect("a router");
+        let network = self.inside.parse().expect("an id");
+        let kind = RouterPortKind::Interface;
+        tx.add_router_port(self.router, leg, network, kind).await.expect("its leg");
+        tx.commit().await.expect("commits");
+    }
+
+    async fn port(&self, ips: &[&str]) -> String {
+        let ips: Vec<Value> = ips.iter().map(|ip| json!({ "ip_address": ip })).collect();
+        let port = json!({ "network_id": self.inside, "fixed_ips": ips });
+        id_of(&self.client.create("port", port).await.expect("a port"))
+    }
+
+    async fn floatingip(&self, port: Option<&str>) -> Value {
+        let fields = json!({ "floating_network_id": self.external, "port_id": port });
+        self.client.create("floatingip", fields).await.expect("a floating IP")
+    }
+
+    async fn show(&self, floatingip: &str) -> Value {
+        self.client.get(&format!("floatingips/{floatingip}")).await.expect("shows")
+    }
+
+    async fn forward(&self, floatingip: &str, port: &str, ip: &str, number: u16) -> (u16, Value) {
+        let body = forwarding(port, ip, number).to_string();
+        let path = format!("/v2.0/floatingips/{floatingip}/port_forwardings");
+        self.client.send("POST", &path, Some(body), &[]).await.expect("answers")
+    }
+
+    async fn put(&self, path: &str, body: Value) -> (u16, Value) {
+        self.client.send("PUT", path, Some(body.to_string()), &[]).await.expect("answers")
+    }
+
+    /// The same requests at once; the answers by status.
+    async fn race(&self, requests: Vec<(&'static str, String, Value)>) -> BTreeMap<u16, Vec<Value>> {
+        let mut racing = JoinSet::new();
+        for (method, path, body) in requests {
+            let client = self.client.clone();
+            racing.spawn(async move {
+                client.send(method, &path, Some(body.to_string()), &[]).await.expect("an answer")
+            });
+        }
+        let mut answers: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
+        for (status, answer) in racing.join_all().await {
+            answers.entry(status).or_default().push(answer);
+        }
+        answers
+    }
+}
+
+fn forwarding(port: &str, ip: &str, number: u16) -> Value {
+    json!({ "port_forwarding": {
+        "internal_port_id": port, "internal_ip_address": ip, "protocol": "tcp", "internal_port": number,
+        "external_port": number,
+    }})
+}
+
+fn counts(answers: &BTreeMap<u16, Vec<Value>>) -> Vec<(u16, usize)> {
+    answers.iter().map(|(status, answers)| (*status, answers.len())).collect()
+}
+
+testbed::on_both_engines!(a_floating_ip_follows_its_port);
+
+async fn a_floating_ip_follows_its_port(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.20" }])).await;
+    let port = place.port(&["10.0.0.5"]).await;
+    let free = place.floatingip(None).await;
+    assert_eq!((&free["status"], &free["router_id"]), (&json!("DOWN"), &Value::Null));
+    let id = id_of(&free);
+    let path = format!("/v2.0/floatingips/{id}");
+    let (status, tied) = place.put(&path, json!({ "floatingip": { "port_id": port } })).await;
+    assert_eq!(status, 200, "{tied}");
+    let tied = &tied["floatingip"];
+    assert_eq!(tied["router_id"], json!(place.router));
+    assert_eq!(tied["fixed_ip_address"], "10.0.0.5");
+    assert_eq!(tied["port_details"]["admin_state_up"], true);
+    assert_eq!(tied["port_forwardings"], json!([]));
+    let moved = json!({ "port": { "fixed_ips": [{ "ip_address": "10.0.0.6" }] } });
+    let (status, refused) = place.put(&format!("/v2.0/ports/{port}"), moved).await;
+    assert_eq!((status, &refused["NeutronError"]["type"]), (400, &json!("BadRequest")));
+    place.client.delete("port", &port).await.expect("goes");
+    let after = place.show(&id).await;
+    assert_eq!((&after["port_id"], &after["router_id"]), (&Value::Null, &Value::Null), "{after}");
+    let mut tx = place.db.read().await.expect("reads");
+    let stored: Vec<model::api::floatingip::FloatingIp> =
+        tx.find(&model::api::floatingip::FLOATINGIP, "1 = 1", &[]).await.expect("finds");
+    assert_eq!(stored[0].last_router_id, Some(place.router), "whose report is owed");
+    drop(tx);
+    place.client.delete("floatingip", &id).await.expect("goes");
+    let left = place.client.get(&format!("ports?network_id={}", place.external)).await.expect("lists");
+    assert_eq!(left, json!([]), "its own port is gone");
+    place.lone.stop().await;
+}
+
+testbed::on_both_engines!(forwardings_follow_their_ports);
+
+async fn forwardings_follow_their_ports(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.20" }])).await;
+    let (one, two) = (place.port(&["10.0.0.5", "10.0.0.7"]).await, place.port(&["10.0.0.6"]).await);
+    let id = id_of(&place.floatingip(None).await);
+    for (port, ip, number) in [(&one, "10.0.0.5", 80), (&one, "10.0.0.7", 81), (&two, "10.0.0.6", 82)] {
+        let (status, answer) = place.forward(&id, port, ip, number).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+    let shown = place.show(&id).await;
+    assert_eq!(shown["port_forwardings"].as_array().map(Vec::len), Some(3));
+    assert_eq!(shown["router_id"], json!(place.router));
+    let tied = json!({ "floatingip": { "port_id": two } });
+    let (status, refused) = place.put(&format!("/v2.0/floatingips/{id}"), tied).await;
+    assert_eq!((status, &refused["NeutronError"]["type"]), (409, &json!("FipInUseByPortForwarding")));
+    let fewer = json!({ "port": { "fixed_ips": [{ "ip_address": "10.0.0.5" }] } });
+    assert_eq!(place.put(&format!("/v2.0/ports/{one}"), fewer).await.0, 200);
+    let ips = |shown: &Value| -> Vec<String> {
+        let all = shown["port_forwardings"].as_array().cloned().unwrap_or_default();
+        all.iter().map(|each| each["internal_ip_address"].to_string()).collect()
+    };
+    assert_eq!(ips(&place.show(&id).await), ["\"10.0.0.5\"", "\"10.0.0.6\""]);
+    place.client.delete("port", &one).await.expect("goes");
+    assert_eq!(place.show(&id).await["router_id"], json!(place.router), "one is left");
+    place.client.delete("port", &two).await.expect("goes");
+    let after = place.show(&id).await;
+    assert_eq!((&after["router_id"], &after["port_forwardings"]), (&Value::Null, &json!([])));
+    place.lone.stop().await;
+}
+
+testbed::on_both_engines!(one_floating_ip_gets_the_fixed_address);
+
+async fn one_floating_ip_gets_the_fixed_address(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.99" }])).await;
+    let port = place.port(&["10.0.0.5"]).await;
+    let mut requests = Vec::new();
+    for at in 0..EACH {
+        let id = id_of(&place.floatingip(None).await);
+        requests.push(match at % 2 {
+            0 => ("PUT", format!("/v2.0/floatingips/{id}"), json!({ "floatingip": { "port_id": port } })),
+            _ => (
+                "POST",
+                "/v2.0/floatingips".into(),
+                json!({ "floatingip": { "floating_network_id": place.external, "port_id": port } }),
+            ),
+        });
+    }
+    let answers = place.race(requests).await;
+    let won = answers.iter().filter(|(status, _)| **status < 300).map(|(_, answers)| answers.len());
+    assert_eq!(won.sum::<usize>(), 1, "{answers:#?}");
+    assert_eq!(answers.get(&409).map(Vec::len), Some(EACH - 1), "{answers:#?}");
+    place.lone.stop().await;
+}
+
+testbed::on_both_engines!(one_floating_ip_gets_the_last_address);
+
+async fn one_floating_ip_gets_the_last_address(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.10" }])).await;
+    let body = json!({ "floatingip": { "floating_network_id": place.external } });
+    let answers = place.race(vec![("POST", "/v2.0/floatingips".into(), body); EACH]).await;
+    assert_eq!(counts(&answers), [(201, 1), (409, EACH - 1)], "{answers:#?}");
+    let left = place.client.get("ports?device_owner=network:floatingip").await.expect("lists");
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
+    place.lone.stop().await;
+}
+
+testbed::on_both_engines!(one_forwarding_gets_the_port);
+
+async fn one_forwarding_gets_the_port(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.99" }])).await;
+    let port = place.port(&["10.0.0.5"]).await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(id_of(&place.floatingip(None).await));
+    }
+    let of = |at: usize| format!("/v2.0/floatingips/{}/port_forwardings", ids[at % 2]);
+    // Half come from another floating IP, and lead to the same port of the instance.
+    let requests = (0..EACH).map(|at| ("POST", of(at), forwarding(&port, "10.0.0.5", 80)));
+    let answers = place.race(requests.collect()).await;
+    assert_eq!(counts(&answers), [(201, 1), (400, EACH - 1)], "{answers:#?}");
+    place.lone.stop().await;
+}
+
+testbed::on_both_engines!(a_port_goes_or_is_forwarded_to);
+
+async fn a_port_goes_or_is_forwarded_to(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.99" }])).await;
+    for round in 0..6 {
+        let (one, two) = (place.port(&["10.0.0.5"]).await, place.port(&["10.0.0.6"]).await);
+        let id = id_of(&place.floatingip(None).await);
+        assert_eq!(place.forward(&id, &one, "10.0.0.5", 80).await.0, 201);
+        let path = format!("/v2.0/floatingips/{id}/port_forwardings");
+        let mut racing = JoinSet::new();
+        let (client, path) = (place.client.clone(), path.clone());
+        let body = forwarding(&two, "10.0.0.6", 81).to_string();
+        racing.spawn(async move { client.send("POST", &path, Some(body), &[]).await.expect("answers").0 });
+        let client = place.client.clone();
+        let path = format!("/v2.0/ports/{one}");
+        racing.spawn(async move { client.send("DELETE", &path, None, &[]).await.expect("answers").0 });
+        let mut statuses = racing.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 204], "round {round}");
+        let after = place.show(&id).await;
+        assert_eq!(after["port_forwardings"].as_array().map(Vec::len), Some(1), "{after}");
+        assert_eq!(
+            after["router_id"],
+            json!(place.router),
+            "whoever is first: it forwards, so it has a router"
+        );
+        place.client.delete("port", &two).await.expect("goes");
+    }
+    place.lone.stop().await;
+}
