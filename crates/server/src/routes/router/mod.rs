@@ -27,6 +27,8 @@ use crate::guard::Guard;
 use crate::routes::port;
 use crate::tasks::l3;
 
+pub use gateway::follow;
+
 /// Which agents' zones a router may be hinted to.
 const L3_AGENT: &str = "L3 agent";
 
