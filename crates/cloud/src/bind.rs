@@ -16,13 +16,26 @@ pub struct Binding {
 
 pub const UNBOUND: &str = "unbound";
 pub const BINDING_FAILED: &str = "binding_failed";
+/// Of an interface of a distributed router: it is on every host that needs it, and bound to none.
+pub const DISTRIBUTED: &str = "distributed";
 const TAP: &str = "tap";
 
 /// The topic by which the agents that wire ports are known.
 pub const L2_TOPIC: &str = "N/A";
 
+/// True of a port that is at one host.
 pub fn is_bound(vif_type: &str) -> bool {
-    vif_type != UNBOUND && vif_type != BINDING_FAILED
+    ![UNBOUND, BINDING_FAILED, DISTRIBUTED].contains(&vif_type)
+}
+
+/// True of a port's owner whose ports are on every host that needs them.
+pub fn is_distributed(device_owner: &str) -> bool {
+    device_owner == "network:router_interface_distributed"
+}
+
+/// The binding of such a port.
+pub fn distributed() -> Binding {
+    Binding { vif_type: DISTRIBUTED, vif_details: json!({}) }
 }
 
 /// Decides the binding of a port on a host; a failure is an answer, not an error.

@@ -34,7 +34,7 @@ fn check_policy(policy: Option<&String>) -> Result<(), Refusal> {
 
 /// The floating IP's own port, as a request of the server's own.
 pub fn own_port(id: FloatingIpId, new: &FloatingIpCreate) -> PortCreate {
-    let mut port = service_port(new.floating_network_id, OWNER, id.to_string());
+    let mut port = service_port("", new.floating_network_id, OWNER, id.to_string());
     if new.subnet_id.is_some() || new.floating_ip_address.is_some() {
         let (subnet_id, ip_address) = (new.subnet_id, new.floating_ip_address);
         port.fixed_ips = Some(vec![FixedIpAsk { subnet_id, ip_address, delete_subnet: false }]);

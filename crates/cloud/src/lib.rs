@@ -1,7 +1,7 @@
 //! Decisions for the whole cloud. Pure: facts come in as arguments, what to store goes out.
 //!
 //! ```text
-//! network, subnet, port, floatingip, port_forwarding   create, update and delete of one resource
+//! network, subnet, port, router, floatingip, port_forwarding   create, update and delete of one resource
 //! l3/       which agents carry a router
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! bind      can a host carry a port                             status    what a port's status is
@@ -26,6 +26,7 @@ pub mod port;
 pub mod port_forwarding;
 pub mod quota;
 mod refusal;
+pub mod router;
 pub mod rules;
 pub mod segment;
 mod stamp;

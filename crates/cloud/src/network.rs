@@ -89,6 +89,8 @@ pub struct UpdateFacts {
     /// The VLAN asked for is free, where one is.
     pub vlan_is_free: bool,
     pub has_bound_ports: bool,
+    /// Routers lead out by it.
+    pub leads_out: bool,
 }
 
 /// Applies a checked change.
@@ -112,6 +114,9 @@ pub fn update(
     }
     after.shared = change.shared.unwrap_or(after.shared);
     after.external = change.external.unwrap_or(after.external);
+    if facts.leads_out && !after.external {
+        return Err(Refusal::ExternalNetworkInUse(before.id));
+    }
     after.is_default = change.is_default.unwrap_or(after.is_default);
     check_default(after.is_default && after.external, facts.default_external.clone(), Some(before.id))?;
     after.port_security_enabled = change.port_security_enabled.unwrap_or(after.port_security_enabled);

@@ -11,7 +11,7 @@ use model::{NetworkId, PortId};
 use serde_json::{Value, json};
 use wire::Mac;
 
-use crate::bind::{Binding, is_bound};
+use crate::bind::{Binding, is_bound, is_distributed};
 use crate::standard::begin;
 use crate::{Refusal, Rules, Stamp, dns, status};
 
@@ -172,7 +172,9 @@ pub fn rebinds(before: &Port, change: &PortUpdate) -> bool {
     let host = change.host.as_ref().is_some_and(|host| host.as_deref().unwrap_or("") != before.host);
     let vnic = change.vnic_type.as_ref().is_some_and(|vnic| *vnic != before.vnic_type);
     let profile = change.profile.as_ref().is_some_and(|p| p.clone().unwrap_or_default() != before.profile);
-    host || vnic || profile
+    let owner = change.device_owner.as_deref().unwrap_or(&before.device_owner);
+    let kind = is_distributed(owner) != is_distributed(&before.device_owner);
+    host || vnic || profile || kind
 }
 
 /// Applies a checked change.
@@ -236,12 +238,17 @@ pub fn pair_net(pair: &AddressPair) -> Option<IpNet> {
 
 /// The DHCP port of a network on a host, as a request of the server's own.
 pub fn dhcp_port(network: &Network, host: &str, device_id: String) -> PortCreate {
-    let port = service_port(network.id, "network:dhcp", device_id);
-    PortCreate { project_id: network.project_id.clone(), host: Some(host.to_owned()), ..port }
+    let port = service_port(&network.project_id, network.id, "network:dhcp", device_id);
+    PortCreate { host: Some(host.to_owned()), port_security_enabled: Some(false), ..port }
 }
 
-/// A port of a service, which no project owns, as a request of the server's own.
-pub fn service_port(network_id: NetworkId, device_owner: &str, device_id: String) -> PortCreate {
+/// A port of a service, as a request of the server's own.
+pub fn service_port(
+    project_id: &str,
+    network_id: NetworkId,
+    device_owner: &str,
+    device_id: String,
+) -> PortCreate {
     let rest: serde_json::Map<String, Value> = [
         ("name", json!("")),
         ("description", json!("")),
@@ -252,7 +259,7 @@ pub fn service_port(network_id: NetworkId, device_owner: &str, device_id: String
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     PortCreate {
-        project_id: String::new(),
+        project_id: project_id.to_owned(),
         network_id,
         admin_state_up: true,
         mac_address: None,
@@ -264,11 +271,42 @@ pub fn service_port(network_id: NetworkId, device_owner: &str, device_id: String
         vnic_type: "normal".into(),
         host: None,
         profile: None,
-        port_security_enabled: Some(false),
+        port_security_enabled: None,
         qos_policy_id: None,
         dns_name: String::new(),
         dns_domain: String::new(),
         security_groups: None,
         rest,
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn test_port(id: PortId, network_id: NetworkId, fixed_ips: Vec<FixedIp>) -> Port {
+    Port {
+        id,
+        project_id: "p".into(),
+        network_id,
+        admin_state_up: true,
+        mac_address: Mac::ZERO,
+        fixed_ips,
+        device_id: String::new(),
+        device_owner: String::new(),
+        status: "DOWN".into(),
+        allowed_address_pairs: vec![],
+        extra_dhcp_opts: vec![],
+        ip_allocation: "immediate".into(),
+        vif_type: "unbound".into(),
+        vif_details: json!({}),
+        vnic_type: "normal".into(),
+        host: String::new(),
+        profile: Default::default(),
+        port_security_enabled: false,
+        dns_name: String::new(),
+        dns_domain: String::new(),
+        dns_assignment: vec![],
+        l2_ready: false,
+        dhcp_ready: false,
+        failure: None,
+        rest: Default::default(),
     }
 }

@@ -86,6 +86,36 @@ pub enum Refusal {
     #[error("Subnet {subnet} is in use by the ports {}.", ports.join(", "))]
     SubnetInUse { subnet: SubnetId, ports: Vec<String> },
 
+    // Routers.
+    #[error("Flavor {0} was not found.")]
+    FlavorNotFound(String),
+    #[error("Router {router} has interfaces still, the ports {}.", ports.join(", "))]
+    RouterInUse { router: RouterId, ports: Vec<String> },
+    #[error("Floating IPs lead through router {router} to network {network}: its gateway stays.")]
+    GatewayInUseByFloatingIps { router: RouterId, network: NetworkId },
+    #[error("Router {router} has no interface with the port {port}.")]
+    InterfaceNotFound { router: RouterId, port: String },
+    #[error("Router {router} has no interface on subnet {subnet}.")]
+    InterfaceNotFoundForSubnet { router: RouterId, subnet: SubnetId },
+    #[error("Port {port} has no address on subnet {subnet}.")]
+    SubnetMismatchForPort { port: PortId, subnet: String },
+    #[error("Static routes of router {router} lead to subnet {subnet}: its interface stays.")]
+    InterfaceInUseByRoute { router: RouterId, subnet: SubnetId },
+    #[error("Floating IPs of router {router} lead to subnet {subnet}: its interface stays.")]
+    InterfaceInUseByFloatingIps { router: RouterId, subnet: SubnetId },
+    #[error("{0}")]
+    InvalidRoutes(String),
+    #[error("A router takes at most {limit} static routes, not {asked}.")]
+    TooManyRoutes { limit: usize, asked: usize },
+    #[error("Network {0} is a way out of routers: it stays external.")]
+    ExternalNetworkInUse(NetworkId),
+    #[error("The device {device} belongs to another project than the port.")]
+    DeviceNotOwned { device: String },
+    #[error("Port {port} is in use by the device {device}.")]
+    PortInUse { port: PortId, device: String },
+    #[error("Port {port} belongs to a service ({owner}), which alone deletes it.")]
+    ServicePortInUse { port: PortId, owner: String },
+
     // Ports and addresses.
     #[error("The MAC address {mac} is in use on network {network}.")]
     MacInUse { mac: Mac, network: NetworkId },

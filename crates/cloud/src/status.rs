@@ -3,7 +3,7 @@
 use model::api::port::Port;
 use model::desired::Revision;
 
-use crate::bind::is_bound;
+use crate::bind::{DISTRIBUTED, is_bound};
 
 /// ACTIVE needs both: the host wired the port, and DHCP answers for it where the port needs it.
 pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
@@ -14,7 +14,8 @@ pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
     if port.failure.is_some() {
         return "ERROR";
     }
-    if !port.admin_state_up || !is_bound(&port.vif_type) || !port.l2_ready {
+    let has_place = is_bound(&port.vif_type) || port.vif_type == DISTRIBUTED;
+    if !port.admin_state_up || !has_place || !port.l2_ready {
         return "DOWN";
     }
     // A port that works keeps its status when DHCP must learn something of it.

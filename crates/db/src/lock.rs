@@ -13,7 +13,7 @@ use model::api::table::Resource;
 use serde_json::json;
 
 use crate::dialect;
-use crate::engine::{DbError, Engine, Param, Tx};
+use crate::engine::{DbError, Engine, EngineError, Param, Tx};
 
 impl Tx<'_> {
     fn is_alone(&self) -> bool {
@@ -48,6 +48,27 @@ impl Tx<'_> {
         let others: Vec<String> =
             networks.iter().filter(|id| self.locked.insert((*id).clone())).cloned().collect();
         self.lock_all("networks", &others).await
+    }
+
+    /// Locks a router, and before it all networks that it has ports on and some others; a conflict when
+    /// it got a port on yet another one meanwhile.
+    pub async fn lock_router_whole(&mut self, router: &str, others: &[String]) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        const NETWORKS: &str = "SELECT DISTINCT network_id FROM router_ports WHERE router_id = $1";
+        let mut networks = self.texts(NETWORKS, &[router.into()]).await?;
+        networks.extend_from_slice(others);
+        self.lock_networks(&networks).await?;
+        self.lock_all("routers", &[router.to_owned()]).await?;
+        let found = self.texts(NETWORKS, &[router.into()]).await?;
+        match found.into_iter().find(|network| !self.locked.contains(network)) {
+            Some(network) => {
+                let source = EngineError::Said(format!("the router has got a port on network {network}"));
+                Err(DbError::Conflict { what: "the lock of a router".into(), source })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Locks several ports, in the order that everyone takes.

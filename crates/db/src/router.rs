@@ -1,7 +1,10 @@
 //! Routers: their ports, and facts that are more than their rows.
 
+use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, RouterPortKind};
-use model::{NetworkId, PortId, RouterId};
+use model::api::subnet::{SUBNET, Subnet};
+use model::api::table::Resource;
+use model::{NetworkId, PortId, RouterId, SubnetId};
 
 use crate::engine::{DbError, Tx};
 
@@ -73,6 +76,70 @@ impl Tx<'_> {
         })
         .await?;
         Ok(out)
+    }
+
+    /// A router's ports, of all kinds, whole, oldest first.
+    pub async fn router_legs(&mut self, router: RouterId) -> Result<Vec<(RouterPortKind, Port)>, DbError> {
+        let rows = self.router_ports_of(router).await?;
+        let condition =
+            "id IN (SELECT port_id FROM router_ports WHERE router_id = $1) ORDER BY created_us, id";
+        let ports: Vec<Port> = self.find(&PORT, condition, &[router.to_string().into()]).await?;
+        let kind = |port: &Port| rows.iter().find(|row| row.port_id == port.id).map(|row| row.kind);
+        Ok(ports.into_iter().filter_map(|port| Some((kind(&port)?, port))).collect())
+    }
+
+    /// The subnets of the networks that a router has ports on, oldest first.
+    pub async fn subnets_of_router(&mut self, router: RouterId) -> Result<Vec<Subnet>, DbError> {
+        let condition = "network_id IN (SELECT network_id FROM router_ports WHERE router_id = $1) \
+                         ORDER BY created_us, id";
+        self.find(&SUBNET, condition, &[router.to_string().into()]).await
+    }
+
+    /// True when floating IPs, or their forwardings, lead through a router.
+    pub async fn router_has_floating_ips(&mut self, router: RouterId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips WHERE router_id = $1";
+        Ok(self.number(sql, &[router.to_string().into()]).await? > 0)
+    }
+
+    /// The same of those that lead to a subnet.
+    pub async fn router_has_floating_ips_on(
+        &mut self,
+        router: RouterId,
+        subnet: SubnetId,
+    ) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips f JOIN ip_allocations a ON a.subnet_id = $2 AND \
+            (a.port_id = f.port_id AND a.ip_address = f.fixed_ip_address OR EXISTS \
+             (SELECT 1 FROM port_forwardings w WHERE w.floatingip_id = f.id \
+              AND w.internal_port_id = a.port_id AND w.internal_ip_address = a.ip_address)) \
+            WHERE f.router_id = $1";
+        Ok(self.number(sql, &[router.to_string().into(), subnet.to_string().into()]).await? > 0)
+    }
+
+    /// True when routers lead out by a network.
+    pub async fn leads_out(&mut self, network: NetworkId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM router_ports WHERE network_id = $1 AND kind = 'gateway'";
+        Ok(self.number(sql, &[network.to_string().into()]).await? > 0)
+    }
+
+    /// Hosts that were told of a router.
+    pub async fn hosts_of_router(&mut self, router: RouterId) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT host FROM router_hosts WHERE router_id = $1 ORDER BY host";
+        self.texts(sql, &[router.to_string().into()]).await
+    }
+
+    /// Forgets what a router that goes has besides its ports.
+    pub async fn forget_router(&mut self, router: RouterId) -> Result<(), DbError> {
+        self.later("DELETE FROM ha_vr_ids WHERE router_id = $1", vec![router.to_string().into()]).await
+    }
+
+    /// The network that a subnet or port is on.
+    pub async fn network_of(
+        &mut self,
+        table: &'static Resource,
+        id: &str,
+    ) -> Result<Option<String>, DbError> {
+        let sql = format!("SELECT network_id FROM {} WHERE id = $1", table.plural);
+        Ok(self.texts(&sql, &[id.into()]).await?.pop())
     }
 
     /// Raises a router's revision because something that belongs to it changed.

@@ -176,6 +176,17 @@ impl<'a> Guard<'a> {
         self.changes(tx, table, id, &rules, Target::new()).await
     }
 
+    /// May the caller do to this resource what the rule is named after?
+    pub async fn act(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        id: &str,
+        rule: &str,
+    ) -> Result<(), Fault> {
+        self.changes(tx, table, id, &[rule.to_owned()], Target::new()).await
+    }
+
     async fn changes(
         &self,
         tx: &mut Tx<'_>,
@@ -264,6 +275,7 @@ fn rules(
         let Some(value) = given.0.get(attr.name).filter(|value| said(attr, value)) else { continue };
         let rule = format!("{action}:{}", attr.name);
         let items = value.as_array().into_iter().flatten().filter_map(Value::as_object);
+        let items = items.chain(value.as_object().filter(|_| attr.has_parts()));
         let parts: BTreeSet<&String> = items.flat_map(|item| item.keys()).collect();
         let parts = parts.into_iter().map(|part| format!("{rule}:{part}")).collect::<Vec<_>>();
         rules.push(rule);

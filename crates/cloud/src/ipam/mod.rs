@@ -14,3 +14,6 @@ pub use number::{last_of, network_of};
 pub use plan::{PlanFacts, Want, keep_and_plan, plan};
 pub use pools::{check_gateway, check_pools, default_gateway, default_pools};
 pub use search::Search;
+
+#[cfg(test)]
+pub(crate) use plan::tests::a_subnet as test_subnet;

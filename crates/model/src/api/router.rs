@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::api::convert::Convert;
 use crate::api::port::{FixedIp, FixedIpAsk};
@@ -11,6 +12,7 @@ use crate::api::table::{
     text,
 };
 use crate::api::validate::Check;
+use crate::api::{Invalid, InvalidKind};
 use crate::desired::HostRoute;
 use crate::{NetworkId, PortId, RouterId};
 
@@ -214,9 +216,47 @@ pub struct RouterUpdate {
     pub rest: Map<String, Value>,
 }
 
-/// The body of `add_router_interface` and `remove_router_interface`.
+/// The body of `add_router_interface` and `remove_router_interface`, which no table checks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct InterfaceAsk {
     pub port_id: Option<String>,
     pub subnet_id: Option<String>,
+    wrong: Option<String>,
+}
+
+impl InterfaceAsk {
+    /// What is said; what is wrong with it is kept until somebody may be told.
+    pub fn of(body: &Value) -> InterfaceAsk {
+        let mut ask = InterfaceAsk::default();
+        for (name, id) in [("port_id", &mut ask.port_id), ("subnet_id", &mut ask.subnet_id)] {
+            let Some(value) = body.get(name) else { continue };
+            match value.as_str().filter(|text| Uuid::parse_str(text).is_ok()) {
+                Some(text) => *id = Some(text.to_lowercase()),
+                None => ask.wrong = Some(format!("{name} {value} is not a UUID.")),
+            }
+        }
+        ask
+    }
+
+    /// One of them is said.
+    pub fn check_any(&self) -> Result<(), Invalid> {
+        match &self.wrong {
+            Some(wrong) => Err(Invalid { kind: InvalidKind::Page, message: wrong.clone() }),
+            None if self.port_id.is_none() && self.subnet_id.is_none() => {
+                let message = "Say subnet_id or port_id.".into();
+                Err(Invalid { kind: InvalidKind::Page, message })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Exactly one of them is said.
+    pub fn check_one(&self) -> Result<(), Invalid> {
+        self.check_any()?;
+        if self.port_id.is_some() && self.subnet_id.is_some() {
+            let message = "Say subnet_id or port_id, not both.".into();
+            return Err(Invalid { kind: InvalidKind::Page, message });
+        }
+        Ok(())
+    }
 }

@@ -265,6 +265,11 @@ impl Attr {
         self
     }
 
+    /// Its value is an object whose parts have policy rules of their own.
+    pub const fn has_parts(&self) -> bool {
+        matches!(self.check, Check::GatewayInfo)
+    }
+
     pub const fn required(&self) -> bool {
         self.post && matches!(self.default, Default::Required)
     }

@@ -13,6 +13,7 @@ mod plain;
 pub mod port;
 mod port_forwarding;
 mod quota;
+pub mod router;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
@@ -43,6 +44,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
         ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
         ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
+        ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
         ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
         ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
@@ -261,6 +263,7 @@ async fn create_one(
         "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
+        "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -292,6 +295,7 @@ async fn update_once(
         "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(&call.query);
@@ -330,6 +334,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         }
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
+        "router" => router::delete(&mut tx, &stamp, id).await?,
         "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }

@@ -133,6 +133,7 @@ pub async fn update(
         used_by_other_projects: tx.used_by_other_projects(before.id, &before.project_id).await?,
         vlan_is_free: !tx.segment_held(&wanted).await?,
         has_bound_ports: !hosts.is_empty(),
+        leads_out: change.external == Some(false) && tx.leads_out(before.id).await?,
     };
     let after = cloud::network::update(&before, change, &facts, app.rules())?;
     if after.segments != before.segments {

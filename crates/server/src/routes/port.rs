@@ -20,8 +20,16 @@ use crate::routes::{floatingip, network, subnet};
 /// Generated MAC addresses that may turn out to be taken before the request fails.
 const MAC_TRIES: usize = 16;
 
-pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
+pub async fn create(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    mut new: PortCreate,
+) -> Result<Port, Fault> {
     tx.lock_network(new.network_id).await?;
+    if bind::is_distributed(&new.device_owner) {
+        new.host = None;
+    }
     let network = network::load(tx, new.network_id).await?;
     cloud::port::check_create(&new, &network)?;
     let subnets = tx.subnets_of(network.id).await?;
@@ -31,7 +39,9 @@ pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCrea
     check_subnets_exist(tx, new.fixed_ips.as_deref(), &subnets).await?;
     let wants = ipam::plan(new.fixed_ips.as_deref(), &facts)?;
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
-    let binding = bind_to(app, tx, new.host.as_deref().unwrap_or(""), &new.vnic_type, &network).await?;
+    let binding =
+        bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
+            .await?;
     let facts = CreateFacts { id, mac, fixed_ips, binding };
     let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
@@ -83,9 +93,12 @@ async fn bind_to(
     app: &App,
     tx: &mut Tx<'_>,
     host: &str,
-    vnic_type: &str,
+    (vnic_type, owner): (&str, &str),
     network: &Network,
 ) -> Result<Binding, Fault> {
+    if bind::is_distributed(owner) {
+        return Ok(bind::distributed());
+    }
     let mut agents = vec![];
     if !host.is_empty() {
         tx.share_host(host).await?;
@@ -202,8 +215,11 @@ pub async fn update(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     before: Port,
-    change: PortUpdate,
+    mut change: PortUpdate,
 ) -> Result<(), Fault> {
+    if bind::is_distributed(change.device_owner.as_deref().unwrap_or(&before.device_owner)) {
+        change.host = Some(None);
+    }
     cloud::port::check_update(&before, &change)?;
     let network = network::load(tx, before.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;
@@ -235,7 +251,7 @@ pub async fn update(
     };
     let vnic_type = change.vnic_type.as_deref().unwrap_or(&before.vnic_type).to_owned();
     let binding = match cloud::port::rebinds(&before, &change) {
-        true => Some(bind_to(app, tx, &host, &vnic_type, &network).await?),
+        true => Some(bind_to(app, tx, &host, (&vnic_type, &owner), &network).await?),
         false => None,
     };
     let needs_dhcp = needs_dhcp(app, tx, &before).await?;
@@ -335,7 +351,7 @@ pub async fn settle_waiting(
 /// Binds a port anew where it failed before; true when it is bound then.
 pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port) -> Result<bool, Fault> {
     let network = network::load(tx, before.network_id).await?;
-    let binding = bind_to(app, tx, &before.host, &before.vnic_type, &network).await?;
+    let binding = bind_to(app, tx, &before.host, (&before.vnic_type, &before.device_owner), &network).await?;
     if binding.vif_type == before.vif_type {
         return Ok(false);
     }
@@ -348,6 +364,9 @@ pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port
 
 pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let port = load(tx, id).await?;
+    if tx.router_port(port.id).await?.is_some() {
+        return Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner }.into());
+    }
     let network = network::load(tx, port.network_id).await?;
     delete(tx, stamp, &network, port).await
 }

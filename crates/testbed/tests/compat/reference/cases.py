@@ -1,4 +1,4 @@
-"""The cases facts.py asks the reference: networks, subnets, ports and agents, as admin.
+"""The cases facts.py asks the reference: networks, subnets, ports, routers and agents, as admin.
 
 Most are rows of tables: `posts` and `puts` take {label: attributes}, `values` one attribute and a list of
 values (POST and PUT for each), `lists` {label: query}.  A row may be (attributes, shown attributes).
@@ -11,11 +11,11 @@ CASES = []
 DROP = object()
 NOBODY = '00000000-0000-4000-8000-00000000dead'
 BASE = {'network': {}, 'subnet': {'network_id': '{net.id}', 'ip_version': 4, 'cidr': '10.0.0.0/24'},
-        'port': {'network_id': '{net.id}'}, 'agent': {}}
-ALWAYS = {'network': ['name'], 'subnet': ['cidr'], 'port': ['status'], 'agent': ['host']}
+        'port': {'network_id': '{net.id}'}, 'router': {}, 'agent': {}}
+ALWAYS = {'network': ['name'], 'subnet': ['cidr'], 'port': ['status'], 'router': ['name'], 'agent': ['host']}
 HIDDEN = {'security_groups', 'network_id', 'fixed_ips', 'prefixlen', 'use_default_subnetpool', 'ha', 'mac_address'}
 MAC, MAC2 = 'fa:16:3e:11:22:33', 'fa:16:3e:11:22:44'
-# asked of networks only: the four collections' common code answers
+# asked of networks (and routers, which are the reference's older stack) only: common code answers
 ALIKE = re.compile(
     'body-(post|put)-(empty|text|list|null|number|emptyobject|inner-.*|plural-.*|trailing)|delete-twice|'
     'delete-body-spaces|patch-collection|delete-collection|.*-id-upper|get-slash|get-below|get-filter|'
@@ -27,6 +27,7 @@ ALIKE = re.compile(
     'description-(or|empty)|project|tenant|project-(empty|tenant)|two-unknown|created|since|revision.*|tags-any|'
     'not-tags-any|tags-empty|bare|sort-(two|nokey|nodir|baddir|upperdir|same|unknown)|limit-(exact|more|empty|two|'
     'zero|negative|text)|marker-(end|past|desc|empty|nolimit)|reverse-(one|bad|short|nolimit|nomarker))')
+ASKED = ('network', 'router')
 LONG = {n: 'x' * n for n in (32, 33, 64, 65, 255, 256)}
 
 
@@ -102,8 +103,8 @@ def slug(value):
         'replace').decode()).strip('_') or 'sign')
 
 
-START = {'network': [], 'subnet': [net()], 'port': [net()], 'agent': []}
-EXIST = {'network': [net()], 'subnet': [net(), sub()], 'port': [net(), port()]}
+START = {'network': [], 'subnet': [net()], 'port': [net()], 'router': [], 'agent': []}
+EXIST = {'network': [net()], 'subnet': [net(), sub()], 'port': [net(), port()], 'router': [make('router', 'router')]}
 
 
 def values(kind, attr, some, put=2, **more):
@@ -117,7 +118,7 @@ def values(kind, attr, some, put=2, **more):
 
 def lists(kind, group, setup, scope, rows, show=('name',), **more):
     for label, query in rows.items():
-        if kind != 'network' and ALIKE.fullmatch(f'list-{group}-{label}'):
+        if kind not in ASKED and ALIKE.fullmatch(f'list-{group}-{label}'):
             continue
         query = '&'.join(filter(None, (scope, query)))
         add(f'{kind}-list-{group}-{label}', setup, step('GET', f'/{kind}s?{query}'), show,
@@ -143,7 +144,7 @@ def common(kind, base):
     one, good = f'/{many}/{{{at}.id}}', {kind: base}
 
     def odd(label, setup, method, path, body=None, show=(), **more):
-        if kind != 'network' and ALIKE.fullmatch(label):
+        if kind not in ASKED and ALIKE.fullmatch(label):
             return
         keep = {k: more.pop(k) for k in ('ordered', 'limit') if k in more}
         add(f'{kind}-{label}', setup, step(method, path, body, **more), show, **keep)
@@ -152,11 +153,11 @@ def common(kind, base):
                        'inner-text': '{"%s": "x"}' % kind, 'empty-inner': '{"%s": {}}' % kind,
                        'plural-object': '{"%s": {}}' % many,
                        'plural-text': '{"%s": ["x"]}' % many, 'trailing': '{"%s": {}} x' % kind}.items():
-        if kind != 'network' or label not in ('empty-inner',):
+        if kind not in ASKED or label not in ('empty-inner',):
             odd(f'body-post-{label}', [], 'POST', f'/{many}', raw=raw)
         if label in ('notjson', 'empty', 'list', 'wrongkey', 'inner-null', 'empty-inner', 'plural-object'):
             odd(f'body-put-{label}', exist, 'PUT', one, raw=raw, show=['name'])
-    odd('body-post-empty-inner', start, 'POST', f'/{many}', {kind: {}}) if kind == 'network' else None
+    odd('body-post-empty-inner', start, 'POST', f'/{many}', {kind: {}}) if kind in ASKED else None
     odd('delete', exist, 'DELETE', one)
     odd('delete-twice', [*exist, step('DELETE', one)], 'DELETE', one)
     odd('delete-body', exist, 'DELETE', one, {kind: {}})
@@ -195,7 +196,7 @@ def common(kind, base):
     odd('bulk-bad-none', [*start, step('POST', f'/{many}', {many: bad}, fails=True)], 'GET', f'/{many}?name={{case}}-1',
         show=['name'])
     late = [two[0], two[1] | {'network': {'mtu': 9000}, 'subnet': {'cidr': '10.0.0.0/25'},
-        'port': {'fixed_ips': [{'ip_address': '9.9.9.9'}]}}[kind]]
+        'port': {'fixed_ips': [{'ip_address': '9.9.9.9'}]}, 'router': {'routes': 1}}[kind]]
     odd('bulk-late', start, 'POST', f'/{many}', {many: late})
     odd('bulk-late-none', [*start, step('POST', f'/{many}', {many: late}, fails=True)], 'GET', f'/{many}?name={{case}}-1',
         show=['name'])
@@ -214,7 +215,7 @@ def common(kind, base):
                          'tags': {'tags': ['b', 'a']}, 'shared': {'shared': True}}.items():
         odd(f'post-extra-{label}', start, 'POST', f'/{many}', {kind: base | attrs}, show=[a for a in attrs if a != 'id'])
         odd(f'put-extra-{label}', exist, 'PUT', one, {kind: attrs}, show=[a for a in attrs if a != 'id'])
-    values(kind, 'name', NAME if kind == 'network' else ['', None, ' lead', 7, LONG[256]],
+    values(kind, 'name', NAME if kind in ASKED else ['', None, ' lead', 7, LONG[256]],
         put=2 if kind == 'network' else 1)
     values(kind, 'description', TEXT if kind == 'network' else ['x', None], put=1)
     # revisions
@@ -275,8 +276,10 @@ def all_cases():
     import cases_floatingips
     import cases_net
     import cases_port
+    import cases_router
     CASES.clear()
     cases_floatingips.fill()
     cases_net.fill()
     cases_port.fill()
+    cases_router.fill()
     return CASES

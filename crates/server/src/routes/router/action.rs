@@ -1,0 +1,101 @@
+//! What can be done to a router besides changing its attributes: `PUT /v2.0/routers/{id}/ACTION`.
+
+use axum::http::{Method, StatusCode};
+use cloud::router::routes;
+use model::api::router::{InterfaceAsk, ROUTER};
+use model::desired::HostRoute;
+use serde_json::{Value, json};
+
+use super::{interface, set_routes, store, whole};
+use crate::app::App;
+use crate::error::Fault;
+use crate::guard::Guard;
+use crate::http::{Answer, Call};
+use crate::retry;
+use crate::routes::wrapped;
+
+#[derive(Clone, Copy)]
+enum Action {
+    AddInterface,
+    RemoveInterface,
+    AddRoutes,
+    RemoveRoutes,
+}
+
+const ACTIONS: [(&str, Action); 4] = [
+    ("add_router_interface", Action::AddInterface),
+    ("remove_router_interface", Action::RemoveInterface),
+    ("add_extraroutes", Action::AddRoutes),
+    ("remove_extraroutes", Action::RemoveRoutes),
+];
+
+pub async fn dispatch(app: &App, call: &Call, id: &str, name: &str) -> Result<Answer, Fault> {
+    let action = ACTIONS.into_iter().find(|(known, _)| *known == name).map(|(_, action)| action);
+    let Some(action) = action.filter(|_| call.method == Method::PUT) else { return Err(Fault::NoSuchUrl) };
+    let body = match call.body.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(&call.body)
+            .map_err(|error| Fault::NotJsonForExtension(error.to_string()))?,
+    };
+    match action {
+        Action::AddInterface | Action::RemoveInterface => {
+            let answer = retry::whole(|| interfaces(app, call, id, action, &body)).await?;
+            Ok(Answer::ok(&answer))
+        }
+        Action::AddRoutes | Action::RemoveRoutes => {
+            let item = retry::whole(|| extra_routes(app, call, id, (name, action), &body)).await?;
+            Ok(wrapped(StatusCode::OK, ROUTER.singular, &item))
+        }
+    }
+}
+
+async fn interfaces(app: &App, call: &Call, id: &str, action: Action, body: &Value) -> Result<Value, Fault> {
+    let mut tx = app.db().begin().await?;
+    let guard = Guard::of(app, call);
+    let ask = InterfaceAsk::of(body);
+    let answer = match action {
+        Action::AddInterface => interface::add(app, &mut tx, &guard, id, ask).await?,
+        _ => interface::remove(app, &mut tx, &guard, id, ask).await?,
+    };
+    app.commit(tx).await?;
+    Ok(answer)
+}
+
+async fn extra_routes(
+    app: &App,
+    call: &Call,
+    id: &str,
+    (name, action): (&str, Action),
+    body: &Value,
+) -> Result<Vec<u8>, Fault> {
+    let mut tx = app.db().begin().await?;
+    tx.lock(&ROUTER, id).await?;
+    let guard = Guard::of(app, call);
+    guard.act(&mut tx, &ROUTER, id, name).await?;
+    let mut whole = whole(&mut tx, id).await?;
+    let before = whole.router.clone();
+    let asked = asked_routes(body)?;
+    let old = before.routes.clone();
+    let new = match action {
+        Action::AddRoutes => routes::added(old, asked),
+        _ => routes::removed(old, &asked),
+    };
+    set_routes(app, &mut whole, new)?;
+    let stamp = app.stamp();
+    let after = store(&mut tx, &stamp, &before, whole.router).await?;
+    if after.routes != before.routes {
+        tx.router_due(after.id, stamp.now_us).await?;
+    }
+    let item = tx.show(&ROUTER, id, &[], &guard.answers(&ROUTER)).await?.unwrap_or_default();
+    app.commit(tx).await?;
+    Ok(item)
+}
+
+/// The routes of `{"router": {"routes": [...]}}`, checked as in a PUT.
+fn asked_routes(body: &Value) -> Result<Vec<HostRoute>, Fault> {
+    let routes = body.get(ROUTER.singular).and_then(|router| router.get("routes"));
+    let item = json!({ "routes": routes });
+    let mut given = model::api::body::update(&ROUTER, item)?;
+    let routes = given.0.remove("routes").unwrap_or_default();
+    serde_json::from_value(routes).map_err(|error| model::api::Invalid::request(format!("{error}.")).into())
+}

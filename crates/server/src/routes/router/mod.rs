@@ -1,0 +1,205 @@
+//! Routers: facts in, decision, rows out.
+//!
+//! ```text
+//! gateway    the way out, and network nodes' legs    interface  legs in networks of instances
+//! action     `/routers/{id}/add_router_interface` and its like
+//! ```
+//! Whoever changes a router has locked it, and before it the networks of the ports that change. What
+//! hosts should have of it is settled later, by whoever looks at the routers that are due.
+
+pub mod action;
+mod gateway;
+mod interface;
+
+use cloud::router::Leg;
+use cloud::router::routes::{self, Connected};
+use cloud::{Refusal, Stamp};
+use db::Tx;
+use model::api::network::NETWORK;
+use model::api::router::{ROUTER, Router, RouterCreate, RouterPortKind, RouterUpdate};
+use model::api::subnet::Subnet;
+use model::desired::{Key, Kind};
+use model::{RouterId, Touch};
+
+use crate::app::App;
+use crate::error::Fault;
+use crate::guard::Guard;
+use crate::routes::port;
+
+/// Which agents' zones a router may be hinted to.
+const L3_AGENT: &str = "L3 agent";
+
+/// A router, its ports, and the subnets of their networks.
+pub(super) struct Whole {
+    pub router: Router,
+    pub legs: Vec<Leg>,
+    pub subnets: Vec<Subnet>,
+}
+
+pub(super) async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Router, Fault> {
+    let found = tx.get(&ROUTER, id).await?;
+    found.ok_or_else(|| Refusal::NotFound { table: &ROUTER, id: id.to_owned() }.into())
+}
+
+async fn whole(tx: &mut Tx<'_>, id: &str) -> Result<Whole, Fault> {
+    let router = load(tx, id).await?;
+    let legs = tx.router_legs(router.id).await?;
+    let legs = legs.into_iter().map(|(kind, port)| Leg { kind, port }).collect();
+    let subnets = tx.subnets_of_router(router.id).await?;
+    Ok(Whole { router, legs, subnets })
+}
+
+pub async fn create(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    guard: &Guard<'_>,
+    new: RouterCreate,
+) -> Result<RouterId, Fault> {
+    let zones = if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? };
+    let ask = new.external_gateway_info.clone();
+    let mut router = cloud::router::create(new, &zones, app.rules(), stamp)?;
+    tx.insert(&ROUTER, &router).await?;
+    let id = router.id;
+    if ask.is_some() {
+        let mut whole = Whole { router: router.clone(), legs: vec![], subnets: vec![] };
+        gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+        router = store(tx, stamp, &router, whole.router).await?;
+    }
+    if router.gw_port_id.is_some() || router.ha {
+        tx.router_due(id, stamp.now_us).await?;
+    }
+    Ok(id)
+}
+
+async fn zones(tx: &mut Tx<'_>) -> Result<Vec<String>, Fault> {
+    let agents = tx.agents_of_type(L3_AGENT).await?;
+    Ok(agents.into_iter().filter_map(|agent| agent.availability_zone).collect())
+}
+
+/// Locks what a change of a router needs: itself, and before it the networks that it has ports on, if
+/// those may change, and the one that it may get a port on.
+pub async fn lock(tx: &mut Tx<'_>, id: &str, change: Option<&RouterUpdate>) -> Result<(), Fault> {
+    let asked = change.and_then(|change| change.external_gateway_info.as_ref());
+    let ports_change =
+        change.is_none_or(|change| asked.is_some() || change.distributed.is_some() || change.ha.is_some());
+    if ports_change {
+        let network = asked.and_then(Option::as_ref).map(|ask| ask.network_id.to_string());
+        tx.lock_router_whole(id, network.as_slice()).await?;
+    } else {
+        tx.lock(&ROUTER, id).await?;
+    }
+    Ok(())
+}
+
+pub async fn update(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    guard: &Guard<'_>,
+    id: &str,
+    change: RouterUpdate,
+) -> Result<(), Fault> {
+    let mut whole = whole(tx, id).await?;
+    let before = whole.router.clone();
+    let ask = change.external_gateway_info.clone();
+    if let Some(routes) = change.routes.clone() {
+        set_routes(app, &mut whole, routes)?;
+    }
+    if let Some(ask) = ask {
+        gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+    }
+    whole.router = cloud::router::update(&whole.router, change)?;
+    if cloud::router::interface::owner(&before) != cloud::router::interface::owner(&whole.router) {
+        interface::take_over(app, tx, stamp, &mut whole).await?;
+    }
+    gateway::settle_snat(app, tx, stamp, &mut whole).await?;
+    let after = store(tx, stamp, &before, whole.router).await?;
+    if concerns_hosts(&before, &after) {
+        tx.router_due(after.id, stamp.now_us).await?;
+    }
+    Ok(())
+}
+
+/// Names and the like are nothing to hosts.
+fn concerns_hosts(before: &Router, after: &Router) -> bool {
+    let seen = |row: &Router| {
+        let gateway = row.external_gateway_info.clone();
+        (row.admin_state_up, row.distributed, row.ha, gateway, row.routes.clone())
+    };
+    seen(before) != seen(after)
+}
+
+/// Checks new routes against what the router is connected to.
+fn set_routes(app: &App, whole: &mut Whole, asked: Vec<model::desired::HostRoute>) -> Result<(), Fault> {
+    routes::check(&asked, &Connected::of(&whole.legs, &whole.subnets))?;
+    routes::check_count(&asked, app.rules())?;
+    whole.router.routes = asked;
+    Ok(())
+}
+
+async fn store(tx: &mut Tx<'_>, stamp: &Stamp, before: &Router, after: Router) -> Result<Router, Fault> {
+    tx.update(&ROUTER, before.id, before, &after, &stamp.now).await?;
+    Ok(after)
+}
+
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
+    let whole = whole(tx, id).await?;
+    let router = &whole.router;
+    cloud::router::delete(router, &whole.legs)?;
+    if let Some(network) = router.gw_network_id
+        && tx.router_has_floating_ips(router.id).await?
+    {
+        return Err(Refusal::GatewayInUseByFloatingIps { router: router.id, network }.into());
+    }
+    let hosts = tx.hosts_of_router(router.id).await?;
+    let mut touches: Vec<Touch> = Vec::new();
+    for host in hosts {
+        touches.push(Touch::Part { host: host.clone(), key: Key::new(Kind::Router, router.id.0) });
+        let networks = whole.legs.iter().map(|leg| leg.port.network_id);
+        touches.extend(networks.map(|network| Touch::Membership { host: host.clone(), network }));
+    }
+    tx.mark(&touches);
+    for leg in &whole.legs {
+        drop_leg(tx, stamp, leg).await?;
+    }
+    tx.forget_router(router.id).await?;
+    tx.delete(&ROUTER, router.id).await?;
+    tx.router_due(router.id, stamp.now_us).await?;
+    Ok(())
+}
+
+/// Takes a port from the router and deletes it.
+async fn drop_leg(tx: &mut Tx<'_>, stamp: &Stamp, leg: &Leg) -> Result<(), Fault> {
+    tx.remove_router_port(leg.port.id).await?;
+    let network = crate::routes::network::load(tx, leg.port.network_id).await?;
+    port::delete(tx, stamp, &network, leg.port.clone()).await
+}
+
+/// Makes a port and gives it to the router.
+async fn add_leg(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    whole: &mut Whole,
+    kind: RouterPortKind,
+    new: model::api::port::PortCreate,
+) -> Result<(), Fault> {
+    let port = port::create(app, tx, stamp, new).await?;
+    tx.add_router_port(whole.router.id, port.id, port.network_id, kind).await?;
+    whole.legs.push(Leg { kind, port });
+    Ok(())
+}
+
+/// What a caller who does not find a network is told.
+async fn check_network_seen(
+    tx: &mut Tx<'_>,
+    guard: &Guard<'_>,
+    network: model::NetworkId,
+) -> Result<(), Fault> {
+    let id = network.to_string();
+    match tx.finds(&NETWORK, &id, guard.project()).await? {
+        true => Ok(()),
+        false => Err(Refusal::NotFound { table: &NETWORK, id }.into()),
+    }
+}
