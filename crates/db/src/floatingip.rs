@@ -71,30 +71,6 @@ impl Tx<'_> {
         self.find(&FLOATINGIP, "router_id = $1 ORDER BY id", &[router.to_string().into()]).await
     }
 
-    /// Does a router carry floating IPs of an external network? Then its gateway there stays.
-    pub async fn floatingips_through(
-        &mut self,
-        network: NetworkId,
-        router: RouterId,
-    ) -> Result<bool, DbError> {
-        let sql = "SELECT COUNT(*) FROM floatingips WHERE router_id = $1 AND floating_network_id = $2";
-        Ok(self.number(sql, &[router.to_string().into(), network.to_string().into()]).await? > 0)
-    }
-
-    /// Do floating IPs, or forwardings, of a router lead to a subnet? Then its interface there stays.
-    pub async fn floatingips_on_subnet(
-        &mut self,
-        router: RouterId,
-        subnet: SubnetId,
-    ) -> Result<bool, DbError> {
-        let sql = "SELECT (SELECT COUNT(*) FROM floatingips f JOIN ip_allocations a ON a.port_id = f.port_id \
-                    AND a.ip_address = f.fixed_ip_address WHERE f.router_id = $1 AND a.subnet_id = $2) + \
-                   (SELECT COUNT(*) FROM floatingips f JOIN port_forwardings w ON w.floatingip_id = f.id \
-                    JOIN ip_allocations a ON a.port_id = w.internal_port_id \
-                    AND a.ip_address = w.internal_ip_address WHERE f.router_id = $1 AND a.subnet_id = $2)";
-        Ok(self.number(sql, &[router.to_string().into(), subnet.to_string().into()]).await? > 0)
-    }
-
     /// Has an address of a port another floating IP on an external network?
     pub async fn floatingip_taken(
         &mut self,

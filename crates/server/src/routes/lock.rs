@@ -6,6 +6,7 @@ use model::api::table::Resource;
 use serde_json::Value;
 
 use crate::error::Fault;
+use crate::routes::router;
 
 /// Attributes by which a request names a network, and those by which it names a port in one.
 const NETWORKS: [&str; 2] = ["network_id", "floating_network_id"];
@@ -19,6 +20,8 @@ pub async fn networks_of(
 ) -> Result<Vec<String>, Fault> {
     let said = |name: &str| given.0.get(name).and_then(Value::as_str);
     let mut networks: Vec<String> = NETWORKS.into_iter().filter_map(said).map(str::to_owned).collect();
+    let gateway = given.0.get("external_gateway_info").and_then(|gateway| gateway.get("network_id"));
+    networks.extend(gateway.and_then(Value::as_str).map(str::to_owned));
     for port in PORTS.into_iter().filter_map(said) {
         networks.extend(tx.network_of_port(port).await?);
     }
@@ -41,6 +44,10 @@ pub async fn change(
     let floatingip = match table.singular {
         "floatingip" => Some(id),
         "port_forwarding" => parent,
+        "router" => {
+            let change = given.map(|given| given.clone().typed()).transpose()?;
+            return router::lock(tx, id, change.as_ref()).await;
+        }
         _ => None,
     };
     let Some(floatingip) = floatingip else { return Ok(tx.lock(table, id).await?) };

@@ -253,15 +253,6 @@ async fn create_all(
     Ok(items)
 }
 
-/// The network that something is created on.
-fn network_of(item: &Given) -> Option<String> {
-    let network = match item.0.get("external_gateway_info") {
-        Some(gateway) => gateway.get("network_id")?,
-        None => item.0.get("network_id")?,
-    };
-    network.as_str().map(str::to_owned)
-}
-
 async fn create_one(
     app: &App,
     tx: &mut Tx<'_>,

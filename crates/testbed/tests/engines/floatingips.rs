@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 
 use bus::Bus;
 use db::{Db, Engine};
-use model::api::router::{ROUTER, RouterPortKind};
-use model::{PortId, RouterId};
+use model::api::floatingip::{FLOATINGIP, FloatingIp};
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
 use testbed::{Client, Lone};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 const EACH: usize = 6;
 
@@ -23,7 +21,7 @@ struct Place {
     db: Db,
     external: String,
     inside: String,
-    router: RouterId,
+    router: String,
 }
 
 impl Place {
@@ -37,31 +35,14 @@ impl Place {
             "enable_dhcp": false, "allocation_pools": pool });
         client.create("subnet", subnet).await.expect("a subnet");
         let subnet = json!({ "network_id": inside, "ip_version": 4, "cidr": "10.0.0.0/24" });
-        client.create("subnet", subnet).await.expect("a subnet");
-        let router = RouterId(Uuid::new_v4());
-        let place = Place { client, lone, db, external, inside, router };
-        place.make_router().await;
-        place
-    }
-
-    async fn make_router(&self) {
-        let leg = json!({ "network_id": self.inside, "fixed_ips": [{ "ip_address": "10.0.0.1" }] });
-        let leg: PortId =
-            id_of(&self.client.create("port", leg).await.expect("a leg")).parse().expect("an id");
-        let router = json!({
-            "id": self.router, "project_id": "admin", "name": "", "admin_state_up": true, "status": "ACTIVE",
-            "external_gateway_info": null, "gw_port_id": null, "gw_network_id": self.external,
-            "enable_snat": true, "ha": false, "ha_vr_id": null, "distributed": false,
-            "enable_ndp_proxy": false, "flavor_id": null, "availability_zone_hints": [], "routes": [],
-            "description": "", "tags": [], "revision_number": 1, "created_at": "", "updated_at": "",
-            "created_us": 1,
-        });
-        let mut tx = self.db.begin().await.expect("begins");
-        tx.insert(&ROUTER, &router).await.expect("a router");
-        let network = self.inside.parse().expect("an id");
-        let kind = RouterPortKind::Interface;
-        tx.add_router_port(self.router, leg, network, kind).await.expect("its leg");
-        tx.commit().await.expect("commits");
+        let behind = id_of(&client.create("subnet", subnet).await.expect("a subnet"));
+        let router = json!({ "external_gateway_info": { "network_id": external } });
+        let router = id_of(&client.create("router", router).await.expect("a router"));
+        let path = format!("/v2.0/routers/{router}/add_router_interface");
+        let body = json!({ "subnet_id": behind }).to_string();
+        let (status, answer) = client.send("PUT", &path, Some(body), &[]).await.expect("answers");
+        assert_eq!(status, 200, "{answer}");
+        Place { client, lone, db, external, inside, router }
     }
 
     async fn port(&self, ips: &[&str]) -> String {
@@ -140,12 +121,12 @@ async fn a_floating_ip_follows_its_port(engine: Engine) {
     let after = place.show(&id).await;
     assert_eq!((&after["port_id"], &after["router_id"]), (&Value::Null, &Value::Null), "{after}");
     let mut tx = place.db.read().await.expect("reads");
-    let stored: Vec<model::api::floatingip::FloatingIp> =
-        tx.find(&model::api::floatingip::FLOATINGIP, "1 = 1", &[]).await.expect("finds");
-    assert_eq!(stored[0].last_router_id, Some(place.router), "whose report is owed");
+    let stored: Vec<FloatingIp> = tx.find(&FLOATINGIP, "1 = 1", &[]).await.expect("finds");
+    let owed = stored[0].last_router_id.map(|router| router.to_string());
+    assert_eq!(owed, Some(place.router), "whose report is owed");
     drop(tx);
     place.client.delete("floatingip", &id).await.expect("goes");
-    let left = place.client.get(&format!("ports?network_id={}", place.external)).await.expect("lists");
+    let left = place.client.get("ports?device_owner=network:floatingip").await.expect("lists");
     assert_eq!(left, json!([]), "its own port is gone");
     place.lone.stop().await;
 }
@@ -208,7 +189,7 @@ async fn one_floating_ip_gets_the_fixed_address(engine: Engine) {
 testbed::on_both_engines!(one_floating_ip_gets_the_last_address);
 
 async fn one_floating_ip_gets_the_last_address(engine: Engine) {
-    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.10" }])).await;
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.11" }])).await;
     let body = json!({ "floatingip": { "floating_network_id": place.external } });
     let answers = place.race(vec![("POST", "/v2.0/floatingips".into(), body); EACH]).await;
     assert_eq!(counts(&answers), [(201, 1), (409, EACH - 1)], "{answers:#?}");
