@@ -7,7 +7,7 @@
 //!                         | op: every act, with the part it serves
 //!                         └─> kernel carries out; outcome: what became of a part
 //! names     device, namespace and table names; nobody else makes or recognises one
-//! nft       tables as text
+//! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
@@ -16,6 +16,7 @@ pub mod dhcp;
 mod diff;
 mod entries;
 pub mod names;
+pub mod nat;
 pub mod nft;
 pub mod observed;
 pub mod op;

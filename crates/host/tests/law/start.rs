@@ -184,5 +184,9 @@ fn namespace() -> impl Strategy<Value = Namespace> {
     let inner = (mac(), any::<bool>(), prop::collection::btree_set(net, 0..2))
         .prop_map(|(mac, up, addresses)| InnerLink { index: 2, mac, up, mtu_bytes: 1500, addresses });
     let device = port_id().prop_map(names::dhcp_device);
-    prop::collection::btree_map(device, inner, 0..2).prop_map(|links| Namespace { id: 1, links })
+    prop::collection::btree_map(device, inner, 0..2).prop_map(|links| Namespace {
+        id: 1,
+        links,
+        ..Namespace::default()
+    })
 }

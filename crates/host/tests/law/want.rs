@@ -49,7 +49,7 @@ pub fn parts() -> impl Strategy<Value = Parts> {
                     let is_remote = matches!(part, Part::Remote(_));
                     macs.entry((*network_id, *mac, is_remote)).or_insert(*id) == id
                 }
-                Part::Lease(_) => true,
+                Part::Lease(_) | Part::Router(_) | Part::Fip(_) => true,
             };
             if fresh {
                 all.insert(part.key(), part);
