@@ -31,6 +31,8 @@ pub struct Leg {
     /// The part itself leads the leg's MAC and addresses to it; otherwise the port's own part says
     /// on which host they are.
     pub led: bool,
+    /// Addresses that appear are told to those on the link, who may remember another place of them.
+    pub announced: bool,
 }
 
 /// What a part brings into a network: who meets by these shares a place.
@@ -96,6 +98,7 @@ fn of_dhcp(dhcp: &Dhcp) -> Leg {
         device: names::dhcp_device(dhcp.port_id),
         mark: Mark::Dhcp(dhcp.network_id),
         led: true,
+        announced: false,
     }
 }
 
@@ -114,7 +117,9 @@ fn of_router(router: &Router) -> Vec<Leg> {
     if whole || distributed {
         let interfaces = router.interfaces.iter();
         let interfaces = interfaces.map(|i| leg(&i.port, mark, own, names::interface_device));
-        legs.extend(interfaces.map(|leg| if distributed { leg } else { moving(leg) }));
+        // The same on every host: there is nothing to tell.
+        let shared = |leg| Leg { announced: false, ..leg };
+        legs.extend(interfaces.map(|leg| if distributed { shared(leg) } else { moving(leg) }));
     }
     if centralized {
         let snat_ports = router.interfaces.iter().filter_map(|interface| interface.snat.as_ref());
@@ -142,6 +147,7 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
         device: device(port.port_id),
         mark,
         led: true,
+        announced: true,
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! wanted    the newest version of every part        observed   what was seen
-//!    | carrier, spoof, target: parts spelled out        |      pretend: acts done to it
+//!    | carrier, leg, spoof: parts spelled out,          |      pretend: acts done to it
+//!    | lazy, router, dvr, uplink: and routers;          |
+//!    | target, inner: which place is filled by what     |
 //!    └───────────────> diff, entries <──────────────────┘
 //!                         | op: every act, with the part it serves
 //!                         └─> kernel carries out; outcome: what became of a part
@@ -14,7 +16,12 @@
 mod carrier;
 pub mod dhcp;
 mod diff;
+mod dvr;
 mod entries;
+mod inner;
+mod inside;
+mod lazy;
+mod leg;
 pub mod names;
 pub mod nat;
 pub mod nft;
@@ -22,12 +29,14 @@ pub mod observed;
 pub mod op;
 mod outcome;
 mod pretend;
+mod router;
 mod spoof;
 mod target;
+mod uplink;
 mod wanted;
 
 pub use diff::{NOBODY, diff};
 pub use observed::Observed;
 pub use op::{Op, Step};
-pub use outcome::state;
+pub use outcome::{router_state, state};
 pub use wanted::{Scope, Settings, Slots, Wanted};

@@ -173,6 +173,19 @@ pub fn to_router_device(id: RouterId) -> String {
 /// What begins the names of the devices inside namespaces that are ours to delete.
 const INNER_PREFIXES: [&str; 8] = ["ns-", "qr-", "qg-", "sg-", "ha-", "fg-", "rfp-", "fpr-"];
 
+/// True for the end inside a namespace of the veth whose other end is a host's tap.
+pub fn is_peer(tap: &str, inner: &str) -> bool {
+    is_tap(tap) && is_inner(inner) && tap.strip_prefix("tap") == inner.split_once('-').map(|(_, id)| id)
+}
+
+/// The other end of a device between two namespaces of ours.
+pub fn other_end(device: &str) -> Option<String> {
+    let is_inner = is_inner(device);
+    let to_fip = device.strip_prefix("rfp-").map(|id| format!("fpr-{id}"));
+    let to_router = device.strip_prefix("fpr-").map(|id| format!("rfp-{id}"));
+    to_fip.or(to_router).filter(|_| is_inner)
+}
+
 /// True for a device that we make inside a namespace of ours.
 pub fn is_inner(name: &str) -> bool {
     INNER_PREFIXES.iter().any(|prefix| is_short(prefix, name))
@@ -206,8 +219,16 @@ pub fn table(device: &str) -> String {
     format!("{TABLE_PREFIX}{device}")
 }
 
+/// The netdev table that keeps what is every host's own off an uplink.
+pub fn uplink_table(device: &str) -> String {
+    format!("{UPLINK_TABLE_PREFIX}{device}")
+}
+
 /// The device that a table of ours filters.
 pub fn parse_table(table: &str) -> Option<&str> {
+    if let Some(device) = table.strip_prefix(UPLINK_TABLE_PREFIX) {
+        return Some(device);
+    }
     let device = table.strip_prefix(TABLE_PREFIX)?;
     (is_tap(device) || is_bridge(device)).then_some(device)
 }
@@ -220,6 +241,7 @@ pub fn content_hash(text: &str) -> u64 {
 }
 
 const TABLE_PREFIX: &str = "neutrino-";
+const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
 
 fn short(prefix: &str, id: Uuid) -> String {
     let mut text = id.to_string();
@@ -256,6 +278,7 @@ mod tests {
             assert_eq!(Netns::parse(&netns.to_string()), Some(netns));
         }
         assert_eq!(parse_table(&table("tap12345678-9a")), Some("tap12345678-9a"));
+        assert_eq!(parse_table(&uplink_table("eth0")), Some("eth0"));
         for mark in [Mark::Network(network), Mark::Dhcp(network), Mark::Router(router), Mark::Fip(network)] {
             assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
         }

@@ -190,6 +190,39 @@ impl PortFlags {
 }
 
 impl Op {
+    /// The device of the host that the act is done to, where that is one.
+    pub fn device(&self) -> Option<&String> {
+        match self {
+            Op::AddBridge { device, .. }
+            | Op::AddVxlan { device, .. }
+            | Op::AddVlan { device, .. }
+            | Op::AddVeth { device, .. }
+            | Op::DeleteLink { device }
+            | Op::SetBridge { device }
+            | Op::SetAlias { device, .. }
+            | Op::SetMtu { device, .. }
+            | Op::DisableIpv6 { device }
+            | Op::SilenceIpv6 { device }
+            | Op::SetUp { device, .. }
+            | Op::SetMaster { device, .. }
+            | Op::SetPort { device, .. }
+            | Op::SetFdb { device, .. }
+            | Op::DeleteFdb { device, .. }
+            | Op::SetTunnel { device, .. }
+            | Op::DeleteTunnel { device, .. }
+            | Op::AddFlood { device, .. }
+            | Op::DeleteFlood { device, .. }
+            | Op::SetNeighbour { device, .. }
+            | Op::DeleteNeighbour { device, .. } => Some(device),
+            Op::ReplaceTable { content, .. } => Some(&content.device),
+            Op::AddVethBetween { .. }
+            | Op::DeleteTable { .. }
+            | Op::AddNetns { .. }
+            | Op::DeleteNetns { .. }
+            | Op::Inside { .. } => None,
+        }
+    }
+
     /// True when the act only takes something away: it is worth doing though others failed.
     pub fn is_cleanup(&self) -> bool {
         match self {

@@ -79,7 +79,9 @@ impl Observed {
                 self.namespaces.insert(netns.clone(), namespace);
             }
             Op::DeleteNetns { netns } => {
-                self.namespaces.remove(netns);
+                let gone = self.namespaces.remove(netns);
+                let devices = gone.iter().flat_map(|gone| gone.links.keys());
+                devices.for_each(|device| self.delete_other_end(device));
             }
             Op::Inside { netns, act } => self.pretend_inside(netns, act),
             Op::SetBridge { .. }
@@ -116,6 +118,17 @@ impl Observed {
     fn pretend_inside(&mut self, netns: &str, act: &Inside) {
         let Some(namespace) = self.namespaces.get_mut(netns) else { return };
         namespace.pretend(act);
+        if let Inside::DeleteLink { device } = act {
+            self.delete_other_end(device);
+        }
+    }
+
+    /// The other end of a device between two namespaces, wherever it is.
+    fn delete_other_end(&mut self, device: &str) {
+        let Some(other) = names::other_end(device) else { return };
+        for namespace in self.namespaces.values_mut() {
+            namespace.delete_links(|name| name == other);
+        }
     }
 
     fn next_index(&self) -> u32 {
@@ -152,9 +165,8 @@ impl Observed {
             mark.index = 0;
         }
         if gone.kind == LinkKind::Veth {
-            let peer = names::dhcp_peer(device);
             for namespace in self.namespaces.values_mut() {
-                namespace.links.retain(|name, _| Some(name) != peer.as_ref());
+                namespace.delete_links(|name| names::is_peer(device, name));
             }
         }
     }

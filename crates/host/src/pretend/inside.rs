@@ -44,12 +44,25 @@ impl Namespace {
                 link.mtu_bytes = *mtu_bytes;
                 let has_ipv6 = *mtu_bytes >= IPV6_MIN_MTU_BYTES;
                 link.addresses.retain(|net| net.addr().is_ipv4() || has_ipv6);
+                let stays = |ip: std::net::IpAddr| ip.is_ipv4() || has_ipv6;
+                self.routes.retain(|route| route.device != device || stays(route.to.addr()));
             }
             Inside::SetUp { .. } => link.up = true,
             Inside::AddAddress { net, .. } => drop(link.addresses.insert(*net)),
-            Inside::DeleteAddress { net, .. } => drop(link.addresses.remove(net)),
+            Inside::DeleteAddress { net, .. } => {
+                link.addresses.remove(net);
+                // With a device's last IPv4 address go its IPv4 routes.
+                if !link.addresses.iter().any(|net| net.addr().is_ipv4()) && net.addr().is_ipv4() {
+                    self.routes.retain(|route| route.device != device || !route.to.addr().is_ipv4());
+                }
+            }
             _ => {}
         }
+    }
+
+    pub(crate) fn delete_links(&mut self, which: impl Fn(&str) -> bool) {
+        let gone: Vec<String> = self.links.keys().filter(|name| which(name)).cloned().collect();
+        gone.iter().for_each(|device| self.delete_link(device));
     }
 
     /// With a device go its routes, neighbours and settings.

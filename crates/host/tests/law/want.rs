@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use host::{Settings, Wanted};
 use ipnet::IpNet;
 use model::desired::{AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment};
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, RouterId};
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 use wire::Mac;
+
+use crate::routers;
 
 pub type Parts = BTreeMap<Key, Part>;
 
@@ -49,7 +51,14 @@ pub fn parts() -> impl Strategy<Value = Parts> {
                     let is_remote = matches!(part, Part::Remote(_));
                     macs.entry((*network_id, *mac, is_remote)).or_insert(*id) == id
                 }
-                Part::Lease(_) | Part::Router(_) | Part::Fip(_) => true,
+                Part::Router(router) => routers::ports(router)
+                    .into_iter()
+                    .all(|port| macs.entry((port.network_id, port.mac, false)).or_insert(port.port_id) == &port.port_id),
+                Part::Fip(fip) => {
+                    let at = (fip.network_id, fip.port.mac, false);
+                    macs.entry(at).or_insert(fip.port.port_id) == &fip.port.port_id
+                }
+                Part::Lease(_) => true,
             };
             if fresh {
                 all.insert(part.key(), part);
@@ -87,6 +96,21 @@ fn one_user_per_tap(parts: Parts) -> Parts {
             let port = ports.get(&dhcp.port_id.0);
             taken.insert(dhcp.port_id.0) && port.is_none_or(|port| *port == (dhcp.network_id, dhcp.mac))
         }
+        // Ports of routers are nobody else's, but may be ports that are bound here.
+        Part::Router(router) => {
+            let mut own = BTreeSet::new();
+            routers::ports(router).into_iter().all(|port| {
+                let known = ports.get(&port.port_id.0);
+                own.insert(port.port_id.0)
+                    && taken.insert(port.port_id.0)
+                    && known.is_none_or(|known| *known == (port.network_id, port.mac))
+            })
+        }
+        Part::Fip(fip) => {
+            let known = ports.get(&fip.port.port_id.0);
+            taken.insert(fip.port.port_id.0)
+                && known.is_none_or(|known| *known == (fip.network_id, fip.port.mac))
+        }
         _ => true,
     };
     parts.into_iter().filter(|(_, part)| fits(part, &mut taken)).collect()
@@ -98,6 +122,8 @@ fn part() -> impl Strategy<Value = Part> {
         4 => port().prop_map(Part::Port),
         4 => remote().prop_map(Part::Remote),
         2 => dhcp().prop_map(Part::Dhcp),
+        4 => routers::router().prop_map(Part::Router),
+        2 => routers::fip().prop_map(Part::Fip),
     ]
 }
 
@@ -159,7 +185,7 @@ fn dhcp() -> impl Strategy<Value = Dhcp> {
 }
 
 /// A port stays in its network for life.
-fn network_of(port: PortId) -> NetworkId {
+pub fn network_of(port: PortId) -> NetworkId {
     NetworkId(Uuid::from_u128((((port.0.as_u128() >> 120) % 3) << 120) | 0xaa))
 }
 
@@ -169,6 +195,10 @@ pub fn network_id() -> impl Strategy<Value = NetworkId> {
 
 pub fn port_id() -> impl Strategy<Value = PortId> {
     (0..6u128).prop_map(|n| PortId(Uuid::from_u128((0xf0 + n) << 120 | 0xbb)))
+}
+
+pub fn router_id() -> impl Strategy<Value = RouterId> {
+    (0..2u128).prop_map(|n| RouterId(Uuid::from_u128((0xe0 + n) << 120 | 0xcc)))
 }
 
 pub fn mac() -> impl Strategy<Value = Mac> {
