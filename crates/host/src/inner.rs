@@ -69,7 +69,7 @@ impl Target {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
             }
         }
-        for network in router.interfaces.iter().map(|interface| interface.port.network_id) {
+        for network in leg::networks(&part) {
             self.add_uplink(want, key, network);
         }
     }
@@ -98,15 +98,8 @@ impl Target {
         let network = router.gateway.as_ref()?.port.network_id;
         let way = dvr::way(router, want.fip(network))?;
         let mtu_bytes = want.carrier(network).ok()?.mtu_bytes;
-        let end = |mac, pair| WantInner {
-            key,
-            mac,
-            mtu_bytes,
-            addresses: None,
-            announced: false,
-            tap: None,
-            pair,
-        };
+        let end =
+            |mac, pair| WantInner { key, mac, mtu_bytes, addresses: None, announced: false, tap: None, pair };
         let ours = self.namespaces.entry(way.netns.to_string()).or_default();
         ours.links.insert(way.device.clone(), end(way.mac, Some(way.clone())));
         let theirs = self.namespaces.entry(way.fip_netns.to_string()).or_default();

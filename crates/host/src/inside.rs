@@ -240,9 +240,8 @@ impl<'a> Plan<'a> {
     }
 
     fn is_in_scope(&self, netns: &str, device: &str) -> bool {
-        let named = |slots: &crate::wanted::Slots| {
-            slots.inner.contains(&(netns.to_owned(), device.to_owned()))
-        };
+        let named =
+            |slots: &crate::wanted::Slots| slots.inner.contains(&(netns.to_owned(), device.to_owned()));
         self.is_whole(netns) || self.slots.is_some_and(named)
     }
 

@@ -272,9 +272,7 @@ mod tests {
         assert_eq!(dhcp_device(PortId(ID)).len(), 14);
         assert!(is_inner(&dhcp_device(PortId(ID))));
         let (network, router) = (NetworkId(ID), RouterId(ID));
-        for netns in
-            [Netns::Dhcp(network), Netns::Router(router), Netns::Snat(router), Netns::Fip(network)]
-        {
+        for netns in [Netns::Dhcp(network), Netns::Router(router), Netns::Snat(router), Netns::Fip(network)] {
             assert_eq!(Netns::parse(&netns.to_string()), Some(netns));
         }
         assert_eq!(parse_table(&table("tap12345678-9a")), Some("tap12345678-9a"));

@@ -48,8 +48,7 @@ pub fn whole(router: &Router) -> Room {
         for route in default_routes(gateway, &device) {
             room.routes.put(route);
         }
-        room.nat =
-            Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
+        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
     }
     let interfaces = router.interfaces.iter().map(|i| (names::interface_device(i.port.port_id), &i.port));
     let gateway = router.gateway.iter().map(|g| (names::gateway_device(g.port.port_id), &g.port));

@@ -209,12 +209,8 @@ impl Target {
 
     pub fn add_leg(&mut self, key: Key, leg: &Leg, carrier: &Carrier) {
         let (netns, tap) = (leg.netns.to_string(), leg.tap());
-        let make = Make::Veth {
-            mark: leg.mark,
-            netns: netns.clone(),
-            peer: leg.device.clone(),
-            peer_mac: leg.mac,
-        };
+        let make =
+            Make::Veth { mark: leg.mark, netns: netns.clone(), peer: leg.device.clone(), peer_mac: leg.mac };
         // Where the port is a part of its own as well, that says whether it is up.
         let up = self.links.get(&tap).is_none_or(|(_, link)| link.up);
         self.links.insert(tap.clone(), (key, want_tap(make, carrier, PortFlags::STRICT, up)));

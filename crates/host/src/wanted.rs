@@ -192,15 +192,21 @@ impl Wanted {
         }
         let stations = leg::stations(part);
         let by_mac = stations.iter().filter_map(|at| self.by_mac.get(&(at.network, at.mac)));
-        let by_ip = stations
-            .iter()
-            .flat_map(|at| at.ips.iter().filter_map(|ip| self.by_ip.get(&(at.network, *ip))));
+        let by_ip =
+            stations.iter().flat_map(|at| at.ips.iter().filter_map(|ip| self.by_ip.get(&(at.network, *ip))));
         let devices = devices(&self.settings, part);
         let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
         let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
         let mut met: BTreeSet<Key> = met.chain([part.key()]).collect();
+        let router_key = |router: &Router| Key::new(Kind::Router, router.id.0);
         if let Part::Fip(fip) = part {
-            met.extend(self.routers(fip.network_id).map(|router| Key::new(Kind::Router, router.id.0)));
+            met.extend(self.routers(fip.network_id).map(router_key));
+        }
+        if let Part::Router(_) = part {
+            // One table of an uplink serves all routers of its network.
+            let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
+            let networks = leg::networks(part).into_iter().filter(guarded);
+            met.extend(networks.flat_map(|id| self.routers(id).map(router_key)));
         }
         met
     }

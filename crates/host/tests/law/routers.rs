@@ -1,6 +1,7 @@
 //! Routers over the same few networks, ports, MACs and addresses.
 
 use ipnet::IpNet;
+use model::PortId;
 use model::desired::{
     Centralized, Fip, FloatingIp, Gateway, HostRoute, Interface, L3Mode, PortForwarding, Router, RouterPort,
     RouterSubnet,
@@ -20,10 +21,12 @@ pub fn ports(router: &Router) -> Vec<RouterPort> {
 
 pub fn router() -> impl Strategy<Value = Router> {
     let mode = select(L3Mode::ALL.to_vec());
-    let flags = any::<[bool; 5]>();
+    let often = || prop::bool::weighted(0.7);
+    let flags = [often(), often(), often(), often(), often()];
     let interfaces = prop::collection::vec(interface(), 0..3);
     let routes = prop::option::of(select(vec![("10.9.0.0/16", "10.0.0.77"), ("fd09::/64", "fd00::77")]));
-    let floating = prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, any::<bool>()), 0..3);
+    let floating =
+        prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
     let gateway = prop::option::weighted(0.7, gateway());
     let forwarding = prop::option::weighted(0.2, Just(forwarding()));
     (router_id(), mode, flags, interfaces, gateway, floating, routes, forwarding).prop_map(
@@ -58,7 +61,7 @@ pub fn router() -> impl Strategy<Value = Router> {
 }
 
 pub fn fip() -> impl Strategy<Value = Fip> {
-    (port(), select(vec!["203.0.113.1", "198.51.100.1"])).prop_map(|(port, via)| Fip {
+    (external_port(), select(vec!["203.0.113.1", "198.51.100.1"])).prop_map(|(port, via)| Fip {
         network_id: port.network_id,
         port,
         nexthops: vec![via.parse().expect("address")],
@@ -82,10 +85,12 @@ fn forwarding() -> PortForwarding {
 
 fn gateway() -> impl Strategy<Value = Gateway> {
     let nexthop = select(vec!["203.0.113.1", "fd00::1"]);
-    (port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| Gateway {
-        port,
-        nexthops: nexthop.into_iter().map(|ip| ip.parse().expect("address")).collect(),
-        enable_snat,
+    (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
+        Gateway {
+            port,
+            nexthops: nexthop.into_iter().map(|ip| ip.parse().expect("address")).collect(),
+            enable_snat,
+        }
     })
 }
 
@@ -103,6 +108,17 @@ fn interface() -> impl Strategy<Value = Interface> {
     })
 }
 
+/// Mostly of one network, so that hosts have ways to where routers lead.
+fn external_port() -> impl Strategy<Value = RouterPort> {
+    let ids = select(vec![2u128, 5]).prop_map(|n| PortId(Uuid::from_u128((0xf0 + n) << 120 | 0xbb)));
+    let most = (ids, port()).prop_map(|(port_id, port)| RouterPort {
+        port_id,
+        network_id: network_of(port_id),
+        ..port
+    });
+    prop_oneof![4 => most, 1 => port()]
+}
+
 fn port() -> impl Strategy<Value = RouterPort> {
     let addresses = select(vec!["10.0.0.1/24", "10.0.0.2/24", "203.0.113.5/24", "fd00::1/64"]);
     (port_id(), mac(), prop::collection::btree_set(addresses, 0..3)).prop_map(|(port_id, mac, addresses)| {
@@ -114,7 +130,6 @@ fn port() -> impl Strategy<Value = RouterPort> {
         }
     })
 }
-
 
 fn net(text: &str) -> IpNet {
     text.parse().expect("net")

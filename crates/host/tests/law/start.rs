@@ -201,7 +201,8 @@ fn namespace() -> impl Strategy<Value = Namespace> {
         _ => names::to_router_device(router),
     });
     let links = prop::collection::btree_map(device, inner, 0..3);
-    let route = (select(vec![16u32, 254]), select(vec!["0.0.0.0/0", "203.0.113.9/32", "fd00:9::/64"]), 0..3usize);
+    let route =
+        (select(vec![16u32, 254]), select(vec!["0.0.0.0/0", "203.0.113.9/32", "fd00:9::/64"]), 0..3usize);
     let routes = prop::collection::vec(route, 0..3);
     let rule = (select(vec![32768u32, 32769]), select(vec!["10.0.0.5/32", "10.0.0.0/24"]));
     let rules = prop::collection::vec(rule, 0..3);

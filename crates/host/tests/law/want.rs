@@ -34,7 +34,21 @@ pub fn settings() -> Settings {
 
 /// Parts by key; no two networks share a segment, as no server would have it.
 pub fn parts() -> impl Strategy<Value = Parts> {
-    prop::collection::vec(part(), 0..14).prop_map(|parts| {
+    together(prop::collection::vec(part(), 0..14))
+}
+
+/// Little but routers and what they need.
+pub fn routed() -> impl Strategy<Value = Parts> {
+    let part = prop_oneof![
+        3 => network().prop_map(Part::Network),
+        4 => routers::router().prop_map(Part::Router),
+        2 => routers::fip().prop_map(Part::Fip),
+    ];
+    together(prop::collection::vec(part, 4..12))
+}
+
+fn together(parts: impl Strategy<Value = Vec<Part>>) -> impl Strategy<Value = Parts> {
+    parts.prop_map(|parts| {
         let mut segments = BTreeSet::new();
         let mut macs: BTreeMap<(NetworkId, Mac, bool), PortId> = BTreeMap::new();
         let mut all = Parts::new();
@@ -51,9 +65,9 @@ pub fn parts() -> impl Strategy<Value = Parts> {
                     let is_remote = matches!(part, Part::Remote(_));
                     macs.entry((*network_id, *mac, is_remote)).or_insert(*id) == id
                 }
-                Part::Router(router) => routers::ports(router)
-                    .into_iter()
-                    .all(|port| macs.entry((port.network_id, port.mac, false)).or_insert(port.port_id) == &port.port_id),
+                Part::Router(router) => routers::ports(router).into_iter().all(|port| {
+                    macs.entry((port.network_id, port.mac, false)).or_insert(port.port_id) == &port.port_id
+                }),
                 Part::Fip(fip) => {
                     let at = (fip.network_id, fip.port.mac, false);
                     macs.entry(at).or_insert(fip.port.port_id) == &fip.port.port_id
@@ -122,7 +136,7 @@ fn part() -> impl Strategy<Value = Part> {
         4 => port().prop_map(Part::Port),
         4 => remote().prop_map(Part::Remote),
         2 => dhcp().prop_map(Part::Dhcp),
-        4 => routers::router().prop_map(Part::Router),
+        3 => routers::router().prop_map(Part::Router),
         2 => routers::fip().prop_map(Part::Fip),
     ]
 }
