@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
 use host::observed::{Ipv6, LinkKind};
-use host::op::PortFlags;
+use host::op::{PortFlags, Sysctl};
 use nix::libc;
 use wire::Mac;
 
@@ -45,8 +45,18 @@ const VETH_PEER: u16 = 1;
 const INET6_CONF: u16 = 2;
 const INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
-/// Place of `disable_ipv6` among the device's IPv6 settings.
+const INET_CONF: u16 = 1;
+
+/// Places among a device's IPv4 settings.
+const CONF_PROXY_ARP: usize = 2;
+const CONF_SEND_REDIRECTS: usize = 5;
+const CONF_RP_FILTER: usize = 7;
+const CONF_ARP_ANNOUNCE: usize = 17;
+const CONF_ARP_IGNORE: usize = 18;
+/// Places among its IPv6 settings.
+const CONF_ACCEPT_RA: usize = 3;
 const CONF_DISABLE_IPV6: usize = 26;
+const CONF_ACCEPT_DAD: usize = 27;
 
 /// A link as the kernel tells it, other links by index.
 #[derive(Clone, Debug)]
@@ -61,6 +71,20 @@ pub(crate) struct Told {
     pub alias: String,
     pub ipv6: Ipv6,
     pub port: Option<PortFlags>,
+    pub conf: Conf,
+}
+
+/// Settings of a device that are on our list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conf {
+    proxy_arp: u32,
+    send_redirects: u32,
+    rp_filter: u32,
+    arp_announce: u32,
+    arp_ignore: u32,
+    accept_ra: u32,
+    disable_ipv6: u32,
+    accept_dad: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +145,16 @@ pub(crate) fn add_veth(device: &str, peer: &str, peer_mac: Option<Mac>, netns: R
             })
         })
     })
+}
+
+/// A pair of which neither end appears here.
+pub(crate) fn add_veth_between(
+    (device, mac, netns): (&str, Mac, RawFd),
+    (peer, peer_mac, peer_netns): (&str, Mac, RawFd),
+) -> Message {
+    add_veth(device, peer, Some(peer_mac), peer_netns)
+        .attr(libc::IFLA_ADDRESS, &mac.0)
+        .attr_u32(libc::IFLA_NET_NS_FD, netns as u32)
 }
 
 pub(crate) fn delete(device: &str) -> Message {
@@ -201,6 +235,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         alias: String::new(),
         ipv6: Ipv6::Off,
         port: None,
+        conf: Conf::default(),
     };
     let (mut parent, mut info) = (0, &[][..]);
     for (kind, value) in attributes(&payload[IFINFOMSG..]) {
@@ -212,7 +247,10 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
             libc::IFLA_MASTER => told.master = Some(u32_of(value)),
             libc::IFLA_IFALIAS => told.alias = text_of(value),
             libc::IFLA_LINKINFO => info = value,
-            libc::IFLA_AF_SPEC => told.ipv6 = parse_ipv6(value),
+            libc::IFLA_AF_SPEC => {
+                told.ipv6 = parse_ipv6(value);
+                told.conf = parse_conf(value);
+            }
             _ => {}
         }
     }
@@ -290,6 +328,44 @@ fn parse_ipv6(spec: &[u8]) -> Ipv6 {
         }
     }
     ipv6
+}
+
+fn parse_conf(spec: &[u8]) -> Conf {
+    let values = |family: i32, kind: u16| {
+        let spec = attributes(spec).find(|(of, _)| *of == family as u16).map_or(&[][..], |(_, spec)| spec);
+        attributes(spec).find(|(of, _)| *of == kind).map_or(&[][..], |(_, values)| values)
+    };
+    let (ipv4, ipv6) = (values(libc::AF_INET, INET_CONF), values(libc::AF_INET6, INET6_CONF));
+    Conf {
+        proxy_arp: conf(ipv4, CONF_PROXY_ARP),
+        send_redirects: conf(ipv4, CONF_SEND_REDIRECTS),
+        rp_filter: conf(ipv4, CONF_RP_FILTER),
+        arp_announce: conf(ipv4, CONF_ARP_ANNOUNCE),
+        arp_ignore: conf(ipv4, CONF_ARP_IGNORE),
+        accept_ra: conf(ipv6, CONF_ACCEPT_RA),
+        disable_ipv6: conf(ipv6, CONF_DISABLE_IPV6),
+        accept_dad: conf(ipv6, CONF_ACCEPT_DAD),
+    }
+}
+
+impl Conf {
+    /// The value of a device's setting; 0 of one that is not a device's.
+    pub const fn of(&self, name: &Sysctl) -> u32 {
+        match name {
+            Sysctl::ProxyArp(_) => self.proxy_arp,
+            Sysctl::SendRedirects(_) => self.send_redirects,
+            Sysctl::RpFilter(_) => self.rp_filter,
+            Sysctl::ArpAnnounce(_) => self.arp_announce,
+            Sysctl::ArpIgnore(_) => self.arp_ignore,
+            Sysctl::AcceptRa(_) => self.accept_ra,
+            Sysctl::DisableIpv6(_) => self.disable_ipv6,
+            Sysctl::AcceptDad(_) => self.accept_dad,
+            Sysctl::Ipv4Forward
+            | Sysctl::Ipv6Forward
+            | Sysctl::Ipv4NonlocalBind
+            | Sysctl::Ipv6NonlocalBind => 0,
+        }
+    }
 }
 
 fn conf(values: &[u8], at: usize) -> u32 {
