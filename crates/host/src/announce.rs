@@ -38,3 +38,27 @@ pub fn frames(ip: IpAddr, mac: Mac) -> Vec<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_read_as_it_was_meant() {
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let four = frames([203, 0, 113, 5].into(), mac);
+        assert_eq!(four.len(), 2);
+        for frame in four {
+            let head = Ethernet::parse(&frame).expect("frame");
+            assert_eq!((head.dst, head.src), (Mac::BROADCAST, mac));
+            let arp = Arp::parse(&frame[Ethernet::LEN..]).expect("ARP");
+            assert_eq!((arp.sender_mac, arp.sender_ip), (mac, arp.target_ip));
+        }
+        let ip: std::net::Ipv6Addr = "2001:db8::5".parse().expect("address");
+        let six = frames(ip.into(), mac);
+        let [frame] = &six[..] else { panic!("one frame") };
+        let message = &frame[Ethernet::LEN + wire::Ipv6::LEN..];
+        let told = Advertisement::parse(message, ip, ipv6::ALL_NODES).expect("advertisement");
+        assert_eq!((told.target, told.target_link, told.overriding), (ip, Some(mac), true));
+    }
+}

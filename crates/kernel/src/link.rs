@@ -1,15 +1,19 @@
 //! Links: requests that make and change them, and what the kernel tells of one.
 
+mod conf;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
 use host::observed::{Ipv6, LinkKind};
-use host::op::{PortFlags, Sysctl};
+use host::op::PortFlags;
 use nix::libc;
 use wire::Mac;
 
 use crate::netlink::message::{text_of, u32_of};
 use crate::netlink::{Message, attributes};
+
+pub(crate) use conf::Conf;
 
 /// Bytes of `struct ifinfomsg`.
 const IFINFOMSG: usize = 16;
@@ -45,18 +49,8 @@ const VETH_PEER: u16 = 1;
 const INET6_CONF: u16 = 2;
 const INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
-const INET_CONF: u16 = 1;
-
-/// Places among a device's IPv4 settings.
-const CONF_PROXY_ARP: usize = 2;
-const CONF_SEND_REDIRECTS: usize = 5;
-const CONF_RP_FILTER: usize = 7;
-const CONF_ARP_ANNOUNCE: usize = 17;
-const CONF_ARP_IGNORE: usize = 18;
-/// Places among its IPv6 settings.
-const CONF_ACCEPT_RA: usize = 3;
+/// Place of `disable_ipv6` among the device's IPv6 settings.
 const CONF_DISABLE_IPV6: usize = 26;
-const CONF_ACCEPT_DAD: usize = 27;
 
 /// A link as the kernel tells it, other links by index.
 #[derive(Clone, Debug)]
@@ -72,19 +66,6 @@ pub(crate) struct Told {
     pub ipv6: Ipv6,
     pub port: Option<PortFlags>,
     pub conf: Conf,
-}
-
-/// Settings of a device that are on our list.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Conf {
-    proxy_arp: u32,
-    send_redirects: u32,
-    rp_filter: u32,
-    arp_announce: u32,
-    arp_ignore: u32,
-    accept_ra: u32,
-    disable_ipv6: u32,
-    accept_dad: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -249,7 +230,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
             libc::IFLA_LINKINFO => info = value,
             libc::IFLA_AF_SPEC => {
                 told.ipv6 = parse_ipv6(value);
-                told.conf = parse_conf(value);
+                told.conf = conf::parse(value);
             }
             _ => {}
         }
@@ -320,7 +301,7 @@ fn parse_ipv6(spec: &[u8]) -> Ipv6 {
     let mut ipv6 = Ipv6::On;
     for (kind, value) in attributes(inet6) {
         match kind {
-            INET6_CONF if conf(value, CONF_DISABLE_IPV6) != 0 => return Ipv6::Off,
+            INET6_CONF if setting(value, CONF_DISABLE_IPV6) != 0 => return Ipv6::Off,
             INET6_ADDR_GEN_MODE if value.first() == Some(&ADDR_GEN_MODE_NONE) => {
                 ipv6 = Ipv6::Silent;
             }
@@ -330,45 +311,8 @@ fn parse_ipv6(spec: &[u8]) -> Ipv6 {
     ipv6
 }
 
-fn parse_conf(spec: &[u8]) -> Conf {
-    let values = |family: i32, kind: u16| {
-        let spec = attributes(spec).find(|(of, _)| *of == family as u16).map_or(&[][..], |(_, spec)| spec);
-        attributes(spec).find(|(of, _)| *of == kind).map_or(&[][..], |(_, values)| values)
-    };
-    let (ipv4, ipv6) = (values(libc::AF_INET, INET_CONF), values(libc::AF_INET6, INET6_CONF));
-    Conf {
-        proxy_arp: conf(ipv4, CONF_PROXY_ARP),
-        send_redirects: conf(ipv4, CONF_SEND_REDIRECTS),
-        rp_filter: conf(ipv4, CONF_RP_FILTER),
-        arp_announce: conf(ipv4, CONF_ARP_ANNOUNCE),
-        arp_ignore: conf(ipv4, CONF_ARP_IGNORE),
-        accept_ra: conf(ipv6, CONF_ACCEPT_RA),
-        disable_ipv6: conf(ipv6, CONF_DISABLE_IPV6),
-        accept_dad: conf(ipv6, CONF_ACCEPT_DAD),
-    }
-}
-
-impl Conf {
-    /// The value of a device's setting; 0 of one that is not a device's.
-    pub const fn of(&self, name: &Sysctl) -> u32 {
-        match name {
-            Sysctl::ProxyArp(_) => self.proxy_arp,
-            Sysctl::SendRedirects(_) => self.send_redirects,
-            Sysctl::RpFilter(_) => self.rp_filter,
-            Sysctl::ArpAnnounce(_) => self.arp_announce,
-            Sysctl::ArpIgnore(_) => self.arp_ignore,
-            Sysctl::AcceptRa(_) => self.accept_ra,
-            Sysctl::DisableIpv6(_) => self.disable_ipv6,
-            Sysctl::AcceptDad(_) => self.accept_dad,
-            Sysctl::Ipv4Forward
-            | Sysctl::Ipv6Forward
-            | Sysctl::Ipv4NonlocalBind
-            | Sysctl::Ipv6NonlocalBind => 0,
-        }
-    }
-}
-
-fn conf(values: &[u8], at: usize) -> u32 {
+/// One of a device's settings, which are told as a row.
+fn setting(values: &[u8], at: usize) -> u32 {
     values.get(4 * at..).map_or(0, u32_of)
 }
 

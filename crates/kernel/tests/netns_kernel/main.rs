@@ -6,6 +6,7 @@ mod netns {
     mod nat;
     mod place;
     mod steps;
+    mod traffic;
     #[path = "../../../../host/tests/law/want.rs"]
     mod want;
 }

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::Output;
+use std::time::Duration;
 
 use host::Op;
 use host::nat::{Forwarding, Nat};
@@ -13,7 +14,7 @@ use crate::netns::inner::{QROUTER, done, inside, seen, step};
 use crate::netns::place::Place;
 
 /// Of classic BPF: a return of as many bytes as there are.
-const TAKE_ALL: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: u32::MAX };
+pub const TAKE_ALL: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: u32::MAX };
 
 fn ip(text: &str) -> Ipv4Addr {
     text.parse().expect("address")
@@ -126,12 +127,13 @@ async fn what_leaves_a_device_is_given_another_source() {
     ];
     let content = Table { device: "up0".into(), chains };
     done(&place, vec![step(Op::ReplaceTable { table: "neutrino-up0".into(), content })]).await;
-    let socket = PacketSocket::open(&place.path(), "up1", &[TAKE_ALL]).expect("socket");
     place.ip("address add 10.0.0.1/24 dev up0");
     place.ip("link set up0 up");
     place.ip("link set up1 up");
+    let socket = PacketSocket::open(&place.path(), "up1", &[TAKE_ALL]).expect("socket");
     place.run("ping -c 1 -W 1 10.0.0.66");
     place.run("ping -c 1 -W 1 10.0.0.77");
+    tokio::time::timeout(Duration::from_secs(10), socket.readable()).await.expect("in time").expect("frames");
     let mut asked = Vec::new();
     let mut buffer = [0; 2048];
     while let Some(frame) = socket.try_receive(&mut buffer).expect("frames") {
