@@ -10,9 +10,11 @@
 //!                         └─> kernel carries out; outcome: what became of a part
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
+//! announce  frames that tell who has an address
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
+pub mod announce;
 mod carrier;
 pub mod dhcp;
 mod diff;

@@ -323,3 +323,6 @@ const fn ipv4(ip: IpAddr) -> Option<Ipv4Addr> {
         IpAddr::V6(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,17 @@ impl Sysctl {
         }
     }
 
+    /// All settings of the namespace as a whole.
+    pub fn plain() -> impl Iterator<Item = Sysctl> {
+        PLAIN.into_iter().map(|(_, plain)| plain)
+    }
+
+    /// All settings of a device.
+    pub fn of_devices(of: &Of) -> impl Iterator<Item = Sysctl> + use<> {
+        let of = of.clone();
+        OF_DEVICES.into_iter().map(move |(_, _, make)| make(of.clone()))
+    }
+
     pub fn is_ipv6(&self) -> bool {
         self.to_string().starts_with("net/ipv6/")
     }
