@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use model::NetworkId;
 use model::desired::{Network, Part, Segment};
-use wire::Mac;
+use model::{NetworkId, PortId};
 
-use crate::names;
+use crate::leg;
+use crate::names::{self, Netns};
 use crate::wanted::{Settings, Slots};
 
 /// Smallest MTU at which the kernel does IPv6 at all.
@@ -52,6 +51,14 @@ impl Carrier {
         }
     }
 
+    /// The uplink on which switches see the MACs of this host.
+    pub fn guarded(&self) -> Option<&String> {
+        match &self.uplink {
+            Uplink::Flat { interface: device } | Uplink::Vlan { device, .. } => Some(device),
+            Uplink::None | Uplink::Vxlan { .. } => None,
+        }
+    }
+
     pub fn vxlan_device(&self) -> Option<&String> {
         match &self.uplink {
             Uplink::Vxlan { device, .. } => Some(device),
@@ -83,69 +90,68 @@ pub fn choose(settings: &Settings, network: &Network) -> Result<Carrier, Impossi
     Ok(Carrier { bridge: names::bridge(network.id), mtu_bytes: network.mtu_bytes, uplink })
 }
 
-/// The MAC by which parts of one network meet in its bridge.
-pub fn mac(part: &Part) -> Option<Mac> {
-    match part {
-        Part::Port(port) => Some(port.mac),
-        Part::Remote(remote) => Some(remote.mac),
-        Part::Dhcp(dhcp) => Some(dhcp.mac),
-        Part::Network(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => None,
-    }
-}
-
-/// Addresses by which parts of one network meet among the neighbours of its bridge.
-pub fn ips(part: &Part) -> impl Iterator<Item = IpAddr> + '_ {
-    let (ips, nets): (&[IpAddr], &[IpNet]) = match part {
-        Part::Port(port) => (&port.fixed_ips, &[]),
-        Part::Remote(remote) => (&remote.fixed_ips, &[]),
-        Part::Dhcp(dhcp) => (&[], &dhcp.addresses),
-        Part::Network(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => (&[], &[]),
-    };
-    ips.iter().copied().chain(nets.iter().map(IpNet::addr))
-}
-
-/// Places that a part fills whatever carries its network.
+/// Places that a part fills whatever carries its networks.
 pub fn own_slots(slots: &mut Slots, part: &Part) {
-    let tap = match part {
-        Part::Port(port) => names::tap(port.id),
-        Part::Dhcp(dhcp) => {
-            slots.namespaces.insert(names::dhcp_netns(dhcp.network_id));
-            names::tap(dhcp.port_id)
-        }
+    match part {
         Part::Network(network) => {
             let bridge = names::bridge(network.id);
             slots.tables.insert(names::table(&bridge));
             slots.links.insert(bridge);
-            return;
         }
-        Part::Remote(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => return,
-    };
-    slots.tables.insert(names::table(&tap));
-    slots.links.insert(tap);
-    slots.context.extend(part.networks().into_iter().map(names::bridge));
+        Part::Port(port) => add_tap(slots, port.id, port.network_id),
+        Part::Router(router) => {
+            slots.namespaces.insert(Netns::Router(router.id).to_string());
+            slots.namespaces.insert(Netns::Snat(router.id).to_string());
+            if let Some(gateway) = router.gateway.as_ref().filter(|_| router.distributed) {
+                let fip = Netns::Fip(gateway.port.network_id).to_string();
+                slots.inner.insert((fip, names::to_router_device(router.id)));
+            }
+        }
+        Part::Dhcp(_) | Part::Fip(_) | Part::Remote(_) | Part::Lease(_) => {}
+    }
+    for leg in leg::legs(part) {
+        slots.namespaces.insert(leg.netns.to_string());
+        add_tap(slots, leg.port, leg.network);
+    }
 }
 
-/// Places that a part fills because of what carries its network.
-pub fn slots(slots: &mut Slots, part: &Part, carrier: &Carrier) {
-    if carrier.vxlan_device().is_some() {
-        slots.neighbours.extend(ips(part).map(|ip| (carrier.bridge.clone(), ip)));
+fn add_tap(slots: &mut Slots, port: PortId, network: NetworkId) {
+    let tap = names::tap(port);
+    slots.tables.insert(names::table(&tap));
+    slots.links.insert(tap);
+    slots.context.insert(names::bridge(network));
+}
+
+/// Places that a part fills because of what carries one of its networks.
+pub fn slots(slots: &mut Slots, part: &Part, network: NetworkId, carrier: &Carrier) {
+    let stations = leg::stations(part);
+    for station in stations.iter().filter(|station| station.network == network) {
+        let bridge = || carrier.bridge.clone();
+        let Some(device) = carrier.vxlan_device() else {
+            // What lives elsewhere is led only where there are tunnels.
+            if !matches!(part, Part::Remote(_)) {
+                slots.fdb.insert((bridge(), station.mac));
+            }
+            continue;
+        };
+        slots.fdb.insert((bridge(), station.mac));
+        slots.neighbours.extend(station.ips.iter().map(|ip| (bridge(), *ip)));
+        if matches!(part, Part::Remote(_)) {
+            slots.context.insert(device.clone());
+            slots.context.insert(bridge());
+            slots.tunnels.insert((device.clone(), station.mac));
+        }
     }
     match part {
         Part::Network(_) => {
             slots.links.extend(carrier.uplink_device());
             slots.floods.extend(carrier.vxlan_device().cloned());
+            slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
         }
-        Part::Port(_) | Part::Dhcp(_) => {
-            slots.fdb.extend(mac(part).map(|mac| (carrier.bridge.clone(), mac)));
+        Part::Router(_) => {
+            slots.context.extend(carrier.guarded().cloned());
+            slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
         }
-        Part::Remote(remote) => {
-            if let Some(device) = carrier.vxlan_device() {
-                slots.context.insert(device.clone());
-                slots.context.insert(carrier.bridge.clone());
-                slots.fdb.insert((carrier.bridge.clone(), remote.mac));
-                slots.tunnels.insert((device.clone(), remote.mac));
-            }
-        }
-        Part::Lease(_) | Part::Router(_) | Part::Fip(_) => {}
+        _ => {}
     }
 }

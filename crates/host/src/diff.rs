@@ -8,14 +8,15 @@
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours, addresses inside
 //! 7 open     taps up
-//! 8 floods   hosts that broadcast goes to
+//! 8 announce addresses that appeared, to those on the links
+//! 9 floods   hosts that broadcast goes to
 //! ```
 //! Every act is also pretended on a copy of what was seen, so that each step decides on the
 //! host as the steps before it leave it.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use model::NetworkId;
 use model::desired::{Key, Kind};
 
 use crate::names::{self, Mark};
@@ -31,7 +32,8 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
         Scope::All => (None, None),
         Scope::Some { keys, slots } => (Some(keys), Some(slots.as_ref())),
     };
-    let mut plan = Plan { now: seen.clone(), steps: Vec::new(), target: &target, keys, slots };
+    let (now, steps, news) = (seen.clone(), Vec::new(), Vec::new());
+    let mut plan = Plan { now, steps, news, target: &target, keys, slots };
     plan.clear();
     plan.make();
     plan.shape();
@@ -40,6 +42,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.entries();
     plan.inside();
     plan.open();
+    plan.announce();
     plan.floods();
     plan.steps
 }
@@ -48,6 +51,8 @@ pub(crate) struct Plan<'a> {
     /// The host as the steps so far leave it.
     pub now: Observed,
     pub steps: Vec<Step>,
+    /// To be told when the links are open: part, namespace, device and address.
+    pub news: Vec<(Key, String, String, IpAddr)>,
     pub target: &'a Target,
     /// The parts looked at; `None` for all, as below.
     pub keys: Option<&'a BTreeSet<Key>>,
@@ -57,7 +62,9 @@ pub(crate) struct Plan<'a> {
 impl Plan<'_> {
     pub fn act(&mut self, key: Key, op: Op) {
         self.now.pretend(&op);
-        let needs = self.target.networks.get(&key).copied();
+        let device = op.device().and_then(|device| self.target.of_devices.get(device));
+        let needs = device.or_else(|| self.target.networks.get(&key)).copied();
+        let needs = needs.filter(|needs| *needs != key);
         self.steps.push(Step { key, needs, op });
     }
 
@@ -68,19 +75,7 @@ impl Plan<'_> {
                 Clear::Delete(key) => self.act(key, Op::DeleteLink { device }),
             }
         }
-        let slots = self.slots;
-        let in_scope = |name: &String| slots.is_none_or(|slots| slots.namespaces.contains(name));
-        let wanted = &self.target.namespaces;
-        let unwanted: Vec<(String, NetworkId)> = self
-            .now
-            .namespaces
-            .keys()
-            .filter(|name| in_scope(name) && !wanted.contains_key(*name))
-            .filter_map(|name| Some((name.clone(), names::parse_dhcp_netns(name)?)))
-            .collect();
-        for (netns, id) in unwanted {
-            self.act(Key::new(Kind::Dhcp, id.0), Op::DeleteNetns { netns });
-        }
+        self.clear_namespaces();
     }
 
     fn links_to_clear(&self) -> Vec<(String, Clear)> {
@@ -106,7 +101,7 @@ impl Plan<'_> {
     fn is_stray(&self, name: &str, link: &Link) -> Option<Clear> {
         if let Some(mark) = Mark::parse(&link.alias) {
             // What another part took over is that part's.
-            let key = key_of(mark);
+            let key = mark.key();
             let in_scope = self.keys.is_none_or(|keys| keys.contains(&key));
             return in_scope.then_some(Clear::Delete(key));
         }
@@ -117,16 +112,12 @@ impl Plan<'_> {
         let wanted = || self.target.links.get(bridge).map(|(key, _)| *key);
         let is_free = || self.now.links.get(bridge).is_some_and(is_free);
         let adopted = || wanted().filter(|_| is_free());
-        mark.map(key_of).or_else(adopted).map(Clear::Release)
+        mark.map(Mark::key).or_else(adopted).map(Clear::Release)
     }
 
     fn make(&mut self) {
         let target = self.target;
-        for (netns, (key, _)) in &target.namespaces {
-            if !self.now.namespaces.contains_key(netns) {
-                self.act(*key, Op::AddNetns { netns: netns.clone() });
-            }
-        }
+        self.make_namespaces();
         for (device, (key, want)) in &target.links {
             if self.now.links.contains_key(device) {
                 continue;
@@ -141,6 +132,7 @@ impl Plan<'_> {
             };
             self.act(*key, op);
         }
+        self.make_ways();
     }
 
     fn shape(&mut self) {
@@ -215,8 +207,12 @@ impl Plan<'_> {
 
     /// A device to be filtered, which is one of those wanted.
     fn filtered(&self, device: &str) -> Option<&Link> {
-        let (_, want) = self.target.links.get(device)?;
-        self.usable(device, want)
+        match self.target.links.get(device) {
+            Some((_, want)) => self.usable(device, want),
+            // An uplink, which is its network's.
+            None if names::is_tap(device) || names::is_bridge(device) => None,
+            None => self.now.links.get(device),
+        }
     }
 
     /// Last, when nothing that a table guards is open any more.
@@ -247,13 +243,6 @@ enum Clear {
 
 /// Charged with what is left over from parts that nobody knows any more.
 pub const NOBODY: Key = Key::new(Kind::Port, uuid::Uuid::nil());
-
-pub(crate) fn key_of(mark: Mark) -> Key {
-    match mark {
-        Mark::Network(id) => Key::new(Kind::Network, id.0),
-        Mark::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
-    }
-}
 
 /// Whether a device is of the wanted make, in all that cannot be changed later.
 pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {

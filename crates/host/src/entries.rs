@@ -1,5 +1,4 @@
-//! The part of diff about entries: what bridges and tunnels know, and what stands inside a
-//! DHCP namespace.
+//! The part of diff about entries: what bridges and tunnels know.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,10 +6,9 @@ use std::net::IpAddr;
 use model::desired::Key;
 use wire::Mac;
 
-use crate::diff::{Plan, key_of};
+use crate::diff::Plan;
 use crate::names::Mark;
-use crate::observed::InnerLink;
-use crate::op::{Inside, Op};
+use crate::op::Op;
 
 impl<'a> Plan<'a> {
     pub fn entries(&mut self) {
@@ -36,42 +34,6 @@ impl<'a> Plan<'a> {
                 self.act(*key, Op::SetNeighbour { device: device.clone(), ip: *ip, mac: *mac });
             }
         }
-    }
-
-    pub fn inside(&mut self) {
-        let target = self.target;
-        for (netns, (key, want)) in &target.namespaces {
-            let Some(link) = self.inner_link(netns, &want.device).cloned() else { continue };
-            let device = || want.device.clone();
-            if link.mac != want.mac {
-                self.act_inside(*key, netns, Inside::SetMac { device: device(), mac: want.mac });
-            }
-            if link.mtu_bytes != want.mtu_bytes {
-                let mtu_bytes = want.mtu_bytes;
-                self.act_inside(*key, netns, Inside::SetMtu { device: device(), mtu_bytes });
-            }
-            // As the MTU leaves it.
-            let Some(link) = self.inner_link(netns, &want.device).cloned() else { continue };
-            let mut acts = Vec::new();
-            let stale = link.addresses.difference(&want.addresses);
-            acts.extend(stale.map(|net| Inside::DeleteAddress { device: device(), net: *net }));
-            let missing = want.addresses.difference(&link.addresses);
-            acts.extend(missing.map(|net| Inside::AddAddress { device: device(), net: *net }));
-            if !link.up {
-                acts.push(Inside::SetUp { device: device() });
-            }
-            for act in acts {
-                self.act_inside(*key, netns, act);
-            }
-        }
-    }
-
-    fn inner_link(&self, netns: &str, device: &str) -> Option<&InnerLink> {
-        self.now.namespaces.get(netns)?.links.get(device)
-    }
-
-    fn act_inside(&mut self, key: Key, netns: &str, act: Inside) {
-        self.act(key, Op::Inside { netns: netns.to_owned(), act });
     }
 
     /// Last, for a peer that cannot be reached must not keep ports from being opened.
@@ -154,6 +116,6 @@ impl<'a> Plan<'a> {
 
     /// The part that a device of ours serves.
     fn is_ours(&self, device: &str) -> Option<Key> {
-        self.now.links.get(device).and_then(|link| Mark::parse(&link.alias)).map(key_of)
+        self.now.links.get(device).and_then(|link| Mark::parse(&link.alias)).map(Mark::key)
     }
 }

@@ -2,31 +2,43 @@
 //!
 //! ```text
 //! wanted    the newest version of every part        observed   what was seen
-//!    | carrier, spoof, target: parts spelled out        |      pretend: acts done to it
+//!    | carrier, leg, spoof: parts spelled out,          |      pretend: acts done to it
+//!    | lazy, router, dvr, uplink: and routers;          |
+//!    | target, inner: which place is filled by what     |
 //!    └───────────────> diff, entries <──────────────────┘
 //!                         | op: every act, with the part it serves
 //!                         └─> kernel carries out; outcome: what became of a part
 //! names     device, namespace and table names; nobody else makes or recognises one
-//! nft       tables as text
+//! nft, nat  tables as text: of a port's filter, of a router's address translation
+//! announce  frames that tell who has an address
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
+pub mod announce;
 mod carrier;
 pub mod dhcp;
 mod diff;
+mod dvr;
 mod entries;
+mod inner;
+mod inside;
+mod lazy;
+mod leg;
 pub mod names;
+pub mod nat;
 pub mod nft;
 pub mod observed;
 pub mod op;
 mod outcome;
 mod pretend;
+mod router;
 mod spoof;
 mod target;
+mod uplink;
 mod wanted;
 
 pub use diff::{NOBODY, diff};
 pub use observed::Observed;
 pub use op::{Op, Step};
-pub use outcome::state;
+pub use outcome::{router_state, state};
 pub use wanted::{Scope, Settings, Slots, Wanted};

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use model::{NetworkId, PortId};
+use model::desired::{Key, Kind};
+use model::{NetworkId, PortId, RouterId};
 use uuid::Uuid;
 
 /// Longest name a Linux interface can have.
@@ -21,6 +22,20 @@ pub enum Mark {
     Network(NetworkId),
     /// The host's end of a DHCP namespace's device.
     Dhcp(NetworkId),
+    /// The host's end of a router's device.
+    Router(RouterId),
+    /// The host's end of its own way to an external network.
+    Fip(NetworkId),
+}
+
+/// A namespace of ours, and what it serves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Netns {
+    Dhcp(NetworkId),
+    Router(RouterId),
+    /// The centralized traffic of a distributed router.
+    Snat(RouterId),
+    Fip(NetworkId),
 }
 
 impl Mark {
@@ -31,17 +46,60 @@ impl Mark {
         if owner != "neutrino" || words.next().is_some() {
             return None;
         }
-        let id = NetworkId(Uuid::parse_str(id).ok()?);
+        let id = Uuid::parse_str(id).ok()?;
         match kind {
-            "network" => Some(Mark::Network(id)),
-            "dhcp" => Some(Mark::Dhcp(id)),
+            "network" => Some(Mark::Network(NetworkId(id))),
+            "dhcp" => Some(Mark::Dhcp(NetworkId(id))),
+            "router" => Some(Mark::Router(RouterId(id))),
+            "fip" => Some(Mark::Fip(NetworkId(id))),
             _ => None,
         }
     }
 
-    pub const fn network_id(self) -> NetworkId {
+    /// The part that what is marked so serves.
+    pub const fn key(self) -> Key {
         match self {
-            Mark::Network(id) | Mark::Dhcp(id) => id,
+            Mark::Network(id) => Key::new(Kind::Network, id.0),
+            Mark::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
+            Mark::Router(id) => Key::new(Kind::Router, id.0),
+            Mark::Fip(id) => Key::new(Kind::Fip, id.0),
+        }
+    }
+}
+
+impl Netns {
+    /// Reads a name; `None` means that the namespace is not ours.
+    pub fn parse(name: &str) -> Option<Netns> {
+        let (kind, id) = name.split_once('-')?;
+        let id = Uuid::parse_str(id).ok()?;
+        let netns = match kind {
+            "qdhcp" => Netns::Dhcp(NetworkId(id)),
+            "qrouter" => Netns::Router(RouterId(id)),
+            "snat" => Netns::Snat(RouterId(id)),
+            "fip" => Netns::Fip(NetworkId(id)),
+            _ => return None,
+        };
+        // Only the spelling that we make is ours.
+        (netns.to_string() == name).then_some(netns)
+    }
+
+    /// The part that the namespace serves.
+    pub const fn key(self) -> Key {
+        match self {
+            Netns::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
+            Netns::Router(id) | Netns::Snat(id) => Key::new(Kind::Router, id.0),
+            Netns::Fip(id) => Key::new(Kind::Fip, id.0),
+        }
+    }
+}
+
+impl fmt::Display for Netns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Netns::Dhcp(id) => write!(f, "qdhcp-{id}"),
+            Netns::Router(id) => write!(f, "qrouter-{id}"),
+            Netns::Snat(id) => write!(f, "snat-{id}"),
+            Netns::Fip(id) => write!(f, "fip-{id}"),
         }
     }
 }
@@ -51,6 +109,8 @@ impl fmt::Display for Mark {
         match self {
             Mark::Network(id) => write!(f, "neutrino network {id}"),
             Mark::Dhcp(id) => write!(f, "neutrino dhcp {id}"),
+            Mark::Router(id) => write!(f, "neutrino router {id}"),
+            Mark::Fip(id) => write!(f, "neutrino fip {id}"),
         }
     }
 }
@@ -70,22 +130,65 @@ pub fn dhcp_device(id: PortId) -> String {
     short("ns-", id.0)
 }
 
-/// The other end, inside a DHCP namespace, of a host's `tap`.
-pub fn dhcp_peer(tap: &str) -> Option<String> {
-    is_tap(tap).then(|| tap.replacen("tap", "ns-", 1))
-}
-
 /// The namespace that a network's DHCP is answered from.
 pub fn dhcp_netns(id: NetworkId) -> String {
-    format!("qdhcp-{id}")
+    Netns::Dhcp(id).to_string()
 }
 
-/// The network whose DHCP namespace has this name.
-pub fn parse_dhcp_netns(name: &str) -> Option<NetworkId> {
-    let id = name.strip_prefix("qdhcp-")?;
-    // Only the spelling made by `dhcp_netns` is ours.
-    let parsed = NetworkId(Uuid::parse_str(id).ok()?);
-    (dhcp_netns(parsed) == name).then_some(parsed)
+/// A router's device in a network of instances.
+pub fn interface_device(id: PortId) -> String {
+    short("qr-", id.0)
+}
+
+/// A router's device in its external network.
+pub fn gateway_device(id: PortId) -> String {
+    short("qg-", id.0)
+}
+
+/// A network node's device in a network of instances, to which other hosts send.
+pub fn snat_device(id: PortId) -> String {
+    short("sg-", id.0)
+}
+
+/// The device by which the hosts of a router hear of each other.
+pub fn ha_device(id: PortId) -> String {
+    short("ha-", id.0)
+}
+
+/// A host's own device in an external network.
+pub fn fip_device(id: PortId) -> String {
+    short("fg-", id.0)
+}
+
+/// A router's end of its way to the host's own device in an external network.
+pub fn to_fip_device(id: RouterId) -> String {
+    short("rfp-", id.0)
+}
+
+/// The other end of a router's [`to_fip_device`].
+pub fn to_router_device(id: RouterId) -> String {
+    short("fpr-", id.0)
+}
+
+/// What begins the names of the devices inside namespaces that are ours to delete.
+const INNER_PREFIXES: [&str; 8] = ["ns-", "qr-", "qg-", "sg-", "ha-", "fg-", "rfp-", "fpr-"];
+
+/// True for the end inside a namespace of the veth whose other end is a host's tap.
+pub fn is_peer(tap: &str, inner: &str) -> bool {
+    is_tap(tap) && is_inner(inner) && tap.strip_prefix("tap") == inner.split_once('-').map(|(_, id)| id)
+}
+
+/// The other end of a device between two namespaces of ours.
+pub fn other_end(device: &str) -> Option<String> {
+    let is_inner = is_inner(device);
+    let to_fip = device.strip_prefix("rfp-").map(|id| format!("fpr-{id}"));
+    let to_router = device.strip_prefix("fpr-").map(|id| format!("rfp-{id}"));
+    to_fip.or(to_router).filter(|_| is_inner)
+}
+
+/// True for a device that we make inside a namespace of ours.
+pub fn is_inner(name: &str) -> bool {
+    INNER_PREFIXES.iter().any(|prefix| is_short(prefix, name))
 }
 
 pub fn vxlan(vni: u32) -> String {
@@ -116,8 +219,16 @@ pub fn table(device: &str) -> String {
     format!("{TABLE_PREFIX}{device}")
 }
 
+/// The netdev table that keeps what is every host's own off an uplink.
+pub fn uplink_table(device: &str) -> String {
+    format!("{UPLINK_TABLE_PREFIX}{device}")
+}
+
 /// The device that a table of ours filters.
 pub fn parse_table(table: &str) -> Option<&str> {
+    if let Some(device) = table.strip_prefix(UPLINK_TABLE_PREFIX) {
+        return Some(device);
+    }
     let device = table.strip_prefix(TABLE_PREFIX)?;
     (is_tap(device) || is_bridge(device)).then_some(device)
 }
@@ -130,6 +241,7 @@ pub fn content_hash(text: &str) -> u64 {
 }
 
 const TABLE_PREFIX: &str = "neutrino-";
+const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
 
 fn short(prefix: &str, id: Uuid) -> String {
     let mut text = id.to_string();
@@ -158,9 +270,14 @@ mod tests {
         assert!(is_tap(&tap(PortId(ID))));
         assert!(is_bridge(&bridge(NetworkId(ID))));
         assert_eq!(dhcp_device(PortId(ID)).len(), 14);
-        assert_eq!(parse_dhcp_netns(&dhcp_netns(NetworkId(ID))), Some(NetworkId(ID)));
+        assert!(is_inner(&dhcp_device(PortId(ID))));
+        let (network, router) = (NetworkId(ID), RouterId(ID));
+        for netns in [Netns::Dhcp(network), Netns::Router(router), Netns::Snat(router), Netns::Fip(network)] {
+            assert_eq!(Netns::parse(&netns.to_string()), Some(netns));
+        }
         assert_eq!(parse_table(&table("tap12345678-9a")), Some("tap12345678-9a"));
-        for mark in [Mark::Network(NetworkId(ID)), Mark::Dhcp(NetworkId(ID))] {
+        assert_eq!(parse_table(&uplink_table("eth0")), Some("eth0"));
+        for mark in [Mark::Network(network), Mark::Dhcp(network), Mark::Router(router), Mark::Fip(network)] {
             assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
         }
     }
@@ -174,7 +291,7 @@ mod tests {
             assert_eq!(Mark::parse(alias), None, "{alias}");
         }
         for name in ["qdhcp-1", "qrouter-x", "qdhcp-123456789ABCDEF0123456789ABCDEF0"] {
-            assert_eq!(parse_dhcp_netns(name), None, "{name}");
+            assert_eq!(Netns::parse(name), None, "{name}");
         }
         assert_eq!(parse_table("neutrino-eth0"), None);
         assert_eq!(parse_table("filter"), None);

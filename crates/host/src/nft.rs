@@ -15,7 +15,12 @@ use wire::Mac;
 use crate::names;
 use crate::observed::TableMark;
 
-/// A netdev table: chains, the first of which is hooked to the ingress of a device.
+/// The chain of what enters by the device.
+pub const INGRESS: &str = "ingress";
+/// The chain of what leaves by it.
+pub const EGRESS: &str = "egress";
+
+/// A netdev table: chains, of which those named [`INGRESS`] and [`EGRESS`] are hooked to a device.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Table {
     pub device: String,
@@ -43,6 +48,8 @@ pub enum Match {
     EtherSource(Mac),
     ArpSenderMac(Mac),
     ArpSenderIp(IpNet),
+    ArpTargetIp(IpNet),
+    EtherDestination(Mac),
     Source(IpNet),
     UdpSource(u16),
     UdpDestination(u16),
@@ -65,12 +72,21 @@ pub enum Verdict {
     Accept,
     Drop,
     Goto(String),
+    /// Not the last word: the rules behind it are asked as well.
+    SetEtherSource(Mac),
 }
 
 impl Table {
     /// Recognises the table's content.
     pub fn hash(&self) -> u64 {
         names::content_hash(&self.to_string())
+    }
+}
+
+impl Chain {
+    /// Where the kernel hands frames to the chain; `None` of one that others go to.
+    pub fn hook(&self) -> Option<&str> {
+        [INGRESS, EGRESS].into_iter().find(|hook| *hook == self.name)
     }
 }
 
@@ -88,14 +104,14 @@ pub fn parse_comment(comment: &str) -> Option<TableMark> {
 /// What stands between the braces, without the comment.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, chain) in self.chains.iter().enumerate() {
+        for chain in &self.chains {
             writeln!(f, "\tchain {} {{", chain.name)?;
-            if at == 0 {
+            if let Some(hook) = chain.hook() {
                 // The policy accepts, and the last rule drops: a chain being made is hooked
                 // before it has rules, and must not drop frames that the chain it replaces
                 // still judges.
                 let device = &self.device;
-                writeln!(f, "\t\ttype filter hook ingress device \"{device}\" priority 0; policy accept;")?;
+                writeln!(f, "\t\ttype filter hook {hook} device \"{device}\" priority 0; policy accept;")?;
             }
             for rule in &chain.rules {
                 writeln!(f, "\t\t{rule}")?;
@@ -115,6 +131,7 @@ impl fmt::Display for Rule {
             Verdict::Accept => f.write_str("accept"),
             Verdict::Drop => f.write_str("drop"),
             Verdict::Goto(chain) => write!(f, "goto {chain}"),
+            Verdict::SetEtherSource(mac) => write!(f, "ether saddr set {mac}"),
         }
     }
 }
@@ -128,6 +145,8 @@ impl fmt::Display for Match {
             Match::EtherSource(mac) => write!(f, "ether saddr {mac}"),
             Match::ArpSenderMac(mac) => write!(f, "arp saddr ether {mac}"),
             Match::ArpSenderIp(net) => write!(f, "arp saddr ip {}", short(net)),
+            Match::ArpTargetIp(net) => write!(f, "arp daddr ip {}", short(net)),
+            Match::EtherDestination(mac) => write!(f, "ether daddr {mac}"),
             Match::Source(net) if net.addr().is_ipv4() => write!(f, "ip saddr {}", short(net)),
             Match::Source(net) => write!(f, "ip6 saddr {}", short(net)),
             Match::UdpSource(port) => write!(f, "udp sport {port}"),

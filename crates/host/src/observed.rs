@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
-use crate::op::PortFlags;
+use crate::op::{PortFlags, Route, Rule, Sysctl};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -26,7 +26,7 @@ pub struct Observed {
     pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
     /// Tables of ours.
     pub tables: BTreeMap<String, TableMark>,
-    /// DHCP namespaces that can be entered.
+    /// Namespaces of ours that can be entered.
     pub namespaces: BTreeMap<String, Namespace>,
 }
 
@@ -92,6 +92,15 @@ pub struct Namespace {
     /// Its inode: a namespace made again has another.
     pub id: u64,
     pub links: BTreeMap<String, InnerLink>,
+    /// Those that we wrote; not the kernel's, nor those of other programs.
+    pub routes: BTreeSet<Route>,
+    /// As routes.
+    pub rules: BTreeSet<Rule>,
+    /// Device to permanent neighbours.
+    pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
+    pub sysctls: BTreeMap<Sysctl, u32>,
+    /// Hash of the table of address translation; 0 of one that is not ours.
+    pub table: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

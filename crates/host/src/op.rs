@@ -2,15 +2,20 @@
 //!
 //! An [`Op`] is data: it can be printed, stored, pretended (`observed`) and carried out (`kernel`).
 
+mod inside;
+mod sysctl;
+
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use model::desired::Key;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
 use crate::nft::Table;
+
+pub use inside::{Inside, MAIN_TABLE, Route, Rule};
+pub use sysctl::{Of, Sysctl, UnknownSysctl};
 
 /// MTU that a bridge is born with: no network's, so that the network's is set and thereby pinned.
 pub const UNSET_BRIDGE_MTU_BYTES: u32 = 576;
@@ -49,6 +54,15 @@ pub enum Op {
     AddVeth {
         device: String,
         netns: String,
+        peer: String,
+        peer_mac: Mac,
+    },
+    /// A pair of devices in two namespaces.
+    AddVethBetween {
+        netns: String,
+        device: String,
+        mac: Mac,
+        peer_netns: String,
         peer: String,
         peer_mac: Mac,
     },
@@ -147,17 +161,6 @@ pub enum Op {
     },
 }
 
-/// An act inside a DHCP namespace.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "act", rename_all = "snake_case")]
-pub enum Inside {
-    SetMac { device: String, mac: Mac },
-    SetMtu { device: String, mtu_bytes: u32 },
-    SetUp { device: String },
-    AddAddress { device: String, net: IpNet },
-    DeleteAddress { device: String, net: IpNet },
-}
-
 /// What a bridge does at one of its ports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PortFlags {
@@ -187,20 +190,53 @@ impl PortFlags {
 }
 
 impl Op {
+    /// The device of the host that the act is done to, where that is one.
+    pub fn device(&self) -> Option<&String> {
+        match self {
+            Op::AddBridge { device, .. }
+            | Op::AddVxlan { device, .. }
+            | Op::AddVlan { device, .. }
+            | Op::AddVeth { device, .. }
+            | Op::DeleteLink { device }
+            | Op::SetBridge { device }
+            | Op::SetAlias { device, .. }
+            | Op::SetMtu { device, .. }
+            | Op::DisableIpv6 { device }
+            | Op::SilenceIpv6 { device }
+            | Op::SetUp { device, .. }
+            | Op::SetMaster { device, .. }
+            | Op::SetPort { device, .. }
+            | Op::SetFdb { device, .. }
+            | Op::DeleteFdb { device, .. }
+            | Op::SetTunnel { device, .. }
+            | Op::DeleteTunnel { device, .. }
+            | Op::AddFlood { device, .. }
+            | Op::DeleteFlood { device, .. }
+            | Op::SetNeighbour { device, .. }
+            | Op::DeleteNeighbour { device, .. } => Some(device),
+            Op::ReplaceTable { content, .. } => Some(&content.device),
+            Op::AddVethBetween { .. }
+            | Op::DeleteTable { .. }
+            | Op::AddNetns { .. }
+            | Op::DeleteNetns { .. }
+            | Op::Inside { .. } => None,
+        }
+    }
+
     /// True when the act only takes something away: it is worth doing though others failed.
     pub fn is_cleanup(&self) -> bool {
-        matches!(
-            self,
+        match self {
+            Op::Inside { act, .. } => act.is_cleanup(),
             Op::DeleteLink { .. }
-                | Op::DeleteFdb { .. }
-                | Op::DeleteTunnel { .. }
-                | Op::DeleteFlood { .. }
-                | Op::DeleteNeighbour { .. }
-                | Op::DeleteTable { .. }
-                | Op::DeleteNetns { .. }
-                | Op::SetMaster { master: None, .. }
-                | Op::Inside { act: Inside::DeleteAddress { .. }, .. }
-        )
+            | Op::DeleteFdb { .. }
+            | Op::DeleteTunnel { .. }
+            | Op::DeleteFlood { .. }
+            | Op::DeleteNeighbour { .. }
+            | Op::DeleteTable { .. }
+            | Op::DeleteNetns { .. }
+            | Op::SetMaster { master: None, .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -220,6 +256,9 @@ impl fmt::Display for Op {
             Op::AddVlan { device, parent, vid } => write!(f, "add vlan {device} on {parent} vid {vid}"),
             Op::AddVeth { device, netns, peer, peer_mac } => {
                 write!(f, "add veth {device} to {peer} in {netns} mac {peer_mac}")
+            }
+            Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
+                write!(f, "add veth {device} in {netns} mac {mac} to {peer} in {peer_netns} mac {peer_mac}")
             }
             Op::DeleteLink { device } => write!(f, "delete {device}"),
             Op::SetBridge { device } => write!(f, "set {device} bridge options"),
@@ -253,18 +292,6 @@ impl fmt::Display for Op {
             Op::AddNetns { netns } => write!(f, "add netns {netns}"),
             Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),
             Op::Inside { netns, act } => write!(f, "in {netns}: {act}"),
-        }
-    }
-}
-
-impl fmt::Display for Inside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Inside::SetMac { device, mac } => write!(f, "set {device} mac {mac}"),
-            Inside::SetMtu { device, mtu_bytes } => write!(f, "set {device} mtu {mtu_bytes}"),
-            Inside::SetUp { device } => write!(f, "set {device} up"),
-            Inside::AddAddress { device, net } => write!(f, "add {net} to {device}"),
-            Inside::DeleteAddress { device, net } => write!(f, "delete {net} from {device}"),
         }
     }
 }

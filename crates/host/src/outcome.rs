@@ -1,12 +1,16 @@
 //! What became of a part, as far as the host shows it.
 
-use model::desired::{Key, Network, Part, Port};
-use model::report::State;
+use model::NetworkId;
+use model::desired::{Key, Network, Part, Port, Router};
+use model::report::{RouterState, State};
 
 use crate::carrier::Impossible;
 use crate::diff::fits;
+use crate::inner::WantNamespace;
+use crate::lazy;
+use crate::leg;
 use crate::names;
-use crate::observed::Observed;
+use crate::observed::{Namespace, Observed};
 use crate::target::target;
 use crate::wanted::{Scope, Slots, Wanted};
 
@@ -23,6 +27,14 @@ pub enum Amiss {
     NotJoined(String, String),
     #[error("{0} is not up")]
     NotUp(String),
+    #[error("there is no namespace {0}")]
+    NoNamespace(String),
+    #[error("in namespace {0}: {1} is missing")]
+    Missing(String, String),
+    #[error("this host has no way of its own to the external network {0}")]
+    NoWay(NetworkId),
+    #[error("{0} port forwardings need more ports than a router translates, or those of others")]
+    Forwardings(usize),
 }
 
 /// The state of a part on a host that looks like this.
@@ -40,7 +52,8 @@ pub fn state(want: &Wanted, now: &Observed, key: Key) -> State {
                 _ => Ok(()),
             }
         }),
-        Part::Dhcp(_) | Part::Router(_) | Part::Fip(_) => links_amiss(want, now, key),
+        Part::Router(router) => router_amiss(want, now, router),
+        Part::Dhcp(_) | Part::Fip(_) => legs_amiss(want, now, part),
         Part::Lease(lease) => want.carrier(lease.network_id).map(drop).map_err(Amiss::from),
     };
     match amiss {
@@ -67,15 +80,51 @@ fn port_state(want: &Wanted, now: &Observed, port: &Port) -> Result<State, Amiss
     if link.up { Ok(State::Up) } else { Err(Amiss::NotUp(tap)) }
 }
 
-/// Whether every device of a part is there and joined.
+/// What the host made of a router; `None` of other parts.
+pub fn router_state(want: &Wanted, key: Key) -> Option<RouterState> {
+    match want.get(key) {
+        Some(Part::Router(router)) => Some(lazy::state(router, None)),
+        _ => None,
+    }
+}
+
+/// A router with a piece that cannot be is amiss, though all others are in place.
+fn router_amiss(want: &Wanted, now: &Observed, router: &Router) -> Result<(), Amiss> {
+    let part = Part::Router(router.clone());
+    legs_amiss(want, now, &part)?;
+    let carried = router.floating_ips.iter().any(|floating| !floating.centralized);
+    if let Some(gateway) = &router.gateway
+        && carried
+        && lazy::pieces(router).distributed
+    {
+        let network = gateway.port.network_id;
+        want.fip(network).ok_or(Amiss::NoWay(network))?;
+        want.carrier(network)?;
+    }
+    Ok(())
+}
+
+fn legs_amiss(want: &Wanted, now: &Observed, part: &Part) -> Result<(), Amiss> {
+    for leg in leg::legs(part) {
+        want.carrier(leg.network)?;
+    }
+    links_amiss(want, now, part.key())
+}
+
+/// Whether every device of a part is there and joined, and everything in its namespaces.
 fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
-    if let Some(part) = want.get(key) {
-        for network in part.networks() {
-            want.carrier(network)?;
+    let scope = Scope::Some { keys: [key].into(), slots: Box::new(Slots::default()) };
+    let target = target(want, &scope);
+    for (netns, wanted) in &target.namespaces {
+        let missing = |what: String| Amiss::Missing(netns.clone(), what);
+        let inside = now.namespaces.get(netns).ok_or_else(|| Amiss::NoNamespace(netns.clone()))?;
+        inside_amiss(wanted, inside).map_err(missing)?;
+        let left_out = wanted.nat.as_ref().map_or(0, |nat| nat.left_out().len());
+        if left_out > 0 {
+            return Err(Amiss::Forwardings(left_out));
         }
     }
-    let scope = Scope::Some { keys: [key].into(), slots: Box::new(Slots::default()) };
-    for (name, (_, wanted)) in target(want, &scope).links {
+    for (name, (_, wanted)) in target.links {
         let Some(link) = now.links.get(&name) else { return Err(Amiss::NoDevice(name)) };
         if !fits(now, link, &wanted.make) {
             return Err(Amiss::InTheWay(name));
@@ -90,4 +139,34 @@ fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
         }
     }
     Ok(())
+}
+
+/// The first of what is wanted inside a namespace and not there.
+fn inside_amiss(want: &WantNamespace, seen: &Namespace) -> Result<(), String> {
+    for (device, wanted) in &want.links {
+        let link = seen.links.get(device).filter(|link| link.up).ok_or(device)?;
+        let addresses = wanted.addresses.iter().flatten();
+        if let Some(net) = addresses.into_iter().find(|net| !link.addresses.contains(net)) {
+            return Err(format!("{net} on {device}"));
+        }
+    }
+    if let Some(route) = want.routes.difference(&seen.routes).next() {
+        return Err(route.to_string());
+    }
+    if let Some(rule) = want.rules.difference(&seen.rules).next() {
+        return Err(rule.to_string());
+    }
+    let known = |device: &String, ip| seen.neighbours.get(device).and_then(|known| known.get(ip));
+    let neighbour = want.neighbours.iter().find(|((device, ip), mac)| known(device, ip) != Some(mac));
+    if let Some(((device, ip), _)) = neighbour {
+        return Err(format!("neighbour {ip} on {device}"));
+    }
+    let wrong = want.sysctls.iter().find(|(name, value)| seen.sysctls.get(name) != Some(value));
+    if let Some((name, value)) = wrong {
+        return Err(format!("{name} = {value}"));
+    }
+    match &want.nat {
+        Some(nat) if seen.table != Some(nat.hash()) => Err("its table of address translation".to_owned()),
+        _ => Ok(()),
+    }
 }

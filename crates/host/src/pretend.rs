@@ -1,5 +1,7 @@
 //! What the kernel does on an act, done to an [`Observed`].
 
+mod inside;
+
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::names;
 use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
@@ -26,6 +28,12 @@ impl Observed {
                 self.add_link(device, LinkKind::Veth, Mac::ZERO, 1500);
                 let inner = self.namespaces.entry(netns.clone()).or_default();
                 inner.links.insert(peer.clone(), inner_link(*peer_mac));
+            }
+            Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
+                for (netns, device, mac) in [(netns, device, mac), (peer_netns, peer, peer_mac)] {
+                    let inner = self.namespaces.entry(netns.clone()).or_default();
+                    inner.links.insert(device.clone(), inner_link(*mac));
+                }
             }
             Op::DeleteLink { device } => self.delete_link(device),
             Op::SetFdb { bridge, mac, device } => {
@@ -71,7 +79,9 @@ impl Observed {
                 self.namespaces.insert(netns.clone(), namespace);
             }
             Op::DeleteNetns { netns } => {
-                self.namespaces.remove(netns);
+                let gone = self.namespaces.remove(netns);
+                let devices = gone.iter().flat_map(|gone| gone.links.keys());
+                devices.for_each(|device| self.delete_other_end(device));
             }
             Op::Inside { netns, act } => self.pretend_inside(netns, act),
             Op::SetBridge { .. }
@@ -107,24 +117,17 @@ impl Observed {
 
     fn pretend_inside(&mut self, netns: &str, act: &Inside) {
         let Some(namespace) = self.namespaces.get_mut(netns) else { return };
-        let device = match act {
-            Inside::SetMac { device, .. }
-            | Inside::SetMtu { device, .. }
-            | Inside::SetUp { device }
-            | Inside::AddAddress { device, .. }
-            | Inside::DeleteAddress { device, .. } => device,
-        };
-        let Some(link) = namespace.links.get_mut(device) else { return };
-        match act {
-            Inside::SetMac { mac, .. } => link.mac = *mac,
-            Inside::SetMtu { mtu_bytes, .. } => {
-                link.mtu_bytes = *mtu_bytes;
-                let has_ipv6 = *mtu_bytes >= IPV6_MIN_MTU_BYTES;
-                link.addresses.retain(|net| net.addr().is_ipv4() || has_ipv6);
-            }
-            Inside::SetUp { .. } => link.up = true,
-            Inside::AddAddress { net, .. } => drop(link.addresses.insert(*net)),
-            Inside::DeleteAddress { net, .. } => drop(link.addresses.remove(net)),
+        namespace.pretend(act);
+        if let Inside::DeleteLink { device } = act {
+            self.delete_other_end(device);
+        }
+    }
+
+    /// The other end of a device between two namespaces, wherever it is.
+    fn delete_other_end(&mut self, device: &str) {
+        let Some(other) = names::other_end(device) else { return };
+        for namespace in self.namespaces.values_mut() {
+            namespace.delete_links(|name| name == other);
         }
     }
 
@@ -162,9 +165,8 @@ impl Observed {
             mark.index = 0;
         }
         if gone.kind == LinkKind::Veth {
-            let peer = names::dhcp_peer(device);
             for namespace in self.namespaces.values_mut() {
-                namespace.links.retain(|name, _| Some(name) != peer.as_ref());
+                namespace.delete_links(|name| names::is_peer(device, name));
             }
         }
     }

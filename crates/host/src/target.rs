@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::desired::{Dhcp, Key, Kind, Network, Part, Port, Remote};
+use model::NetworkId;
+use model::desired::{Key, Kind, Network, Part, Port, Remote};
 use wire::Mac;
 
-use crate::carrier::{self, Carrier, IPV6_MIN_MTU_BYTES, Uplink};
+use crate::carrier::{Carrier, IPV6_MIN_MTU_BYTES, Uplink};
+use crate::inner::{WantInner, WantNamespace};
+use crate::leg::{self, Leg};
 use crate::names::{self, Mark};
 use crate::nft::Table;
 use crate::observed::Ipv6;
@@ -26,11 +29,13 @@ pub(crate) struct Target {
     pub floods: BTreeMap<String, (Key, BTreeSet<IpAddr>)>,
     pub neighbours: BTreeMap<(String, IpAddr), (Key, Mac)>,
     pub tables: BTreeMap<String, (Key, Table)>,
-    pub namespaces: BTreeMap<String, (Key, WantNamespace)>,
+    pub namespaces: BTreeMap<String, WantNamespace>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
-    /// The network's part of each other part.
+    /// The network's part of each part that has one network.
     pub networks: BTreeMap<Key, Key>,
+    /// The network's part of each device that is joined to it.
+    pub of_devices: BTreeMap<String, Key>,
 }
 
 #[derive(Clone)]
@@ -83,14 +88,6 @@ impl Make {
     }
 }
 
-#[derive(Clone)]
-pub(crate) struct WantNamespace {
-    pub device: String,
-    pub mac: Mac,
-    pub mtu_bytes: u32,
-    pub addresses: BTreeSet<IpNet>,
-}
-
 /// Spells out the parts of a scope.
 pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
     let interfaces = want.settings.interface_mappings.values().cloned().collect();
@@ -100,26 +97,38 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
         Scope::Some { keys, .. } => keys.iter().filter_map(|key| want.get(*key)).collect(),
     };
     for part in &parts {
-        let networks = part.networks();
-        let [id] = networks.as_slice() else { continue };
-        let Ok(carrier) = want.carrier(*id) else { continue };
-        let network = Key::new(Kind::Network, id.0);
-        if part.key() != network {
-            target.networks.insert(part.key(), network);
-        }
-        target.add_neighbours(part, &carrier);
-        match part {
-            Part::Network(network) => target.add_network(want, network, &carrier),
-            Part::Port(port) => target.add_port(part.key(), port, &carrier),
-            Part::Remote(remote) => target.add_remote(part.key(), remote, &carrier),
-            Part::Dhcp(dhcp) => target.add_dhcp(part.key(), dhcp, &carrier),
-            Part::Lease(_) | Part::Router(_) | Part::Fip(_) => {}
-        }
+        target.add(want, part);
     }
     target
 }
 
 impl Target {
+    fn add(&mut self, want: &Wanted, part: &Part) {
+        let key = part.key();
+        match part {
+            Part::Router(router) => return self.add_router(want, key, router),
+            Part::Fip(fip) => return self.add_fip(want, key, fip),
+            _ => {}
+        }
+        let networks = part.networks();
+        let [id] = networks.as_slice() else { return };
+        let Ok(carrier) = want.carrier(*id) else { return };
+        let network = Key::new(Kind::Network, id.0);
+        if key != network {
+            self.networks.insert(key, network);
+        }
+        match part {
+            Part::Network(network) => self.add_network(want, network, &carrier),
+            Part::Port(port) => self.add_port(key, port, &carrier),
+            Part::Remote(remote) => self.add_remote(key, remote, &carrier),
+            _ => {}
+        }
+        for leg in leg::legs(part) {
+            self.add_leg(key, &leg, &carrier);
+        }
+        self.add_stations(key, part, *id, &carrier);
+    }
+
     fn add_network(&mut self, want: &Wanted, network: &Network, carrier: &Carrier) {
         let key = Key::new(Kind::Network, network.id.0);
         let mark = Mark::Network(network.id);
@@ -168,8 +177,8 @@ impl Target {
         let device = names::tap(port.id);
         let strict = port.allowed.as_ref().is_some_and(Vec::is_empty) || port.trusted;
         let flags = if strict { PortFlags::STRICT } else { PortFlags::OPEN };
-        let tap = tap(Make::Foreign, carrier, flags, port.admin_state_up);
-        // Where the DHCP port is a part of both kinds, DHCP makes the device.
+        let tap = want_tap(Make::Foreign, carrier, flags, port.admin_state_up);
+        // Where the port is a leg of another part as well, that makes the device.
         self.links
             .entry(device.clone())
             .and_modify(|(_, link)| link.up = port.admin_state_up)
@@ -187,34 +196,44 @@ impl Target {
     }
 
     /// Of ports here as well: nobody need ask another host for them.
-    fn add_neighbours(&mut self, part: &Part, carrier: &Carrier) {
-        let Some(mac) = carrier::mac(part).filter(|_| carrier.vxlan_device().is_some()) else { return };
-        for ip in carrier::ips(part).filter(|ip| ip.is_ipv4() || has_ipv6(carrier)) {
-            self.neighbours.entry((carrier.bridge.clone(), ip)).or_insert((part.key(), mac));
+    pub fn add_stations(&mut self, key: Key, part: &Part, network: NetworkId, carrier: &Carrier) {
+        if carrier.vxlan_device().is_none() {
+            return;
+        }
+        for station in leg::stations(part).into_iter().filter(|station| station.network == network) {
+            for ip in station.ips.into_iter().filter(|ip| ip.is_ipv4() || has_ipv6(carrier)) {
+                self.neighbours.entry((carrier.bridge.clone(), ip)).or_insert((key, station.mac));
+            }
         }
     }
 
-    fn add_dhcp(&mut self, key: Key, dhcp: &Dhcp, carrier: &Carrier) {
-        let netns = names::dhcp_netns(dhcp.network_id);
-        let peer = names::dhcp_device(dhcp.port_id);
-        let device = names::tap(dhcp.port_id);
-        let make = Make::Veth {
-            mark: Mark::Dhcp(dhcp.network_id),
-            netns: netns.clone(),
-            peer: peer.clone(),
-            peer_mac: dhcp.mac,
-        };
-        let up = self.links.get(&device).is_none_or(|(_, link)| link.up);
-        self.links.insert(device.clone(), (key, tap(make, carrier, PortFlags::STRICT, up)));
-        self.lead(carrier, dhcp.mac, 0, (key, device));
-        let addresses = dhcp.addresses.iter().filter(|net| net.addr().is_ipv4() || has_ipv6(carrier));
-        let inside = WantNamespace {
-            device: peer,
-            mac: dhcp.mac,
+    pub fn add_leg(&mut self, key: Key, leg: &Leg, carrier: &Carrier) {
+        let (netns, tap) = (leg.netns.to_string(), leg.tap());
+        let make =
+            Make::Veth { mark: leg.mark, netns: netns.clone(), peer: leg.device.clone(), peer_mac: leg.mac };
+        // Where the port is a part of its own as well, that says whether it is up.
+        let up = self.links.get(&tap).is_none_or(|(_, link)| link.up);
+        self.links.insert(tap.clone(), (key, want_tap(make, carrier, PortFlags::STRICT, up)));
+        let network = Key::new(Kind::Network, leg.network.0);
+        self.of_devices.insert(tap.clone(), network);
+        self.of_devices.insert(carrier.bridge.clone(), network);
+        if leg.led {
+            self.lead(carrier, leg.mac, 0, (key, tap.clone()));
+        }
+        let usable = |net: &&IpNet| net.addr().is_ipv4() || has_ipv6(carrier);
+        let addresses = leg.addresses.as_ref().map(|nets| nets.iter().filter(usable).copied().collect());
+        let inner = WantInner {
+            key,
+            mac: leg.mac,
             mtu_bytes: carrier.mtu_bytes,
-            addresses: addresses.copied().collect(),
+            addresses,
+            announced: leg.announced,
+            tap: Some(tap),
+            pair: None,
         };
-        self.namespaces.insert(netns, (key, inside));
+        let namespace = self.namespaces.entry(netns).or_default();
+        namespace.maker = Some(key);
+        namespace.links.insert(leg.device.clone(), inner);
     }
 
     fn lead(&mut self, carrier: &Carrier, mac: Mac, place: usize, to: (Key, String)) {
@@ -223,7 +242,7 @@ impl Target {
     }
 }
 
-fn tap(make: Make, carrier: &Carrier, flags: PortFlags, up: bool) -> WantLink {
+fn want_tap(make: Make, carrier: &Carrier, flags: PortFlags, up: bool) -> WantLink {
     WantLink {
         make,
         mtu_bytes: Some(carrier.mtu_bytes),
@@ -233,7 +252,7 @@ fn tap(make: Make, carrier: &Carrier, flags: PortFlags, up: bool) -> WantLink {
     }
 }
 
-fn has_ipv6(carrier: &Carrier) -> bool {
+pub(crate) fn has_ipv6(carrier: &Carrier) -> bool {
     carrier.mtu_bytes >= IPV6_MIN_MTU_BYTES
 }
 

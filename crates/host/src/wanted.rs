@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::NetworkId;
-use model::desired::{Key, Kind, Network, Part};
+use model::desired::{Fip, Key, Kind, Network, Part, Router};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use wire::Mac;
 
 use crate::carrier::{self, Carrier, Impossible};
+use crate::leg::{self, Leg};
 use crate::names;
 
 /// What a host's configuration says of its wiring.
@@ -59,6 +61,8 @@ pub struct Slots {
     pub neighbours: BTreeSet<(String, IpAddr)>,
     pub tables: BTreeSet<String>,
     pub namespaces: BTreeSet<String>,
+    /// Namespace and device: places in namespaces of which the rest is others'.
+    pub inner: BTreeSet<(String, String)>,
 }
 
 impl Slots {
@@ -72,6 +76,7 @@ impl Slots {
             + self.neighbours.len()
             + self.tables.len()
             + self.namespaces.len()
+            + self.inner.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -101,6 +106,11 @@ impl Wanted {
         self.counts.get(&kind).copied().unwrap_or(0)
     }
 
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Part> {
+        let first = Key::new(kind, Uuid::nil());
+        self.parts.range(first..).take_while(move |(key, _)| key.kind == kind).map(|(_, part)| part)
+    }
+
     pub fn network(&self, id: NetworkId) -> Option<&Network> {
         match self.parts.get(&Key::new(Kind::Network, id.0)) {
             Some(Part::Network(network)) => Some(network),
@@ -112,6 +122,24 @@ impl Wanted {
     pub fn carrier(&self, id: NetworkId) -> Result<Carrier, Impossible> {
         let network = self.network(id).ok_or(Impossible::NoNetwork(id))?;
         carrier::choose(&self.settings, network)
+    }
+
+    /// The host's own way to an external network.
+    pub fn fip(&self, id: NetworkId) -> Option<&Fip> {
+        match self.parts.get(&Key::new(Kind::Fip, id.0)) {
+            Some(Part::Fip(fip)) => Some(fip),
+            _ => None,
+        }
+    }
+
+    /// Routers that have to do with a network.
+    pub fn routers(&self, id: NetworkId) -> impl Iterator<Item = &Router> {
+        let first = Key::new(Kind::Router, Uuid::nil());
+        let keys = self.by_network.get(&id).into_iter().flat_map(move |keys| keys.range(first..));
+        keys.filter_map(|key| match self.parts.get(key) {
+            Some(Part::Router(router)) => Some(router),
+            _ => None,
+        })
     }
 
     /// All parts of a network, itself included.
@@ -167,16 +195,25 @@ impl Wanted {
             let reshaped = self.reshapes(network, old);
             return if reshaped { self.keys_of_network(network.id) } else { [part.key()].into() };
         }
-        let networks = part.networks();
-        let by_mac = carrier::mac(part)
-            .into_iter()
-            .flat_map(|mac| networks.iter().filter_map(move |id| self.by_mac.get(&(*id, mac))));
-        let by_ip = carrier::ips(part)
-            .flat_map(|ip| networks.iter().filter_map(move |id| self.by_ip.get(&(*id, ip))));
+        let stations = leg::stations(part);
+        let by_mac = stations.iter().filter_map(|at| self.by_mac.get(&(at.network, at.mac)));
+        let by_ip =
+            stations.iter().flat_map(|at| at.ips.iter().filter_map(|ip| self.by_ip.get(&(at.network, *ip))));
         let devices = devices(&self.settings, part);
         let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
         let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
-        met.chain([part.key()]).collect()
+        let mut met: BTreeSet<Key> = met.chain([part.key()]).collect();
+        let router_key = |router: &Router| Key::new(Kind::Router, router.id.0);
+        if let Part::Fip(fip) = part {
+            met.extend(self.routers(fip.network_id).map(router_key));
+        }
+        if let Part::Router(_) = part {
+            // One table of an uplink serves all routers of its network.
+            let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
+            let networks = leg::networks(part).into_iter().filter(guarded);
+            met.extend(networks.flat_map(|id| self.routers(id).map(router_key)));
+        }
+        met
     }
 
     /// Whether a network changed in more than its peers, so that its other parts are concerned.
@@ -191,9 +228,9 @@ impl Wanted {
     fn add_slots(&self, slots: &mut Slots, part: &Part, old: &[Part]) {
         // A part that changed together with its network leaves traces on what that was before.
         let of = |id| network_in(old, id).into_iter().chain(self.network(id));
-        for network in part.networks().into_iter().flat_map(of) {
+        for network in leg::networks(part).into_iter().flat_map(of) {
             if let Ok(carrier) = carrier::choose(&self.settings, network) {
-                carrier::slots(slots, part, &carrier);
+                carrier::slots(slots, part, network.id, &carrier);
             }
         }
         carrier::own_slots(slots, part);
@@ -201,13 +238,13 @@ impl Wanted {
 
     fn index(&mut self, part: &Part, act: impl Fn(&mut BTreeSet<Key>, Key)) {
         let key = part.key();
-        for network_id in part.networks() {
+        for network_id in leg::networks(part) {
             touch(&mut self.by_network, network_id, key, &act);
-            if let Some(mac) = carrier::mac(part) {
-                touch(&mut self.by_mac, (network_id, mac), key, &act);
-            }
-            for ip in carrier::ips(part) {
-                touch(&mut self.by_ip, (network_id, ip), key, &act);
+        }
+        for station in leg::stations(part) {
+            touch(&mut self.by_mac, (station.network, station.mac), key, &act);
+            for ip in station.ips {
+                touch(&mut self.by_ip, (station.network, ip), key, &act);
             }
         }
         for device in devices(&self.settings, part) {
@@ -233,8 +270,8 @@ fn devices(settings: &Settings, part: &Part) -> Vec<String> {
             devices
         }
         Part::Port(port) => vec![names::tap(port.id)],
-        Part::Dhcp(dhcp) => vec![names::tap(dhcp.port_id)],
-        Part::Remote(_) | Part::Lease(_) | Part::Router(_) | Part::Fip(_) => Vec::new(),
+        Part::Dhcp(_) | Part::Router(_) | Part::Fip(_) => leg::legs(part).iter().map(Leg::tap).collect(),
+        Part::Remote(_) | Part::Lease(_) => Vec::new(),
     }
 }
 

@@ -1,21 +1,20 @@
 //! Acts carried out: in order, many per system call, going on after a failure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
-use host::op::{Inside, UNSET_BRIDGE_MTU_BYTES};
+use host::op::UNSET_BRIDGE_MTU_BYTES;
 use host::{Op, Step};
 use model::desired::Key;
 use nix::errno::Errno;
-use nix::sys::socket::SockProtocol;
 
 use crate::KernelError;
+use crate::netlink::Message;
 use crate::netlink::socket::Refusal;
-use crate::netlink::{Message, Socket};
 use crate::worker::Inner;
-use crate::{addr, fdb, link, netns, nft, sysctl};
+use crate::{fdb, inside, link, netns, nft, sysctl};
 
 /// A transaction costs the kernel more than its parts when it grows.
 const TRANSACTION_BYTES: usize = 64 << 10;
@@ -31,8 +30,14 @@ pub struct Failed {
 
 impl Inner {
     pub fn apply(&mut self, steps: &[Step]) -> Vec<Failed> {
-        let mut run =
-            Run { inner: self, steps, waiting: Vec::new(), failed: Vec::new(), keys: BTreeSet::new() };
+        let mut run = Run {
+            inner: self,
+            steps,
+            waiting: Vec::new(),
+            namespaces: BTreeMap::new(),
+            failed: Vec::new(),
+            keys: BTreeSet::new(),
+        };
         let mut at = 0;
         while at < steps.len() {
             at += run.next(at);
@@ -49,6 +54,8 @@ struct Run<'a> {
     steps: &'a [Step],
     /// Requests not sent yet.
     waiting: Vec<(usize, Message)>,
+    /// Namespaces that waiting requests speak of.
+    namespaces: BTreeMap<String, File>,
     failed: Vec<Failed>,
     /// Parts with a failure: what is left of them is not tried, so that no port is opened whose
     /// filter is missing.
@@ -95,19 +102,23 @@ impl Run<'_> {
                 sysctl::set_ipv6(device, "disable_ipv6", "0").map_err(KernelError::io(op.to_string()))
             }
             Op::AddNetns { netns } => {
+                self.namespaces.remove(netns);
                 create_netns(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
             }
             Op::DeleteNetns { netns } => {
                 self.flush();
                 netns::delete(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
             }
-            Op::AddVeth { device, netns, peer, peer_mac } => {
-                self.flush();
-                let file = File::open(self.inner.netns_dir.join(netns));
-                file.map_err(KernelError::io(op.to_string())).and_then(|file| {
-                    let message = link::add_veth(device, peer, Some(*peer_mac), file.as_raw_fd());
-                    let sent = self.inner.route.request_one(message);
-                    sent.map(drop).map_err(KernelError::refused(op.to_string()))
+            Op::AddVeth { device, netns, peer, peer_mac } => self.namespace(op, netns).map(|to| {
+                self.inner.indexes.remove(device);
+                self.waiting.push((at, link::add_veth(device, peer, Some(*peer_mac), to)));
+            }),
+            Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
+                self.namespace(op, netns).and_then(|from| {
+                    let to = self.namespace(op, peer_netns)?;
+                    let ends = ((device.as_str(), *mac, from), (peer.as_str(), *peer_mac, to));
+                    self.waiting.push((at, link::add_veth_between(ends.0, ends.1)));
+                    Ok(())
                 })
             }
             _ => self.encode(op).map(|message| self.waiting.push((at, message))),
@@ -151,6 +162,7 @@ impl Run<'_> {
             Op::DisableIpv6 { .. }
             | Op::SilenceIpv6 { .. }
             | Op::AddVeth { .. }
+            | Op::AddVethBetween { .. }
             | Op::AddNetns { .. }
             | Op::DeleteNetns { .. }
             | Op::ReplaceTable { .. }
@@ -175,9 +187,19 @@ impl Run<'_> {
         Ok(told.index)
     }
 
+    /// A descriptor that lasts until what waits is sent.
+    fn namespace(&mut self, op: &Op, netns: &str) -> Result<RawFd, KernelError> {
+        if let Some(file) = self.namespaces.get(netns) {
+            return Ok(file.as_raw_fd());
+        }
+        let file = File::open(self.inner.netns_dir.join(netns)).map_err(KernelError::io(op.to_string()))?;
+        Ok(self.namespaces.entry(netns.to_owned()).or_insert(file).as_raw_fd())
+    }
+
     fn flush(&mut self) {
         let (places, messages): (Vec<usize>, Vec<Message>) = self.waiting.drain(..).unzip();
         let outcomes = self.inner.route.request(messages);
+        self.namespaces.clear();
         for (at, outcome) in places.into_iter().zip(outcomes) {
             let op = &self.steps[at].op;
             match outcome {
@@ -238,10 +260,15 @@ impl Run<'_> {
     fn inside(&mut self, at: usize, count: usize, netns: &str) {
         let steps = self.steps;
         let tried = (at..at + count).filter(|at| self.may_try(*at));
-        let todo: Vec<(usize, &Op)> = tried.map(|at| (at, &steps[at].op)).collect();
+        let todo: Vec<(usize, &Step)> = tried.map(|at| (at, &steps[at])).collect();
         let path = self.inner.netns_dir.join(netns);
-        match netns::within(&path, || apply_inside(&todo)) {
-            Ok(failures) => failures.into_iter().for_each(|(at, error)| self.fail(at, error)),
+        match netns::within(&path, || inside::apply(&todo)) {
+            Ok(done) => {
+                done.failed.into_iter().for_each(|(at, error)| self.fail(at, error));
+                if let Some(announcement) = done.announcement {
+                    self.inner.announcer.repeat(announcement);
+                }
+            }
             Err(source) => self.fail(at, KernelError::Namespace { path, source }),
         }
     }
@@ -249,10 +276,17 @@ impl Run<'_> {
     fn may_try(&mut self, at: usize) -> bool {
         let Step { key, needs, op } = &self.steps[at];
         let failed = |key| self.keys.contains(key);
-        if op.is_cleanup() || !(failed(key) || needs.as_ref().is_some_and(failed)) {
+        let hindered = needs.as_ref().is_some_and(failed);
+        if op.is_cleanup() || !(failed(key) || hindered) {
             return true;
         }
-        self.fail(at, KernelError::Skipped { act: op.to_string() });
+        let (key, error) = (*key, KernelError::Skipped { act: op.to_string() });
+        // A router goes on in its other networks.
+        if hindered {
+            self.failed.push(Failed { index: at, key, error });
+        } else {
+            self.fail(at, error);
+        }
         false
     }
 
@@ -263,46 +297,15 @@ impl Run<'_> {
     }
 }
 
-/// Routers on a network are not its DHCP namespace's to follow.
+/// Routers on a network are not a namespace's of ours to follow.
 fn create_netns(dir: &Path, name: &str) -> std::io::Result<()> {
-    netns::create_with(dir, name, || sysctl::set_ipv6("default", "accept_ra", "0"))
-}
-
-fn apply_inside(todo: &[(usize, &Op)]) -> Vec<(usize, KernelError)> {
-    let all = |error: &dyn Fn() -> KernelError| todo.iter().map(|(at, _)| (*at, error())).collect();
-    let mut socket = match Socket::open(SockProtocol::NetlinkRoute) {
-        Ok(socket) => socket,
-        Err(error) => {
-            let kind = error.kind();
-            return all(&|| KernelError::io("open a netlink socket")(kind.into()));
-        }
-    };
-    let mut messages = Vec::new();
-    for (_, op) in todo {
-        let Op::Inside { act, .. } = op else { continue };
-        messages.push(match act {
-            Inside::SetMac { device, mac } => link::set_mac(device, *mac),
-            Inside::SetMtu { device, mtu_bytes } => link::set_mtu(device, *mtu_bytes),
-            Inside::SetUp { device } => link::set_up(device, true),
-            Inside::AddAddress { device, net } => addr::add(index_of(&mut socket, device), *net),
-            Inside::DeleteAddress { device, net } => addr::delete(index_of(&mut socket, device), *net),
-        });
-    }
-    let outcomes = socket.request(messages);
-    let failed = todo.iter().zip(outcomes).filter_map(|((at, op), outcome)| {
-        let refusal = outcome.err().filter(|r| !(op.is_cleanup() && is_gone(r)))?;
-        Some((*at, KernelError::Refused { act: op.to_string(), refusal }))
-    });
-    failed.collect()
-}
-
-/// 0, which no device has, when there is none of that name.
-fn index_of(socket: &mut Socket, device: &str) -> u32 {
-    let answers = socket.request_one(link::get(device)).unwrap_or_default();
-    answers.iter().find_map(|(_, bytes)| link::parse(bytes)).map_or(0, |told| told.index)
+    netns::create_with(dir, name, || {
+        sysctl::set_ipv6("default", "accept_ra", "0")?;
+        sysctl::promote_secondaries()
+    })
 }
 
 /// What is gone need not be deleted.
-fn is_gone(refusal: &Refusal) -> bool {
+pub(crate) fn is_gone(refusal: &Refusal) -> bool {
     matches!(refusal.errno, Errno::ENODEV | Errno::ENOENT | Errno::ESRCH | Errno::EADDRNOTAVAIL)
 }

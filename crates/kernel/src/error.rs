@@ -12,6 +12,10 @@ pub enum KernelError {
     Refused { act: String, refusal: Refusal },
     #[error("cannot {act}: there is no device {device}")]
     NoDevice { act: String, device: String },
+    #[error("cannot {act}: its addresses are of two families")]
+    TwoFamilies { act: String },
+    #[error("cannot {act}: this kernel has no address translation in nftables ({source})")]
+    NoNat { act: String, source: io::Error },
     #[error("cannot {act}: {source}")]
     Io { act: String, source: io::Error },
     #[error("cannot enter namespace {}: {source}", .path.display())]

@@ -4,24 +4,29 @@
 //! Kernel --jobs--> worker: one thread that lives in the governed namespace
 //!                    observe   dumps, or single questions when few places are looked at
 //!                    apply     acts, many per system call; goes on after a failure
-//! link fdb addr nft    requests and what the kernel tells      netlink   framing
+//! inside    acts and observations in other namespaces, one entry for all of one
+//! link fdb addr route nft   requests and what the kernel tells  netlink   framing
 //! netns     namespaces by name, and threads thrown away after entering one
+//! announce  frames that tell of an address, sent again later
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
 
 mod addr;
+mod announce;
 mod apply;
 mod error;
 mod events;
 mod fdb;
 mod file_limit;
+mod inside;
 mod link;
 mod netlink;
 pub mod netns;
 mod nft;
 mod observe;
 pub mod packet;
+mod route;
 mod sysctl;
 mod wait;
 mod worker;

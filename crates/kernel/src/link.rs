@@ -1,5 +1,7 @@
 //! Links: requests that make and change them, and what the kernel tells of one.
 
+mod conf;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
@@ -10,6 +12,8 @@ use wire::Mac;
 
 use crate::netlink::message::{text_of, u32_of};
 use crate::netlink::{Message, attributes};
+
+pub(crate) use conf::Conf;
 
 /// Bytes of `struct ifinfomsg`.
 const IFINFOMSG: usize = 16;
@@ -61,6 +65,7 @@ pub(crate) struct Told {
     pub alias: String,
     pub ipv6: Ipv6,
     pub port: Option<PortFlags>,
+    pub conf: Conf,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +126,16 @@ pub(crate) fn add_veth(device: &str, peer: &str, peer_mac: Option<Mac>, netns: R
             })
         })
     })
+}
+
+/// A pair of which neither end appears here.
+pub(crate) fn add_veth_between(
+    (device, mac, netns): (&str, Mac, RawFd),
+    (peer, peer_mac, peer_netns): (&str, Mac, RawFd),
+) -> Message {
+    add_veth(device, peer, Some(peer_mac), peer_netns)
+        .attr(libc::IFLA_ADDRESS, &mac.0)
+        .attr_u32(libc::IFLA_NET_NS_FD, netns as u32)
 }
 
 pub(crate) fn delete(device: &str) -> Message {
@@ -201,6 +216,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         alias: String::new(),
         ipv6: Ipv6::Off,
         port: None,
+        conf: Conf::default(),
     };
     let (mut parent, mut info) = (0, &[][..]);
     for (kind, value) in attributes(&payload[IFINFOMSG..]) {
@@ -212,7 +228,10 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
             libc::IFLA_MASTER => told.master = Some(u32_of(value)),
             libc::IFLA_IFALIAS => told.alias = text_of(value),
             libc::IFLA_LINKINFO => info = value,
-            libc::IFLA_AF_SPEC => told.ipv6 = parse_ipv6(value),
+            libc::IFLA_AF_SPEC => {
+                told.ipv6 = parse_ipv6(value);
+                told.conf = conf::parse(value);
+            }
             _ => {}
         }
     }
@@ -282,7 +301,7 @@ fn parse_ipv6(spec: &[u8]) -> Ipv6 {
     let mut ipv6 = Ipv6::On;
     for (kind, value) in attributes(inet6) {
         match kind {
-            INET6_CONF if conf(value, CONF_DISABLE_IPV6) != 0 => return Ipv6::Off,
+            INET6_CONF if setting(value, CONF_DISABLE_IPV6) != 0 => return Ipv6::Off,
             INET6_ADDR_GEN_MODE if value.first() == Some(&ADDR_GEN_MODE_NONE) => {
                 ipv6 = Ipv6::Silent;
             }
@@ -292,7 +311,8 @@ fn parse_ipv6(spec: &[u8]) -> Ipv6 {
     ipv6
 }
 
-fn conf(values: &[u8], at: usize) -> u32 {
+/// One of a device's settings, which are told as a row.
+fn setting(values: &[u8], at: usize) -> u32 {
     values.get(4 * at..).map_or(0, u32_of)
 }
 

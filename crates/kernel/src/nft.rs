@@ -3,8 +3,11 @@
 //! `nft -f -` reads all tables of the namespace before it adds one, so with it a port would cost
 //! the more the more ports there are; what `table` builds is sent in transactions instead.
 
+mod expression;
+mod nat;
 mod table;
 
+use host::nat::Nat;
 use host::nft::{Table, comment, parse_comment};
 use host::observed::TableMark;
 use nix::libc;
@@ -19,38 +22,70 @@ const DELETE_TABLE: u16 = SUBSYSTEM << 8 | 2;
 /// Bytes of `struct nfgenmsg`.
 const NFGENMSG: usize = 4;
 const NETDEV: u8 = libc::NFPROTO_NETDEV as u8;
+const INET: u8 = libc::NFPROTO_INET as u8;
+
+/// The table of a namespace.
+const OWN: &str = "neutrino";
 
 const TABLE_NAME: u16 = 1;
 const TABLE_USERDATA: u16 = 6;
 const USERDATA_COMMENT: u8 = 0;
 
 pub(crate) fn dump() -> Message {
-    message(GET_TABLE, 0)
+    message(NETDEV, GET_TABLE, 0)
 }
 
 pub(crate) fn get(table: &str) -> Message {
     dump().attr_str(TABLE_NAME, table)
 }
 
+/// Asks for the namespace's table of address translation.
+pub(crate) fn get_nat() -> Message {
+    message(INET, GET_TABLE, 0).attr_str(TABLE_NAME, OWN)
+}
+
 /// The messages that put a table in place of an older one of that name, in one transaction.
 pub(crate) fn replace(name: &str, index: u32, table: &Table) -> Vec<Message> {
     let mut messages = delete(name);
-    let text = comment(TableMark { hash: table.hash(), index });
-    let userdata = [&[USERDATA_COMMENT, text.len() as u8 + 1], text.as_bytes(), &[0]].concat();
-    messages.push(add(name).attr(TABLE_USERDATA, &userdata));
+    messages.push(marked(NETDEV, name, TableMark { hash: table.hash(), index }));
     messages.extend(table::chains(name, table));
     messages
 }
 
+/// The same for a namespace's table of address translation.
+pub(crate) fn replace_nat(content: &Nat) -> Vec<Message> {
+    let mut messages = delete_nat();
+    messages.push(marked(INET, OWN, TableMark { hash: content.hash(), index: 0 }));
+    messages.extend(nat::content(OWN, &content.tree()));
+    messages
+}
+
+pub(crate) fn delete_nat() -> Vec<Message> {
+    delete_of(INET, OWN)
+}
+
 /// The messages that delete a table; adding it first makes deleting what is not there harmless.
 pub(crate) fn delete(name: &str) -> Vec<Message> {
-    vec![add(name), message(DELETE_TABLE, 0).attr_str(TABLE_NAME, name)]
+    delete_of(NETDEV, name)
+}
+
+fn delete_of(family: u8, name: &str) -> Vec<Message> {
+    vec![add(family, name), message(family, DELETE_TABLE, 0).attr_str(TABLE_NAME, name)]
 }
 
 /// A table's name and what its comment says; a comment that is not ours marks nothing in place.
 pub(crate) fn parse(payload: &[u8]) -> Option<(String, TableMark)> {
+    parse_of(NETDEV, payload)
+}
+
+/// The hash that the namespace's table is marked with; 0 of one that is not ours.
+pub(crate) fn parse_nat(payload: &[u8]) -> Option<u64> {
+    parse_of(INET, payload).filter(|(name, _)| name == OWN).map(|(_, mark)| mark.hash)
+}
+
+fn parse_of(family: u8, payload: &[u8]) -> Option<(String, TableMark)> {
     let fixed = payload.first_chunk::<NFGENMSG>()?;
-    if fixed[0] != NETDEV {
+    if fixed[0] != family {
         return None;
     }
     let (mut name, mut comment) = (None, None);
@@ -71,12 +106,19 @@ pub(crate) fn bracket(kind: u16) -> Message {
     Message::new(kind, 0, &[0, 0, subsystem[0], subsystem[1]])
 }
 
-fn add(name: &str) -> Message {
-    message(NEW_TABLE, libc::NLM_F_CREATE).attr_str(TABLE_NAME, name)
+fn add(family: u8, name: &str) -> Message {
+    message(family, NEW_TABLE, libc::NLM_F_CREATE).attr_str(TABLE_NAME, name)
 }
 
-fn message(kind: u16, flags: i32) -> Message {
-    Message::new(kind, flags, &[NETDEV, 0, 0, 0])
+/// A table with its mark in its comment.
+fn marked(family: u8, name: &str, mark: TableMark) -> Message {
+    let text = comment(mark);
+    let userdata = [&[USERDATA_COMMENT, text.len() as u8 + 1], text.as_bytes(), &[0]].concat();
+    add(family, name).attr(TABLE_USERDATA, &userdata)
+}
+
+fn message(family: u8, kind: u16, flags: i32) -> Message {
+    Message::new(kind, flags, &[family, 0, 0, 0])
 }
 
 /// User data is a row of (kind, length, bytes).

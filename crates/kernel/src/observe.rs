@@ -1,15 +1,11 @@
 //! What is there: dumps for a whole host, single questions for a few places.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
-use std::path::Path;
 
 use host::names;
-use host::observed::{InnerLink, Link, LinkKind, Namespace};
+use host::observed::{Link, LinkKind};
 use host::{Observed, Scope, Slots};
-use ipnet::IpNet;
 use nix::errno::Errno;
-use nix::sys::socket::SockProtocol;
 
 use crate::KernelError;
 use crate::fdb::{self, Entry};
@@ -17,7 +13,7 @@ use crate::link::{self, Told, ToldKind};
 use crate::netlink::socket::{Answer, Refusal};
 use crate::netlink::{Message, Socket};
 use crate::worker::Inner;
-use crate::{addr, netns, nft};
+use crate::{inside, netns, nft};
 
 /// With more questions than this, reading everything is cheaper.
 const QUESTIONS: usize = 600;
@@ -47,7 +43,7 @@ impl Inner {
         seen.add_entries(&dump(&mut self.route, "list neighbours", fdb::dump_neighbours)?);
         seen.add_tables(&dump(&mut self.netfilter, "list tables", nft::dump)?);
         let names = match slots {
-            Some(slots) => slots.namespaces.iter().cloned().collect(),
+            Some(slots) => namespaces(slots),
             None => netns::list(&self.netns_dir).map_err(KernelError::io("list namespaces"))?,
         };
         self.finish(seen, &names)
@@ -78,8 +74,7 @@ impl Inner {
         }
         let tables = slots.tables.iter().map(|table| nft::get(table)).collect();
         seen.add_tables(&present("read a table", self.netfilter.request(tables))?);
-        let names: Vec<String> = slots.namespaces.iter().cloned().collect();
-        self.finish(seen, &names)
+        self.finish(seen, &namespaces(slots))
     }
 
     /// The links asked for, and the bridges they are in.
@@ -102,11 +97,11 @@ impl Inner {
     fn finish(&mut self, seen: Seen, namespaces: &[String]) -> Result<Observed, KernelError> {
         self.indexes.extend(seen.indexes);
         let mut observed = seen.observed;
-        for name in namespaces.iter().filter(|name| names::parse_dhcp_netns(name).is_some()) {
+        for name in namespaces.iter().filter(|name| inside::is_ours(name)) {
             let path = self.netns_dir.join(name);
             // What cannot be entered is not there: it will be made again.
             if let Ok(id) = netns::id(&path)
-                && let Some(namespace) = inside(&path, id)?
+                && let Some(namespace) = inside::observe(&path, id)?
             {
                 observed.namespaces.insert(name.clone(), namespace);
             }
@@ -121,6 +116,13 @@ impl Inner {
             Err(refusal) => refusal.errno != Errno::EOPNOTSUPP,
         }
     }
+}
+
+/// Those that are looked into, each once.
+fn namespaces(slots: &Slots) -> Vec<String> {
+    let inner = slots.inner.iter().map(|(netns, _)| netns);
+    let names: BTreeSet<&String> = slots.namespaces.iter().chain(inner).collect();
+    names.into_iter().cloned().collect()
 }
 
 impl Told {
@@ -231,47 +233,19 @@ impl Seen {
     }
 }
 
-/// Links of a namespace; `None` when it went away meanwhile.
-fn inside(path: &Path, id: u64) -> Result<Option<Namespace>, KernelError> {
-    let read = netns::within(path, || {
-        let mut socket =
-            Socket::open(SockProtocol::NetlinkRoute).map_err(KernelError::io("open a netlink socket"))?;
-        let links = dump(&mut socket, "list links", link::dump)?;
-        let addresses = dump(&mut socket, "list addresses", addr::dump)?;
-        Ok((links, addresses))
-    });
-    let (links, addresses) = match read {
-        Ok(read) => read?,
-        Err(error) => {
-            tracing::debug!(%error, netns = %path.display(), "namespace not entered");
-            return Ok(None);
-        }
-    };
-    let mut namespace = Namespace { id, links: BTreeMap::new() };
-    for link in links.iter().filter_map(|(_, bytes)| link::parse(bytes)) {
-        let addresses = addresses
-            .iter()
-            .filter_map(|(_, bytes)| addr::parse(bytes))
-            .filter(|(index, net)| *index == link.index && !is_link_local(net))
-            .map(|(_, net)| net)
-            .collect();
-        let Told { index, mac, up, mtu_bytes, .. } = link;
-        let inner = InnerLink { index, mac, up, mtu_bytes, addresses };
-        namespace.links.insert(link.name, inner);
-    }
-    Ok(Some(namespace))
-}
-
-fn is_link_local(net: &IpNet) -> bool {
-    matches!(net.addr(), IpAddr::V6(ip) if ip.is_unicast_link_local())
-}
-
-fn dump(socket: &mut Socket, what: &str, message: impl Fn() -> Message) -> Result<Vec<Answer>, KernelError> {
+pub(crate) fn dump(
+    socket: &mut Socket,
+    what: &str,
+    message: impl Fn() -> Message,
+) -> Result<Vec<Answer>, KernelError> {
     socket.dump(message).map_err(KernelError::refused(what))
 }
 
 /// Answers to questions; what is not there has none.
-fn present(what: &str, outcomes: Vec<Result<Vec<Answer>, Refusal>>) -> Result<Vec<Answer>, KernelError> {
+pub(crate) fn present(
+    what: &str,
+    outcomes: Vec<Result<Vec<Answer>, Refusal>>,
+) -> Result<Vec<Answer>, KernelError> {
     let mut answers = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
         match outcome {

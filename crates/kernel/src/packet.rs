@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -135,11 +135,7 @@ fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
 }
 
 fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
-    // SAFETY: sockaddr_ll is plain integers and arrays of them, for which zero is a value.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as libc::c_ushort;
-    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-    address.sll_ifindex = index as libc::c_int;
+    let address = address(index, libc::ETH_P_ALL as u16);
     // SAFETY: the descriptor is open, and the address is a sockaddr_ll that lives across the
     // call, with its own size given.
     let outcome = unsafe {
@@ -150,4 +146,36 @@ fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
         )
     };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a whole frame by a device, through a socket that is bound to none; a busy device drops it.
+pub(crate) fn send_to(socket: RawFd, index: u32, frame: &[u8]) -> io::Result<()> {
+    let protocol =
+        frame.get(12..14).and_then(|bytes| bytes.first_chunk()).map_or(0, |b| u16::from_be_bytes(*b));
+    let address = address(index, protocol);
+    // SAFETY: the frame's bytes and the address, a sockaddr_ll, live across the call, with their
+    // own sizes given; a descriptor that is not open is refused.
+    let outcome = unsafe {
+        libc::sendto(
+            socket,
+            frame.as_ptr().cast(),
+            frame.len(),
+            0,
+            std::ptr::from_ref(&address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    match Errno::result(outcome) {
+        Ok(_) | Err(Errno::EAGAIN | Errno::ENOBUFS) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn address(index: u32, protocol: u16) -> libc::sockaddr_ll {
+    // SAFETY: sockaddr_ll is plain integers and arrays of them, for which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as libc::c_ushort;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = index as libc::c_int;
+    address
 }

@@ -10,6 +10,7 @@ use nix::sys::socket::SockProtocol;
 use tokio::sync::oneshot;
 
 use crate::KernelError;
+use crate::announce::Announcer;
 use crate::netlink::Socket;
 
 /// What acts and observations work with.
@@ -19,6 +20,7 @@ pub(crate) struct Inner {
     pub netns_dir: PathBuf,
     /// Indexes of devices by name, as last seen.
     pub indexes: HashMap<String, u32>,
+    pub announcer: Announcer,
 }
 
 type Job = Box<dyn FnOnce(&mut Inner) + Send>;
@@ -73,5 +75,6 @@ fn open(namespace: Option<&Path>, netns_dir: PathBuf) -> Result<Inner, KernelErr
         netfilter: open(SockProtocol::NetlinkNetFilter)?,
         netns_dir,
         indexes: HashMap::new(),
+        announcer: Announcer::start().map_err(KernelError::io("start a thread"))?,
     })
 }

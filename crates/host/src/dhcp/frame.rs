@@ -46,7 +46,7 @@ pub(super) fn udp6(
 }
 
 /// A neighbour discovery message in a frame.
-pub(super) fn discovery(
+pub(crate) fn discovery(
     (src_mac, src): (Mac, Ipv6Addr),
     (dst_mac, dst): (Mac, Ipv6Addr),
     message: &[u8],

@@ -20,7 +20,7 @@
 //! option it cannot read, asserts on some lengths, and recurses as deep as the sender likes.
 
 mod advert;
-mod frame;
+pub(crate) mod frame;
 mod lease;
 mod network;
 mod options;

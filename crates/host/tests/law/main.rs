@@ -1,6 +1,7 @@
 //! The laws of diff, from any start: apply, and a second diff is empty; part by part comes to the
 //! same as all at once; what is not ours stays as it is.
 
+mod routers;
 mod start;
 mod want;
 
@@ -12,7 +13,7 @@ use model::desired::Part;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_second_diff_is_empty(want in want::parts().prop_map(want::want), seen in start::observed()) {
@@ -27,21 +28,16 @@ proptest! {
         after in want::parts(),
         order in any::<u64>(),
     ) {
-        let mut want = want::want(before.clone());
-        let mut now = apply(&want, start::bare(), &Scope::All);
-        for (key, part) in want::changes(&before, &after, order) {
-            let old = match part {
-                Some(part) => want.put(part),
-                None => want.remove(key),
-            };
-            let old: Vec<Part> = old.into_iter().collect();
-            let scope = want.scope(&BTreeSet::from([key]), &old);
-            now = apply(&want, now, &scope);
-        }
-        let left = diff(&want, &now, &Scope::All);
-        prop_assert!(left.is_empty(), "{left:#?}\n{now:#?}");
-        let all = apply(&want::want(after), start::bare(), &Scope::All);
-        prop_assert_eq!(start::shape(&now), start::shape(&all));
+        one_by_one(before, after, order)?;
+    }
+
+    #[test]
+    fn routers_by_parts_come_to_the_same_as_all_at_once(
+        before in want::routed(),
+        after in want::routed(),
+        order in any::<u64>(),
+    ) {
+        one_by_one(before, after, order)?;
     }
 
     #[test]
@@ -73,6 +69,25 @@ proptest! {
             prop_assert_eq!(now.links.get(&name), Some(&link), "{}", name);
         }
     }
+}
+
+fn one_by_one(before: want::Parts, after: want::Parts, order: u64) -> Result<(), TestCaseError> {
+    let mut want = want::want(before.clone());
+    let mut now = apply(&want, start::bare(), &Scope::All);
+    for (key, part) in want::changes(&before, &after, order) {
+        let old = match part {
+            Some(part) => want.put(part),
+            None => want.remove(key),
+        };
+        let old: Vec<Part> = old.into_iter().collect();
+        let scope = want.scope(&BTreeSet::from([key]), &old);
+        now = apply(&want, now, &scope);
+    }
+    let left = diff(&want, &now, &Scope::All);
+    prop_assert!(left.is_empty(), "{left:#?}\n{now:#?}");
+    let all = apply(&want::want(after), start::bare(), &Scope::All);
+    prop_assert_eq!(start::shape(&now), start::shape(&all));
+    Ok(())
 }
 
 fn apply(want: &Wanted, mut now: Observed, scope: &Scope) -> Observed {

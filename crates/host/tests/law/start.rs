@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::Wanted;
-use host::names::{self, Mark};
+use host::names::{self, Mark, Netns};
 use host::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
-use host::op::PortFlags;
+use host::op::{Of, PortFlags, Route, Rule, Sysctl};
 use proptest::prelude::*;
 use proptest::sample::select;
 use wire::Mac;
 
-use crate::want::{ip, mac, network_id, port_id, tunnel_ip};
+use crate::want::{ip, mac, network_id, port_id, router_id, tunnel_ip};
 
 /// A host with its physical interface and the taps of two instances.
 pub fn bare() -> Observed {
@@ -32,8 +32,14 @@ pub fn observed() -> impl Strategy<Value = Observed> {
     let table = prop_oneof![bridge(), tap()].prop_map(|device| names::table(&device));
     let mark = (0..3u64, 0..12u32).prop_map(|(hash, index)| TableMark { hash, index });
     let tables = prop::collection::btree_map(table, mark, 0..4);
-    let netns = network_id().prop_map(names::dhcp_netns);
-    let namespaces = prop::collection::btree_map(netns, namespace(), 0..3);
+    let netns = prop_oneof![
+        2 => network_id().prop_map(Netns::Dhcp),
+        2 => router_id().prop_map(Netns::Router),
+        1 => router_id().prop_map(Netns::Snat),
+        1 => network_id().prop_map(Netns::Fip),
+    ];
+    let netns = netns.prop_map(|netns| netns.to_string());
+    let namespaces = prop::collection::btree_map(netns, namespace(), 0..5);
     (links, fdb, tunnels, floods, neighbours, tables, namespaces).prop_map(
         |(links, fdb, tunnels, floods, neighbours, tables, namespaces)| {
             let mut seen = Observed { links, tables, namespaces, ..Observed::default() };
@@ -141,6 +147,8 @@ fn link() -> impl Strategy<Value = Link> {
         1 => Just("uplink to rack 4".to_owned()),
         3 => network_id().prop_map(|id| Mark::Network(id).to_string()),
         2 => network_id().prop_map(|id| Mark::Dhcp(id).to_string()),
+        2 => router_id().prop_map(|id| Mark::Router(id).to_string()),
+        1 => network_id().prop_map(|id| Mark::Fip(id).to_string()),
     ];
     let ipv6 = select(vec![Ipv6::Off, Ipv6::Silent, Ipv6::On]);
     let flags = any::<[bool; 5]>().prop_map(|[learning, flood, broadcast, hairpin, suppress]| PortFlags {
@@ -183,6 +191,42 @@ fn namespace() -> impl Strategy<Value = Namespace> {
     let net = select(vec!["10.0.0.2/24", "10.0.0.9/24"]).prop_map(|net| net.parse().expect("net"));
     let inner = (mac(), any::<bool>(), prop::collection::btree_set(net, 0..2))
         .prop_map(|(mac, up, addresses)| InnerLink { index: 2, mac, up, mtu_bytes: 1500, addresses });
-    let device = port_id().prop_map(names::dhcp_device);
-    prop::collection::btree_map(device, inner, 0..2).prop_map(|links| Namespace { id: 1, links })
+    let device = (port_id(), router_id(), 0..7u8).prop_map(|(port, router, kind)| match kind {
+        0 => names::dhcp_device(port),
+        1 => names::interface_device(port),
+        2 => names::gateway_device(port),
+        3 => names::snat_device(port),
+        4 => names::fip_device(port),
+        5 => names::to_fip_device(router),
+        _ => names::to_router_device(router),
+    });
+    let links = prop::collection::btree_map(device, inner, 0..3);
+    let route =
+        (select(vec![16u32, 254]), select(vec!["0.0.0.0/0", "203.0.113.9/32", "fd00:9::/64"]), 0..3usize);
+    let routes = prop::collection::vec(route, 0..3);
+    let rule = (select(vec![32768u32, 32769]), select(vec!["10.0.0.5/32", "10.0.0.0/24"]));
+    let rules = prop::collection::vec(rule, 0..3);
+    let sysctls = prop::collection::vec((any::<bool>(), 0..2u32), 0..2);
+    let table = prop::option::of(0..2u64);
+    (links, routes, rules, sysctls, table).prop_map(|(links, routes, rules, sysctls, table)| {
+        let devices: Vec<String> = links.keys().cloned().collect();
+        let mut seen = Namespace { id: 1, links, table, ..Namespace::default() };
+        for (table, to, device) in routes {
+            let Some(device) = devices.get(device).cloned() else { continue };
+            let to = to.parse().expect("net");
+            seen.routes.retain(|route: &Route| (route.table, route.to) != (table, to));
+            seen.routes.insert(Route { table, to, via: None, device, onlink: false });
+        }
+        for (priority, from) in rules {
+            seen.rules.insert(Rule { priority, from: from.parse().expect("net"), table: 16 });
+        }
+        for (forward, value) in sysctls {
+            seen.sysctls.insert(if forward { Sysctl::Ipv4Forward } else { Sysctl::RpFilter(Of::All) }, value);
+        }
+        for device in devices.iter().take(1) {
+            let known = [("169.254.64.0".parse().expect("address"), Mac([6, 0, 0, 0, 0, 9]))];
+            seen.neighbours.insert(device.clone(), known.into());
+        }
+        seen
+    })
 }

@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use host::{Settings, Wanted};
 use ipnet::IpNet;
 use model::desired::{AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment};
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, RouterId};
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 use wire::Mac;
+
+use crate::routers;
 
 pub type Parts = BTreeMap<Key, Part>;
 
@@ -32,7 +34,21 @@ pub fn settings() -> Settings {
 
 /// Parts by key; no two networks share a segment, as no server would have it.
 pub fn parts() -> impl Strategy<Value = Parts> {
-    prop::collection::vec(part(), 0..14).prop_map(|parts| {
+    together(prop::collection::vec(part(), 0..14))
+}
+
+/// Little but routers and what they need.
+pub fn routed() -> impl Strategy<Value = Parts> {
+    let part = prop_oneof![
+        3 => network().prop_map(Part::Network),
+        4 => routers::router().prop_map(Part::Router),
+        2 => routers::fip().prop_map(Part::Fip),
+    ];
+    together(prop::collection::vec(part, 4..12))
+}
+
+fn together(parts: impl Strategy<Value = Vec<Part>>) -> impl Strategy<Value = Parts> {
+    parts.prop_map(|parts| {
         let mut segments = BTreeSet::new();
         let mut macs: BTreeMap<(NetworkId, Mac, bool), PortId> = BTreeMap::new();
         let mut all = Parts::new();
@@ -48,6 +64,13 @@ pub fn parts() -> impl Strategy<Value = Parts> {
                 | Part::Dhcp(Dhcp { mac, port_id: id, network_id, .. }) => {
                     let is_remote = matches!(part, Part::Remote(_));
                     macs.entry((*network_id, *mac, is_remote)).or_insert(*id) == id
+                }
+                Part::Router(router) => routers::ports(router).into_iter().all(|port| {
+                    macs.entry((port.network_id, port.mac, false)).or_insert(port.port_id) == &port.port_id
+                }),
+                Part::Fip(fip) => {
+                    let at = (fip.network_id, fip.port.mac, false);
+                    macs.entry(at).or_insert(fip.port.port_id) == &fip.port.port_id
                 }
                 Part::Lease(_) => true,
             };
@@ -87,6 +110,21 @@ fn one_user_per_tap(parts: Parts) -> Parts {
             let port = ports.get(&dhcp.port_id.0);
             taken.insert(dhcp.port_id.0) && port.is_none_or(|port| *port == (dhcp.network_id, dhcp.mac))
         }
+        // Ports of routers are nobody else's, but may be ports that are bound here.
+        Part::Router(router) => {
+            let mut own = BTreeSet::new();
+            routers::ports(router).into_iter().all(|port| {
+                let known = ports.get(&port.port_id.0);
+                own.insert(port.port_id.0)
+                    && taken.insert(port.port_id.0)
+                    && known.is_none_or(|known| *known == (port.network_id, port.mac))
+            })
+        }
+        Part::Fip(fip) => {
+            let known = ports.get(&fip.port.port_id.0);
+            taken.insert(fip.port.port_id.0)
+                && known.is_none_or(|known| *known == (fip.network_id, fip.port.mac))
+        }
         _ => true,
     };
     parts.into_iter().filter(|(_, part)| fits(part, &mut taken)).collect()
@@ -98,6 +136,8 @@ fn part() -> impl Strategy<Value = Part> {
         4 => port().prop_map(Part::Port),
         4 => remote().prop_map(Part::Remote),
         2 => dhcp().prop_map(Part::Dhcp),
+        3 => routers::router().prop_map(Part::Router),
+        2 => routers::fip().prop_map(Part::Fip),
     ]
 }
 
@@ -159,7 +199,7 @@ fn dhcp() -> impl Strategy<Value = Dhcp> {
 }
 
 /// A port stays in its network for life.
-fn network_of(port: PortId) -> NetworkId {
+pub fn network_of(port: PortId) -> NetworkId {
     NetworkId(Uuid::from_u128((((port.0.as_u128() >> 120) % 3) << 120) | 0xaa))
 }
 
@@ -169,6 +209,10 @@ pub fn network_id() -> impl Strategy<Value = NetworkId> {
 
 pub fn port_id() -> impl Strategy<Value = PortId> {
     (0..6u128).prop_map(|n| PortId(Uuid::from_u128((0xf0 + n) << 120 | 0xbb)))
+}
+
+pub fn router_id() -> impl Strategy<Value = RouterId> {
+    (0..2u128).prop_map(|n| RouterId(Uuid::from_u128((0xe0 + n) << 120 | 0xcc)))
 }
 
 pub fn mac() -> impl Strategy<Value = Mac> {

@@ -1,9 +1,12 @@
 //! The door on the real kernel: each test in namespaces of its own, removed when it ends.
 
 mod netns {
+    mod inner;
     mod law;
+    mod nat;
     mod place;
     mod steps;
+    mod traffic;
     #[path = "../../../../host/tests/law/want.rs"]
     mod want;
 }

@@ -1,6 +1,6 @@
 //! One host: a namespace with a physical interface and taps of instances.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use host::names;
@@ -50,12 +50,25 @@ impl Place {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    pub fn run(&self, line: &str) -> Output {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let path = self.dir.path().join("host");
-        let run = || Command::new(words[0]).args(&words[1..]).output().expect("program starts");
-        netns::within(&path, run).expect("namespace entered")
+    /// Of the host.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("host")
     }
+
+    pub fn run(&self, line: &str) -> Output {
+        run_in(&self.path(), line)
+    }
+
+    /// Runs a program in one of the host's namespaces.
+    pub fn inside(&self, netns: &str, line: &str) -> Output {
+        run_in(&self.netns_dir().join(netns), line)
+    }
+}
+
+fn run_in(namespace: &Path, line: &str) -> Output {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let run = || Command::new(words[0]).args(&words[1..]).output().expect("program starts");
+    netns::within(namespace, run).expect("namespace entered")
 }
 
 impl Drop for Place {

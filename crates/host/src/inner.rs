@@ -1,0 +1,134 @@
+//! What should stand in namespaces: parts spelled out in devices, routes, rules and tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::NetworkId;
+use model::desired::{Fip, Key, Kind, Part, Router};
+use wire::Mac;
+
+use crate::carrier::IPV6_MIN_MTU_BYTES;
+use crate::dvr::{self, Way};
+use crate::lazy;
+use crate::leg;
+use crate::names::{self, Netns};
+use crate::nat::Nat;
+use crate::op::{Route, Rule, Sysctl};
+use crate::router::{self, Room};
+use crate::target::Target;
+use crate::uplink;
+use crate::wanted::Wanted;
+
+/// A namespace, as far as the parts of a scope fill it.
+#[derive(Clone, Default)]
+pub(crate) struct WantNamespace {
+    /// The part that makes it; `None` when only guests of it are looked at.
+    pub maker: Option<Key>,
+    pub links: BTreeMap<String, WantInner>,
+    pub routes: BTreeSet<Route>,
+    pub rules: BTreeSet<Rule>,
+    /// Device and address.
+    pub neighbours: BTreeMap<(String, IpAddr), Mac>,
+    pub sysctls: BTreeMap<Sysctl, u32>,
+    pub nat: Option<Nat>,
+}
+
+#[derive(Clone)]
+pub(crate) struct WantInner {
+    pub key: Key,
+    pub mac: Mac,
+    pub mtu_bytes: u32,
+    /// `None` leaves them alone.
+    pub addresses: Option<BTreeSet<IpNet>>,
+    /// Those on the link are told of addresses that appear.
+    pub announced: bool,
+    /// The other end, when that is the host's.
+    pub tap: Option<String>,
+    /// The other end, when that is in another namespace and this end makes it.
+    pub pair: Option<Way>,
+}
+
+impl Target {
+    pub fn add_router(&mut self, want: &Wanted, key: Key, router: &Router) {
+        let part = Part::Router(router.clone());
+        self.add_legs(want, key, &part);
+        let pieces = lazy::pieces(router);
+        let own = Netns::Router(router.id).to_string();
+        if pieces.whole {
+            self.furnish(&own, Some(key), router::whole(router));
+        }
+        if pieces.centralized {
+            let snat = Netns::Snat(router.id).to_string();
+            self.furnish(&snat, Some(key), dvr::centralized(router));
+        }
+        if pieces.distributed {
+            let way = self.add_way(want, key, router);
+            self.furnish(&own, Some(key), dvr::distributed(router, way.as_ref()));
+            if let Some(way) = way {
+                self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
+            }
+        }
+        for network in leg::networks(&part) {
+            self.add_uplink(want, key, network);
+        }
+    }
+
+    pub fn add_fip(&mut self, want: &Wanted, key: Key, fip: &Fip) {
+        self.networks.insert(key, Key::new(Kind::Network, fip.network_id.0));
+        self.add_legs(want, key, &Part::Fip(fip.clone()));
+        self.furnish(&Netns::Fip(fip.network_id).to_string(), Some(key), dvr::fip(fip));
+    }
+
+    /// Those whose network can be carried; the others are missed by nobody else.
+    fn add_legs(&mut self, want: &Wanted, key: Key, part: &Part) {
+        let legs = leg::legs(part);
+        let networks: BTreeSet<NetworkId> = legs.iter().map(|leg| leg.network).collect();
+        for network in networks {
+            let Ok(carrier) = want.carrier(network) else { continue };
+            for leg in legs.iter().filter(|leg| leg.network == network) {
+                self.add_leg(key, leg, &carrier);
+            }
+            self.add_stations(key, part, network, &carrier);
+        }
+    }
+
+    /// The pair of devices to the host's way to the external network, where that can be carried.
+    fn add_way(&mut self, want: &Wanted, key: Key, router: &Router) -> Option<Way> {
+        let network = router.gateway.as_ref()?.port.network_id;
+        let way = dvr::way(router, want.fip(network))?;
+        let mtu_bytes = want.carrier(network).ok()?.mtu_bytes;
+        let end =
+            |mac, pair| WantInner { key, mac, mtu_bytes, addresses: None, announced: false, tap: None, pair };
+        let ours = self.namespaces.entry(way.netns.to_string()).or_default();
+        ours.links.insert(way.device.clone(), end(way.mac, Some(way.clone())));
+        let theirs = self.namespaces.entry(way.fip_netns.to_string()).or_default();
+        theirs.links.insert(way.fip_device.clone(), end(way.fip_mac, None));
+        Some(way)
+    }
+
+    /// What goes by a device that is not wanted, or that is too small for IPv6, is left out.
+    fn furnish(&mut self, netns: &str, maker: Option<Key>, room: Room) {
+        let namespace = self.namespaces.entry(netns.to_owned()).or_default();
+        namespace.maker = namespace.maker.or(maker);
+        let mtu = |device: &String| namespace.links.get(device).map(|link| link.mtu_bytes);
+        let least = |ip: IpAddr| if ip.is_ipv4() { 0 } else { IPV6_MIN_MTU_BYTES };
+        let carried = |device: &String, ip| mtu(device).is_some_and(|mtu| mtu >= least(ip));
+        let routes = room.routes.iter().filter(|route| carried(&route.device, route.to.addr()));
+        let routes: Vec<Route> = routes.cloned().collect();
+        namespace.routes.extend(routes);
+        namespace.rules.extend(room.rules);
+        namespace.neighbours.extend(room.neighbours);
+        namespace.sysctls.extend(room.sysctls);
+        namespace.nat = namespace.nat.take().or(room.nat);
+    }
+
+    /// What keeps distributed routers of a network off the uplink that switches look at.
+    fn add_uplink(&mut self, want: &Wanted, key: Key, network: NetworkId) {
+        let Ok(carrier) = want.carrier(network) else { return };
+        let Some(device) = carrier.guarded() else { return };
+        if let Some(table) = uplink::guard(device, network, want.routers(network)) {
+            self.tables.entry(names::uplink_table(device)).or_insert((key, table));
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The part of diff about namespaces, and what stands inside them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use model::desired::Key;
+
+use crate::diff::Plan;
+use crate::inner::{WantInner, WantNamespace};
+use crate::names::{self, Netns};
+use crate::observed::{InnerLink, Namespace};
+use crate::op::{Inside, MAIN_TABLE, Of, Op, Route, Sysctl};
+
+impl<'a> Plan<'a> {
+    /// Takes away namespaces that nobody wants, and devices that are in the way in the others.
+    pub fn clear_namespaces(&mut self) {
+        let unwanted = |name: &&String| {
+            let wanted = self.target.namespaces.get(*name);
+            wanted.is_none_or(|wanted| wanted.maker.is_none()) && self.is_whole(name)
+        };
+        let names = self.now.namespaces.keys().filter(unwanted);
+        let gone: Vec<(String, Netns)> =
+            names.filter_map(|name| Some((name.clone(), Netns::parse(name)?))).collect();
+        for (netns, of) in gone {
+            self.act(of.key(), Op::DeleteNetns { netns });
+        }
+        for (netns, device, key) in self.inner_to_clear() {
+            // It may have gone with its other end.
+            if self.has(&netns, &device) {
+                self.act(key, Op::Inside { netns, act: Inside::DeleteLink { device } });
+            }
+        }
+    }
+
+    fn inner_to_clear(&self) -> Vec<(String, String, Key)> {
+        let mut clear = Vec::new();
+        for (netns, seen) in &self.now.namespaces {
+            let Some(of) = Netns::parse(netns) else { continue };
+            let wanted = self.target.namespaces.get(netns);
+            for device in seen.links.keys().filter(|device| names::is_inner(device)) {
+                if !self.is_in_scope(netns, device) {
+                    continue;
+                }
+                let want = wanted.and_then(|wanted| wanted.links.get(device));
+                if !want.is_some_and(|want| self.is_whole_pair(netns, device, want)) {
+                    let key = want.map_or(of.key(), |want| want.key);
+                    clear.push((netns.clone(), device.clone(), key));
+                }
+            }
+        }
+        clear
+    }
+
+    /// Whether the other end of a wanted device may be where it belongs.
+    fn is_whole_pair(&self, netns: &str, device: &str, want: &WantInner) -> bool {
+        if let Some(tap) = &want.tap {
+            return self.now.links.contains_key(tap);
+        }
+        let Some(other) = names::other_end(device) else { return true };
+        let mut elsewhere = self.now.namespaces.iter().filter(|(name, _)| *name != netns);
+        elsewhere.any(|(name, seen)| {
+            let wanted = self.target.namespaces.get(name);
+            seen.links.contains_key(&other) && wanted.is_some_and(|w| w.links.contains_key(&other))
+        })
+    }
+
+    pub fn make_namespaces(&mut self) {
+        let target = self.target;
+        for (netns, want) in &target.namespaces {
+            let Some(key) = want.maker else { continue };
+            if !self.now.namespaces.contains_key(netns) {
+                self.act(key, Op::AddNetns { netns: netns.clone() });
+            }
+            // Before there are devices, which take some of these as they come.
+            self.set(key, netns, want, |name| !matches!(name.of(), Some(Of::Device(_))));
+        }
+    }
+
+    /// Pairs of devices between namespaces, where both are there.
+    pub fn make_ways(&mut self) {
+        let target = self.target;
+        for (netns, want) in &target.namespaces {
+            for (device, inner) in &want.links {
+                let Some(way) = &inner.pair else { continue };
+                let (ours, theirs) = (self.has(netns, device), self.has_netns(&way.fip_netns.to_string()));
+                if ours || !theirs || !self.has_netns(netns) {
+                    continue;
+                }
+                let op = Op::AddVethBetween {
+                    netns: netns.clone(),
+                    device: device.clone(),
+                    mac: way.mac,
+                    peer_netns: way.fip_netns.to_string(),
+                    peer: way.fip_device.clone(),
+                    peer_mac: way.fip_mac,
+                };
+                self.act(inner.key, op);
+            }
+        }
+    }
+
+    pub fn inside(&mut self) {
+        let target = self.target;
+        for (netns, want) in &target.namespaces {
+            if !self.has_netns(netns) {
+                continue;
+            }
+            for (device, inner) in &want.links {
+                self.shape_inner(netns, device, inner);
+            }
+            if let Some(key) = want.maker {
+                self.set(key, netns, want, |name| matches!(name.of(), Some(Of::Device(_))));
+            }
+            self.route(netns, want);
+            self.translate(netns, want);
+        }
+    }
+
+    fn shape_inner(&mut self, netns: &str, device: &str, want: &WantInner) {
+        let Some(link) = self.inner_link(netns, device).cloned() else { return };
+        let name = || device.to_owned();
+        let mut acts = Vec::new();
+        if link.mac != want.mac {
+            acts.push(Inside::SetMac { device: name(), mac: want.mac });
+        }
+        if link.mtu_bytes != want.mtu_bytes {
+            acts.push(Inside::SetMtu { device: name(), mtu_bytes: want.mtu_bytes });
+        }
+        self.act_inside(want.key, netns, acts);
+        // As the MTU leaves it.
+        let Some(link) = self.inner_link(netns, device).cloned() else { return };
+        let mut acts = Vec::new();
+        if let Some(addresses) = &want.addresses {
+            let stale = link.addresses.difference(addresses);
+            acts.extend(stale.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
+            for net in addresses.difference(&link.addresses) {
+                acts.push(Inside::AddAddress { device: name(), net: *net });
+                if want.announced {
+                    self.news.push((want.key, netns.to_owned(), name(), net.addr()));
+                }
+            }
+        }
+        if !link.up {
+            acts.push(Inside::SetUp { device: name() });
+        }
+        self.act_inside(want.key, netns, acts);
+    }
+
+    fn route(&mut self, netns: &str, want: &WantNamespace) {
+        let Some(seen) = self.now.namespaces.get(netns).cloned() else { return };
+        let whole = self.is_whole(netns);
+        let in_scope = |device: &String| whole || self.is_in_scope(netns, device);
+        let key = |device: &String| want.links.get(device).map(|link| link.key).or(want.maker);
+        let there = |device: &String| seen.links.contains_key(device);
+        let mut acts: Vec<(Option<Key>, Inside)> = Vec::new();
+        let stale = seen.routes.iter().filter(|route| in_scope(&route.device));
+        let stale = stale.filter(|route| !want.routes.contains(*route) && !is_replaced(route, want, &seen));
+        acts.extend(stale.map(|route| (key(&route.device), Inside::DeleteRoute { route: route.clone() })));
+        for (device, known) in seen.neighbours.iter().filter(|(device, _)| in_scope(device)) {
+            let stale = known.keys().filter(|ip| !want.neighbours.contains_key(&(device.clone(), **ip)));
+            let act = |ip: &IpAddr| Inside::DeleteNeighbour { device: device.clone(), ip: *ip };
+            acts.extend(stale.map(|ip| (key(device), act(ip))));
+        }
+        for ((device, ip), mac) in want.neighbours.iter().filter(|((device, _), _)| there(device)) {
+            if seen.neighbours.get(device).and_then(|known| known.get(ip)) != Some(mac) {
+                let act = Inside::SetNeighbour { device: device.clone(), ip: *ip, mac: *mac };
+                acts.push((key(device), act));
+            }
+        }
+        let missing = want.routes.difference(&seen.routes).filter(|route| there(&route.device));
+        for route in missing {
+            acts.push((key(&route.device), Inside::AddRoute { route: route.clone() }));
+            self.tell_of(netns, key(&route.device), route);
+        }
+        if let Some(maker) = want.maker {
+            let stale = seen.rules.difference(&want.rules).cloned();
+            acts.extend(stale.map(|rule| (Some(maker), Inside::DeleteRule { rule })));
+            let missing = want.rules.difference(&seen.rules).cloned();
+            acts.extend(missing.map(|rule| (Some(maker), Inside::AddRule { rule })));
+        }
+        let of = Netns::parse(netns).map(Netns::key);
+        for (key, act) in acts {
+            if let Some(key) = key.or(of) {
+                self.act_inside(key, netns, [act]);
+            }
+        }
+    }
+
+    /// A floating IP that leads on from a host's own way to its network is said to be there.
+    fn tell_of(&mut self, netns: &str, key: Option<Key>, route: &Route) {
+        let Some(Netns::Fip(_)) = Netns::parse(netns) else { return };
+        let is_host = route.to.prefix_len() == route.to.max_prefix_len();
+        let seen = self.now.namespaces.get(netns);
+        let device = seen.and_then(|seen| seen.links.keys().find(|device| device.starts_with("fg-")));
+        if let (true, MAIN_TABLE, Some(device), Some(key)) = (is_host, route.table, device, key) {
+            self.news.push((key, netns.to_owned(), device.clone(), route.to.addr()));
+        }
+    }
+
+    fn translate(&mut self, netns: &str, want: &WantNamespace) {
+        let Some(key) = want.maker else { return };
+        let seen = self.now.namespaces.get(netns).and_then(|seen| seen.table);
+        let act = match &want.nat {
+            Some(nat) if seen != Some(nat.hash()) => Inside::ReplaceTable { content: nat.clone() },
+            None if seen.is_some() => Inside::DeleteTable,
+            _ => return,
+        };
+        self.act_inside(key, netns, [act]);
+    }
+
+    fn set(&mut self, key: Key, netns: &str, want: &WantNamespace, which: impl Fn(&Sysctl) -> bool) {
+        let Some(seen) = self.now.namespaces.get(netns) else { return };
+        let is_there = |name: &Sysctl| match name.of() {
+            Some(Of::Device(device)) => seen.links.contains_key(device),
+            _ => true,
+        };
+        let wrong = want.sysctls.iter().filter(|(name, value)| seen.sysctls.get(name) != Some(value));
+        let acts: Vec<Inside> = wrong
+            .filter(|(name, _)| which(name) && is_there(name))
+            .map(|(name, value)| Inside::SetSysctl { name: name.clone(), value: *value })
+            .collect();
+        self.act_inside(key, netns, acts);
+    }
+
+    pub fn announce(&mut self) {
+        for (key, netns, device, ip) in std::mem::take(&mut self.news) {
+            self.act_inside(key, &netns, [Inside::Announce { device, ip }]);
+        }
+    }
+
+    fn act_inside(&mut self, key: Key, netns: &str, acts: impl IntoIterator<Item = Inside>) {
+        for act in acts {
+            self.act(key, Op::Inside { netns: netns.to_owned(), act });
+        }
+    }
+
+    /// Whether all that is in a namespace is looked at.
+    fn is_whole(&self, netns: &str) -> bool {
+        self.slots.is_none_or(|slots| slots.namespaces.contains(netns))
+    }
+
+    fn is_in_scope(&self, netns: &str, device: &str) -> bool {
+        let named =
+            |slots: &crate::wanted::Slots| slots.inner.contains(&(netns.to_owned(), device.to_owned()));
+        self.is_whole(netns) || self.slots.is_some_and(named)
+    }
+
+    fn has_netns(&self, netns: &str) -> bool {
+        self.now.namespaces.contains_key(netns)
+    }
+
+    fn has(&self, netns: &str, device: &str) -> bool {
+        self.inner_link(netns, device).is_some()
+    }
+
+    fn inner_link(&self, netns: &str, device: &str) -> Option<&InnerLink> {
+        self.now.namespaces.get(netns)?.links.get(device)
+    }
+}
+
+/// Whether another route comes in its place.
+fn is_replaced(route: &Route, want: &WantNamespace, seen: &Namespace) -> bool {
+    let there: BTreeSet<&String> = seen.links.keys().collect();
+    let same = |other: &&Route| (other.table, other.to) == (route.table, route.to);
+    want.routes.iter().filter(same).any(|other| there.contains(&other.device))
+}

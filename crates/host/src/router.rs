@@ -1,0 +1,133 @@
+//! A router in one namespace: everything in it besides its legs.
+//!
+//! Owns its routes, settings and address translation, of one that is not distributed; `dvr` has the
+//! pieces of those that are, `leg` the devices that lead into networks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use model::desired::{Gateway, HostRoute, Router, RouterPort};
+use wire::Mac;
+
+use crate::names;
+use crate::nat::Nat;
+use crate::op::{MAIN_TABLE, Of, Route, Rule, Sysctl};
+
+/// What stands in a namespace besides its devices.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Room {
+    pub routes: Routes,
+    pub rules: BTreeSet<Rule>,
+    /// Device and address.
+    pub neighbours: BTreeMap<(String, IpAddr), Mac>,
+    pub sysctls: BTreeMap<Sysctl, u32>,
+    pub nat: Option<Nat>,
+}
+
+/// Routes by what tells them apart.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Routes(BTreeMap<(u32, IpNet), Route>);
+
+impl Routes {
+    /// Takes a route in; of two to the same net the later stays.
+    pub fn put(&mut self, route: Route) {
+        self.0.insert((route.table, route.to), route);
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.values()
+    }
+}
+
+/// The room of a router that is not distributed.
+pub fn whole(router: &Router) -> Room {
+    let mut room = Room { sysctls: forwarding(), ..Room::default() };
+    if let Some(gateway) = &router.gateway {
+        let device = names::gateway_device(gateway.port.port_id);
+        for route in default_routes(gateway, &device) {
+            room.routes.put(route);
+        }
+        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
+    }
+    let interfaces = router.interfaces.iter().map(|i| (names::interface_device(i.port.port_id), &i.port));
+    let gateway = router.gateway.iter().map(|g| (names::gateway_device(g.port.port_id), &g.port));
+    let legs: Vec<(String, &RouterPort)> = interfaces.chain(gateway).collect();
+    for route in extra_routes(&router.routes, &legs) {
+        room.routes.put(route);
+    }
+    room
+}
+
+/// Floating IPs that the gateway's device answers for, as addresses that lead nowhere.
+pub fn answered(router: &Router) -> impl Iterator<Item = IpNet> + '_ {
+    let floating = router.floating_ips.iter();
+    let here = floating.filter(|floating| !router.distributed || floating.centralized);
+    let forwarded = router.port_forwardings.iter().map(|forwarding| forwarding.floating_ip);
+    here.map(|floating| floating.floating_ip).chain(forwarded).map(IpNet::from)
+}
+
+/// By the gateway's next hops; one that no address of the gateway reaches is on the link all the same.
+pub fn default_routes(gateway: &Gateway, device: &str) -> Vec<Route> {
+    default_by(&gateway.nexthops, &gateway.port, device)
+}
+
+pub fn default_by(nexthops: &[IpAddr], port: &RouterPort, device: &str) -> Vec<Route> {
+    let route = |via: &IpAddr| Route {
+        table: MAIN_TABLE,
+        to: everything(via),
+        via: Some(*via),
+        device: device.to_owned(),
+        onlink: !reaches(port, via),
+    };
+    nexthops.iter().map(route).collect()
+}
+
+/// Routes of the router's owner whose next hop one of the legs reaches.
+pub fn extra_routes(routes: &[HostRoute], legs: &[(String, &RouterPort)]) -> Vec<Route> {
+    let route = |extra: &HostRoute| {
+        let (device, _) = legs.iter().find(|(_, port)| reaches(port, &extra.nexthop))?;
+        Some(Route {
+            table: MAIN_TABLE,
+            to: extra.destination.trunc(),
+            via: Some(extra.nexthop),
+            device: device.clone(),
+            onlink: false,
+        })
+    };
+    // A route goes by hops of its own family.
+    let fits = |extra: &&HostRoute| extra.destination.addr().is_ipv4() == extra.nexthop.is_ipv4();
+    routes.iter().filter(fits).filter_map(route).collect()
+}
+
+/// The net of all addresses of an address's family.
+pub fn everything(of: &IpAddr) -> IpNet {
+    match of {
+        IpAddr::V4(_) => Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0).into(),
+        IpAddr::V6(_) => Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+/// What makes a namespace forward.
+///
+/// Reverse paths of a distributed router differ from its paths, and hosts share its addresses: it
+/// neither checks for the one nor asks whether the other are taken.
+pub fn forwarding() -> BTreeMap<Sysctl, u32> {
+    [
+        (Sysctl::Ipv4Forward, 1),
+        (Sysctl::Ipv6Forward, 1),
+        (Sysctl::RpFilter(Of::All), 0),
+        (Sysctl::RpFilter(Of::Default), 0),
+        (Sysctl::ArpIgnore(Of::All), 1),
+        (Sysctl::ArpAnnounce(Of::All), 2),
+        (Sysctl::SendRedirects(Of::All), 0),
+        (Sysctl::SendRedirects(Of::Default), 0),
+        (Sysctl::AcceptRa(Of::Default), 0),
+        (Sysctl::AcceptDad(Of::Default), 0),
+    ]
+    .into()
+}
+
+fn reaches(port: &RouterPort, ip: &IpAddr) -> bool {
+    port.addresses.iter().any(|net| net.contains(ip))
+}

@@ -1,0 +1,245 @@
+//! Acts inside a namespace, carried out by a thread that has entered it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+
+use host::op::{Inside, Of, Route, Sysctl};
+use host::{Op, Step};
+use model::desired::Key;
+use nix::errno::Errno;
+use nix::sys::socket::SockProtocol;
+
+use crate::announce::Announcement;
+use crate::apply::is_gone;
+use crate::netlink::socket::Refusal;
+use crate::netlink::{Message, Socket};
+use crate::{KernelError, addr, fdb, link, nft, route, sysctl};
+
+/// What came of one entry.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// By their places among all steps.
+    pub failed: Vec<(usize, KernelError)>,
+    /// To be repeated later on.
+    pub announcement: Option<Announcement>,
+}
+
+/// Carries out the acts among the steps; the calling thread is in the namespace.
+pub(crate) fn apply(todo: &[(usize, &Step)]) -> Done {
+    let mut socket = match Socket::open(SockProtocol::NetlinkRoute) {
+        Ok(socket) => socket,
+        Err(error) => {
+            let kind = error.kind();
+            let fail = |at| (at, KernelError::io("open a netlink socket")(kind.into()));
+            return Done { failed: todo.iter().map(|(at, _)| fail(*at)).collect(), announcement: None };
+        }
+    };
+    let mut run = Run {
+        socket: &mut socket,
+        indexes: BTreeMap::new(),
+        waiting: Vec::new(),
+        keys: BTreeSet::new(),
+        done: Done::default(),
+    };
+    for (at, step) in todo {
+        let Op::Inside { act, .. } = &step.op else { continue };
+        if let Err(error) = run.step(*at, step, act) {
+            run.fail(*at, step.key, error);
+        }
+    }
+    run.flush();
+    run.done
+}
+
+struct Run<'a> {
+    socket: &'a mut Socket,
+    indexes: BTreeMap<String, u32>,
+    waiting: Vec<(usize, &'a Step, Message)>,
+    /// Parts with a failure.
+    keys: BTreeSet<Key>,
+    done: Done,
+}
+
+impl<'a> Run<'a> {
+    fn step(&mut self, at: usize, step: &'a Step, act: &'a Inside) -> Result<(), KernelError> {
+        if self.keys.contains(&step.key) && !act.is_cleanup() {
+            return Err(KernelError::Skipped { act: step.op.to_string() });
+        }
+        let message = match act {
+            Inside::SetSysctl { name, value } => {
+                self.flush();
+                return set_sysctl(step, name, *value);
+            }
+            Inside::ReplaceTable { content } => {
+                self.flush();
+                return transact(step, nft::replace_nat(content));
+            }
+            Inside::DeleteTable => {
+                self.flush();
+                return transact(step, nft::delete_nat());
+            }
+            Inside::Announce { device, ip } => {
+                self.flush();
+                return self.announce(step, device, *ip);
+            }
+            act => match self.encode(step, act) {
+                // With its device, an address or route is gone.
+                Err(KernelError::NoDevice { .. }) if act.is_cleanup() => return Ok(()),
+                message => message?,
+            },
+        };
+        self.waiting.push((at, step, message));
+        Ok(())
+    }
+
+    fn encode(&mut self, step: &Step, act: &Inside) -> Result<Message, KernelError> {
+        Ok(match act {
+            Inside::SetMac { device, mac } => link::set_mac(device, *mac),
+            Inside::SetMtu { device, mtu_bytes } => link::set_mtu(device, *mtu_bytes),
+            Inside::SetUp { device } => link::set_up(device, true),
+            Inside::DeleteLink { device } => {
+                self.indexes.remove(device);
+                link::delete(device)
+            }
+            Inside::AddAddress { device, net } => addr::add(self.index(step, device)?, *net),
+            Inside::DeleteAddress { device, net } => addr::delete(self.index(step, device)?, *net),
+            Inside::AddRoute { route } => {
+                one_family(step, route)?;
+                route::add(route, self.index(step, &route.device)?)
+            }
+            Inside::DeleteRoute { route } => {
+                one_family(step, route)?;
+                route::delete(route, self.index(step, &route.device)?)
+            }
+            Inside::AddRule { rule } => route::add_rule(rule),
+            Inside::DeleteRule { rule } => route::delete_rule(rule),
+            Inside::SetNeighbour { device, ip, mac } => {
+                fdb::set_neighbour(self.index(step, device)?, *ip, *mac)
+            }
+            Inside::DeleteNeighbour { device, ip } => fdb::delete_neighbour(self.index(step, device)?, *ip),
+            Inside::SetSysctl { .. }
+            | Inside::ReplaceTable { .. }
+            | Inside::DeleteTable
+            | Inside::Announce { .. } => unreachable!("carried out by its own function"),
+        })
+    }
+
+    fn index(&mut self, step: &Step, device: &str) -> Result<u32, KernelError> {
+        if let Some(index) = self.indexes.get(device) {
+            return Ok(*index);
+        }
+        // The device may be among what waits.
+        self.flush();
+        let told = self.told(step, device)?;
+        self.indexes.insert(told.name, told.index);
+        Ok(told.index)
+    }
+
+    fn told(&mut self, step: &Step, device: &str) -> Result<link::Told, KernelError> {
+        let answers = self.socket.request_one(link::get(device)).unwrap_or_default();
+        let told = answers.iter().find_map(|(_, bytes)| link::parse(bytes));
+        told.ok_or_else(|| KernelError::NoDevice { act: step.op.to_string(), device: device.to_owned() })
+    }
+
+    fn flush(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut steps = Vec::with_capacity(self.waiting.len());
+        let mut messages = Vec::with_capacity(self.waiting.len());
+        for (at, step, message) in self.waiting.drain(..) {
+            steps.push((at, step));
+            messages.push(message);
+        }
+        let outcomes = self.socket.request(messages);
+        for ((at, step), outcome) in steps.into_iter().zip(outcomes) {
+            if let Err(refusal) = outcome
+                && !is_as_wanted(&step.op, &refusal)
+            {
+                self.fail(at, step.key, KernelError::Refused { act: step.op.to_string(), refusal });
+            }
+        }
+    }
+
+    fn announce(&mut self, step: &Step, device: &str, ip: IpAddr) -> Result<(), KernelError> {
+        let told = self.told(step, device)?;
+        let announcement = match &mut self.done.announcement {
+            Some(announcement) => announcement,
+            none => none.insert(Announcement::open().map_err(KernelError::io(step.op.to_string()))?),
+        };
+        let frames = host::announce::frames(ip, told.mac);
+        announcement.add(told.index, frames).map_err(KernelError::io(step.op.to_string()))
+    }
+
+    fn fail(&mut self, at: usize, key: Key, error: KernelError) {
+        self.keys.insert(key);
+        self.done.failed.push((at, error));
+    }
+}
+
+/// The kernel would read the shorter address as part of the longer, or route by another protocol.
+fn one_family(step: &Step, route: &Route) -> Result<(), KernelError> {
+    match route.via {
+        Some(via) if via.is_ipv4() != route.to.addr().is_ipv4() => {
+            Err(KernelError::TwoFamilies { act: step.op.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is gone need not be deleted, and a rule that is there need not be added.
+fn is_as_wanted(op: &Op, refusal: &Refusal) -> bool {
+    let is_rule = matches!(op, Op::Inside { act: Inside::AddRule { .. }, .. });
+    op.is_cleanup() && is_gone(refusal) || is_rule && refusal.errno == Errno::EEXIST
+}
+
+fn set_sysctl(step: &Step, name: &Sysctl, value: u32) -> Result<(), KernelError> {
+    sysctl::set(name, value).map_err(|source| match name.of() {
+        Some(Of::Device(device)) if source.kind() == io::ErrorKind::NotFound => {
+            KernelError::NoDevice { act: step.op.to_string(), device: device.clone() }
+        }
+        _ => KernelError::Io { act: step.op.to_string(), source },
+    })
+}
+
+/// One table, whole or not at all.
+fn transact(step: &Step, messages: Vec<Message>) -> Result<(), KernelError> {
+    let mut socket = Socket::open(SockProtocol::NetlinkNetFilter)
+        .map_err(|source| KernelError::NoNat { act: step.op.to_string(), source })?;
+    match socket.transact(nft::bracket, messages).into_iter().next() {
+        Some((_, refusal)) => Err(refused(step, refusal)),
+        None => Ok(()),
+    }
+}
+
+/// A kernel that lacks a kind of chain or expression does not find it.
+fn refused(step: &Step, refusal: Refusal) -> KernelError {
+    let act = step.op.to_string();
+    match refusal.errno {
+        Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => {
+            KernelError::NoNat { act, source: refusal.errno.into() }
+        }
+        _ => KernelError::Refused { act, refusal },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host::nat::Nat;
+    use model::desired::Kind;
+
+    #[test]
+    fn a_kernel_without_nat_is_told_from_a_table_that_does_not_fit() {
+        let act = Inside::ReplaceTable { content: Nat { outside: "qg-1".into(), ..Nat::default() } };
+        let op = Op::Inside { netns: "qrouter-1".into(), act };
+        let key = Key::new(Kind::Router, uuid::Uuid::nil());
+        let step = Step { key, needs: None, op };
+        let lacking = refused(&step, Refusal::from(Errno::ENOENT));
+        assert!(matches!(lacking, KernelError::NoNat { .. }));
+        assert!(lacking.to_string().contains("no address translation"), "{lacking}");
+        let misfit = refused(&step, Refusal::from(Errno::EEXIST));
+        assert!(matches!(misfit, KernelError::Refused { .. }));
+    }
+}
