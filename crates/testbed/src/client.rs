@@ -109,7 +109,8 @@ impl Client {
 
     /// An act on one resource, such as `routers/ID/add_router_interface`; what was answered.
     pub async fn act(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        let (status, answer) = self.send("PUT", &format!("/v2.0/{path}"), Some(body.to_string()), &[]).await?;
+        let (status, answer) =
+            self.send("PUT", &format!("/v2.0/{path}"), Some(body.to_string()), &[]).await?;
         if status >= 300 {
             bail!("PUT {path} answered {status}: {}", answer["NeutronError"]["message"]);
         }

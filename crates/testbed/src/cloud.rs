@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use agent::Role;
 use anyhow::{Context, bail};
 use bus::Bus;
-use agent::Role;
 use db::{Db, Options};
 use model::desired::L3Mode;
 use serde_json::{Value, json};
@@ -254,7 +254,6 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
         std::fs::create_dir_all(&config.netns_dir)?;
         config.tunneling_ip = Some(tunneling_ip);
         config.availability_zone = Some("nova".into());
-        config.state_dir = place.folder().join(format!("{name}.state"));
         match plan.l3.get(at).copied().flatten() {
             Some(mode) => config.agent_mode = mode,
             None => drop(config.roles.remove(&Role::L3)),

@@ -73,7 +73,9 @@ impl Cloud {
         });
         match found.await {
             Some(()) => Ok(()),
-            None => bail!("the floating IP is not {status} after {limit:?}: {}", self.client.get(&path).await?),
+            None => {
+                bail!("the floating IP is not {status} after {limit:?}: {}", self.client.get(&path).await?)
+            }
         }
     }
 
@@ -106,12 +108,16 @@ impl Cloud {
     pub fn router_processes(&self, host: usize) -> anyhow::Result<usize> {
         let folder = self.place.folder().join(format!("{}.netns", self.hosts[host].name));
         let names = self.router_namespaces(host)?;
-        let ours: Vec<u64> = names.iter().filter_map(|name| kernel::netns::id(&folder.join(name)).ok()).collect();
+        let ours: Vec<u64> =
+            names.iter().filter_map(|name| kernel::netns::id(&folder.join(name)).ok()).collect();
         let mut count = 0;
         for entry in std::fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             // One that has ended meanwhile lives nowhere.
-            let lives = std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ours.contains(&at.ino()));
+            let lives =
+                std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ours.contains(&at.ino()));
             count += usize::from(lives);
         }
         Ok(count)

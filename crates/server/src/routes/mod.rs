@@ -227,7 +227,6 @@ async fn create_all(
     let mut networks = Vec::new();
     for item in &given {
         networks.extend(lock::networks_of(&mut tx, table, item).await?);
-        networks.extend(network_of(item));
     }
     tx.lock_networks(&networks).await?;
     check_parent(&mut tx, call, guard, table, None).await?;
@@ -287,10 +286,7 @@ async fn update_once(
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
     let below = parent(call, table).map(|(_, parent)| parent);
-    match table.singular {
-        "router" => router::lock(&mut tx, id, Some(&given.clone().typed()?)).await?,
-        _ => lock::change(&mut tx, table, id, below, Some(&given)).await?,
-    }
+    lock::change(&mut tx, table, id, below, Some(&given)).await?;
     let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.update(&mut tx, table, id, &given).await?;
@@ -323,10 +319,7 @@ async fn delete(app: &App, call: &Call, table: &'static Resource, id: &str) -> R
 async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
     let below = parent(call, table).map(|(_, parent)| parent);
-    match table.singular {
-        "router" => router::lock(&mut tx, id, None).await?,
-        _ => lock::change(&mut tx, table, id, below, None).await?,
-    }
+    lock::change(&mut tx, table, id, below, None).await?;
     let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.delete(&mut tx, table, id).await?;

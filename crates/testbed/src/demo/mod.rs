@@ -5,8 +5,8 @@
 //! steps   each thing that is shown, and what was seen      show   progress and the table
 //! ```
 
-pub mod show;
 mod routers;
+pub mod show;
 mod steps;
 
 use std::net::SocketAddr;

@@ -71,7 +71,8 @@ async fn a_network_node_has_only_routers_with_traffic_there() {
     cloud.has_router_namespaces(NETWORK_NODE, 0, SOON).await.expect("asleep");
 
     // And a bare-metal server.
-    let fields = json!({ "network_id": network, "binding:vnic_type": "baremetal", "device_owner": "baremetal:none" });
+    let fields =
+        json!({ "network_id": network, "binding:vnic_type": "baremetal", "device_owner": "baremetal:none" });
     let metal = cloud.client.create("port", fields).await.expect("a port");
     cloud.has_router_namespaces(NETWORK_NODE, 2, SOON).await.expect("awake");
     cloud.client.delete("port", &id_of(&metal)).await.expect("deletes");

@@ -155,7 +155,8 @@ async fn forwardings(distributed: bool, name: &str) {
         "internal_ip_address": ip, "internal_port_id": port["id"],
     }});
     let path = format!("/v2.0/floatingips/{}/port_forwardings", id_of(&fip));
-    let (status, made) = cloud.client.send("POST", &path, Some(forwarding.to_string()), &[]).await.expect("asks");
+    let (status, made) =
+        cloud.client.send("POST", &path, Some(forwarding.to_string()), &[]).await.expect("asks");
     assert_eq!(status, 201, "{made}");
     let to = text(&fip["floating_ip_address"]);
     let arrived = wait::until(SOON, || async {
@@ -191,7 +192,8 @@ async fn dual_stack(distributed: bool, name: &str) {
     let via = ips.iter().map(|ip| text(&ip["ip_address"])).find(|ip| ip.contains(':')).expect("IPv6");
     let network = text(&guests[0].1["network_id"]);
     ipv6(&cloud, &network, "2001:db8:1::/64", "slaac").await;
-    let subnets = cloud.client.get(&format!("subnets?network_id={network}&ip_version=6")).await.expect("subnets");
+    let subnets =
+        cloud.client.get(&format!("subnets?network_id={network}&ip_version=6")).await.expect("subnets");
     let body = json!({ "subnet_id": subnets[0]["id"] });
     cloud.client.act(&format!("routers/{router}/add_router_interface"), body).await.expect("attaches");
     // The world knows the way to the tenant's prefix.
