@@ -11,7 +11,7 @@ pub mod routes;
 pub mod snat;
 
 use model::RouterId;
-use model::api::port::Port;
+use model::api::port::{Port, PortUpdate};
 use model::api::router::{Router, RouterCreate, RouterPortKind, RouterUpdate};
 use serde_json::json;
 
@@ -100,6 +100,25 @@ pub fn delete(router: &Router, legs: &[Leg]) -> Result<(), Refusal> {
     let interfaces = legs.iter().filter(|leg| leg.kind == RouterPortKind::Interface);
     let ports: Vec<String> = interfaces.map(|leg| leg.port.id.to_string()).collect();
     if ports.is_empty() { Ok(()) } else { Err(Refusal::RouterInUse { router: router.id, ports }) }
+}
+
+/// A router's port stays the router's.
+pub fn check_leg(port: &Port, change: &PortUpdate) -> Result<(), Refusal> {
+    let changes = |asked: &Option<String>, has: &String| asked.as_ref().is_some_and(|asked| asked != has);
+    match changes(&change.device_id, &port.device_id) || changes(&change.device_owner, &port.device_owner) {
+        true => Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner.clone() }),
+        false => Ok(()),
+    }
+}
+
+/// The router decides which addresses it has; those in an external network, its administrators.
+pub fn check_leg_stays(kind: RouterPortKind, before: &Port, after: &Port) -> Result<(), Refusal> {
+    let same = before.fixed_ips.len() == after.fixed_ips.len()
+        && before.fixed_ips.iter().all(|fixed| after.fixed_ips.contains(fixed));
+    if kind == RouterPortKind::Gateway || same {
+        return Ok(());
+    }
+    Err(Refusal::Request(format!("The addresses of port {} are its router's to change.", before.id)))
 }
 
 #[cfg(test)]

@@ -177,7 +177,10 @@ fn wrapped(status: StatusCode, key: &str, item: &[u8]) -> Answer {
 
 fn parsed(call: &Call, table: &Resource) -> Result<Value, Fault> {
     if call.body.is_empty() && !table.core {
-        return Err(Fault::NoBody);
+        return Err(match call.method {
+            Method::POST => Invalid::request("The request needs a body.").into(),
+            _ => Fault::NoBody,
+        });
     }
     serde_json::from_slice(&call.body).map_err(|error| {
         let why = error.to_string();
@@ -321,6 +324,9 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
     guard.delete(&mut tx, table, id).await?;
     if !call.body.is_empty() {
+        if !table.core {
+            parsed(call, table)?;
+        }
         return Err(Invalid::request("DELETE takes no body.").into());
     }
     check_revision(&mut tx, call, table, id).await?;

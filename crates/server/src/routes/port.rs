@@ -15,7 +15,7 @@ use wire::Mac;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{floatingip, network, subnet};
+use crate::routes::{floatingip, network, router, subnet};
 
 /// Generated MAC addresses that may turn out to be taken before the request fails.
 const MAC_TRIES: usize = 16;
@@ -207,7 +207,14 @@ pub async fn update_by_id(
     change: PortUpdate,
 ) -> Result<(), Fault> {
     let before = load(tx, id).await?;
-    update(app, tx, stamp, before, change).await
+    let Some(row) = tx.router_port(before.id).await? else {
+        return update(app, tx, stamp, before, change).await;
+    };
+    cloud::router::check_leg(&before, &change)?;
+    update(app, tx, stamp, before.clone(), change).await?;
+    let after = load(tx, id).await?;
+    cloud::router::check_leg_stays(row.kind, &before, &after)?;
+    router::follow(tx, stamp, &after).await
 }
 
 pub async fn update(
@@ -314,7 +321,8 @@ pub async fn set_addresses(
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
-    mark(tx, network, subnets, Some(before), Some(&after)).await
+    mark(tx, network, subnets, Some(before), Some(&after)).await?;
+    router::follow(tx, stamp, &after).await
 }
 
 /// A port waits for DHCP when it has an address on a DHCP subnet, and an agent serves the network or

@@ -3,6 +3,8 @@
 use axum::http::{Method, StatusCode};
 use cloud::router::routes;
 use model::api::router::{InterfaceAsk, ROUTER};
+use model::api::validate::MAX_LIST;
+use model::api::{Invalid, body};
 use model::desired::HostRoute;
 use serde_json::{Value, json};
 
@@ -91,11 +93,19 @@ async fn extra_routes(
     Ok(item)
 }
 
-/// The routes of `{"router": {"routes": [...]}}`, checked as in a PUT.
+/// The routes of `{"router": {"routes": [...]}}`, checked as in a PUT; the same twice is the same once.
 fn asked_routes(body: &Value) -> Result<Vec<HostRoute>, Fault> {
     let routes = body.get(ROUTER.singular).and_then(|router| router.get("routes"));
-    let item = json!({ "routes": routes });
-    let mut given = model::api::body::update(&ROUTER, item)?;
+    let Some(Value::Array(routes)) = routes else {
+        return Err(Invalid::request("The body must be {\"router\": {\"routes\": [...]}}.").into());
+    };
+    let mut once: Vec<&Value> = Vec::new();
+    for route in routes.iter().take(MAX_LIST + 1) {
+        if !once.contains(&route) {
+            once.push(route);
+        }
+    }
+    let mut given = body::update(&ROUTER, json!({ "routes": once }))?;
     let routes = given.0.remove("routes").unwrap_or_default();
-    serde_json::from_value(routes).map_err(|error| model::api::Invalid::request(format!("{error}.")).into())
+    serde_json::from_value(routes).map_err(|error| Invalid::request(format!("{error}.")).into())
 }

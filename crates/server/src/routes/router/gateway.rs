@@ -7,7 +7,7 @@ use db::Tx;
 use model::api::port::{PORT, Port, PortUpdate};
 use model::api::router::{GatewayAsk, RouterPortKind};
 
-use super::{Whole, add_leg, check_network_seen, drop_leg};
+use super::{Whole, add_leg, check_network_seen, drop_leg, load, store};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
@@ -66,6 +66,25 @@ pub async fn set(
     let leg = whole.legs.iter().find(|leg| leg.kind == RouterPortKind::Gateway);
     gateway::note(&mut whole.router, ask.as_ref(), leg.map(|leg| &leg.port));
     Ok(())
+}
+
+/// What the API shows of a way out follows the gateway port, whoever changes it.
+pub async fn follow(tx: &mut Tx<'_>, stamp: &Stamp, port: &Port) -> Result<(), Fault> {
+    if port.device_owner != gateway::OWNER {
+        return Ok(());
+    }
+    let Some(row) = tx.router_port(port.id).await?.filter(|row| row.kind == RouterPortKind::Gateway) else {
+        return Ok(());
+    };
+    let before = load(tx, &row.router_id.to_string()).await?;
+    let mut after = before.clone();
+    if let Some(info) = &mut after.external_gateway_info {
+        info.external_fixed_ips.clone_from(&port.fixed_ips);
+    }
+    if after != before {
+        tx.router_due(after.id, stamp.now_us).await?;
+    }
+    store(tx, stamp, &before, after).await.map(drop)
 }
 
 /// Makes the network nodes' legs of a distributed router fit its interfaces.

@@ -26,6 +26,8 @@ use crate::error::Fault;
 use crate::guard::Guard;
 use crate::routes::port;
 
+pub use gateway::follow;
+
 /// Which agents' zones a router may be hinted to.
 const L3_AGENT: &str = "L3 agent";
 

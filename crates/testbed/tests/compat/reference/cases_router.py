@@ -88,11 +88,7 @@ def flags():
     for label, before, owner in (('plain', {}, None), ('distributed', {'distributed': True}, None)):
         case(f'owner-{label}', [*PAIR, router(**before), join()],
              step('GET', '/ports?device_id={router.id}'), ['device_owner', 'device_id', 'binding:host_id', 'binding:vif_type', 'project_id'])
-    for label, before, after in (('to', {'admin_state_up': False}, True), ('from', {'admin_state_up': False, 'distributed': True}, False)):
-        case(f'owner-moves-{label}', [*PAIR, router(**before), join(), put({'distributed': after})],
-             step('GET', '/ports?device_id={router.id}'), ['device_owner', 'binding:vif_type'])
-        case(f'owner-moves-{label}-gateway', [*PAIR, *EXT, router(external_gateway_info=TO, **before), join(), put({'distributed': after})],
-             step('GET', '/ports?device_id={router.id}'), ['device_owner'])
+    # What becomes of ports when `distributed` changes cannot be asked: the reference waits for itself on SQLite.
 
 
 def gateways():

@@ -72,7 +72,7 @@ def main():
         with open(OUT, 'w') as f:
             f.write('{"header":' + json.dumps(HEADER, indent=1) + ',\n"cases":[\n' + ',\n'.join(lines) + '\n]}\n')
         print(f'{len(lines)} cases')
-    for kind in ('networks', 'ports', 'subnets', 'quotas'):
+    for kind in ('routers', 'networks', 'ports', 'subnets', 'quotas'):
         left = server.ask('GET', f'/v2.0/{kind}')[1][kind]
         if left:
             print(f'left over {kind}: {left[:5]}', file=sys.stderr)
