@@ -94,6 +94,7 @@ CREATE INDEX floatingips_project ON floatingips (project_id);
 CREATE INDEX floatingips_router ON floatingips (router_id);
 CREATE INDEX floatingips_last_router ON floatingips (last_router_id);
 CREATE INDEX floatingips_port ON floatingips (port_id);
+CREATE INDEX floatingips_own_port ON floatingips (floating_port_id);
 CREATE INDEX floatingips_address ON floatingips (floating_ip_address);
 
 -- Single ports are ranges of one; both are NULL for protocols without ports.

@@ -61,6 +61,12 @@ impl Tx<'_> {
         Ok(out)
     }
 
+    /// Does a port hold the address of a floating IP?
+    pub async fn is_floatingip_port(&mut self, port: PortId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips WHERE floating_port_id = $1";
+        Ok(self.number(sql, &[port.to_string().into()]).await? > 0)
+    }
+
     /// The floating IPs of a port, by id.
     pub async fn floatingips_of_port(&mut self, port: PortId) -> Result<Vec<FloatingIp>, DbError> {
         self.find(&FLOATINGIP, "port_id = $1 ORDER BY id", &[port.to_string().into()]).await
