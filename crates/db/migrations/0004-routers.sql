@@ -137,3 +137,9 @@ CREATE VIEW members AS
     UNION
     SELECT rp.network_id, rh.host FROM router_ports rp JOIN router_hosts rh ON rh.router_id = rp.router_id
     WHERE rh.loaded = TRUE AND rh.central = TRUE OR rh.serves = TRUE AND rp.kind = 'interface';
+
+-- Where floating IPs come from.
+CREATE VIEW floatingip_pools AS
+    SELECT s.id AS id, s.id AS subnet_id, s.name AS subnet_name, s.network_id AS network_id, s.cidr AS cidr
+    FROM subnets s JOIN networks n ON n.id = s.network_id
+    WHERE n.router_external = TRUE AND s.ip_version = 4;

@@ -6,6 +6,7 @@
 pub mod agent;
 mod discovery;
 pub mod floatingip;
+mod floatingip_pool;
 mod l3_agent;
 mod lock;
 pub mod network;
@@ -39,6 +40,8 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
+        ["v2.0", "floatingip-pools"] => floatingip_pool::dispatch(app, call, None).await,
+        ["v2.0", "floatingip-pools", id] => floatingip_pool::dispatch(app, call, Some(id)).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
