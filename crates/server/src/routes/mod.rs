@@ -87,8 +87,8 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     let guard = Guard::of(app, call);
     let page = match tx.list(table, &query, &guard.reads(table), begin.clone()).await? {
         Some(page) => page,
-        // The reference's older stack shows nothing after a marker that is not there.
-        None if !table.core => Page { json: begin, ..Page::default() },
+        // The reference pages agents in its memory, and finds nothing after a marker that is not there.
+        None if table.singular == "agent" => Page { json: begin, ..Page::default() },
         None => return Err(unknown(table, query.marker.as_deref().unwrap_or_default())),
     };
     let mut json = page.json;
@@ -106,7 +106,7 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
 }
 
 async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
-    let fields: Vec<String> = fields(&call.query);
+    let fields = fields(table, call);
     let mut tx = app.db().read().await?;
     let guard = Guard::of(app, call);
     match tx.show(table, id, &fields, &guard.reads(table)).await? {
@@ -115,9 +115,14 @@ async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Res
     }
 }
 
-fn fields(query: &str) -> Vec<String> {
-    form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name == "fields")
+/// The attributes asked for; all if there are none. The reference's older stack answers what it was
+/// sent whole.
+fn fields(table: &Resource, call: &Call) -> Vec<String> {
+    if !table.core && call.method != Method::GET {
+        return vec![];
+    }
+    form_urlencoded::parse(call.query.as_bytes())
+        .filter(|(name, value)| name == "fields" && (table.core || !value.is_empty()))
         .map(|(_, value)| value.into_owned())
         .collect()
 }
@@ -157,7 +162,7 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
         guard.project_of(&item)?;
         given.push(item);
     }
-    let fields = fields(&call.query);
+    let fields = fields(table, call);
     let items = retry::whole(|| create_all(app, &guard, table, given.clone(), &fields)).await?;
     if asked.bulk {
         let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
@@ -252,7 +257,7 @@ async fn update_once(
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
-    let fields = fields(&call.query);
+    let fields = fields(table, call);
     let shown = guard.answers(table);
     let item = tx.show(table, id, &fields, &shown).await?.ok_or_else(|| unknown(table, id))?;
     app.commit(tx).await?;
