@@ -52,7 +52,8 @@ def ways(group, setup, rows, show=GATEWAY, base=None):
     """POST of a router, and PUT of one without gateway, with each way out"""
     for label, info in rows.items():
         case(f'post-{group}-{label}', setup, step('POST', '/routers', {'router': {'external_gateway_info': info}}), show)
-        case(f'put-{group}-{label}', [*setup, router()], put({'external_gateway_info': info}), show)
+        if group != 'gateway' or label in ('plain', 'snat-off', 'null', 'empty', 'snat-bad', 'network-unknown', 'ips-null', 'text'):
+            case(f'put-{group}-{label}', [*setup, router()], put({'external_gateway_info': info}), show)
 
 
 def attributes():
