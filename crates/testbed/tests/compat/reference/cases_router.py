@@ -83,7 +83,6 @@ def flags():
             ('down-same', {'admin_state_up': False}, {'distributed': True}),
             ('down-together', {}, {'distributed': True, 'admin_state_up': False}),
             ('down-and-up', {'admin_state_up': False}, {'distributed': True, 'admin_state_up': True}),
-            ('back', {'admin_state_up': False, 'distributed': True}, {'distributed': False}),
             ('back-up', {'distributed': True}, {'distributed': False}), ('null', {'distributed': True}, {'distributed': None})):
         case(f'put-distributed-{label}', [router(**before)], put(attrs), [*FLAGS, 'admin_state_up'])
     for label, before, owner in (('plain', {}, None), ('distributed', {'distributed': True}, None)):
