@@ -75,7 +75,9 @@ pub fn parse(table: &'static Resource, text: &str, max_limit: Option<u32>) -> Re
         values.push(value.into_owned());
     }
     let mut take = |name: &str| by_name.remove(name).unwrap_or_default();
-    let fields = take("fields");
+    let mut fields = take("fields");
+    // The reference's older stack makes nothing of an empty one.
+    fields.retain(|name| table.core || !name.is_empty());
     let sort = order(table, take("sort_key"), take("sort_dir"))?;
     let limit = limit(take("limit").pop(), max_limit)?;
     let marker = take("marker").pop().filter(|marker| limit.is_some() && !marker.is_empty());
