@@ -63,6 +63,11 @@ pub fn create(
 ) -> Result<FloatingIp, Refusal> {
     let mut rest = new.rest;
     begin(&mut rest, stamp);
+    rest.insert("revision_number".into(), 0.into());
+    // Names are kept for those who tell a DNS server of them; nobody does.
+    for name in ["dns_name", "dns_domain"] {
+        rest.insert(name.into(), "".into());
+    }
     Ok(FloatingIp {
         id,
         project_id: new.project_id,

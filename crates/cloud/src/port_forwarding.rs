@@ -9,6 +9,9 @@ use model::{PortForwardingId, RouterId, SubnetId};
 
 use crate::{Refusal, Stamp};
 
+/// Protocols that may be forwarded as a whole.
+const PORTLESS: [&str; 2] = ["icmp", "ipv6-icmp"];
+
 /// Makes a port forwarding of a checked request.
 pub fn create(
     new: PortForwardingCreate,
@@ -60,6 +63,14 @@ pub fn update(before: &PortForwarding, change: PortForwardingUpdate) -> Result<P
 
 /// Each external port leads to one internal port: to its own, or all to the same.
 fn check_ranges(forwarding: &PortForwarding) -> Result<(), Refusal> {
+    let ports = (forwarding.external(), forwarding.internal());
+    let needs_ports = !PORTLESS.contains(&forwarding.protocol.as_str());
+    if ports.0.is_some() != ports.1.is_some() || needs_ports && ports.0.is_none() {
+        return Err(Refusal::Request(format!(
+            "Give both an external and an internal port, or range of them, to forward {}.",
+            forwarding.protocol
+        )));
+    }
     let external = forwarding.external().map_or(0, PortRange::more);
     let internal = forwarding.internal().map_or(0, PortRange::more);
     if internal > 0 && internal != external {

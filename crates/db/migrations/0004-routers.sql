@@ -106,6 +106,7 @@ CREATE INDEX floatingips_project ON floatingips (project_id);
 CREATE INDEX floatingips_router ON floatingips (router_id);
 CREATE INDEX floatingips_last_router ON floatingips (last_router_id);
 CREATE INDEX floatingips_port ON floatingips (port_id);
+CREATE INDEX floatingips_own_port ON floatingips (floating_port_id);
 CREATE INDEX floatingips_address ON floatingips (floating_ip_address);
 
 -- Single ports are ranges of one; both are NULL for protocols without ports.
@@ -150,3 +151,9 @@ CREATE VIEW members AS
     SELECT network_id, host FROM network_hosts
     UNION
     SELECT network_id, host FROM router_networks;
+
+-- Where floating IPs come from.
+CREATE VIEW floatingip_pools AS
+    SELECT s.id AS id, s.id AS subnet_id, s.name AS subnet_name, s.network_id AS network_id, s.cidr AS cidr
+    FROM subnets s JOIN networks n ON n.id = s.network_id
+    WHERE n.router_external = TRUE AND s.ip_version = 4;

@@ -61,6 +61,20 @@ impl Tx<'_> {
         Ok(out)
     }
 
+    /// The floating IPs of an external network that neither have a port nor forward to some, by id.
+    pub async fn idle_floatingips(&mut self, network: NetworkId) -> Result<Vec<FloatingIpId>, DbError> {
+        let sql = "SELECT id FROM floatingips f WHERE floating_network_id = $1 AND port_id IS NULL AND NOT EXISTS \
+                   (SELECT 1 FROM port_forwardings w WHERE w.floatingip_id = f.id) ORDER BY id";
+        let found = self.texts(sql, &[network.to_string().into()]).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// Does a port hold the address of a floating IP?
+    pub async fn is_floatingip_port(&mut self, port: PortId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM floatingips WHERE floating_port_id = $1";
+        Ok(self.number(sql, &[port.to_string().into()]).await? > 0)
+    }
+
     /// The floating IPs of a port, by id.
     pub async fn floatingips_of_port(&mut self, port: PortId) -> Result<Vec<FloatingIp>, DbError> {
         self.find(&FLOATINGIP, "port_id = $1 ORDER BY id", &[port.to_string().into()]).await

@@ -108,7 +108,8 @@ fn protocol(value: Value) -> Result<Value, String> {
     let known = match &value {
         Value::Null => true,
         Value::String(text) if PROTOCOLS.contains(&text.to_lowercase().as_str()) => true,
-        other => int(other).is_ok_and(|number| (0..=255).contains(&number)),
+        Value::String(_) => int(&value).is_ok_and(|number| (0..=255).contains(&number)),
+        _ => false,
     };
     if known { Ok(value) } else { Err(format!("{value} is not an IP protocol")) }
 }

@@ -18,6 +18,7 @@ pub mod body;
 pub mod convert;
 pub mod extensions;
 pub mod floatingip;
+pub mod floatingip_pool;
 pub mod network;
 pub mod openapi;
 pub mod port;

@@ -30,6 +30,7 @@ pub fn document(version: &str) -> Value {
             schemas.insert(format!("{}_update", table.singular), schema(table, |attr| attr.put, false));
         }
     }
+    paths.extend(router_paths());
     paths.extend(quota_paths());
     schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));
     schemas.insert("error".into(), error_schema());
@@ -112,6 +113,36 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
         });
     }
     (one, all)
+}
+
+/// What is done to a router besides changing its attributes.
+fn router_paths() -> Map<String, Value> {
+    let id = json!({ "type": "string", "format": "uuid" });
+    let one = |name: &str| json!({ "type": "object", "properties": { name: id }, "required": [name] });
+    let joined = json!({ "type": "object", "properties": {
+        "id": id, "project_id": { "type": "string" }, "port_id": id, "network_id": id, "subnet_id": id,
+        "subnet_ids": { "type": "array", "items": id },
+    }});
+    let interface = json!({ "anyOf": [one("subnet_id"), one("port_id")] });
+    let router = wrap("router", json!({ "$ref": "#/components/schemas/router" }));
+    let routes = wrap("router", wrap("routes", json!({ "type": "array", "items": { "type": "object" } })));
+    let actions = [
+        ("add_router_interface", &interface, &joined),
+        ("remove_router_interface", &interface, &joined),
+        ("add_extraroutes", &routes, &router),
+        ("remove_extraroutes", &routes, &router),
+    ];
+    let path = |(name, body, answer): (&str, &Value, &Value)| {
+        let content = json!({ "application/json": { "schema": body } });
+        let put = json!({
+            "operationId": name,
+            "requestBody": { "required": true, "content": content },
+            "responses": answers("200", Some(answer.clone()), &["400", "401", "403", "404", "409"]),
+        });
+        let value = json!({ "parameters": [path_parameter("id", "the router's UUID")], "put": put });
+        (format!("/v2.0/routers/{{id}}/{name}"), value)
+    };
+    actions.into_iter().map(path).collect()
 }
 
 /// Quotas are no resources: every project has them, and their attributes are the resources.
@@ -238,7 +269,9 @@ fn attribute(attr: &Attr, with_default: bool) -> Value {
         }
         (Type::Int, _) => json!({ "type": ["integer", "null"] }),
         (Type::Bool, _) => json!({ "type": ["boolean", "null"] }),
-        (Type::Json, Check::DictOrNull | Check::Hints) => json!({ "type": ["object", "null"] }),
+        (Type::Json, Check::DictOrNull | Check::Hints | Check::GatewayInfo) => {
+            json!({ "type": ["object", "null"] })
+        }
         (Type::Json, Check::None) => json!({}),
         (Type::Json, _) => json!({ "type": ["array", "null"] }),
         (Type::Text, Check::Uuid) => json!({ "type": "string", "format": "uuid" }),

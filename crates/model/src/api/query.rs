@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::api::convert::{Convert, convert};
-use crate::api::table::{Attr, Resource, Source};
+use crate::api::table::{Attr, Resource, Source, Type};
 use crate::api::{Invalid, InvalidKind};
 
 /// What a GET of a collection asks for.
@@ -75,7 +75,9 @@ pub fn parse(table: &'static Resource, text: &str, max_limit: Option<u32>) -> Re
         values.push(value.into_owned());
     }
     let mut take = |name: &str| by_name.remove(name).unwrap_or_default();
-    let fields = take("fields");
+    let mut fields = take("fields");
+    // The reference's older stack makes nothing of an empty one.
+    fields.retain(|name| table.core || !name.is_empty());
     let sort = order(table, take("sort_key"), take("sort_dir"))?;
     let limit = limit(take("limit").pop(), max_limit)?;
     let marker = take("marker").pop().filter(|marker| limit.is_some() && !marker.is_empty());
@@ -160,7 +162,8 @@ fn filter(attr: &'static Attr, values: &[String]) -> Result<Filter, Invalid> {
     debug_assert!(attr.source != Source::None, "{} filters by nothing", attr.name);
     let mut wanted = Vec::new();
     for value in values {
-        let value = convert(attr.convert, Value::String(value.clone()))
+        let how = if attr.ty == Type::Int { Convert::Int } else { attr.convert };
+        let value = convert(how, Value::String(value.clone()))
             .map_err(|why| Invalid::input(format!("Invalid filter {}: {why}.", attr.name)))?;
         wanted.push(if attr.convert == Convert::Cidr { without_host_bits(value) } else { value });
     }

@@ -4,7 +4,7 @@ use cloud::floatingip::{self, Between, Found, PlaceFacts, Turn, Wish};
 use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::api::floatingip::{FLOATINGIP, FloatingIp, FloatingIpCreate, FloatingIpUpdate};
-use model::api::network::NETWORK;
+use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port};
 use model::api::port_forwarding::{PORT_FORWARDING, PortForwarding};
 use model::api::router::{ROUTER, Router};
@@ -191,6 +191,15 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
     let network = network::load(tx, floatingip.floating_network_id).await?;
     if let Some(own) = tx.get::<Port>(&PORT, floatingip.floating_port_id).await? {
         port::delete(tx, stamp, &network, own).await?;
+    }
+    Ok(())
+}
+
+/// An external network goes: the floating IPs go first that nobody uses.
+pub async fn network_goes(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network) -> Result<(), Fault> {
+    for id in tx.idle_floatingips(network.id).await? {
+        tx.lock_floatingips(&[id]).await?;
+        delete(tx, stamp, &id.to_string()).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 pub mod agent;
 mod discovery;
 pub mod floatingip;
+mod floatingip_pool;
 mod l3_agent;
 mod lock;
 pub mod network;
@@ -39,6 +40,8 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "extensions"] => discovery::extensions(call),
         ["v2.0", "extensions", alias] => discovery::extension(call, alias),
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
+        ["v2.0", "floatingip-pools"] => floatingip_pool::dispatch(app, call, None).await,
+        ["v2.0", "floatingip-pools", id] => floatingip_pool::dispatch(app, call, Some(id)).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
@@ -131,8 +134,8 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     }
     let page = match tx.list(table, &query, &guard.reads(table), begin.clone()).await? {
         Some(page) => page,
-        // The reference's older stack shows nothing after a marker that is not there.
-        None if !table.core => Page { json: begin, ..Page::default() },
+        // The reference pages agents in its memory, and finds nothing after a marker that is not there.
+        None if table.singular == "agent" => Page { json: begin, ..Page::default() },
         None => return Err(unknown(table, query.marker.as_deref().unwrap_or_default())),
     };
     let mut json = page.json;
@@ -150,7 +153,7 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
 }
 
 async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
-    let fields: Vec<String> = fields(&call.query);
+    let fields = fields(table, call);
     let mut tx = app.db().read().await?;
     let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, Some(id)).await?;
@@ -160,9 +163,14 @@ async fn show(app: &App, call: &Call, table: &'static Resource, id: &str) -> Res
     }
 }
 
-fn fields(query: &str) -> Vec<String> {
-    form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name == "fields")
+/// The attributes asked for; all if there are none. The reference's older stack answers what it was
+/// sent whole.
+fn fields(table: &Resource, call: &Call) -> Vec<String> {
+    if !table.core && call.method != Method::GET {
+        return vec![];
+    }
+    form_urlencoded::parse(call.query.as_bytes())
+        .filter(|(name, value)| name == "fields" && (table.core || !value.is_empty()))
         .map(|(_, value)| value.into_owned())
         .collect()
 }
@@ -205,7 +213,7 @@ async fn create(app: &App, call: &Call, table: &'static Resource) -> Result<Answ
         }
         given.push(item);
     }
-    let fields = fields(&call.query);
+    let fields = fields(table, call);
     let items = retry::whole(|| create_all(app, call, &guard, table, given.clone(), &fields)).await?;
     if asked.bulk {
         let list = [b"[".as_slice(), &items.join(&b','), b"]"].concat();
@@ -301,7 +309,7 @@ async fn update_once(
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
-    let fields = fields(&call.query);
+    let fields = fields(table, call);
     let shown = guard.answers(table);
     let item = tx.show(table, id, &fields, &shown).await?.ok_or_else(|| unknown(table, id))?;
     app.commit(tx).await?;

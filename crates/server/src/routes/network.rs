@@ -10,7 +10,7 @@ use model::{NetworkId, Touch};
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::port;
+use crate::routes::{floatingip, port};
 
 pub async fn create(
     app: &App,
@@ -155,6 +155,7 @@ pub async fn update(
 
 pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let network = load(tx, id).await?;
+    floatingip::network_goes(tx, stamp, &network).await?;
     let in_use = tx.ports_in_use(network.id, &AUTO_DELETE_OWNERS).await?;
     cloud::network::delete(&network, in_use)?;
     tx.lock_ports_of(network.id).await?;

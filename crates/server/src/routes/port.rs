@@ -399,7 +399,7 @@ pub async fn bind_at(
 
 pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let port = load(tx, id).await?;
-    if tx.router_port(port.id).await?.is_some() {
+    if tx.router_port(port.id).await?.is_some() || tx.is_floatingip_port(port.id).await? {
         return Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner }.into());
     }
     let network = network::load(tx, port.network_id).await?;

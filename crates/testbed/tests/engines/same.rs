@@ -3,10 +3,11 @@
 use db::{Allocated, Db, DbError, Reader, Tx};
 use model::api::port::Port;
 use model::api::query;
+use model::api::router::{ROUTER, RouterPortKind};
 use model::api::table::{Resource, Source, Type};
 use model::api::{RESOURCES, network::NETWORK, port::PORT, subnet::SUBNET};
 use model::desired::Kind;
-use model::{AgentId, NetworkId, PortId, SubnetId};
+use model::{AgentId, NetworkId, PortId, RouterId, SubnetId};
 use serde_json::{Map, Value, json};
 use testbed::{Engine, Home};
 use uuid::Uuid;
@@ -70,9 +71,12 @@ const NULLABLE: &[&str] = &[
     "failure",
     "availability_zone",
     "resources_synced",
+    "flavor_id",
+    "ha_vr_id",
 ];
 const NETWORKS: usize = 12;
 const PORTS: usize = 80;
+const ROUTERS: usize = 9;
 
 struct Draw(u64);
 
@@ -194,6 +198,18 @@ async fn fill(db: &Db) {
             tx.network_joins_host(network, &host).await.expect("joins");
         }
     }
+    for n in 0..ROUTERS {
+        let (router, network) = (RouterId(id(5, n)), NetworkId(id(1, n % NETWORKS)));
+        let fixed = [
+            ("id", json!(router)),
+            ("external_gateway_info", Value::Null),
+            ("gw_network_id", json!(network)),
+        ];
+        tx.insert(&ROUTER, &row(&ROUTER, &mut draw, &fixed)).await.expect("a router");
+        let kind = RouterPortKind::ALL[n % 4];
+        tx.add_router_port(router, PortId(id(3, n)), network, kind).await.expect("a port");
+        tx.router_due(router, 1).await.expect("is due");
+    }
     tx.commit().await.expect("commits");
 }
 
@@ -314,6 +330,20 @@ async fn facts(tx: &mut Tx<'_>) -> Result<Vec<String>, DbError> {
     out.push(format!("load: {:?}", tx.dhcp_load().await?));
     for physical in TEXTS {
         out.push(format!("free: {:?}", tx.free_segment("vxlan", physical, 100, 104).await?));
+    }
+    for n in 0..ROUTERS {
+        let router = RouterId(id(5, n));
+        out.push(format!("router ports: {:?}", tx.router_ports_of(router).await?));
+        let legs = tx.router_legs(router).await?;
+        out.push(format!("legs: {:?}", legs.iter().map(|(kind, port)| (kind, port.id)).collect::<Vec<_>>()));
+        out.push(format!("subnets of router: {:?}", tx.subnets_of_router(router).await?));
+        out.push(format!("floating: {:?}", tx.router_has_floating_ips(router).await?));
+        out.push(format!(
+            "floating on: {:?}",
+            tx.router_has_floating_ips_on(router, SubnetId(id(2, n))).await?
+        ));
+        out.push(format!("leads out: {:?}", tx.leads_out(NetworkId(id(1, n))).await?));
+        out.push(format!("told: {:?}", tx.hosts_of_router(router).await?));
     }
     out.push(format!("default: {:?}", tx.default_external_network().await?));
     Ok(out)

@@ -33,7 +33,10 @@ const ACTIONS: [(&str, Action); 4] = [
 
 pub async fn dispatch(app: &App, call: &Call, id: &str, name: &str) -> Result<Answer, Fault> {
     let action = ACTIONS.into_iter().find(|(known, _)| *known == name).map(|(_, action)| action);
-    let Some(action) = action.filter(|_| call.method == Method::PUT) else { return Err(Fault::NoSuchUrl) };
+    let action = action.ok_or(Fault::NoSuchUrl)?;
+    if call.method != Method::PUT {
+        return Err(Fault::MethodNotAllowed);
+    }
     let body = match call.body.is_empty() {
         true => Value::Null,
         false => serde_json::from_slice(&call.body)

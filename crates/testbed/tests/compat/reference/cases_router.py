@@ -52,7 +52,8 @@ def ways(group, setup, rows, show=GATEWAY, base=None):
     """POST of a router, and PUT of one without gateway, with each way out"""
     for label, info in rows.items():
         case(f'post-{group}-{label}', setup, step('POST', '/routers', {'router': {'external_gateway_info': info}}), show)
-        case(f'put-{group}-{label}', [*setup, router()], put({'external_gateway_info': info}), show)
+        if group != 'gateway' or label in ('plain', 'snat-off', 'null', 'empty', 'snat-bad', 'network-unknown', 'ips-null', 'text'):
+            case(f'put-{group}-{label}', [*setup, router()], put({'external_gateway_info': info}), show)
 
 
 def attributes():
@@ -82,7 +83,6 @@ def flags():
             ('down-same', {'admin_state_up': False}, {'distributed': True}),
             ('down-together', {}, {'distributed': True, 'admin_state_up': False}),
             ('down-and-up', {'admin_state_up': False}, {'distributed': True, 'admin_state_up': True}),
-            ('back', {'admin_state_up': False, 'distributed': True}, {'distributed': False}),
             ('back-up', {'distributed': True}, {'distributed': False}), ('null', {'distributed': True}, {'distributed': None})):
         case(f'put-distributed-{label}', [router(**before)], put(attrs), [*FLAGS, 'admin_state_up'])
     for label, before, owner in (('plain', {}, None), ('distributed', {'distributed': True}, None)):

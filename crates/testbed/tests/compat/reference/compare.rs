@@ -93,8 +93,10 @@ fn part(name: &str, key: &str, want: &Value, got: &Value, ordered: bool) -> Resu
         return same(key, want, &json!(length), ordered);
     }
     if let (None, Some((attr, sub))) = (got.get(key), key.split_once('.')) {
-        let values: Value =
-            got[attr].as_array().into_iter().flatten().map(|item| item[sub].clone()).collect();
+        let values: Value = match &got[attr] {
+            Value::Array(items) => items.iter().map(|item| item[sub].clone()).collect(),
+            inner => inner[sub].clone(),
+        };
         return same(key, want, &values, ordered);
     }
     match got.get(key) {

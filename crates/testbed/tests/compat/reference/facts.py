@@ -16,7 +16,7 @@ be replayed in any order against one server.  Replay rules, also for other reade
   - clean-up: `undo` requests, then DELETE of all that setup and request created, last first;
   - expect.body has the shown attributes only, of the answer itself where it has no key around it; a list answer is {key: [items]}, in any order unless
     `ordered`; links is the list of rel names of <key>_links; `absent` names keys that must not be
-    there; "attr#" is a length, "attr.sub" the values of sub over the items of attr, "*" all keys;
+    there; "attr#" is a length, "attr.sub" sub of the object attr or its values over the items of the list, "*" all keys;
   - lists compare as sets, except dns_nameservers; type is NeutronError.type, null without envelope.
 """
 import json
@@ -134,8 +134,8 @@ def pick(item, show, known):
             absent.append(name.rstrip('#'))
         elif what.endswith('#'):
             out[what] = len(item[what[:-1]])
-        elif dot and isinstance(item[name], dict):
-            out[what] = item[name].get(sub)
+        elif dot and (item[name] is None or isinstance(item[name], dict)):
+            out[what] = item[name] and item[name].get(sub)
         elif dot:
             out[what] = [v.get(sub) for v in item[name]]
         else:

@@ -171,12 +171,13 @@ impl Run<'_> {
             .collect();
         let (status, answer) =
             self.client.send(method, path, body, &headers).await.expect("the server answers");
-        if let Some((key, inner)) = answer.as_object().and_then(|fields| fields.iter().next()) {
+        if let Some((_, inner)) = answer.as_object().and_then(|fields| fields.iter().next()) {
             let items: Vec<&Value> = inner.as_array().map_or(vec![inner], |list| list.iter().collect());
             if method == "POST" && status == 201 {
-                let plural = if key.ends_with('s') { key.clone() } else { format!("{key}s") };
+                let path = path.split('?').next().unwrap_or(path);
+                let path = path.strip_suffix(".json").unwrap_or(path).trim_end_matches('/');
                 let ids = items.iter().filter_map(|item| item["id"].as_str());
-                self.made.extend(ids.map(|id| format!("/v2.0/{plural}/{id}")));
+                self.made.extend(ids.map(|id| format!("{path}/{id}")));
             }
             if let (Some(name), Some(first)) = (step["as"].as_str(), items.first()) {
                 self.names.insert(name.to_owned(), (*first).clone());
