@@ -66,11 +66,6 @@ pub fn bind(
     }
 }
 
-/// The binding of a distributed router's interface.
-pub fn distributed() -> Binding {
-    Binding { vif_type: DISTRIBUTED, vif_details: json!({}) }
-}
-
 /// The first segment of a network that a host can carry.
 pub fn segment_for<'a>(network: &'a Network, host: &L2Configuration) -> Option<&'a ProviderSegment> {
     network.segments.iter().find(|segment| {

@@ -156,7 +156,7 @@ pub async fn remove(
     let mut stamp = app.stamp();
     ask.check_any()?;
     let (port, subnets) = match (&ask.port_id, &ask.subnet_id) {
-        (Some(port), subnet) => remove_port(tx, &mut whole, port, subnet.as_deref()).await?,
+        (Some(port), subnet) => remove_port(tx, &stamp, &mut whole, port, subnet.as_deref()).await?,
         (_, subnet) => {
             let id = subnet.as_deref().unwrap_or_default();
             let subnet = seen_subnet(tx, guard, id).await?;
@@ -170,6 +170,7 @@ pub async fn remove(
 
 async fn remove_port(
     tx: &mut Tx<'_>,
+    stamp: &Stamp,
     whole: &mut Whole,
     id: &str,
     subnet: Option<&str>,
@@ -179,7 +180,7 @@ async fn remove_port(
     for subnet in &subnets {
         check_leaving(tx, whole, subnet).await?;
     }
-    take_away(tx, whole, &port).await?;
+    take_away(tx, stamp, whole, &port).await?;
     Ok((port, subnets.into_iter().map(|subnet| subnet.id).collect()))
 }
 
@@ -197,7 +198,7 @@ async fn remove_subnet(
     }
     let port = match interface::leave(&whole.router, &whole.legs, subnet)? {
         Leave::Deleted(port) => {
-            take_away(tx, whole, &port).await?;
+            take_away(tx, stamp, whole, &port).await?;
             port
         }
         Leave::Reduced(port, fixed_ips) => {
@@ -210,7 +211,7 @@ async fn remove_subnet(
     Ok((port, vec![subnet.id]))
 }
 
-async fn take_away(tx: &mut Tx<'_>, whole: &mut Whole, port: &Port) -> Result<(), Fault> {
+async fn take_away(tx: &mut Tx<'_>, stamp: &Stamp, whole: &mut Whole, port: &Port) -> Result<(), Fault> {
     let at = whole.legs.iter().position(|leg| leg.port.id == port.id);
     let leg = whole.legs.remove(at.expect("it was found among the legs"));
     drop_leg(tx, stamp, &leg).await
