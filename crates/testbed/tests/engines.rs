@@ -7,6 +7,7 @@ mod engines {
     mod log;
     mod races;
     mod relay;
+    mod routers;
     mod same;
     mod secrets;
     mod trips;
