@@ -19,6 +19,15 @@ pub struct SaidRow {
     pub state: Option<HaState>,
 }
 
+/// What a host said of a router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterSaid {
+    pub host: String,
+    pub load: Option<String>,
+    pub reason: Option<String>,
+    pub failure: Option<String>,
+}
+
 /// A floating IP of a router, and the host that carries it by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedRow {
@@ -65,6 +74,26 @@ impl Tx<'_> {
         let params =
             vec![text(load), text(reason), text(failure), router.to_string().into(), host.to_owned().into()];
         self.later(sql, params).await
+    }
+
+    /// What hosts said of a router, by host.
+    pub async fn router_said(&mut self, router: RouterId) -> Result<Vec<RouterSaid>, DbError> {
+        let sql = "SELECT host, load, reason, failure FROM router_hosts WHERE router_id = $1 ORDER BY host";
+        let mut out = Vec::new();
+        self.each(sql, &[router.to_string().into()], |row| {
+            let said = |at: usize| Some(row.text(at).to_owned()).filter(|text| !text.is_empty());
+            let (load, reason, failure) = (said(1), said(2), said(3));
+            out.push(RouterSaid { host: row.text(0).to_owned(), load, reason, failure });
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// Ids of routers after one, in order.
+    pub async fn router_ids(&mut self, after: &str, most: u32) -> Result<Vec<RouterId>, DbError> {
+        let sql = format!("SELECT id FROM routers WHERE id > $1 ORDER BY id LIMIT {most}");
+        let found = self.texts(&sql, &[after.into()]).await?;
+        Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
     pub async fn set_router_state(

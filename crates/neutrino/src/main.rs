@@ -6,6 +6,7 @@ mod agent;
 mod buses;
 mod config;
 mod policy;
+mod router;
 mod serve;
 
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ enum Command {
     /// Shows and checks who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Shows on which hosts routers take their place, and why
+    #[command(subcommand)]
+    Router(router::RouterCommand),
 }
 
 #[derive(Subcommand)]
@@ -124,6 +128,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy::run(&command, || Ok(load()?.policy.path())),
+        Command::Router(command) => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::runtime()?.block_on(router::run(&command, config))
+        }
         Command::Server => {
             let config = load()?;
             serve::log(&config.log.filter);

@@ -33,6 +33,7 @@ fn help_of_every_command() {
         ("demo.txt", &["demo", "--help"]),
         ("config-print.txt", &["config", "print", "--help"]),
         ("policy.txt", &["policy", "--help"]),
+        ("router.txt", &["router", "--help"]),
     ] {
         is_kept(name, &said(words));
     }

@@ -5,7 +5,7 @@
 //! guard    what the caller may do and see     policy   the operator's rules, read when they change
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
-//! listen   a change -> routers that are due
+//! listen   a change -> routers that are due       operator   what the API has no place for
 //! routes/  one file per resource              retry    a transaction that lost a race
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3: loops beside the requests
 //! ```
@@ -17,6 +17,7 @@ mod guard;
 mod http;
 pub mod keystone;
 mod listen;
+pub mod operator;
 pub mod policy;
 mod retry;
 mod routes;

@@ -9,8 +9,11 @@ use std::time::Duration;
 use agent::{Heard, Link};
 use bus::Bus;
 use host::Settings;
-use model::desired::{Key, Kind, Part};
-use model::report::{AgentState, Heartbeat, L2Configuration, Outcome, State};
+use model::desired::{Key, Kind, Part, Router};
+use model::lazy::{self, Load};
+use model::report::{
+    AgentState, HaState, Heartbeat, L2Configuration, L3_TOPIC, L3Configuration, Outcome, RouterState, State,
+};
 use model::subject::Word;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -50,18 +53,38 @@ struct Seen {
 impl SimulatedHost {
     /// Starts to follow the server; reports itself first, and as long as that takes.
     pub async fn start(bus: Bus, name: &str, tunneling_ip: IpAddr) -> SimulatedHost {
-        let beat = heartbeat(name, tunneling_ip);
+        SimulatedHost::start_as(bus, name, tunneling_ip, None).await
+    }
+
+    /// The same of a host that routes, too.
+    pub async fn start_as(
+        bus: Bus,
+        name: &str,
+        tunneling_ip: IpAddr,
+        l3: Option<L3Configuration>,
+    ) -> SimulatedHost {
+        let beat = heartbeat(name, tunneling_ip, l3.as_ref());
         let known = wait::until(Duration::from_secs(60), || async {
             bus.ask::<_, ()>(Word::Beat, name, &beat).await.ok()
         });
         known.await.expect("the server hears of the host");
-        SimulatedHost::follow(bus, name, tunneling_ip, Pace::HASTY)
+        SimulatedHost::follow_as(bus, name, tunneling_ip, Pace::HASTY, l3)
     }
 
     /// Starts to follow the server, which may not be there yet.
     pub fn follow(bus: Bus, name: &str, tunneling_ip: IpAddr, pace: Pace) -> SimulatedHost {
+        SimulatedHost::follow_as(bus, name, tunneling_ip, pace, None)
+    }
+
+    fn follow_as(
+        bus: Bus,
+        name: &str,
+        tunneling_ip: IpAddr,
+        pace: Pace,
+        l3: Option<L3Configuration>,
+    ) -> SimulatedHost {
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let beat = heartbeat(name, tunneling_ip);
+        let beat = heartbeat(name, tunneling_ip, l3.as_ref());
         let settings = Settings { tunneling_ip: Some(tunneling_ip), ..Settings::default() };
         let link = Link::start(bus, name, settings, pace.heartbeat, move || beat.clone());
         let link = link.expect("a host may be called so");
@@ -139,11 +162,26 @@ fn take(link: &Link, heard: Heard, seen: &Mutex<Seen>) {
 }
 
 fn tell(link: &Link, keys: impl IntoIterator<Item = Key>) {
-    let has = keys.into_iter().filter(|key| link.store.wanted.get(*key).is_some());
-    link.tell(has.map(|key| Outcome::new(key, link.store.revision(key), State::Up)));
+    let outcome = |key| {
+        let part = link.store.wanted.get(key)?;
+        let mut outcome = Outcome::new(key, link.store.revision(key), State::Up);
+        if let Part::Router(router) = part {
+            outcome.router = Some(made_of(router));
+        }
+        Some(outcome)
+    };
+    link.tell(keys.into_iter().filter_map(outcome));
 }
 
-fn heartbeat(host: &str, tunneling_ip: IpAddr) -> Heartbeat {
+/// What a host without a kernel makes of a router: of several that stand ready, each claims to be
+/// active once, and the last that says so is.
+fn made_of(router: &Router) -> RouterState {
+    let load = lazy::load(router);
+    let ready = if load == Load::Lazy { HaState::Standby } else { HaState::Active };
+    RouterState { load, ha: router.ha.as_ref().map(|_| ready) }
+}
+
+fn heartbeat(host: &str, tunneling_ip: IpAddr, l3: Option<&L3Configuration>) -> Heartbeat {
     let l2 = L2Configuration {
         datapath: "kernel".into(),
         tunneling_ip: Some(tunneling_ip),
@@ -159,11 +197,10 @@ fn heartbeat(host: &str, tunneling_ip: IpAddr) -> Heartbeat {
         started_at_us: 0,
         configurations,
     };
-    Heartbeat {
-        host: host.to_owned(),
-        agents: vec![
-            agent("Linux bridge agent", "N/A", json!(l2)),
-            agent("DHCP agent", "dhcp_agent", json!({ "dhcp_driver": "simulated" })),
-        ],
-    }
+    let mut agents = vec![
+        agent("Linux bridge agent", "N/A", json!(l2)),
+        agent("DHCP agent", "dhcp_agent", json!({ "dhcp_driver": "simulated" })),
+    ];
+    agents.extend(l3.map(|l3| agent("L3 agent", L3_TOPIC, json!(l3))));
+    Heartbeat { host: host.to_owned(), agents }
 }

@@ -1,6 +1,7 @@
 //! Both engines behind the `db` door, and what only PostgreSQL has: several servers at a time.
 
 mod engines {
+    mod centralized;
     mod door;
     mod faults;
     mod floatingips;

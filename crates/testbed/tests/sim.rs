@@ -6,5 +6,6 @@ mod sim {
     mod database;
     mod hosts;
     mod outage;
+    mod routers;
     mod told;
 }
