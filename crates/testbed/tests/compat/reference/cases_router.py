@@ -40,7 +40,8 @@ def undo_of(setup, request):
     names = [s.get('as') for s in setup if s['method'] == 'POST']
     routers = [n for n, p in zip(names, made) if p == 'routers']
     subnets = [n for n, p in zip(names, made) if p == 'subnets']
-    return [put({'routes': []}, r) for r in routers] + [leave(s, r) for r in routers for s in subnets]
+    free = {'routes': []} | ({'external_gateway_info': None} if 'ext2' in names else {})
+    return [put(free, r) for r in routers] + [leave(s, r) for r in routers for s in subnets]
 
 
 def case(name, setup, request, show=(), **more):

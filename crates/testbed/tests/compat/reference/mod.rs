@@ -25,13 +25,6 @@ const PROJECT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 testbed::on_both_engines!(answers_as_the_reference_does);
 
 async fn answers_as_the_reference_does(engine: Engine) {
-    if let Ok(path) = std::env::var("FACTS") {
-        // TEMPORARY
-        let text = std::fs::read_to_string(path).expect("facts");
-        let cases: Vec<&str> = text.lines().collect();
-        let text = format!("{{\"header\":{{}},\"cases\":[{}]}}", cases.join(","));
-        return replay_all(engine, settings(), &text, "").await;
-    }
     replay_all(engine, settings(), FACTS, QUIRKS).await;
 }
 
