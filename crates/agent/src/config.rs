@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::desired::L3Mode;
 use serde::{Deserialize, Serialize};
 
 /// The VXLAN port that IANA assigned.
@@ -15,12 +16,18 @@ const VXLAN_PORT: u16 = 4789;
 pub struct Config {
     /// The host's name, as ports are bound to it.
     pub host: String,
-    #[serde(default = "all_roles")]
+    #[serde(default = "usual_roles")]
     pub roles: BTreeSet<Role>,
+    /// What the host's routers are for; counts with the role `l3`.
+    #[serde(default)]
+    pub agent_mode: L3Mode,
+    /// Routers without traffic for this host take nothing of it.
+    #[serde(default = "lazy_routers")]
+    pub lazy_routers: bool,
     /// The network namespace that the agent governs; its own when not given.
     #[serde(default)]
     pub namespace: Option<PathBuf>,
-    /// Where DHCP namespaces are kept by name.
+    /// Where namespaces of DHCP and routers are kept by name.
     #[serde(default = "netns_dir")]
     pub netns_dir: PathBuf,
     /// Address of the host that tunnels end at.
@@ -48,6 +55,8 @@ pub enum Role {
     L2,
     /// DHCP and router advertisements.
     Dhcp,
+    /// Routers and floating IPs.
+    L3,
 }
 
 impl Config {
@@ -55,7 +64,9 @@ impl Config {
     pub fn new(host: impl Into<String>) -> Config {
         Config {
             host: host.into(),
-            roles: all_roles(),
+            roles: usual_roles(),
+            agent_mode: L3Mode::default(),
+            lazy_routers: lazy_routers(),
             namespace: None,
             netns_dir: netns_dir(),
             tunneling_ip: None,
@@ -76,8 +87,12 @@ impl Config {
     }
 }
 
-fn all_roles() -> BTreeSet<Role> {
+fn usual_roles() -> BTreeSet<Role> {
     BTreeSet::from([Role::L2, Role::Dhcp])
+}
+
+fn lazy_routers() -> bool {
+    true
 }
 
 fn netns_dir() -> PathBuf {
@@ -104,6 +119,14 @@ mod tests {
     fn a_name_is_enough() {
         let config: Config = serde_json::from_str(r#"{"host": "compute-1"}"#).expect("valid");
         assert_eq!(config, Config::new("compute-1"));
+    }
+
+    #[test]
+    fn a_network_node() {
+        let text = r#"{"host": "network-1", "roles": ["l2", "l3"], "agent_mode": "dvr_snat"}"#;
+        let config: Config = serde_json::from_str(text).expect("valid");
+        assert_eq!((config.agent_mode, config.lazy_routers), (L3Mode::DvrSnat, true));
+        assert_eq!(config.roles, BTreeSet::from([Role::L2, Role::L3]));
     }
 
     #[test]

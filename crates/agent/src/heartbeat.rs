@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bus::{Bus, BusError};
-use model::report::{AgentState, Heartbeat, L2Configuration};
+use host::Wanted;
+use model::desired::{Kind, Part};
+use model::lazy::{Load, load};
+use model::report::{AgentState, Heartbeat, L2Configuration, L3_TOPIC, L3Configuration};
 use model::subject::Word;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -28,6 +31,36 @@ pub(crate) struct Health {
     pub dhcp_networks: usize,
     pub leases: usize,
     pub frames_dropped: u64,
+    pub routers: Routers,
+}
+
+/// What the host has of routers, counted as Neutron counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Routers {
+    pub routers: usize,
+    /// Of those, without a place on the host.
+    pub lazy: usize,
+    pub gateways: usize,
+    pub interfaces: usize,
+    pub floating_ips: usize,
+}
+
+impl Routers {
+    pub fn count(want: &Wanted) -> Routers {
+        let mut all = Routers::default();
+        let of_kind = want.of_kind(Kind::Router).filter_map(|part| match part {
+            Part::Router(router) => Some(router),
+            _ => None,
+        });
+        for router in of_kind {
+            all.routers += 1;
+            all.lazy += usize::from(load(router) == Load::Lazy);
+            all.gateways += usize::from(router.gateway.is_some());
+            all.interfaces += router.interfaces.len();
+            all.floating_ips += router.floating_ips.len();
+        }
+        all
+    }
 }
 
 /// Sends heartbeats for ever; tells when the server answers after it did not.
@@ -83,6 +116,7 @@ pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) ->
         let (agent_type, binary, topic, configurations) = match role {
             Role::L2 => ("Linux bridge agent", "neutrino-agent", "N/A", l2(config, health)),
             Role::Dhcp => ("DHCP agent", "neutrino-dhcp-agent", "dhcp_agent", dhcp(health)),
+            Role::L3 => ("L3 agent", "neutrino-l3-agent", L3_TOPIC, l3(config, health)),
         };
         AgentState {
             agent_type: agent_type.to_owned(),
@@ -119,6 +153,20 @@ fn dhcp(health: &Health) -> serde_json::Value {
         "ports": health.leases,
         "frames_dropped": health.frames_dropped,
     })
+}
+
+fn l3(config: &Config, health: &Health) -> serde_json::Value {
+    let l3 = L3Configuration { agent_mode: config.agent_mode, lazy_routers: config.lazy_routers };
+    let mut value = serde_json::to_value(l3).unwrap_or_default();
+    let Routers { routers, lazy, gateways, interfaces, floating_ips } = health.routers;
+    value["routers"] = json!(routers);
+    value["routers_lazy"] = json!(lazy);
+    value["ex_gw_ports"] = json!(gateways);
+    value["interfaces"] = json!(interfaces);
+    value["floating_ips"] = json!(floating_ips);
+    value["interface_driver"] = json!("neutrino");
+    value["handle_internal_only_routers"] = json!(true);
+    value
 }
 
 pub(crate) fn now_us() -> i64 {

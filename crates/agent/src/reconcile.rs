@@ -7,6 +7,7 @@ use host::{Scope, Step, Wanted, names};
 use kernel::{Failed, Kernel, KernelError};
 use model::NetworkId;
 use model::desired::{Dhcp, Key, Kind, Part};
+use model::lazy::Load;
 use model::report::State;
 
 use crate::config::Config;
@@ -96,7 +97,10 @@ fn state(
 ) -> State {
     let fail = |reason: &String| State::Failed { reason: reason.clone() };
     let Some(part) = want.get(key) else { return State::Down };
-    let networks = part.networks().into_iter().map(|id| Key::new(Kind::Network, id.0));
+    // A router that takes no place needs no network.
+    let is_lazy = host::router_state(want, key).is_some_and(|router| router.load == Load::Lazy);
+    let networks = if is_lazy { Vec::new() } else { part.networks() };
+    let networks = networks.into_iter().map(|id| Key::new(Kind::Network, id.0));
     if let Some(reason) = networks.filter(|network| key != *network).find_map(|network| reasons.get(&network))
     {
         return State::Failed { reason: format!("its network is not in place: {reason}") };

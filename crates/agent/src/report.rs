@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{Bus, BusError};
 use model::desired::{Key, Revision};
-use model::report::{Outcome, Report, State};
+use model::report::{Outcome, Report, RouterState, State};
 use model::subject::Word;
 use serde::de::IgnoredAny;
 use tokio::sync::Notify;
@@ -38,7 +38,7 @@ struct Outcomes {
     /// In which life of the server's database revisions are counted.
     epoch: String,
     /// Told last, acknowledged or on its way.
-    told: BTreeMap<Key, (Revision, State)>,
+    told: BTreeMap<Key, (Revision, State, Option<RouterState>)>,
     /// Not acknowledged.
     waiting: BTreeMap<Key, Outcome>,
     /// Sent in a message that was given up, and that may be stored after a later one.
@@ -51,7 +51,7 @@ impl Reporter {
         let mut shared = self.outcomes();
         for outcome in outcomes {
             let outcome = outcome.bounded();
-            let told = (outcome.revision, outcome.state.clone());
+            let told = (outcome.revision, outcome.state.clone(), outcome.router);
             if shared.told.get(&outcome.key) != Some(&told) {
                 shared.told.insert(outcome.key, told);
                 shared.waiting.insert(outcome.key, outcome);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
 use crate::config::Config;
-use crate::heartbeat::{self, Health};
+use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
 use crate::watch::Watch;
@@ -191,7 +191,8 @@ impl Agent {
                 State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
-            outcomes.push(Outcome::new(key, self.link.store.revision(key), state));
+            let router = host::router_state(&self.link.store.wanted, key);
+            outcomes.push(Outcome { router, ..Outcome::new(key, self.link.store.revision(key), state) });
         }
         self.link.tell(outcomes);
         if !self.failures.is_empty() || !turn.leftovers.is_empty() {
@@ -235,5 +236,6 @@ impl Agent {
         health.dhcp_networks = count(Kind::Dhcp);
         health.leases = count(Kind::Lease);
         health.frames_dropped = self.dhcp.dropped();
+        health.routers = Routers::count(&self.link.store.wanted);
     }
 }

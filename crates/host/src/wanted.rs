@@ -106,6 +106,11 @@ impl Wanted {
         self.counts.get(&kind).copied().unwrap_or(0)
     }
 
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Part> {
+        let first = Key::new(kind, Uuid::nil());
+        self.parts.range(first..).take_while(move |(key, _)| key.kind == kind).map(|(_, part)| part)
+    }
+
     pub fn network(&self, id: NetworkId) -> Option<&Network> {
         match self.parts.get(&Key::new(Kind::Network, id.0)) {
             Some(Part::Network(network)) => Some(network),

@@ -276,10 +276,17 @@ impl Run<'_> {
     fn may_try(&mut self, at: usize) -> bool {
         let Step { key, needs, op } = &self.steps[at];
         let failed = |key| self.keys.contains(key);
-        if op.is_cleanup() || !(failed(key) || needs.as_ref().is_some_and(failed)) {
+        let hindered = needs.as_ref().is_some_and(failed);
+        if op.is_cleanup() || !(failed(key) || hindered) {
             return true;
         }
-        self.fail(at, KernelError::Skipped { act: op.to_string() });
+        let (key, error) = (*key, KernelError::Skipped { act: op.to_string() });
+        // A router goes on in its other networks.
+        if hindered {
+            self.failed.push(Failed { index: at, key, error });
+        } else {
+            self.fail(at, error);
+        }
         false
     }
 

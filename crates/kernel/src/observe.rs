@@ -43,7 +43,7 @@ impl Inner {
         seen.add_entries(&dump(&mut self.route, "list neighbours", fdb::dump_neighbours)?);
         seen.add_tables(&dump(&mut self.netfilter, "list tables", nft::dump)?);
         let names = match slots {
-            Some(slots) => slots.namespaces.iter().cloned().collect(),
+            Some(slots) => namespaces(slots),
             None => netns::list(&self.netns_dir).map_err(KernelError::io("list namespaces"))?,
         };
         self.finish(seen, &names)
@@ -74,8 +74,7 @@ impl Inner {
         }
         let tables = slots.tables.iter().map(|table| nft::get(table)).collect();
         seen.add_tables(&present("read a table", self.netfilter.request(tables))?);
-        let names: Vec<String> = slots.namespaces.iter().cloned().collect();
-        self.finish(seen, &names)
+        self.finish(seen, &namespaces(slots))
     }
 
     /// The links asked for, and the bridges they are in.
@@ -117,6 +116,13 @@ impl Inner {
             Err(refusal) => refusal.errno != Errno::EOPNOTSUPP,
         }
     }
+}
+
+/// Those that are looked into, each once.
+fn namespaces(slots: &Slots) -> Vec<String> {
+    let inner = slots.inner.iter().map(|(netns, _)| netns);
+    let names: BTreeSet<&String> = slots.namespaces.iter().chain(inner).collect();
+    names.into_iter().cloned().collect()
 }
 
 impl Told {

@@ -4,9 +4,13 @@
 mod netns {
     mod carry;
     mod dhcp;
+    mod dvr;
     mod frames;
+    mod lazy;
+    mod outside;
     mod place;
     mod repair;
+    mod routers;
     mod scale;
     mod server;
     mod spoof;

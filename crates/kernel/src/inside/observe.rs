@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use host::names;
+use host::names::Netns;
 use host::observed::{InnerLink, Namespace};
 use host::op::{Of, Route, Sysctl};
 use ipnet::IpNet;
@@ -21,16 +21,13 @@ use crate::{addr, netns, nft, route, sysctl};
 
 const LOOPBACK: &str = "lo";
 
-/// What the names of namespaces that route begin with.
-const ROUTING: [&str; 3] = ["qrouter-", "snat-", "fip-"];
-
 /// True for a namespace that is looked into.
 pub(crate) fn is_ours(name: &str) -> bool {
-    names::parse_dhcp_netns(name).is_some() || routes(name)
+    Netns::parse(name).is_some()
 }
 
 fn routes(name: &str) -> bool {
-    ROUTING.iter().any(|prefix| name.starts_with(prefix))
+    matches!(Netns::parse(name), Some(Netns::Router(_) | Netns::Snat(_) | Netns::Fip(_)))
 }
 
 /// Everything of a namespace; `None` when it went away meanwhile.

@@ -114,7 +114,7 @@ impl Place {
     }
 
     /// `ip` with another namespace held open as descriptor, for links that reach into it.
-    fn ip_with(&self, netns: &str, line: &str, other: &str) {
+    pub fn ip_with(&self, netns: &str, line: &str, other: &str) {
         let path = self.path(other);
         let line = line.replace(&pinned(other), path.to_str().expect("UTF-8"));
         self.ip(netns, &line);
@@ -259,7 +259,7 @@ pub fn under(host: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, host])
 }
 
-fn pinned(netns: &str) -> String {
+pub fn pinned(netns: &str) -> String {
     format!("@{netns}@")
 }
 
