@@ -45,7 +45,9 @@ pub(crate) struct WantInner {
     pub announced: bool,
     /// The other end, when that is the host's.
     pub tap: Option<String>,
-    /// The other end, when that is in another namespace and this end makes it.
+    /// Namespace and name of the other end, when that is in another namespace.
+    pub other_end: Option<(String, String)>,
+    /// The end that makes both.
     pub pair: Option<Way>,
 }
 
@@ -64,7 +66,9 @@ impl Target {
         }
         if pieces.distributed {
             let way = self.add_way(want, key, router);
-            self.furnish(&own, Some(key), dvr::distributed(router, way.as_ref()));
+            let mut room = dvr::distributed(router, way.as_ref());
+            room.neighbours.extend(behind_uplinks(want, router));
+            self.furnish(&own, Some(key), room);
             if let Some(way) = way {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
             }
@@ -98,12 +102,21 @@ impl Target {
         let network = router.gateway.as_ref()?.port.network_id;
         let way = dvr::way(router, want.fip(network))?;
         let mtu_bytes = want.carrier(network).ok()?.mtu_bytes;
-        let end =
-            |mac, pair| WantInner { key, mac, mtu_bytes, addresses: None, announced: false, tap: None, pair };
+        let end = |mac, (netns, device): (&Netns, &String), pair| WantInner {
+            key,
+            mac,
+            mtu_bytes,
+            addresses: None,
+            announced: false,
+            tap: None,
+            other_end: Some((netns.to_string(), device.clone())),
+            pair,
+        };
         let ours = self.namespaces.entry(way.netns.to_string()).or_default();
-        ours.links.insert(way.device.clone(), end(way.mac, Some(way.clone())));
+        ours.links
+            .insert(way.device.clone(), end(way.mac, (&way.fip_netns, &way.fip_device), Some(way.clone())));
         let theirs = self.namespaces.entry(way.fip_netns.to_string()).or_default();
-        theirs.links.insert(way.fip_device.clone(), end(way.fip_mac, None));
+        theirs.links.insert(way.fip_device.clone(), end(way.fip_mac, (&way.netns, &way.device), None));
         Some(way)
     }
 
@@ -116,9 +129,11 @@ impl Target {
         let carried = |device: &String, ip| mtu(device).is_some_and(|mtu| mtu >= least(ip));
         let routes = room.routes.iter().filter(|route| carried(&route.device, route.to.addr()));
         let routes: Vec<Route> = routes.cloned().collect();
+        let neighbours = room.neighbours.into_iter().filter(|((device, ip), _)| carried(device, *ip));
+        let neighbours: Vec<_> = neighbours.collect();
         namespace.routes.extend(routes);
         namespace.rules.extend(room.rules);
-        namespace.neighbours.extend(room.neighbours);
+        namespace.neighbours.extend(neighbours);
         namespace.sysctls.extend(room.sysctls);
         namespace.nat = namespace.nat.take().or(room.nat);
     }
@@ -131,4 +146,20 @@ impl Target {
             self.tables.entry(names::uplink_table(device)).or_insert((key, table));
         }
     }
+}
+
+/// Who lives on other hosts of networks that are no tunnels: a distributed router cannot ask there,
+/// for the answer would find its MAC on the host of who answers.
+fn behind_uplinks(want: &Wanted, router: &Router) -> BTreeMap<(String, IpAddr), Mac> {
+    let guarded = |id| want.carrier(id).is_ok_and(|carrier| carrier.guarded().is_some());
+    let interfaces = router.interfaces.iter().map(|interface| &interface.port);
+    let mut neighbours = BTreeMap::new();
+    for port in interfaces.filter(|port| guarded(port.network_id)) {
+        let device = names::interface_device(port.port_id);
+        for remote in want.remotes(port.network_id) {
+            let ips = remote.fixed_ips.iter().map(|ip| ((device.clone(), *ip), remote.mac));
+            neighbours.extend(ips);
+        }
+    }
+    neighbours
 }

@@ -21,20 +21,23 @@ impl<'a> Plan<'a> {
         let names = self.now.namespaces.keys().filter(unwanted);
         let gone: Vec<(String, Netns)> =
             names.filter_map(|name| Some((name.clone(), Netns::parse(name)?))).collect();
-        for (netns, of) in gone {
-            self.act(of.key(), Op::DeleteNetns { netns });
-        }
-        for (netns, device, key) in self.inner_to_clear() {
+        // A namespace goes some time after its name: what reaches into others goes at once.
+        for (netns, device, key) in self.inner_to_clear(&gone) {
             // It may have gone with its other end.
             if self.has(&netns, &device) {
                 self.act(key, Op::Inside { netns, act: Inside::DeleteLink { device } });
             }
         }
+        for (netns, of) in gone {
+            self.act(of.key(), Op::DeleteNetns { netns });
+        }
     }
 
-    fn inner_to_clear(&self) -> Vec<(String, String, Key)> {
+    fn inner_to_clear(&self, gone: &[(String, Netns)]) -> Vec<(String, String, Key)> {
         let mut clear = Vec::new();
-        for (netns, seen) in &self.now.namespaces {
+        let gone: BTreeSet<&String> = gone.iter().map(|(name, _)| name).collect();
+        let stays = |name: &&String| !gone.contains(name);
+        for (netns, seen) in self.now.namespaces.iter().filter(|(name, _)| stays(name)) {
             let Some(of) = Netns::parse(netns) else { continue };
             let wanted = self.target.namespaces.get(netns);
             for device in seen.links.keys().filter(|device| names::is_inner(device)) {
@@ -42,7 +45,7 @@ impl<'a> Plan<'a> {
                     continue;
                 }
                 let want = wanted.and_then(|wanted| wanted.links.get(device));
-                if !want.is_some_and(|want| self.is_whole_pair(netns, device, want)) {
+                if !want.is_some_and(|want| self.is_whole_pair(want)) {
                     let key = want.map_or(of.key(), |want| want.key);
                     clear.push((netns.clone(), device.clone(), key));
                 }
@@ -52,16 +55,9 @@ impl<'a> Plan<'a> {
     }
 
     /// Whether the other end of a wanted device may be where it belongs.
-    fn is_whole_pair(&self, netns: &str, device: &str, want: &WantInner) -> bool {
-        if let Some(tap) = &want.tap {
-            return self.now.links.contains_key(tap);
-        }
-        let Some(other) = names::other_end(device) else { return true };
-        let mut elsewhere = self.now.namespaces.iter().filter(|(name, _)| *name != netns);
-        elsewhere.any(|(name, seen)| {
-            let wanted = self.target.namespaces.get(name);
-            seen.links.contains_key(&other) && wanted.is_some_and(|w| w.links.contains_key(&other))
-        })
+    fn is_whole_pair(&self, want: &WantInner) -> bool {
+        let tap_is_there = want.tap.as_ref().is_none_or(|tap| self.now.links.contains_key(tap));
+        tap_is_there && want.other_end.as_ref().is_none_or(|(netns, device)| self.has(netns, device))
     }
 
     pub fn make_namespaces(&mut self) {

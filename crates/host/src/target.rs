@@ -229,6 +229,7 @@ impl Target {
             addresses,
             announced: leg.announced,
             tap: Some(tap),
+            other_end: None,
             pair: None,
         };
         let namespace = self.namespaces.entry(netns).or_default();

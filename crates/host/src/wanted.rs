@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::NetworkId;
-use model::desired::{Fip, Key, Kind, Network, Part, Router};
+use model::desired::{Fip, Key, Kind, Network, Part, Remote, Router};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wire::Mac;
@@ -142,6 +142,16 @@ impl Wanted {
         })
     }
 
+    /// What of a network is on other hosts.
+    pub fn remotes(&self, id: NetworkId) -> impl Iterator<Item = &Remote> {
+        let first = Key::new(Kind::Remote, Uuid::nil());
+        let keys = self.by_network.get(&id).into_iter().flat_map(move |keys| keys.range(first..));
+        keys.take_while(|key| key.kind == Kind::Remote).filter_map(|key| match self.parts.get(key) {
+            Some(Part::Remote(remote)) => Some(remote),
+            _ => None,
+        })
+    }
+
     /// All parts of a network, itself included.
     pub fn keys_of_network(&self, id: NetworkId) -> BTreeSet<Key> {
         self.by_network.get(&id).cloned().unwrap_or_default()
@@ -207,8 +217,9 @@ impl Wanted {
         if let Part::Fip(fip) = part {
             met.extend(self.routers(fip.network_id).map(router_key));
         }
-        if let Part::Router(_) = part {
-            // One table of an uplink serves all routers of its network.
+        if let Part::Router(_) | Part::Remote(_) = part {
+            // One table of an uplink serves all routers of its network, and each of them is told
+            // who lives behind it.
             let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
             let networks = leg::networks(part).into_iter().filter(guarded);
             met.extend(networks.flat_map(|id| self.routers(id).map(router_key)));

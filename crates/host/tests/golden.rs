@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::observed::Observed;
+use host::op::Inside;
 use host::{Op, Scope, Settings, Wanted, diff};
 use model::desired::Part;
 use serde::Deserialize;
@@ -21,7 +22,7 @@ struct Desired {
 fn acts_are_as_written() {
     let mut wrong = Vec::new();
     let cases = cases();
-    assert!(cases.len() >= 6, "cases are missing: {cases:?}");
+    assert!(cases.len() >= 22, "cases are missing: {cases:?}");
     for case in cases {
         let desired: Desired = read(&case.join("desired.json"));
         let seen: Observed = read(&case.join("observed.json"));
@@ -46,6 +47,9 @@ fn text(want: &Wanted, seen: &Observed) -> String {
         writeln!(text, "{step}").expect("text");
         if let Op::ReplaceTable { content, .. } = &step.op {
             write!(text, "{content}").expect("text");
+        }
+        if let Op::Inside { act: Inside::ReplaceTable { content }, .. } = &step.op {
+            write!(text, "{}", content.tree()).expect("text");
         }
     }
     text
