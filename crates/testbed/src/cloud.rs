@@ -254,9 +254,9 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
         std::fs::create_dir_all(&config.netns_dir)?;
         config.tunneling_ip = Some(tunneling_ip);
         config.availability_zone = Some("nova".into());
-        match plan.l3.get(at).copied().flatten() {
-            Some(mode) => config.agent_mode = mode,
-            None => drop(config.roles.remove(&Role::L3)),
+        if let Some(mode) = plan.l3.get(at).copied().flatten() {
+            config.roles.insert(Role::L3);
+            config.agent_mode = mode;
         }
         hosts.push(Host { name, namespace, tunneling_ip, config, agent: None });
     }
