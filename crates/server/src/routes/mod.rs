@@ -222,7 +222,10 @@ async fn create_one(
     match table.singular {
         "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
-        "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
+        "port" => {
+            router::check_device(tx, guard, &given, None).await?;
+            Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string())
+        }
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         _ => plain::create(tx, stamp, table, given).await,
     }
@@ -253,7 +256,10 @@ async fn update_once(
     match table.singular {
         "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
-        "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "port" => {
+            router::check_device(&mut tx, &guard, &given, Some(id)).await?;
+            port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?
+        }
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
