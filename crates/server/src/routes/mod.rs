@@ -271,7 +271,10 @@ async fn create_one(
     match table.singular {
         "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
-        "port" => Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string()),
+        "port" => {
+            router::check_device(tx, guard, &given, None).await?;
+            Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string())
+        }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
@@ -303,7 +306,10 @@ async fn update_once(
     match table.singular {
         "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
-        "port" => port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "port" => {
+            router::check_device(&mut tx, &guard, &given, Some(id)).await?;
+            port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?
+        }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,

@@ -38,5 +38,7 @@ pub const RULES: &[Default] = &[
     rule("delete_router", ADMIN_OR_MEMBER, DELETE),
     rule("delete_router:tags", ADMIN_OR_MEMBER, DELETE_TAGS),
     rule("add_router_interface", ADMIN_OR_MEMBER, &["PUT /v2.0/routers/{id}/add_router_interface"]),
+    rule("add_extraroutes", ADMIN_OR_MEMBER, &["PUT /v2.0/routers/{id}/add_extraroutes"]),
+    rule("remove_extraroutes", ADMIN_OR_MEMBER, &["PUT /v2.0/routers/{id}/remove_extraroutes"]),
     rule("remove_router_interface", ADMIN_OR_MEMBER, &["PUT /v2.0/routers/{id}/remove_router_interface"]),
 ];

@@ -13,13 +13,15 @@ mod interface;
 
 use cloud::router::Leg;
 use cloud::router::routes::{self, Connected};
-use cloud::{Refusal, Stamp};
+use cloud::{ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
 use db::Tx;
 use model::RouterId;
+use model::api::Given;
 use model::api::network::NETWORK;
 use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, Router, RouterCreate, RouterPortKind, RouterUpdate};
 use model::api::subnet::Subnet;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::error::Fault;
@@ -198,5 +200,34 @@ async fn check_network_seen(
     match tx.finds(&NETWORK, &id, guard.project()).await? {
         true => Ok(()),
         false => Err(Refusal::NotFound { table: &NETWORK, id }.into()),
+    }
+}
+
+/// A port that is said to be an interface of a router belongs to the router's project, unless an
+/// administrator says so; `id` is that of a port that is changed.
+pub async fn check_device(
+    tx: &mut Tx<'_>,
+    guard: &Guard<'_>,
+    given: &Given,
+    id: Option<&str>,
+) -> Result<(), Fault> {
+    let said = |name: &str| given.0.get(name).and_then(Value::as_str).map(str::to_owned);
+    if guard.project().is_none() || said("device_id").or(said("device_owner")).is_none() {
+        return Ok(());
+    }
+    let stored: Option<Port> = match id {
+        Some(id) => tx.get(&PORT, id).await?,
+        None => None,
+    };
+    let stored = stored.as_ref();
+    let owner = said("device_owner").or(stored.map(|port| port.device_owner.clone())).unwrap_or_default();
+    let device = said("device_id").or(stored.map(|port| port.device_id.clone())).unwrap_or_default();
+    let project = said("project_id").or(stored.map(|port| port.project_id.clone())).unwrap_or_default();
+    if !ROUTER_INTERFACE_OWNERS.contains(&owner.as_str()) {
+        return Ok(());
+    }
+    match tx.get::<Router>(&ROUTER, &device).await? {
+        Some(router) if router.project_id != project => Err(Refusal::DeviceNotOwned { device }.into()),
+        _ => Ok(()),
     }
 }
