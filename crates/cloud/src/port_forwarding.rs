@@ -120,6 +120,11 @@ pub fn check_floatingip(floatingip: &FloatingIp, forwarding: &PortForwarding) ->
     }
 }
 
+/// The address of a port that forwardings lead to where none is said.
+pub fn first_address(port: &Port) -> Option<IpAddr> {
+    port.fixed_ips.iter().map(|fixed| fixed.ip_address).find(IpAddr::is_ipv4)
+}
+
 /// The subnet of the address that a forwarding leads to.
 pub fn subnet(port: &Port, forwarding: &PortForwarding) -> Result<SubnetId, Refusal> {
     let ip = forwarding.internal_ip_address;

@@ -131,9 +131,7 @@ pub async fn agents(app: &App, call: &Call, router: &str) -> Result<Answer, Faul
     let guard = Guard::of(app, call);
     guard.may("get_l3-agents", "")?;
     let mut tx = app.db().read().await?;
-    let Some(router) = tx.get::<Router>(&ROUTER, router).await? else {
-        return Ok(Answer::ok(&json!({ "agents": [] })));
-    };
+    let router = load_router(&mut tx, router).await?;
     let carrying = tx.router_agents(router.id).await?;
     let alive = |agent: &Agent| agent.heartbeat_us > app.alive_since_us();
     let any_alive = carrying.iter().any(|(agent, _)| alive(agent));

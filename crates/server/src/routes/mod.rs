@@ -237,11 +237,11 @@ async fn create_all(
         networks.extend(lock::networks_of(&mut tx, table, item).await?);
     }
     tx.lock_networks(&networks).await?;
-    check_parent(&mut tx, call, guard, table, None).await?;
     let mut stamp = app.stamp();
     for item in &given {
         guard.create(&mut tx, table, item).await?;
     }
+    check_parent(&mut tx, call, guard, table, None).await?;
     quota::check(app, &mut tx, table, &given).await?;
     let mut ids = Vec::new();
     for item in given {

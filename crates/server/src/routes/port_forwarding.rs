@@ -77,9 +77,15 @@ pub async fn update(
     stamp: &Stamp,
     guard: &Guard<'_>,
     id: &str,
-    change: PortForwardingUpdate,
+    mut change: PortForwardingUpdate,
 ) -> Result<(), Fault> {
     let before = load(tx, id).await?;
+    if let Some(port) = change.internal_port_id.filter(|port| *port != before.internal_port_id)
+        && change.internal_ip_address.is_none()
+    {
+        let port = floatingip::visible_port(tx, guard, port).await?;
+        change.internal_ip_address = port_forwarding::first_address(&port);
+    }
     let after = port_forwarding::update(&before, change)?;
     let of = floatingip::load(tx, before.floatingip_id).await?;
     let place = |forwarding: &PortForwarding| {

@@ -232,10 +232,11 @@ def association():
         'router': {'router_id': '{router.id}'}, 'router-port': {'port_id': '{port.id}', 'router_id': '{router.id}'},
         'router-null': {'router_id': None}}, full, undo=UNDO)
     puts('tied', [*tied, *more], {'nothing': {}, 'description': {'description': 'x'}, 'null': {'port_id': None},
-        'move': {'port_id': '{port2.id}'}, 'same': {'port_id': '{port.id}'}, 'fixed-null': {'fixed_ip_address': None},
+        'same': {'port_id': '{port.id}'}, 'fixed-null': {'fixed_ip_address': None},
         'fixed-other': {'fixed_ip_address': '10.0.0.6'}, 'fixed-same': {'fixed_ip_address': '10.0.0.5'},
         'null-fixed': {'port_id': None, 'fixed_ip_address': '10.0.0.5'}, 'null-both': {'port_id': None, 'fixed_ip_address': None},
         'router-null': {'router_id': None}, 'port-router-null': {'port_id': '{port.id}', 'router_id': None}}, full, undo=out)
+    puts('tied', [*tied, *more], {'move': {'port_id': '{port2.id}'}}, [*SHOW, 'revision_number'], undo=out)
     puts('tied', [*tied, *far], {'unreachable': {'port_id': '{farport.id}'}}, undo=UNDO)
     puts('tied', [*tied, *more, fip('fip2', port_id='{port2.id}')], {'taken': {'port_id': '{port2.id}'}}, undo=out)
     puts('two', [*many, fip(port_id='{port.id}', fixed_ip_address='10.0.0.5')], {
