@@ -495,6 +495,9 @@ async fn whatever_changes_hosts_have_what_a_look_from_scratch_makes(engine: Engi
             if turn % 40 == 39 {
                 let lone = cloud.lone.take().expect("runs");
                 let (bus, home): (Bus, _) = (lone.bus.clone(), lone.stop().await);
+                // What it was asked at the end is still being written.
+                let free = wait::until(LIMIT, || async { cloud.db.begin().await.ok().map(drop) });
+                free.await.expect("the old server ends");
                 cloud.lone = Some(Lone::start_in(home, Cloud::settings(), bus).await.expect("starts"));
             }
             if turn % 30 == 29 {

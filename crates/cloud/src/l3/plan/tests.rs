@@ -181,6 +181,9 @@ fn a_router_that_is_not_distributed_is_told_to_its_agent_alone() {
     after.counts.ipv4 = 0;
     assert_eq!(notified(&before, &after), BTreeSet::from(["net-1".to_owned()]));
     assert!(shares(&after)["net-1"].part.floating_ips[0].centralized);
+    let mut with_metal = after.clone();
+    with_metal.counts.baremetal = 1;
+    assert_eq!(notified(&after, &with_metal), BTreeSet::new(), "it is there whatever is behind it");
 }
 
 #[test]
