@@ -150,7 +150,7 @@ fn a_change_is_told_to_those_whose_work_it_alters() {
         (
             "agent is legacy after all",
             |f| used(f, "cmp-1"),
-            |f| drop(f.hosts.insert("cmp-1".into(), configuration(L3Mode::Legacy))),
+            |f| *f.hosts.get_mut("cmp-1").expect("there") = configuration(L3Mode::Legacy),
             &["cmp-1"],
         ),
         ("agent unscheduled", |f| used(f, "cmp-1"), |f| f.agents.clear(), &["net-1"]),
