@@ -90,7 +90,7 @@ pub fn json_texts(engine: Engine, text: &str) -> String {
 /// A field, as text, of the JSON object in `text`.
 pub fn json_field(engine: Engine, text: &str, field: &str) -> String {
     match engine {
-        Engine::Sqlite => format!("json_extract({text}, '$.{field}')"),
+        Engine::Sqlite => format!("({text} ->> '{field}')"),
         Engine::Postgres => format!("(CAST({text} AS JSON) ->> '{field}')"),
     }
 }

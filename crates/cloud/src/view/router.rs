@@ -1,8 +1,8 @@
 //! A router's part of one host, and a host's own way to an external network.
 //!
 //! A part holds what its host works with and nothing else, so that a change elsewhere leaves it as it
-//! is: a host that is not central hears nothing of SNAT, of counts and of forwardings, and a count
-//! says only whether there is anything to count.
+//! is: a host that is not central hears nothing of SNAT, of counts and of forwardings, and a count,
+//! of a distributed router, says only whether there is anything to count.
 
 use std::net::IpAddr;
 
@@ -40,7 +40,7 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         distributed: facts.row.distributed,
         central,
         serves_here: serves,
-        counts: if central { facts.counts.any() } else { nothing },
+        counts: if central && facts.row.distributed { facts.counts.any() } else { nothing },
         interfaces: facts.ports_of(PortKind::Interface).map(|port| interface(facts, port)).collect(),
         gateway: gateway(facts, central),
         floating_ips: floating_ips(facts, host, central),

@@ -482,12 +482,22 @@ async fn whatever_changes_hosts_have_what_a_look_from_scratch_makes(engine: Engi
             walk.insides.push(cloud.network(json!({}), &format!("10.0.{n}.0/24")).await);
         }
         walk.insides.push(cloud.network(json!({}), "2001:db8:1::/64").await);
+        for (n, (_, subnet)) in walk.insides.iter().enumerate().take(3) {
+            let gateway = json!({ "network_id": walk.external[n % 2], "enable_snat": false });
+            let fields = json!({ "distributed": n < 2, "external_gateway_info": gateway });
+            let router = id_of(&cloud.create("router", fields).await);
+            assert_eq!(cloud.act(&router, "add_router_interface", json!({ "subnet_id": subnet })).await, 200);
+            walk.routers.push(router);
+        }
         for turn in 0..ACTS {
             step(&cloud, &mut walk, &mut draw).await;
             // Commits whose routers nobody has settled when the server goes.
             if turn % 40 == 39 {
                 let lone = cloud.lone.take().expect("runs");
                 let (bus, home): (Bus, _) = (lone.bus.clone(), lone.stop().await);
+                // What it was asked at the end is still being written.
+                let free = wait::until(LIMIT, || async { cloud.db.begin().await.ok().map(drop) });
+                free.await.expect("the old server ends");
                 cloud.lone = Some(Lone::start_in(home, Cloud::settings(), bus).await.expect("starts"));
             }
             if turn % 30 == 29 {
@@ -497,7 +507,8 @@ async fn whatever_changes_hosts_have_what_a_look_from_scratch_makes(engine: Engi
         cloud.settled().await;
         cloud.converged().await;
         let parts: usize = cloud.hosts.iter().map(|host| host.count(Kind::Router)).sum();
-        println!("{parts} routers on hosts, {} floating IPs", walk.floating.len());
-        assert!(parts > 0, "the walk put no router on any host");
+        let ways: usize = cloud.hosts.iter().map(|host| host.count(Kind::Fip)).sum();
+        println!("{parts} routers on hosts, {} floating IPs were made, {ways} ways out", walk.floating.len());
+        assert!(parts > 0 && !walk.floating.is_empty(), "the walk put no router on any host");
     }
 }

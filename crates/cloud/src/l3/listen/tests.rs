@@ -22,6 +22,8 @@ fn with(change: impl FnOnce(&mut Port)) -> Option<Port> {
     Some(port)
 }
 
+type Line = (&'static str, Option<Port>, Option<Port>, PortFacts, bool);
+
 #[test]
 fn only_what_can_alter_an_agents_work_names_a_router() {
     let facts = || PortFacts { behind: vec![behind(true)], ..PortFacts::default() };
@@ -41,7 +43,7 @@ fn only_what_can_alter_an_agents_work_names_a_router() {
     let ipv6 = || Some(port(5, 1, "2001:db8::5", "compute:nova", "busy"));
     let none = || was(|facts| facts.behind.clear());
     // Each line: what changes, from what to what, what is around it, and whether the router is due.
-    let table: Vec<(&str, Option<Port>, Option<Port>, PortFacts, bool)> = vec![
+    let table: Vec<Line> = vec![
         ("first instance of a host", None, here(), facts(), true),
         ("last instance of a host", here(), None, facts(), true),
         ("another instance of a host", None, at("busy"), facts(), false),

@@ -150,7 +150,7 @@ fn a_change_is_told_to_those_whose_work_it_alters() {
         (
             "agent is legacy after all",
             |f| used(f, "cmp-1"),
-            |f| drop(f.hosts.insert("cmp-1".into(), configuration(L3Mode::Legacy))),
+            |f| *f.hosts.get_mut("cmp-1").expect("there") = configuration(L3Mode::Legacy),
             &["cmp-1"],
         ),
         ("agent unscheduled", |f| used(f, "cmp-1"), |f| f.agents.clear(), &["net-1"]),
@@ -181,6 +181,9 @@ fn a_router_that_is_not_distributed_is_told_to_its_agent_alone() {
     after.counts.ipv4 = 0;
     assert_eq!(notified(&before, &after), BTreeSet::from(["net-1".to_owned()]));
     assert!(shares(&after)["net-1"].part.floating_ips[0].centralized);
+    let mut with_metal = after.clone();
+    with_metal.counts.baremetal = 1;
+    assert_eq!(notified(&after, &with_metal), BTreeSet::new(), "it is there whatever is behind it");
 }
 
 #[test]

@@ -104,6 +104,8 @@ async fn unscheduled(app: &App, after: &str) -> Result<Vec<RouterId>, Fault> {
 async fn settle_or_tell(app: &App, router: RouterId) {
     match retry::whole(|| settle::once(app, router)).await {
         Ok(()) => {}
-        Err(fault) => tracing::warn!(%fault, router.id = %router, "router not settled; tried again later"),
+        Err(fault) => {
+            tracing::warn!(%fault, router.id = %router, "router not settled; tried again later")
+        }
     }
 }
