@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use host::observed::Observed;
 use host::{Scope, Step, Wanted, names};
 use kernel::{Failed, Kernel, KernelError};
-use model::NetworkId;
 use model::desired::{Dhcp, Key, Kind, Part};
 use model::report::State;
+use model::{NetworkId, RouterId};
 
 use crate::config::Config;
-use crate::dhcp;
+use crate::{advertise, dhcp};
 
 /// What a turn found out.
 pub(crate) struct Turn {
@@ -28,6 +28,7 @@ pub(crate) async fn turn(
     config: &Config,
     kernel: &Kernel,
     dhcp: &dhcp::Handle,
+    advertise: &advertise::Handle,
     want: &Wanted,
     scope: &Scope,
 ) -> Result<Turn, KernelError> {
@@ -41,12 +42,13 @@ pub(crate) async fn turn(
         _ => kernel.apply(steps.clone()).await?,
     };
     pretend(&mut now, &steps, &failed);
-    let reasons = reasons(&failed);
+    let mut reasons = reasons(&failed);
     let keys: BTreeSet<Key> = match scope {
         Scope::All => want.keys().collect(),
         Scope::Some { keys, .. } => keys.clone(),
     };
-    let mut unserved = BTreeMap::new();
+    let (mut unserved, mut unadvertised) = (BTreeMap::new(), BTreeMap::new());
+    let devices = advertise::Devices::of(config, &now);
     for key in &keys {
         match want.get(*key) {
             Some(Part::Dhcp(part)) => {
@@ -55,10 +57,23 @@ pub(crate) async fn turn(
                 }
             }
             Some(Part::Lease(lease)) => dhcp.lease(lease.clone()),
+            Some(Part::Router(router)) => {
+                let told = advertise::told(router, want, &devices);
+                if let Err(error) = advertise.set(router.id, told).await {
+                    unadvertised.insert(*key, format!("cannot advertise: {error}"));
+                }
+            }
             None if key.kind == Kind::Dhcp => dhcp.stop(NetworkId(key.id)),
+            None if key.kind == Kind::Router => {
+                // Closing is not refused.
+                let _ = advertise.set(RouterId(key.id), advertise::Told::new()).await;
+            }
             None if key.kind == Kind::Lease => dhcp.forget(model::PortId(key.id)),
             _ => {}
         }
+    }
+    for (key, reason) in unadvertised {
+        reasons.entry(key).or_insert(reason);
     }
     let wanted = keys.iter().filter(|key| want.get(**key).is_some());
     let states = wanted.map(|key| (*key, state(want, &now, *key, &reasons, &unserved))).collect();

@@ -19,7 +19,7 @@ use crate::heartbeat::{self, Health};
 use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
 use crate::watch::Watch;
-use crate::{AgentError, dhcp};
+use crate::{AgentError, advertise, dhcp};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
@@ -33,14 +33,16 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
     let (dhcp, dhcp_task) = dhcp::task();
+    let (advertise, advertise_task) = advertise::task();
 
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
     tasks.spawn(dhcp_task);
+    tasks.spawn(advertise_task);
 
     let link = link(&config, bus, health.clone())?;
-    let mut agent = Agent::new(config, kernel, dhcp, link, health);
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, health);
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -73,6 +75,7 @@ struct Agent {
     config: Config,
     kernel: Kernel,
     dhcp: dhcp::Handle,
+    advertise: advertise::Handle,
     link: Link,
     health: Arc<Mutex<Health>>,
     due: Due,
@@ -97,7 +100,7 @@ impl Agent {
     fn new(
         config: Config,
         kernel: Kernel,
-        dhcp: dhcp::Handle,
+        (dhcp, advertise): (dhcp::Handle, advertise::Handle),
         link: Link,
         health: Arc<Mutex<Health>>,
     ) -> Agent {
@@ -107,6 +110,7 @@ impl Agent {
             config,
             kernel,
             dhcp,
+            advertise,
             link,
             health,
             due: Due::default(),
@@ -162,7 +166,7 @@ impl Agent {
             false => self.link.store.wanted.scope(&due.keys, &due.old),
         };
         let want = &self.link.store.wanted;
-        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, want, &scope).await {
+        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, &self.advertise, want, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
