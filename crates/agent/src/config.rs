@@ -30,6 +30,11 @@ pub struct Config {
     /// Where namespaces of DHCP and routers are kept by name.
     #[serde(default = "netns_dir")]
     pub netns_dir: PathBuf,
+    /// Where what routers on several hosts leave behind is kept.
+    /// Not given, it is the usual one, or beside a `netns_dir` that is not the usual one: hosts that
+    /// share a machine keep apart.
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
     /// Address of the host that tunnels end at.
     #[serde(default)]
     pub tunneling_ip: Option<IpAddr>,
@@ -69,12 +74,21 @@ impl Config {
             lazy_routers: lazy_routers(),
             namespace: None,
             netns_dir: netns_dir(),
+            state_dir: None,
             tunneling_ip: None,
             vxlan_port: VXLAN_PORT,
             interface_mappings: BTreeMap::new(),
             availability_zone: None,
             sweep_interval_s: sweep_interval_s(),
             heartbeat_interval_s: heartbeat_interval_s(),
+        }
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        match &self.state_dir {
+            Some(dir) => dir.clone(),
+            None if self.netns_dir == netns_dir() => PathBuf::from(kernel::STATE_DIR),
+            None => self.netns_dir.with_extension("state"),
         }
     }
 

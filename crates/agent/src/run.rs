@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{Bus, BusError};
 use host::{Scope, Settings};
-use kernel::{Event, Kernel, raise_file_limit};
+use kernel::{Changes, Event, Kernel, raise_file_limit};
 use model::desired::{Key, Kind, Part};
 use model::report::{Outcome, State};
 use tokio::sync::watch;
@@ -14,12 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
 use crate::watch::Watch;
-use crate::{AgentError, dhcp};
+use crate::{AgentError, advertise, dhcp};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
@@ -32,27 +32,49 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     let watch = Watch::default();
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
+    kernel.keep_state_in(&config.state_dir()).await?;
+    let mut changes = match config.roles.contains(&Role::L3) {
+        true => Some(kernel.changes().await?),
+        false => None,
+    };
     let (dhcp, dhcp_task) = dhcp::task();
+    let (advertise, advertise_task) = advertise::task();
 
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
     tasks.spawn(dhcp_task);
+    tasks.spawn(advertise_task);
 
     let link = link(&config, bus, health.clone())?;
-    let mut agent = Agent::new(config, kernel, dhcp, link, health);
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, health);
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             heard = agent.link.heard() => agent.told(heard),
             () = watch.changed() => agent.happened(&watch),
+            routers = moved(&mut changes) => agent.due.keys.extend(routers),
             () = timer => agent.sweep(),
         }
         agent.turn().await;
     }
     tracing::info!(host.name = agent.config.host, "agent stops; the wiring stays");
     Ok(())
+}
+
+/// Routers that became active or standby, as keepalived says.
+async fn moved(changes: &mut Option<Changes>) -> BTreeSet<Key> {
+    if let Some(open) = changes {
+        match open.next().await {
+            Ok(routers) => return routers.into_iter().map(|id| Key::new(Kind::Router, id.0)).collect(),
+            Err(error) => {
+                tracing::error!(%error, "keepalived is not heard; changes wait for the sweep");
+                *changes = None;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, BusError> {
@@ -73,6 +95,7 @@ struct Agent {
     config: Config,
     kernel: Kernel,
     dhcp: dhcp::Handle,
+    advertise: advertise::Handle,
     link: Link,
     health: Arc<Mutex<Health>>,
     due: Due,
@@ -97,7 +120,7 @@ impl Agent {
     fn new(
         config: Config,
         kernel: Kernel,
-        dhcp: dhcp::Handle,
+        (dhcp, advertise): (dhcp::Handle, advertise::Handle),
         link: Link,
         health: Arc<Mutex<Health>>,
     ) -> Agent {
@@ -107,6 +130,7 @@ impl Agent {
             config,
             kernel,
             dhcp,
+            advertise,
             link,
             health,
             due: Due::default(),
@@ -162,7 +186,7 @@ impl Agent {
             false => self.link.store.wanted.scope(&due.keys, &due.old),
         };
         let want = &self.link.store.wanted;
-        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, want, &scope).await {
+        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, &self.advertise, want, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
@@ -191,7 +215,7 @@ impl Agent {
                 State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
-            let router = host::router_state(&self.link.store.wanted, key);
+            let router = host::router_state(&self.link.store.wanted, &turn.now, key);
             outcomes.push(Outcome { router, ..Outcome::new(key, self.link.store.revision(key), state) });
         }
         self.link.tell(outcomes);

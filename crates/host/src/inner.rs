@@ -10,6 +10,7 @@ use wire::Mac;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::dvr::{self, Way};
+use crate::keepalived::{Instance, Moving};
 use crate::lazy;
 use crate::leg;
 use crate::names::{self, Netns};
@@ -58,11 +59,13 @@ impl Target {
         let pieces = lazy::pieces(router);
         let own = Netns::Router(router.id).to_string();
         if pieces.whole {
-            self.furnish(&own, Some(key), router::whole(router));
+            let room = self.stand_ready(key, &own, &part, router::whole(router));
+            self.furnish(&own, Some(key), room);
         }
         if pieces.centralized {
             let snat = Netns::Snat(router.id).to_string();
-            self.furnish(&snat, Some(key), dvr::centralized(router));
+            let room = self.stand_ready(key, &snat, &part, dvr::centralized(router));
+            self.furnish(&snat, Some(key), room);
         }
         if pieces.distributed {
             let way = self.add_way(want, key, router);
@@ -95,6 +98,28 @@ impl Target {
             }
             self.add_stations(key, part, network, &carrier);
         }
+    }
+
+    /// Of a router that stands ready on several hosts, only the active one has addresses and routes:
+    /// they are keepalived's to set.
+    fn stand_ready(&mut self, key: Key, netns: &str, part: &Part, mut room: Room) -> Room {
+        let Part::Router(router) = part else { return room };
+        let Some(ha) = &router.ha else { return room };
+        let device = names::ha_device(ha.port.port_id);
+        let wanted = self.namespaces.get(netns).map(|namespace| &namespace.links);
+        let mtu = |device: &String| wanted.and_then(|links| links.get(device)).map(|link| link.mtu_bytes);
+        let fits = |device: &String, ip: IpAddr| {
+            mtu(device).is_some_and(|mtu| ip.is_ipv4() || mtu >= IPV6_MIN_MTU_BYTES)
+        };
+        let moving = leg::legs(part).into_iter().filter(|leg| leg.moves).flat_map(|leg| {
+            leg.addresses.into_iter().map(move |net| Moving { net, device: leg.device.clone() })
+        });
+        let moving: Vec<Moving> = moving.filter(|moving| fits(&moving.device, moving.net.addr())).collect();
+        let routes = std::mem::take(&mut room.routes);
+        let routes = routes.iter().filter(|route| fits(&route.device, route.to.addr())).cloned();
+        let instance = Instance::new(router, ha, &device, &moving, &routes.collect::<Vec<_>>());
+        self.keepalived.insert(router.id, (key, netns.to_owned(), instance));
+        room
     }
 
     /// The pair of devices to the host's way to the external network, where that can be carried.

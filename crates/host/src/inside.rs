@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use model::desired::Key;
+use model::RouterId;
+use model::desired::{Key, Kind};
 
 use crate::diff::Plan;
 use crate::inner::{WantInner, WantNamespace};
@@ -221,6 +222,36 @@ impl<'a> Plan<'a> {
     pub fn announce(&mut self) {
         for (key, netns, device, ip) in std::mem::take(&mut self.news) {
             self.act_inside(key, &netns, [Inside::Announce { device, ip }]);
+        }
+    }
+
+    /// First, while the namespaces are there.
+    pub fn stop_keepalived(&mut self) {
+        let key = |id: &RouterId| Key::new(Kind::Router, id.0);
+        let in_scope = |id: &&RouterId| self.keys.is_none_or(|keys| keys.contains(&key(id)));
+        let unwanted = |id: &&RouterId| {
+            let wanted = self.target.keepalived.get(*id);
+            // One that ran in a namespace that is gone runs nowhere of use.
+            wanted.is_none_or(|(_, netns, _)| !self.has_netns(netns))
+        };
+        let running = self.now.keepalived.keys().filter(in_scope).filter(unwanted);
+        for router in running.copied().collect::<Vec<_>>() {
+            self.act(key(&router), Op::StopKeepalived { router });
+        }
+    }
+
+    pub fn start_keepalived(&mut self) {
+        let target = self.target;
+        for (router, (key, netns, instance)) in &target.keepalived {
+            let (router, instance) = (*router, instance.clone());
+            let op = match self.now.keepalived.get(&router) {
+                Some(seen) if seen.alive && seen.hash == instance.hash() => continue,
+                Some(seen) if seen.alive => Op::ReloadKeepalived { router, instance },
+                _ => Op::StartKeepalived { netns: netns.clone(), router, instance },
+            };
+            if self.has_netns(netns) {
+                self.act(*key, op);
+            }
         }
     }
 

@@ -22,8 +22,9 @@ pub struct Leg {
     pub network: NetworkId,
     pub port: PortId,
     pub mac: Mac,
-    /// `None` are left to another program, which moves them between hosts.
-    pub addresses: Option<Vec<IpNet>>,
+    pub addresses: Vec<IpNet>,
+    /// Its addresses are another program's to set: they move between hosts.
+    pub moves: bool,
     pub netns: Netns,
     /// Inside the namespace.
     pub device: String,
@@ -93,7 +94,8 @@ fn of_dhcp(dhcp: &Dhcp) -> Leg {
         network: dhcp.network_id,
         port: dhcp.port_id,
         mac: dhcp.mac,
-        addresses: Some(dhcp.addresses.clone()),
+        addresses: dhcp.addresses.clone(),
+        moves: false,
         netns: Netns::Dhcp(dhcp.network_id),
         device: names::dhcp_device(dhcp.port_id),
         mark: Mark::Dhcp(dhcp.network_id),
@@ -112,7 +114,7 @@ fn of_router(router: &Router) -> Vec<Leg> {
     let (own, snat) = (Netns::Router(router.id), Netns::Snat(router.id));
     let Pieces { whole, distributed, centralized } = lazy::pieces(router);
     let moves = router.ha.is_some();
-    let moving = |leg: Leg| if moves { Leg { led: false, addresses: None, ..leg } } else { leg };
+    let moving = |leg: Leg| if moves { Leg { led: false, announced: false, moves, ..leg } } else { leg };
     let mut legs = Vec::new();
     if whole || distributed {
         let interfaces = router.interfaces.iter();
@@ -129,7 +131,7 @@ fn of_router(router: &Router) -> Vec<Leg> {
         let at = if whole { own } else { snat };
         legs.extend(router.gateway.iter().map(|gateway| {
             let mut leg = leg(&gateway.port, mark, at, names::gateway_device);
-            leg.addresses.get_or_insert_default().extend(router::answered(router));
+            leg.addresses.extend(router::answered(router));
             moving(leg)
         }));
         legs.extend(router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device)));
@@ -142,7 +144,8 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
         network: port.network_id,
         port: port.port_id,
         mac: port.mac,
-        addresses: Some(port.addresses.clone()),
+        addresses: port.addresses.clone(),
+        moves: false,
         netns,
         device: device(port.port_id),
         mark,
@@ -152,5 +155,5 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
 }
 
 fn ips(leg: &Leg) -> Vec<IpAddr> {
-    leg.addresses.iter().flatten().map(IpNet::addr).collect()
+    leg.addresses.iter().map(IpNet::addr).collect()
 }

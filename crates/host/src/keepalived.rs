@@ -1,0 +1,109 @@
+//! What keepalived is told of a router that stands ready on several hosts.
+//!
+//! Owns the text of one VRRP instance. Where it is kept, and how the program is started and heard
+//! of, is `kernel`'s. Whose instance is active is seen by the address that only an active one has.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use model::desired::{Ha, Router, RouterPort};
+use model::report::HaState;
+use serde::{Deserialize, Serialize};
+
+use crate::names;
+use crate::observed::Namespace;
+use crate::op::Route;
+
+/// One instance, ready to be written down.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Instance(String);
+
+/// An address that moves with the active host, and the device that it is on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Moving {
+    pub net: IpNet,
+    pub device: String,
+}
+
+impl Instance {
+    /// The router's instance on this host; `legs` and `routes` are what only the active host has.
+    pub fn new(router: &Router, ha: &Ha, device: &str, legs: &[Moving], routes: &[Route]) -> Instance {
+        let mut text = String::new();
+        let mut line = |line: std::fmt::Arguments<'_>| writeln!(text, "{line}").expect("strings take all");
+        line(format_args!("vrrp_instance {} {{", router.id));
+        // Who is active stays so: nobody takes over from one that works.
+        line(format_args!("    state BACKUP\n    nopreempt"));
+        line(format_args!("    interface {device}"));
+        line(format_args!("    virtual_router_id {}", ha.vr_id));
+        line(format_args!("    priority {}", ha.priority));
+        line(format_args!("    advert_int {}", ha.advert_int_s.max(1)));
+        line(format_args!("    garp_master_delay {GRATUITOUS_AGAIN_S}"));
+        line(format_args!("    track_interface {{\n        {device}\n    }}"));
+        line(format_args!("    virtual_ipaddress {{\n        {} dev {device}\n    }}", sign(ha.vr_id)));
+        // Twenty addresses fit into what hosts say of themselves; these are not said.
+        if !legs.is_empty() {
+            line(format_args!("    virtual_ipaddress_excluded {{"));
+            for Moving { net, device } in legs {
+                line(format_args!("        {net} dev {device} no_track"));
+            }
+            line(format_args!("    }}"));
+        }
+        if !routes.is_empty() {
+            line(format_args!("    virtual_routes {{"));
+            for route in routes {
+                line(format_args!("        {} no_track", spelled(route)));
+            }
+            line(format_args!("    }}"));
+        }
+        line(format_args!("}}"));
+        Instance(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Recognises the text.
+    pub fn hash(&self) -> u64 {
+        names::content_hash(&self.0)
+    }
+}
+
+/// Addresses of a router's leg, as those that move.
+pub fn moving(port: &RouterPort, device: &str) -> Vec<Moving> {
+    port.addresses.iter().map(|net| Moving { net: *net, device: device.to_owned() }).collect()
+}
+
+/// Whether the router is active on this host, by what is seen of the namespace that has the `ha-`
+/// device.
+pub fn state(ha: &Ha, device: &str, namespace: &Namespace) -> HaState {
+    match namespace.links.get(device) {
+        Some(link) if link.addresses.contains(&sign(ha.vr_id)) => HaState::Active,
+        Some(_) => HaState::Standby,
+        None => HaState::Unknown,
+    }
+}
+
+/// Neighbours are told again so long after a change.
+const GRATUITOUS_AGAIN_S: u32 = 5;
+
+/// The address by which an active host is known; Neutron's.
+fn sign(vr_id: u8) -> IpNet {
+    IpNet::new(IpAddr::V4(Ipv4Addr::new(169, 254, 0, vr_id)), 24).expect("a length of IPv4")
+}
+
+fn spelled(route: &Route) -> String {
+    let mut text = route.to.to_string();
+    if let Some(via) = route.via {
+        text += &format!(" via {via}");
+    }
+    text += &format!(" dev {}", route.device);
+    if route.onlink {
+        text += " onlink";
+    }
+    if route.table != crate::op::MAIN_TABLE {
+        text += &format!(" table {}", route.table);
+    }
+    text
+}
