@@ -42,6 +42,8 @@ pub(crate) struct WantInner {
     pub mtu_bytes: u32,
     /// `None` leaves them alone.
     pub addresses: Option<BTreeSet<IpNet>>,
+    /// Other addresses are another program's.
+    pub lent: bool,
     /// Those on the link are told of addresses that appear.
     pub announced: bool,
     /// The other end, when that is the host's.
@@ -76,7 +78,7 @@ impl Target {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
             }
         }
-        for network in leg::networks(&part) {
+        for network in leg::shared_networks(router) {
             self.add_uplink(want, key, network);
         }
     }
@@ -132,6 +134,7 @@ impl Target {
             mac,
             mtu_bytes,
             addresses: None,
+            lent: false,
             announced: false,
             tap: None,
             other_end: Some((netns.to_string(), device.clone())),
@@ -179,7 +182,8 @@ fn behind_uplinks(want: &Wanted, router: &Router) -> BTreeMap<(String, IpAddr), 
     let guarded = |id| want.carrier(id).is_ok_and(|carrier| carrier.guarded().is_some());
     let interfaces = router.interfaces.iter().map(|interface| &interface.port);
     let mut neighbours = BTreeMap::new();
-    for port in interfaces.filter(|port| guarded(port.network_id)) {
+    let shared = leg::shared_networks(router);
+    for port in interfaces.filter(|port| shared.contains(&port.network_id) && guarded(port.network_id)) {
         let device = names::interface_device(port.port_id);
         for remote in want.remotes(port.network_id) {
             let ips = remote.fixed_ips.iter().map(|ip| ((device.clone(), *ip), remote.mac));

@@ -128,7 +128,7 @@ impl<'a> Plan<'a> {
         let Some(link) = self.inner_link(netns, device).cloned() else { return };
         let mut acts = Vec::new();
         if let Some(addresses) = &want.addresses {
-            let stale = link.addresses.difference(addresses);
+            let stale = link.addresses.difference(addresses).filter(|_| !want.lent);
             acts.extend(stale.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
             for net in addresses.difference(&link.addresses) {
                 acts.push(Inside::AddAddress { device: name(), net: *net });
@@ -136,6 +136,11 @@ impl<'a> Plan<'a> {
                     self.news.push((want.key, netns.to_owned(), name(), net.addr()));
                 }
             }
+        }
+        if want.addresses.is_none() && want.tap.is_some() && !self.is_ready(want.key) {
+            // Whoever set them runs no more, and another host may have them.
+            let left = link.addresses.iter();
+            acts.extend(left.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
         }
         if !link.up {
             acts.push(Inside::SetUp { device: name() });
@@ -238,6 +243,11 @@ impl<'a> Plan<'a> {
         for router in running.copied().collect::<Vec<_>>() {
             self.act(key(&router), Op::StopKeepalived { router });
         }
+    }
+
+    /// Whether keepalived runs for the part.
+    fn is_ready(&self, key: Key) -> bool {
+        self.now.keepalived.get(&RouterId(key.id)).is_some_and(|seen| seen.alive)
     }
 
     pub fn start_keepalived(&mut self) {

@@ -5,6 +5,7 @@
 //! What else stands in the namespaces is `router`'s and `dvr`'s to say, how a leg's network is
 //! carried `carrier`'s.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -28,6 +29,8 @@ pub struct Leg {
     pub netns: Netns,
     /// Inside the namespace.
     pub device: String,
+    /// Another program adds addresses of its own to these.
+    pub lent: bool,
     pub mark: Mark,
     /// The part itself leads the leg's MAC and addresses to it; otherwise the port's own part says
     /// on which host they are.
@@ -89,6 +92,14 @@ pub fn networks(part: &Part) -> Vec<NetworkId> {
     networks
 }
 
+/// Networks of which the router has its own MAC and addresses on every host.
+pub fn shared_networks(router: &Router) -> BTreeSet<NetworkId> {
+    if !router.distributed || router.host_mac.is_none() {
+        return BTreeSet::new();
+    }
+    router.interfaces.iter().map(|interface| interface.port.network_id).collect()
+}
+
 fn of_dhcp(dhcp: &Dhcp) -> Leg {
     Leg {
         network: dhcp.network_id,
@@ -98,6 +109,7 @@ fn of_dhcp(dhcp: &Dhcp) -> Leg {
         moves: false,
         netns: Netns::Dhcp(dhcp.network_id),
         device: names::dhcp_device(dhcp.port_id),
+        lent: false,
         mark: Mark::Dhcp(dhcp.network_id),
         led: true,
         announced: false,
@@ -134,7 +146,8 @@ fn of_router(router: &Router) -> Vec<Leg> {
             leg.addresses.extend(router::answered(router));
             moving(leg)
         }));
-        legs.extend(router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device)));
+        let heard = router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device));
+        legs.extend(heard.map(|leg| Leg { lent: true, ..leg }));
     }
     legs
 }
@@ -148,6 +161,7 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
         moves: false,
         netns,
         device: device(port.port_id),
+        lent: false,
         mark,
         led: true,
         announced: true,

@@ -230,6 +230,7 @@ impl Target {
             mac: leg.mac,
             mtu_bytes: carrier.mtu_bytes,
             addresses,
+            lent: leg.lent,
             announced: leg.announced,
             tap: Some(tap),
             other_end: None,

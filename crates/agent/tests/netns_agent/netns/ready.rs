@@ -1,11 +1,12 @@
 //! Routers that stand ready on two hosts, of which one is active.
 
 use model::NetworkId;
-use model::desired::{Ha, L3Mode, Network, Part, Router, Segment};
+use model::desired::{Ha, L3Mode, Network, Part, Port, Router, RouterPort, Segment};
 use model::report::{HaState, State};
 use uuid::Uuid;
 
-use crate::netns::outside::{ROUTER, external, ip, network_b, port, router};
+use crate::netns::dvr::remote;
+use crate::netns::outside::{EXTERNAL, ROUTER, external, ip, network_b, port, router};
 use crate::netns::place::{Guest, Place, network, under};
 use crate::netns::wait::eventually;
 
@@ -34,7 +35,7 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
     place.server.put("one", [a.part()]);
     place.server.put("two", [a.remote("one")]);
     let agents = [("one", L3Mode::Legacy), ("two", L3Mode::Legacy)];
-    let [_one, two] = agents.map(|(host, mode)| place.run(place.routing(host, mode)));
+    let agents = agents.map(|(host, mode)| place.run(place.routing(host, mode)));
     let key = Part::Router(router()).key();
     let told = |host: &'static str| {
         let mut outcomes = place.server.outcomes(host).into_iter().filter(|outcome| outcome.key == key);
@@ -49,38 +50,21 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
     let (first, _) = eventually("one active", states, one_active).await;
     let active = if is(&first, HaState::Active) { "one" } else { "two" };
     let other = if active == "one" { "two" } else { "one" };
-    // What the server says of the ports of who is active.
-    let router_ports = || router().interfaces.into_iter().map(|interface| interface.port);
-    if active == "two" {
-        place.server.put("one", router_ports().map(|port| crate::netns::dvr::remote(&port, "two")));
-    }
     let addresses = |host: &str| place.ip_inside(host, &format!("qrouter-{ROUTER}"), "-4 addr");
     assert!(addresses(active).contains("203.0.113.10/24"), "{}", addresses(active));
     assert!(!addresses(other).contains("203.0.113.10"), "{}", addresses(other));
-    if active == "one" {
-        place.server.put(
-            "one",
-            router_ports().map(|port| {
-                Part::Port(model::desired::Port {
-                    id: port.port_id,
-                    network_id: port.network_id,
-                    mac: port.mac,
-                    fixed_ips: port.addresses.iter().map(|net| net.addr()).collect(),
-                    admin_state_up: true,
-                    allowed: None,
-                    trusted: false,
-                })
-            }),
-        );
-        eventually("out", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
-    }
-    // Nobody hears of the active one any more.
-    place.ip_inside(
-        active,
-        &format!("qrouter-{ROUTER}"),
-        &format!("link set ha-d{}000000-00 down", if active == "one" { 1 } else { 2 }),
-    );
+    serve_from(&place, active, other);
+    eventually("out", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
+    // Nobody hears of the active one any more, and its agent is gone.
+    let [one, two] = agents;
+    let (stopped, running) = if active == "one" { (one, two) } else { (two, one) };
+    stopped.stop().await;
+    let heard = if active == "one" { "ha-d1000000-00" } else { "ha-d2000000-00" };
+    place.ip_inside(active, &format!("qrouter-{ROUTER}"), &format!("link set {heard} down"));
     eventually("the other takes over", || told(other), |state| is(state, HaState::Active)).await;
+    serve_from(&place, other, active);
+    let _again = place.run(place.routing(active, L3Mode::Legacy));
+    eventually("out again", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
     // A router that is gone leaves no process.
     for host in ["one", "two"] {
         place.server.remove(host, [key]);
@@ -91,5 +75,31 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
             .map_or(0, |d| d.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_dir())).count())
     };
     eventually("nothing kept", left, |left| *left == 0).await;
-    two.stop().await;
+    running.stop().await;
+}
+
+/// The server binds the router's ports to who is active.
+fn serve_from(place: &Place, active: &str, other: &str) {
+    let router = router();
+    let ports = router.interfaces.into_iter().map(|interface| interface.port);
+    for port in ports.chain(router.gateway.map(|gateway| gateway.port)) {
+        place.server.remove(other, [bound(&port).key()]);
+        place.server.remove(active, [remote(&port, active).key()]);
+        place.server.put(active, [bound(&port)]);
+        if port.network_id != EXTERNAL {
+            place.server.put(other, [remote(&port, active)]);
+        }
+    }
+}
+
+fn bound(port: &RouterPort) -> Part {
+    Part::Port(Port {
+        id: port.port_id,
+        network_id: port.network_id,
+        mac: port.mac,
+        fixed_ips: port.addresses.iter().map(|net| net.addr()).collect(),
+        admin_state_up: true,
+        allowed: None,
+        trusted: false,
+    })
 }
