@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::observed::Observed;
-use host::{Scope, Step, Wanted, names};
+use host::{Scope, Step, Wanted, keepalived, names};
 use kernel::{Failed, Kernel, KernelError};
 use model::desired::{Dhcp, Key, Kind, Part};
-use model::report::State;
+use model::report::{HaState, State};
 use model::{NetworkId, RouterId};
 
 use crate::config::Config;
@@ -58,8 +58,13 @@ pub(crate) async fn turn(
             }
             Some(Part::Lease(lease)) => dhcp.lease(lease.clone()),
             Some(Part::Router(router)) => {
-                let told = advertise::told(router, want, &devices);
-                if let Err(error) = advertise.set(router.id, told).await {
+                // Only the active one of several hosts speaks for the router.
+                let speaks = keepalived::seen(router, &now).is_none_or(|state| state == HaState::Active);
+                let set = match speaks {
+                    true => advertise.set(router.id, advertise::told(router, want, &devices)).await,
+                    false => advertise.hush(router.id).await,
+                };
+                if let Err(error) = set {
                     unadvertised.insert(*key, format!("cannot advertise: {error}"));
                 }
             }

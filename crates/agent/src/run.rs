@@ -29,6 +29,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let kernel = Kernel::open(config.namespace.as_deref(), &config.netns_dir)?;
+    kernel.keep_state_in(&config.state_dir()).await?;
     let watch = Watch::default();
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
@@ -38,6 +39,10 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
+    match kernel.changes().await {
+        Ok(changes) => drop(tasks.spawn(watch.clone().hear(changes))),
+        Err(error) => tracing::warn!(%error, "routers that change hosts wait for the sweep"),
+    }
     tasks.spawn(dhcp_task);
     tasks.spawn(advertise_task);
 
@@ -129,6 +134,7 @@ impl Agent {
     fn happened(&mut self, watch: &Watch) {
         let seen = watch.take();
         self.due.all |= seen.lost;
+        self.due.keys.extend(seen.routers.into_iter().map(|id| Key::new(Kind::Router, id.0)));
         for (device, event) in seen.devices {
             let keys = self.link.store.wanted.keys_of_device(&device);
             if keys.is_empty() || self.expected(&device, &event) {
