@@ -42,6 +42,8 @@ pub(crate) type Told = BTreeMap<PortId, (RouterLeg, Place)>;
 struct Command {
     router: RouterId,
     legs: Told,
+    /// Legs that cease say so.
+    farewell: bool,
     done: oneshot::Sender<io::Result<()>>,
 }
 
@@ -55,9 +57,18 @@ impl Handle {
     /// Advertises these legs of a router from here on, and no others; says when their sockets are
     /// open, or the first reason why one is not.
     pub async fn set(&self, router: RouterId, legs: Told) -> io::Result<()> {
+        self.tell(router, legs, true).await
+    }
+
+    /// Advertises nothing of a router, without a word: another host speaks for it.
+    pub async fn hush(&self, router: RouterId) -> io::Result<()> {
+        self.tell(router, Told::new(), false).await
+    }
+
+    async fn tell(&self, router: RouterId, legs: Told, farewell: bool) -> io::Result<()> {
         let (done, outcome) = oneshot::channel();
         // The task ends only together with the run loop.
-        let _ = self.commands.send(Command { router, legs, done });
+        let _ = self.commands.send(Command { router, legs, farewell, done });
         outcome.await.unwrap_or_else(|_| Err(io::Error::other("the task of advertisements ended")))
     }
 }
@@ -89,7 +100,9 @@ impl Task {
             let timer = sleep_until(next.unwrap_or_else(Instant::now));
             tokio::select! {
                 command = inbox.recv() => match command {
-                    Some(Command { router, legs, done }) => drop(done.send(self.set(router, legs))),
+                    Some(Command { router, legs, farewell, done }) => {
+                        drop(done.send(self.set(router, legs, farewell)));
+                    }
                     None => return,
                 },
                 Some((key, generation)) = self.waits.next() => self.answer(key, generation),
@@ -98,11 +111,11 @@ impl Task {
         }
     }
 
-    fn set(&mut self, router: RouterId, legs: Told) -> io::Result<()> {
+    fn set(&mut self, router: RouterId, legs: Told, farewell: bool) -> io::Result<()> {
         let known = self.legs.keys().copied();
         let gone: Vec<Key> = known.filter(|key| key.0 == router && !legs.contains_key(&key.1)).collect();
         for key in gone {
-            if let Some(leg) = self.legs.remove(&key) {
+            if let Some(leg) = self.legs.remove(&key).filter(|_| farewell) {
                 leg.farewell();
             }
             self.due.retain(|(_, due)| *due != key);

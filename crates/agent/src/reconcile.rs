@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::observed::Observed;
-use host::{Scope, Step, Wanted, names};
+use host::{Scope, Step, Wanted, keepalived, names};
 use kernel::{Failed, Kernel, KernelError};
 use model::desired::{Dhcp, Key, Kind, Part};
 use model::lazy::{Load, load};
@@ -59,13 +59,13 @@ pub(crate) async fn turn(
             }
             Some(Part::Lease(lease)) => dhcp.lease(lease.clone()),
             Some(Part::Router(router)) => {
-                // A standby is silent: its hosts would believe in two.
-                let state = host::router_state(want, &now, *key).and_then(|state| state.ha);
-                let told = match state {
-                    None | Some(HaState::Active) => advertise::told(router, want, &devices),
-                    Some(_) => advertise::Told::new(),
+                // Only the active one of several hosts speaks for the router.
+                let speaks = keepalived::seen(router, &now).is_none_or(|state| state == HaState::Active);
+                let set = match speaks {
+                    true => advertise.set(router.id, advertise::told(router, want, &devices)).await,
+                    false => advertise.hush(router.id).await,
                 };
-                if let Err(error) = advertise.set(router.id, told).await {
+                if let Err(error) = set {
                     unadvertised.insert(*key, format!("cannot advertise: {error}"));
                 }
             }

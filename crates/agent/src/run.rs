@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bus::{Bus, BusError};
 use host::{Scope, Settings};
-use kernel::{Changes, Event, Kernel, raise_file_limit};
+use kernel::{Event, Kernel, raise_file_limit};
 use model::desired::{Key, Kind, Part};
 use model::report::{Outcome, State};
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
-use crate::config::{Config, Role};
+use crate::config::Config;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
@@ -29,20 +29,20 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let kernel = Kernel::open(config.namespace.as_deref(), &config.netns_dir)?;
+    kernel.keep_state_in(&config.state_dir()).await?;
     let watch = Watch::default();
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
-    kernel.keep_state_in(&config.state_dir()).await?;
-    let mut changes = match config.roles.contains(&Role::L3) {
-        true => Some(kernel.changes().await?),
-        false => None,
-    };
     let (dhcp, dhcp_task) = dhcp::task();
     let (advertise, advertise_task) = advertise::task();
 
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
+    match kernel.changes().await {
+        Ok(changes) => drop(tasks.spawn(watch.clone().hear(changes))),
+        Err(error) => tracing::warn!(%error, "routers that change hosts wait for the sweep"),
+    }
     tasks.spawn(dhcp_task);
     tasks.spawn(advertise_task);
 
@@ -54,27 +54,12 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
             _ = stop.wait_for(|stop| *stop) => break,
             heard = agent.link.heard() => agent.told(heard),
             () = watch.changed() => agent.happened(&watch),
-            routers = moved(&mut changes) => agent.due.keys.extend(routers),
             () = timer => agent.sweep(),
         }
         agent.turn().await;
     }
     tracing::info!(host.name = agent.config.host, "agent stops; the wiring stays");
     Ok(())
-}
-
-/// Routers that became active or standby, as keepalived says.
-async fn moved(changes: &mut Option<Changes>) -> BTreeSet<Key> {
-    if let Some(open) = changes {
-        match open.next().await {
-            Ok(routers) => return routers.into_iter().map(|id| Key::new(Kind::Router, id.0)).collect(),
-            Err(error) => {
-                tracing::error!(%error, "keepalived is not heard; changes wait for the sweep");
-                *changes = None;
-            }
-        }
-    }
-    std::future::pending().await
 }
 
 fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, BusError> {
@@ -149,6 +134,7 @@ impl Agent {
     fn happened(&mut self, watch: &Watch) {
         let seen = watch.take();
         self.due.all |= seen.lost;
+        self.due.keys.extend(seen.routers.into_iter().map(|id| Key::new(Kind::Router, id.0)));
         for (device, event) in seen.devices {
             let keys = self.link.store.wanted.keys_of_device(&device);
             if keys.is_empty() || self.expected(&device, &event) {

@@ -61,12 +61,12 @@ impl Target {
         let pieces = lazy::pieces(router);
         let own = Netns::Router(router.id).to_string();
         if pieces.whole {
-            let room = self.stand_ready(key, &own, &part, router::whole(router));
+            let room = self.stand_ready(&own, &part, router::whole(router));
             self.furnish(&own, Some(key), room);
         }
         if pieces.centralized {
             let snat = Netns::Snat(router.id).to_string();
-            let room = self.stand_ready(key, &snat, &part, dvr::centralized(router));
+            let room = self.stand_ready(&snat, &part, dvr::centralized(router));
             self.furnish(&snat, Some(key), room);
         }
         if pieces.distributed {
@@ -104,7 +104,7 @@ impl Target {
 
     /// Of a router that stands ready on several hosts, only the active one has addresses and routes:
     /// they are keepalived's to set.
-    fn stand_ready(&mut self, key: Key, netns: &str, part: &Part, mut room: Room) -> Room {
+    fn stand_ready(&mut self, netns: &str, part: &Part, mut room: Room) -> Room {
         let Part::Router(router) = part else { return room };
         let Some(ha) = &router.ha else { return room };
         let device = names::ha_device(ha.port.port_id);
@@ -120,7 +120,7 @@ impl Target {
         let routes = std::mem::take(&mut room.routes);
         let routes = routes.iter().filter(|route| fits(&route.device, route.to.addr())).cloned();
         let instance = Instance::new(router, ha, &device, &moving, &routes.collect::<Vec<_>>());
-        self.keepalived.insert(router.id, (key, netns.to_owned(), instance));
+        self.keepalived.insert(router.id, (netns.to_owned(), instance));
         room
     }
 

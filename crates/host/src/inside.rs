@@ -8,6 +8,7 @@ use model::desired::{Key, Kind};
 
 use crate::diff::Plan;
 use crate::inner::{WantInner, WantNamespace};
+use crate::keepalived;
 use crate::names::{self, Netns};
 use crate::observed::{InnerLink, Namespace};
 use crate::op::{Inside, MAIN_TABLE, Of, Op, Route, Sysctl};
@@ -230,39 +231,34 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// First, while the namespaces are there.
+    /// First, while the namespaces are there; what ran in one that is gone runs nowhere of use.
     pub fn stop_keepalived(&mut self) {
-        let key = |id: &RouterId| Key::new(Kind::Router, id.0);
-        let in_scope = |id: &&RouterId| self.keys.is_none_or(|keys| keys.contains(&key(id)));
-        let unwanted = |id: &&RouterId| {
-            let wanted = self.target.keepalived.get(*id);
-            // One that ran in a namespace that is gone runs nowhere of use.
-            wanted.is_none_or(|(_, netns, _)| !self.has_netns(netns))
-        };
-        let running = self.now.keepalived.keys().filter(in_scope).filter(unwanted);
-        for router in running.copied().collect::<Vec<_>>() {
-            self.act(key(&router), Op::StopKeepalived { router });
+        let mut standing = self.target.keepalived.clone();
+        standing.retain(|_, (netns, _)| self.has_netns(netns));
+        let keys = self.keys;
+        let looked_at = |id: RouterId| keys.is_none_or(|keys| keys.contains(&key_of(id)));
+        self.act_on_keepalived(keepalived::ending(&standing, &self.now.keepalived, looked_at));
+    }
+
+    pub fn start_keepalived(&mut self) {
+        let ops = keepalived::beginning(&self.target.keepalived, &self.now.keepalived);
+        self.act_on_keepalived(ops);
+    }
+
+    fn act_on_keepalived(&mut self, ops: Vec<Op>) {
+        for op in ops {
+            if let Op::StartKeepalived { router, .. }
+            | Op::ReloadKeepalived { router, .. }
+            | Op::StopKeepalived { router } = op
+            {
+                self.act(key_of(router), op);
+            }
         }
     }
 
     /// Whether keepalived runs for the part.
     fn is_ready(&self, key: Key) -> bool {
         self.now.keepalived.get(&RouterId(key.id)).is_some_and(|seen| seen.alive)
-    }
-
-    pub fn start_keepalived(&mut self) {
-        let target = self.target;
-        for (router, (key, netns, instance)) in &target.keepalived {
-            let (router, instance) = (*router, instance.clone());
-            let op = match self.now.keepalived.get(&router) {
-                Some(seen) if seen.alive && seen.hash == instance.hash() => continue,
-                Some(seen) if seen.alive => Op::ReloadKeepalived { router, instance },
-                _ => Op::StartKeepalived { netns: netns.clone(), router, instance },
-            };
-            if self.has_netns(netns) {
-                self.act(*key, op);
-            }
-        }
     }
 
     fn act_inside(&mut self, key: Key, netns: &str, acts: impl IntoIterator<Item = Inside>) {
@@ -293,6 +289,10 @@ impl<'a> Plan<'a> {
     fn inner_link(&self, netns: &str, device: &str) -> Option<&InnerLink> {
         self.now.namespaces.get(netns)?.links.get(device)
     }
+}
+
+const fn key_of(router: RouterId) -> Key {
+    Key::new(Kind::Router, router.0)
 }
 
 /// Whether another route comes in its place.

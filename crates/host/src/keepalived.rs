@@ -1,19 +1,22 @@
 //! What keepalived is told of a router that stands ready on several hosts.
 //!
 //! Owns the text of one VRRP instance. Where it is kept, and how the program is started and heard
-//! of, is `kernel`'s. Whose instance is active is seen by the address that only an active one has.
+//! of, is `kernel`'s. Whose instance is active is seen by the address that only an active one has:
+//! what instances say of themselves is heard once, and what was seen is there to be seen again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
+use model::RouterId;
 use model::desired::{Ha, Router, RouterPort};
 use model::report::HaState;
 use serde::{Deserialize, Serialize};
 
-use crate::names;
-use crate::observed::Namespace;
-use crate::op::Route;
+use crate::names::{self, Netns};
+use crate::observed::{Keepalived, Namespace, Observed};
+use crate::op::{Op, Route};
 
 /// One instance, ready to be written down.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -85,6 +88,44 @@ pub fn state(ha: &Ha, device: &str, namespace: &Namespace) -> HaState {
     }
 }
 
+/// Whether the router is active on this host, by what was seen of it; `None` of one that stands
+/// ready nowhere else.
+pub fn seen(router: &Router, now: &Observed) -> Option<HaState> {
+    let ha = router.ha.as_ref()?;
+    let device = names::ha_device(ha.port.port_id);
+    let places = [Netns::Router(router.id), Netns::Snat(router.id)];
+    let mut namespaces = places.iter().filter_map(|netns| now.namespaces.get(&netns.to_string()));
+    let netns = namespaces.find(|netns| netns.links.contains_key(&device));
+    Some(netns.map_or(HaState::Unknown, |netns| state(ha, &device, netns)))
+}
+
+/// Ends what nobody wants: instances of routers that are here no longer, or are lazy. Only of
+/// routers that are looked at.
+pub fn ending(
+    wanted: &BTreeMap<RouterId, (String, Instance)>,
+    seen: &BTreeMap<RouterId, Keepalived>,
+    looked_at: impl Fn(RouterId) -> bool,
+) -> Vec<Op> {
+    let unwanted = seen.keys().filter(|router| !wanted.contains_key(router) && looked_at(**router));
+    unwanted.map(|router| Op::StopKeepalived { router: *router }).collect()
+}
+
+/// Starts what is wanted in its namespace and does not run, and tells what was told otherwise.
+pub fn beginning(
+    wanted: &BTreeMap<RouterId, (String, Instance)>,
+    seen: &BTreeMap<RouterId, Keepalived>,
+) -> Vec<Op> {
+    let op = |(router, (netns, instance)): (&RouterId, &(String, Instance))| {
+        let (router, instance) = (*router, instance.clone());
+        match seen.get(&router) {
+            Some(Keepalived { alive: true, hash }) if *hash == instance.hash() => None,
+            Some(Keepalived { alive: true, .. }) => Some(Op::ReloadKeepalived { router, instance }),
+            _ => Some(Op::StartKeepalived { netns: netns.clone(), router, instance }),
+        }
+    };
+    wanted.iter().filter_map(op).collect()
+}
+
 /// Neighbours are told again so long after a change.
 const GRATUITOUS_AGAIN_S: u32 = 5;
 
@@ -107,3 +148,6 @@ fn spelled(route: &Route) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::inner::WantNamespace;
 use crate::keepalived;
 use crate::lazy;
 use crate::leg;
-use crate::names::{self, Netns};
+use crate::names;
 use crate::observed::{Namespace, Observed};
 use crate::target::target;
 use crate::wanted::{Scope, Slots, Wanted};
@@ -92,18 +92,10 @@ pub fn router_state(want: &Wanted, now: &Observed, key: Key) -> Option<RouterSta
 }
 
 fn ha_state(now: &Observed, router: &Router) -> Option<HaState> {
-    let ha = router.ha.as_ref().filter(|_| router.central)?;
-    let netns = match lazy::pieces(router).whole {
-        true => Netns::Router(router.id),
-        false => Netns::Snat(router.id),
-    };
-    let device = names::ha_device(ha.port.port_id);
-    let namespace = now.namespaces.get(&netns.to_string());
+    let seen = keepalived::seen(router, now)?;
+    // What it left behind is no sign of it.
     let alive = now.keepalived.get(&router.id).is_some_and(|seen| seen.alive);
-    match namespace.filter(|_| alive) {
-        Some(namespace) => Some(keepalived::state(ha, &device, namespace)),
-        None => Some(HaState::Unknown),
-    }
+    Some(if alive { seen } else { HaState::Unknown })
 }
 
 /// A router with a piece that cannot be is amiss, though all others are in place.
@@ -142,7 +134,7 @@ fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
             return Err(Amiss::Forwardings(left_out));
         }
     }
-    for (router, (_, _, instance)) in &target.keepalived {
+    for (router, (_, instance)) in &target.keepalived {
         let seen = now.keepalived.get(router).filter(|seen| seen.alive);
         if seen.is_none_or(|seen| seen.hash != instance.hash()) {
             return Err(Amiss::NoKeepalived);

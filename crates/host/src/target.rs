@@ -32,7 +32,7 @@ pub(crate) struct Target {
     pub tables: BTreeMap<String, (Key, Table)>,
     pub namespaces: BTreeMap<String, WantNamespace>,
     /// With the namespace that each runs in.
-    pub keepalived: BTreeMap<RouterId, (Key, String, Instance)>,
+    pub keepalived: BTreeMap<RouterId, (String, Instance)>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
     /// The network's part of each part that has one network.

@@ -9,9 +9,11 @@
 //! and adopted. They are not our children, and are ended by their pids alone.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,7 +27,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::{Pid, mkfifo, read};
 use uuid::Uuid;
 
 use crate::netns;
@@ -34,7 +36,6 @@ const PROGRAM: &str = "keepalived";
 /// It gives up its addresses and says so before it ends.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 const STARTS_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_AGAIN: Duration = Duration::from_millis(3);
 
 /// The directory of all instances of a host.
 #[derive(Clone, Debug)]
@@ -107,6 +108,7 @@ impl Dir {
             remove(&dir.join(name))?;
         }
         self.write(&dir, instance)?;
+        let written = written(&dir)?;
         let mut command = Command::new(PROGRAM);
         command.arg("--vrrp").arg("--use-file").arg(dir.join("keepalived.conf"));
         command.arg("--pid").arg(dir.join("pid")).arg("--vrrp_pid").arg(dir.join("vrrp.pid"));
@@ -117,11 +119,13 @@ impl Dir {
             return Err(io::Error::other(format!("{PROGRAM} ended: {status}")));
         }
         let end = Instant::now() + STARTS_WITHIN;
-        while live(&dir, "pid").is_none() || live(&dir, "vrrp.pid").is_none() {
-            if Instant::now() > end {
+        while alive(&dir).is_none() {
+            let left = end.saturating_duration_since(Instant::now());
+            if !becomes_readable(&written, left)? {
                 return Err(io::Error::other(format!("{PROGRAM} did not start; its log says why")));
             }
-            std::thread::sleep(LOOK_AGAIN);
+            // What was written is looked at, not what is told of it.
+            while read(&written, &mut [0; 1024]).is_ok_and(|length| length > 0) {}
         }
         Ok(())
     }
@@ -195,7 +199,7 @@ fn end(pids: &[Pid]) -> io::Result<()> {
         let until = Instant::now() + ENDS_WITHIN;
         let mut left = Vec::new();
         for (pid, fd) in open {
-            if !ended(&fd, until.saturating_duration_since(Instant::now()))? {
+            if !becomes_readable(&fd, until.saturating_duration_since(Instant::now()))? {
                 left.push((pid, fd));
             }
         }
@@ -215,7 +219,23 @@ fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-fn ended(fd: &OwnedFd, within: Duration) -> io::Result<bool> {
+/// Tells when a file of a directory was written.
+fn written(dir: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(dir.as_os_str().as_bytes())?;
+    // SAFETY: the call takes an integer, and returns a descriptor of ours or an error.
+    let fd = Errno::result(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
+    // SAFETY: the kernel just gave us the descriptor, and nobody else has it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the descriptor is open, and the path ends with a zero and lives across the call.
+    let watch = unsafe {
+        libc::inotify_add_watch(fd.as_raw_fd(), path.as_ptr(), libc::IN_MODIFY | libc::IN_CLOSE_WRITE)
+    };
+    Errno::result(watch)?;
+    Ok(fd)
+}
+
+/// A descriptor of a process becomes readable when that ends.
+fn becomes_readable(fd: &OwnedFd, within: Duration) -> io::Result<bool> {
     let timeout = PollTimeout::try_from(within).unwrap_or(PollTimeout::ZERO);
     Ok(poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], timeout)? > 0)
 }

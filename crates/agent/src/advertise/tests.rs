@@ -129,7 +129,10 @@ mod netns {
         link.run("guest", "ip link set eth0 down");
         link.run("guest", "ip link set eth0 up");
         link.until(&ping, |shown| shown.contains("1 received")).await;
-        // What ceases says so.
+        // Who is on standby is silent; what ceases says so.
+        handle.hush(ROUTER).await.expect("done");
+        handle.set(ROUTER, link.told(Ipv6Mode::Slaac)).await.expect("socket opened");
+        assert!(link.run("guest", "ip -6 route show default").contains("default"));
         handle.set(ROUTER, Told::new()).await.expect("done");
         link.until("ip -6 route show default", |shown| !shown.contains("default")).await;
         task.abort();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
-use crate::want::{mac, network_of, port_id, router_id};
+use super::{mac, network_of, port_id, router_id};
 
 pub fn ports(router: &Router) -> Vec<RouterPort> {
     let interfaces = router.interfaces.iter().map(|interface| interface.port.clone());
@@ -86,7 +86,7 @@ fn forwarding() -> PortForwarding {
 }
 
 fn gateway() -> impl Strategy<Value = Gateway> {
-    let nexthop = select(vec!["203.0.113.1", "fd00::1"]);
+    let nexthop = select(vec!["203.0.113.1", "fd00::99"]);
     (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
         Gateway {
             port,

@@ -12,6 +12,8 @@ use crate::netns::wait::eventually;
 
 const HEARD: NetworkId = NetworkId(Uuid::from_u128(0x44444444_2222_4333_8444_555555555555));
 
+type Told = Option<(State, HaState)>;
+
 fn share(host: u8) -> Router {
     let nets = [format!("169.254.192.{host}/18")];
     let own = port(0xd0 + host, HEARD, &nets.each_ref().map(String::as_str));
@@ -43,7 +45,7 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
     };
     let states = || (told("one"), told("two"));
     let is = |state: &Option<(State, HaState)>, wanted| *state == Some((State::Up, wanted));
-    let one_active = |(one, two): &(Option<(State, HaState)>, Option<(State, HaState)>)| {
+    let one_active = |(one, two): &(Told, Told)| {
         is(one, HaState::Active) && is(two, HaState::Standby)
             || is(one, HaState::Standby) && is(two, HaState::Active)
     };
