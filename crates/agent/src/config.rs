@@ -30,6 +30,10 @@ pub struct Config {
     /// Where namespaces of DHCP and routers are kept by name.
     #[serde(default = "netns_dir")]
     pub netns_dir: PathBuf,
+    /// Where states of programs are kept; beside `netns_dir` where that is not the usual one, for
+    /// then this host is not the only one of the machine.
+    #[serde(default)]
+    pub state_dir: Option<PathBuf>,
     /// Address of the host that tunnels end at.
     #[serde(default)]
     pub tunneling_ip: Option<IpAddr>,
@@ -69,6 +73,7 @@ impl Config {
             lazy_routers: lazy_routers(),
             namespace: None,
             netns_dir: netns_dir(),
+            state_dir: None,
             tunneling_ip: None,
             vxlan_port: VXLAN_PORT,
             interface_mappings: BTreeMap::new(),
@@ -76,6 +81,14 @@ impl Config {
             sweep_interval_s: sweep_interval_s(),
             heartbeat_interval_s: heartbeat_interval_s(),
         }
+    }
+
+    pub(crate) fn state_dir(&self) -> PathBuf {
+        let usual = || match self.netns_dir == netns_dir() {
+            true => PathBuf::from(kernel::STATE_DIR),
+            false => self.netns_dir.with_extension("state"),
+        };
+        self.state_dir.clone().unwrap_or_else(usual)
     }
 
     pub(crate) fn sweep_interval(&self) -> Duration {
@@ -127,6 +140,16 @@ mod tests {
         let config: Config = serde_json::from_str(text).expect("valid");
         assert_eq!((config.agent_mode, config.lazy_routers), (L3Mode::DvrSnat, true));
         assert_eq!(config.roles, BTreeSet::from([Role::L2, Role::L3]));
+    }
+
+    #[test]
+    fn two_hosts_of_one_machine_keep_their_states_apart() {
+        let usual = Config::new("one");
+        assert_eq!(usual.state_dir(), PathBuf::from(kernel::STATE_DIR));
+        let other = Config { netns_dir: "/tmp/x/two.d".into(), ..Config::new("two") };
+        assert_eq!(other.state_dir(), PathBuf::from("/tmp/x/two.state"));
+        let said = Config { state_dir: Some("/srv".into()), ..other };
+        assert_eq!(said.state_dir(), PathBuf::from("/srv"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which frames DHCP wants to see, as classic BPF that the kernel runs.
+//! Which frames DHCP and routers want to see, as classic BPF that the kernel runs.
 
 use kernel::packet::Instruction;
 
@@ -19,6 +19,18 @@ pub(crate) const FILTER: &[Instruction] = &[
     skip_unless(JEQ, 17, 2),
     load_half(56),
     Instruction { code: JEQ, jump_true: 3, jump_false: 4, value: 547 },
+    skip_unless(JEQ, 58, 3),
+    load_byte(54),
+    skip_unless(JEQ, 133, 1),
+    Instruction { code: RETURN, jump_true: 0, jump_false: 0, value: 0x4_0000 },
+    Instruction { code: RETURN, jump_true: 0, jump_false: 0, value: 0 },
+];
+
+/// Router solicitations alone.
+pub(crate) const SOLICITATIONS: &[Instruction] = &[
+    load_half(12),
+    skip_unless(JEQ, 0x86dd, 5),
+    load_byte(20),
     skip_unless(JEQ, 58, 3),
     load_byte(54),
     skip_unless(JEQ, 133, 1),
@@ -53,12 +65,12 @@ mod tests {
     use super::*;
 
     /// Runs the filter as the kernel does: a load beyond the frame rejects it.
-    fn takes(frame: &[u8]) -> bool {
+    fn takes(filter: &[Instruction], frame: &[u8]) -> bool {
         let byte = |at: usize| frame.get(at).map(|b| u32::from(*b));
         let half = |at: usize| Some(byte(at)? << 8 | byte(at + 1)?);
         let (mut a, mut x, mut at) = (0u32, 0u32, 0usize);
         loop {
-            let i = FILTER[at];
+            let i = filter[at];
             let value = i.value as usize;
             at += 1;
             let loaded = match i.code {
@@ -112,7 +124,8 @@ mod tests {
             ("half a header", v4(17, 0, 0, 67)[..30].to_vec(), false),
             ("ARP", [vec![0; 12], vec![8, 6], vec![0; 28]].concat(), false),
         ] {
-            assert_eq!(takes(&frame), want, "{what}");
+            assert_eq!(takes(FILTER, &frame), want, "{what}");
+            assert_eq!(takes(SOLICITATIONS, &frame), what == "router solicitation", "{what}");
         }
     }
 }

@@ -7,10 +7,12 @@
 //! timer (sweep) --------------┘    heartbeat "this host lives, and can"
 //!                                  reconcile observe, diff, apply, pretend
 //!                                  dhcp      one task that answers for all networks
+//!                                  advertise one that advertises for all routers
 //! ```
 //! Start, restart, a lost message and a repair run the same path. Stopping leaves the wiring as
 //! it is: a data plane survives its controller.
 
+mod advertise;
 mod backoff;
 mod config;
 mod dhcp;

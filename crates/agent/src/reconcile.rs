@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::observed::Observed;
-use host::{Scope, Step, Wanted, names};
+use host::{Scope, Step, Wanted, keepalived, names};
 use kernel::{Failed, Kernel, KernelError};
-use model::NetworkId;
 use model::desired::{Dhcp, Key, Kind, Part};
-use model::lazy::Load;
-use model::report::State;
+use model::lazy::{Load, load};
+use model::report::{HaState, State};
+use model::{NetworkId, RouterId};
 
 use crate::config::Config;
-use crate::dhcp;
+use crate::{advertise, dhcp};
 
 /// What a turn found out.
 pub(crate) struct Turn {
@@ -29,6 +29,7 @@ pub(crate) async fn turn(
     config: &Config,
     kernel: &Kernel,
     dhcp: &dhcp::Handle,
+    advertise: &advertise::Handle,
     want: &Wanted,
     scope: &Scope,
 ) -> Result<Turn, KernelError> {
@@ -42,12 +43,13 @@ pub(crate) async fn turn(
         _ => kernel.apply(steps.clone()).await?,
     };
     pretend(&mut now, &steps, &failed);
-    let reasons = reasons(&failed);
+    let mut reasons = reasons(&failed);
     let keys: BTreeSet<Key> = match scope {
         Scope::All => want.keys().collect(),
         Scope::Some { keys, .. } => keys.clone(),
     };
-    let mut unserved = BTreeMap::new();
+    let (mut unserved, mut unadvertised) = (BTreeMap::new(), BTreeMap::new());
+    let devices = advertise::Devices::of(config, &now);
     for key in &keys {
         match want.get(*key) {
             Some(Part::Dhcp(part)) => {
@@ -56,10 +58,28 @@ pub(crate) async fn turn(
                 }
             }
             Some(Part::Lease(lease)) => dhcp.lease(lease.clone()),
+            Some(Part::Router(router)) => {
+                // Only the active one of several hosts speaks for the router.
+                let speaks = keepalived::seen(router, &now).is_none_or(|state| state == HaState::Active);
+                let set = match speaks {
+                    true => advertise.set(router.id, advertise::told(router, want, &devices)).await,
+                    false => advertise.hush(router.id).await,
+                };
+                if let Err(error) = set {
+                    unadvertised.insert(*key, format!("cannot advertise: {error}"));
+                }
+            }
             None if key.kind == Kind::Dhcp => dhcp.stop(NetworkId(key.id)),
+            None if key.kind == Kind::Router => {
+                // Closing is not refused.
+                let _ = advertise.set(RouterId(key.id), advertise::Told::new()).await;
+            }
             None if key.kind == Kind::Lease => dhcp.forget(model::PortId(key.id)),
             _ => {}
         }
+    }
+    for (key, reason) in unadvertised {
+        reasons.entry(key).or_insert(reason);
     }
     let wanted = keys.iter().filter(|key| want.get(**key).is_some());
     let states = wanted.map(|key| (*key, state(want, &now, *key, &reasons, &unserved))).collect();
@@ -98,7 +118,7 @@ fn state(
     let fail = |reason: &String| State::Failed { reason: reason.clone() };
     let Some(part) = want.get(key) else { return State::Down };
     // A router that takes no place needs no network.
-    let is_lazy = host::router_state(want, key).is_some_and(|router| router.load == Load::Lazy);
+    let is_lazy = matches!(part, Part::Router(router) if load(router) == Load::Lazy);
     let networks = if is_lazy { Vec::new() } else { part.networks() };
     let networks = networks.into_iter().map(|id| Key::new(Kind::Network, id.0));
     if let Some(reason) = networks.filter(|network| key != *network).find_map(|network| reasons.get(&network))

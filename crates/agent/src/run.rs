@@ -19,7 +19,7 @@ use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::reconcile::{self, Turn};
 use crate::watch::Watch;
-use crate::{AgentError, dhcp};
+use crate::{AgentError, advertise, dhcp};
 
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
@@ -29,18 +29,25 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let kernel = Kernel::open(config.namespace.as_deref(), &config.netns_dir)?;
+    kernel.keep_state_in(&config.state_dir()).await?;
     let watch = Watch::default();
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
     let (dhcp, dhcp_task) = dhcp::task();
+    let (advertise, advertise_task) = advertise::task();
 
     // Dropping the set ends them all.
     let mut tasks = JoinSet::new();
     tasks.spawn(watch.clone().run(kernel.events().await?));
+    match kernel.changes().await {
+        Ok(changes) => drop(tasks.spawn(watch.clone().hear(changes))),
+        Err(error) => tracing::warn!(%error, "routers that change hosts wait for the sweep"),
+    }
     tasks.spawn(dhcp_task);
+    tasks.spawn(advertise_task);
 
     let link = link(&config, bus, health.clone())?;
-    let mut agent = Agent::new(config, kernel, dhcp, link, health);
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, health);
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -73,6 +80,7 @@ struct Agent {
     config: Config,
     kernel: Kernel,
     dhcp: dhcp::Handle,
+    advertise: advertise::Handle,
     link: Link,
     health: Arc<Mutex<Health>>,
     due: Due,
@@ -97,7 +105,7 @@ impl Agent {
     fn new(
         config: Config,
         kernel: Kernel,
-        dhcp: dhcp::Handle,
+        (dhcp, advertise): (dhcp::Handle, advertise::Handle),
         link: Link,
         health: Arc<Mutex<Health>>,
     ) -> Agent {
@@ -107,6 +115,7 @@ impl Agent {
             config,
             kernel,
             dhcp,
+            advertise,
             link,
             health,
             due: Due::default(),
@@ -125,6 +134,7 @@ impl Agent {
     fn happened(&mut self, watch: &Watch) {
         let seen = watch.take();
         self.due.all |= seen.lost;
+        self.due.keys.extend(seen.routers.into_iter().map(|id| Key::new(Kind::Router, id.0)));
         for (device, event) in seen.devices {
             let keys = self.link.store.wanted.keys_of_device(&device);
             if keys.is_empty() || self.expected(&device, &event) {
@@ -162,7 +172,7 @@ impl Agent {
             false => self.link.store.wanted.scope(&due.keys, &due.old),
         };
         let want = &self.link.store.wanted;
-        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, want, &scope).await {
+        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, &self.advertise, want, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
@@ -191,7 +201,7 @@ impl Agent {
                 State::Failed { reason } => self.failed(key, reason),
                 State::Up | State::Down => drop(self.failures.remove(&key)),
             }
-            let router = host::router_state(&self.link.store.wanted, key);
+            let router = host::router_state(&self.link.store.wanted, &turn.now, key);
             outcomes.push(Outcome { router, ..Outcome::new(key, self.link.store.revision(key), state) });
         }
         self.link.tell(outcomes);

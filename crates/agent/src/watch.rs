@@ -1,9 +1,10 @@
 //! Kernel events, gathered while the run loop is busy: of each device only the last counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kernel::{Event, Events};
+use kernel::{Changes, Event, Events};
+use model::RouterId;
 use tokio::sync::Notify;
 
 /// Devices that something happened to; cloned handles share them.
@@ -22,6 +23,8 @@ struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub devices: BTreeMap<String, Event>,
+    /// Routers that became active or standby.
+    pub routers: BTreeSet<RouterId>,
     /// Events were lost: anything may have happened.
     pub lost: bool,
 }
@@ -34,6 +37,23 @@ impl Watch {
                 Ok(batch) => self.add(batch),
                 Err(error) => {
                     tracing::error!(%error, "kernel events ended; changes wait for the sweep");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Gathers what keepalived says, for ever; ends when it can be heard no more.
+    pub async fn hear(self, mut changes: Changes) {
+        loop {
+            match changes.next().await {
+                Ok(routers) => {
+                    let mut seen = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.routers.extend(routers);
+                    self.shared.changed.notify_one();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "keepalived is not heard; changes wait for the sweep");
                     return;
                 }
             }

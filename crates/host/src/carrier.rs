@@ -148,7 +148,7 @@ pub fn slots(slots: &mut Slots, part: &Part, network: NetworkId, carrier: &Carri
             slots.floods.extend(carrier.vxlan_device().cloned());
             slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
         }
-        Part::Router(_) => {
+        Part::Router(router) if leg::shared_networks(router).contains(&network) => {
             slots.context.extend(carrier.guarded().cloned());
             slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
         }

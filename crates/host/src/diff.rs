@@ -9,7 +9,8 @@
 //! 6 entries  forwarding, tunnels, neighbours, addresses inside
 //! 7 open     taps up
 //! 8 announce addresses that appeared, to those on the links
-//! 9 floods   hosts that broadcast goes to
+//! 9 ready    keepalived, of routers that stand ready on several hosts
+//! 10 floods  hosts that broadcast goes to
 //! ```
 //! Every act is also pretended on a copy of what was seen, so that each step decides on the
 //! host as the steps before it leave it.
@@ -43,6 +44,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.inside();
     plan.open();
     plan.announce();
+    plan.start_keepalived();
     plan.floods();
     plan.steps
 }
@@ -69,6 +71,7 @@ impl Plan<'_> {
     }
 
     fn clear(&mut self) {
+        self.stop_keepalived();
         for (device, why) in self.links_to_clear() {
             match why {
                 Clear::Release(key) => self.act(key, Op::SetMaster { device, master: None }),

@@ -10,6 +10,7 @@ use wire::Mac;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::dvr::{self, Way};
+use crate::keepalived::{Instance, Moving};
 use crate::lazy;
 use crate::leg;
 use crate::names::{self, Netns};
@@ -41,6 +42,8 @@ pub(crate) struct WantInner {
     pub mtu_bytes: u32,
     /// `None` leaves them alone.
     pub addresses: Option<BTreeSet<IpNet>>,
+    /// Other addresses are another program's.
+    pub lent: bool,
     /// Those on the link are told of addresses that appear.
     pub announced: bool,
     /// The other end, when that is the host's.
@@ -58,11 +61,13 @@ impl Target {
         let pieces = lazy::pieces(router);
         let own = Netns::Router(router.id).to_string();
         if pieces.whole {
-            self.furnish(&own, Some(key), router::whole(router));
+            let room = self.stand_ready(&own, &part, router::whole(router));
+            self.furnish(&own, Some(key), room);
         }
         if pieces.centralized {
             let snat = Netns::Snat(router.id).to_string();
-            self.furnish(&snat, Some(key), dvr::centralized(router));
+            let room = self.stand_ready(&snat, &part, dvr::centralized(router));
+            self.furnish(&snat, Some(key), room);
         }
         if pieces.distributed {
             let way = self.add_way(want, key, router);
@@ -73,7 +78,7 @@ impl Target {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
             }
         }
-        for network in leg::networks(&part) {
+        for network in leg::shared_networks(router) {
             self.add_uplink(want, key, network);
         }
     }
@@ -97,6 +102,28 @@ impl Target {
         }
     }
 
+    /// Of a router that stands ready on several hosts, only the active one has addresses and routes:
+    /// they are keepalived's to set.
+    fn stand_ready(&mut self, netns: &str, part: &Part, mut room: Room) -> Room {
+        let Part::Router(router) = part else { return room };
+        let Some(ha) = &router.ha else { return room };
+        let device = names::ha_device(ha.port.port_id);
+        let wanted = self.namespaces.get(netns).map(|namespace| &namespace.links);
+        let mtu = |device: &String| wanted.and_then(|links| links.get(device)).map(|link| link.mtu_bytes);
+        let fits = |device: &String, ip: IpAddr| {
+            mtu(device).is_some_and(|mtu| ip.is_ipv4() || mtu >= IPV6_MIN_MTU_BYTES)
+        };
+        let moving = leg::legs(part).into_iter().filter(|leg| leg.moves).flat_map(|leg| {
+            leg.addresses.into_iter().map(move |net| Moving { net, device: leg.device.clone() })
+        });
+        let moving: Vec<Moving> = moving.filter(|moving| fits(&moving.device, moving.net.addr())).collect();
+        let routes = std::mem::take(&mut room.routes);
+        let routes = routes.iter().filter(|route| fits(&route.device, route.to.addr())).cloned();
+        let instance = Instance::new(router, ha, &device, &moving, &routes.collect::<Vec<_>>());
+        self.keepalived.insert(router.id, (netns.to_owned(), instance));
+        room
+    }
+
     /// The pair of devices to the host's way to the external network, where that can be carried.
     fn add_way(&mut self, want: &Wanted, key: Key, router: &Router) -> Option<Way> {
         let network = router.gateway.as_ref()?.port.network_id;
@@ -107,6 +134,7 @@ impl Target {
             mac,
             mtu_bytes,
             addresses: None,
+            lent: false,
             announced: false,
             tap: None,
             other_end: Some((netns.to_string(), device.clone())),
@@ -154,7 +182,8 @@ fn behind_uplinks(want: &Wanted, router: &Router) -> BTreeMap<(String, IpAddr), 
     let guarded = |id| want.carrier(id).is_ok_and(|carrier| carrier.guarded().is_some());
     let interfaces = router.interfaces.iter().map(|interface| &interface.port);
     let mut neighbours = BTreeMap::new();
-    for port in interfaces.filter(|port| guarded(port.network_id)) {
+    let shared = leg::shared_networks(router);
+    for port in interfaces.filter(|port| shared.contains(&port.network_id) && guarded(port.network_id)) {
         let device = names::interface_device(port.port_id);
         for remote in want.remotes(port.network_id) {
             let ips = remote.fixed_ips.iter().map(|ip| ((device.clone(), *ip), remote.mac));

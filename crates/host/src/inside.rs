@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use model::desired::Key;
+use model::RouterId;
+use model::desired::{Key, Kind};
 
 use crate::diff::Plan;
 use crate::inner::{WantInner, WantNamespace};
+use crate::keepalived;
 use crate::names::{self, Netns};
 use crate::observed::{InnerLink, Namespace};
 use crate::op::{Inside, MAIN_TABLE, Of, Op, Route, Sysctl};
@@ -127,7 +129,7 @@ impl<'a> Plan<'a> {
         let Some(link) = self.inner_link(netns, device).cloned() else { return };
         let mut acts = Vec::new();
         if let Some(addresses) = &want.addresses {
-            let stale = link.addresses.difference(addresses);
+            let stale = link.addresses.difference(addresses).filter(|_| !want.lent);
             acts.extend(stale.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
             for net in addresses.difference(&link.addresses) {
                 acts.push(Inside::AddAddress { device: name(), net: *net });
@@ -135,6 +137,11 @@ impl<'a> Plan<'a> {
                     self.news.push((want.key, netns.to_owned(), name(), net.addr()));
                 }
             }
+        }
+        if want.addresses.is_none() && want.tap.is_some() && !self.is_ready(want.key) {
+            // Whoever set them runs no more, and another host may have them.
+            let left = link.addresses.iter();
+            acts.extend(left.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
         }
         if !link.up {
             acts.push(Inside::SetUp { device: name() });
@@ -224,6 +231,36 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// First, while the namespaces are there; what ran in one that is gone runs nowhere of use.
+    pub fn stop_keepalived(&mut self) {
+        let mut standing = self.target.keepalived.clone();
+        standing.retain(|_, (netns, _)| self.has_netns(netns));
+        let keys = self.keys;
+        let looked_at = |id: RouterId| keys.is_none_or(|keys| keys.contains(&key_of(id)));
+        self.act_on_keepalived(keepalived::ending(&standing, &self.now.keepalived, looked_at));
+    }
+
+    pub fn start_keepalived(&mut self) {
+        let ops = keepalived::beginning(&self.target.keepalived, &self.now.keepalived);
+        self.act_on_keepalived(ops);
+    }
+
+    fn act_on_keepalived(&mut self, ops: Vec<Op>) {
+        for op in ops {
+            if let Op::StartKeepalived { router, .. }
+            | Op::ReloadKeepalived { router, .. }
+            | Op::StopKeepalived { router } = op
+            {
+                self.act(key_of(router), op);
+            }
+        }
+    }
+
+    /// Whether keepalived runs for the part.
+    fn is_ready(&self, key: Key) -> bool {
+        self.now.keepalived.get(&RouterId(key.id)).is_some_and(|seen| seen.alive)
+    }
+
     fn act_inside(&mut self, key: Key, netns: &str, acts: impl IntoIterator<Item = Inside>) {
         for act in acts {
             self.act(key, Op::Inside { netns: netns.to_owned(), act });
@@ -252,6 +289,10 @@ impl<'a> Plan<'a> {
     fn inner_link(&self, netns: &str, device: &str) -> Option<&InnerLink> {
         self.now.namespaces.get(netns)?.links.get(device)
     }
+}
+
+const fn key_of(router: RouterId) -> Key {
+    Key::new(Kind::Router, router.0)
 }
 
 /// Whether another route comes in its place.

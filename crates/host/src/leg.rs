@@ -5,6 +5,7 @@
 //! What else stands in the namespaces is `router`'s and `dvr`'s to say, how a leg's network is
 //! carried `carrier`'s.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -22,11 +23,14 @@ pub struct Leg {
     pub network: NetworkId,
     pub port: PortId,
     pub mac: Mac,
-    /// `None` are left to another program, which moves them between hosts.
-    pub addresses: Option<Vec<IpNet>>,
+    pub addresses: Vec<IpNet>,
+    /// Its addresses are another program's to set: they move between hosts.
+    pub moves: bool,
     pub netns: Netns,
     /// Inside the namespace.
     pub device: String,
+    /// Another program adds addresses of its own to these.
+    pub lent: bool,
     pub mark: Mark,
     /// The part itself leads the leg's MAC and addresses to it; otherwise the port's own part says
     /// on which host they are.
@@ -88,14 +92,24 @@ pub fn networks(part: &Part) -> Vec<NetworkId> {
     networks
 }
 
+/// Networks of which the router has its own MAC and addresses on every host.
+pub fn shared_networks(router: &Router) -> BTreeSet<NetworkId> {
+    if !router.distributed || router.host_mac.is_none() {
+        return BTreeSet::new();
+    }
+    router.interfaces.iter().map(|interface| interface.port.network_id).collect()
+}
+
 fn of_dhcp(dhcp: &Dhcp) -> Leg {
     Leg {
         network: dhcp.network_id,
         port: dhcp.port_id,
         mac: dhcp.mac,
-        addresses: Some(dhcp.addresses.clone()),
+        addresses: dhcp.addresses.clone(),
+        moves: false,
         netns: Netns::Dhcp(dhcp.network_id),
         device: names::dhcp_device(dhcp.port_id),
+        lent: false,
         mark: Mark::Dhcp(dhcp.network_id),
         led: true,
         announced: false,
@@ -112,7 +126,7 @@ fn of_router(router: &Router) -> Vec<Leg> {
     let (own, snat) = (Netns::Router(router.id), Netns::Snat(router.id));
     let Pieces { whole, distributed, centralized } = lazy::pieces(router);
     let moves = router.ha.is_some();
-    let moving = |leg: Leg| if moves { Leg { led: false, addresses: None, ..leg } } else { leg };
+    let moving = |leg: Leg| if moves { Leg { led: false, announced: false, moves, ..leg } } else { leg };
     let mut legs = Vec::new();
     if whole || distributed {
         let interfaces = router.interfaces.iter();
@@ -129,10 +143,11 @@ fn of_router(router: &Router) -> Vec<Leg> {
         let at = if whole { own } else { snat };
         legs.extend(router.gateway.iter().map(|gateway| {
             let mut leg = leg(&gateway.port, mark, at, names::gateway_device);
-            leg.addresses.get_or_insert_default().extend(router::answered(router));
+            leg.addresses.extend(router::answered(router));
             moving(leg)
         }));
-        legs.extend(router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device)));
+        let heard = router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device));
+        legs.extend(heard.map(|leg| Leg { lent: true, ..leg }));
     }
     legs
 }
@@ -142,9 +157,11 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
         network: port.network_id,
         port: port.port_id,
         mac: port.mac,
-        addresses: Some(port.addresses.clone()),
+        addresses: port.addresses.clone(),
+        moves: false,
         netns,
         device: device(port.port_id),
+        lent: false,
         mark,
         led: true,
         announced: true,
@@ -152,5 +169,5 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
 }
 
 fn ips(leg: &Leg) -> Vec<IpAddr> {
-    leg.addresses.iter().flatten().map(IpNet::addr).collect()
+    leg.addresses.iter().map(IpNet::addr).collect()
 }

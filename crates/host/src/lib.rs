@@ -10,6 +10,7 @@
 //!                         └─> kernel carries out; outcome: what became of a part
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
+//! keepalived what it is told of a router that stands ready on several hosts
 //! announce  frames that tell who has an address
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
@@ -22,6 +23,7 @@ mod dvr;
 mod entries;
 mod inner;
 mod inside;
+pub mod keepalived;
 mod lazy;
 mod leg;
 pub mod names;

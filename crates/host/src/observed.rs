@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::RouterId;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
@@ -28,6 +29,15 @@ pub struct Observed {
     pub tables: BTreeMap<String, TableMark>,
     /// Namespaces of ours that can be entered.
     pub namespaces: BTreeMap<String, Namespace>,
+    /// Instances of keepalived, running or left behind.
+    pub keepalived: BTreeMap<RouterId, Keepalived>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Keepalived {
+    /// Hash of what it was told last.
+    pub hash: u64,
+    pub alive: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -8,10 +8,12 @@ mod sysctl;
 use std::fmt;
 use std::net::IpAddr;
 
+use model::RouterId;
 use model::desired::Key;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
+use crate::keepalived::Instance;
 use crate::nft::Table;
 
 pub use inside::{Inside, MAIN_TABLE, Route, Rule};
@@ -159,6 +161,20 @@ pub enum Op {
         netns: String,
         act: Inside,
     },
+    /// Lets keepalived decide on which host a router is active; one that runs is told anew.
+    StartKeepalived {
+        netns: String,
+        router: RouterId,
+        instance: Instance,
+    },
+    ReloadKeepalived {
+        router: RouterId,
+        instance: Instance,
+    },
+    /// Ends it, and forgets that it was.
+    StopKeepalived {
+        router: RouterId,
+    },
 }
 
 /// What a bridge does at one of its ports.
@@ -219,6 +235,9 @@ impl Op {
             | Op::DeleteTable { .. }
             | Op::AddNetns { .. }
             | Op::DeleteNetns { .. }
+            | Op::StartKeepalived { .. }
+            | Op::ReloadKeepalived { .. }
+            | Op::StopKeepalived { .. }
             | Op::Inside { .. } => None,
         }
     }
@@ -234,6 +253,7 @@ impl Op {
             | Op::DeleteNeighbour { .. }
             | Op::DeleteTable { .. }
             | Op::DeleteNetns { .. }
+            | Op::StopKeepalived { .. }
             | Op::SetMaster { master: None, .. } => true,
             _ => false,
         }
@@ -292,6 +312,9 @@ impl fmt::Display for Op {
             Op::AddNetns { netns } => write!(f, "add netns {netns}"),
             Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),
             Op::Inside { netns, act } => write!(f, "in {netns}: {act}"),
+            Op::StartKeepalived { netns, router, .. } => write!(f, "start keepalived of {router} in {netns}"),
+            Op::ReloadKeepalived { router, .. } => write!(f, "reload keepalived of {router}"),
+            Op::StopKeepalived { router } => write!(f, "stop keepalived of {router}"),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use model::NetworkId;
 use model::desired::{Key, Network, Part, Port, Router};
-use model::report::{RouterState, State};
+use model::report::{HaState, RouterState, State};
 
 use crate::carrier::Impossible;
 use crate::diff::fits;
 use crate::inner::WantNamespace;
+use crate::keepalived;
 use crate::lazy;
 use crate::leg;
 use crate::names;
@@ -33,6 +34,8 @@ pub enum Amiss {
     Missing(String, String),
     #[error("this host has no way of its own to the external network {0}")]
     NoWay(NetworkId),
+    #[error("keepalived does not run for it")]
+    NoKeepalived,
     #[error("{0} port forwardings need more ports than a router translates, or those of others")]
     Forwardings(usize),
 }
@@ -81,11 +84,18 @@ fn port_state(want: &Wanted, now: &Observed, port: &Port) -> Result<State, Amiss
 }
 
 /// What the host made of a router; `None` of other parts.
-pub fn router_state(want: &Wanted, key: Key) -> Option<RouterState> {
+pub fn router_state(want: &Wanted, now: &Observed, key: Key) -> Option<RouterState> {
     match want.get(key) {
-        Some(Part::Router(router)) => Some(lazy::state(router, None)),
+        Some(Part::Router(router)) => Some(lazy::state(router, ha_state(now, router))),
         _ => None,
     }
+}
+
+fn ha_state(now: &Observed, router: &Router) -> Option<HaState> {
+    let seen = keepalived::seen(router, now)?;
+    // What it left behind is no sign of it.
+    let alive = now.keepalived.get(&router.id).is_some_and(|seen| seen.alive);
+    Some(if alive { seen } else { HaState::Unknown })
 }
 
 /// A router with a piece that cannot be is amiss, though all others are in place.
@@ -122,6 +132,12 @@ fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
         let left_out = wanted.nat.as_ref().map_or(0, |nat| nat.left_out().len());
         if left_out > 0 {
             return Err(Amiss::Forwardings(left_out));
+        }
+    }
+    for (router, (_, instance)) in &target.keepalived {
+        let seen = now.keepalived.get(router).filter(|seen| seen.alive);
+        if seen.is_none_or(|seen| seen.hash != instance.hash()) {
+            return Err(Amiss::NoKeepalived);
         }
     }
     for (name, (_, wanted)) in target.links {

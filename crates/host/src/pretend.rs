@@ -4,7 +4,7 @@ mod inside;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::names;
-use crate::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
+use crate::observed::{InnerLink, Ipv6, Keepalived, Link, LinkKind, Namespace, Observed, TableMark};
 use crate::op::{Inside, Op, PortFlags, UNSET_BRIDGE_MTU_BYTES};
 use wire::Mac;
 
@@ -84,6 +84,10 @@ impl Observed {
                 devices.for_each(|device| self.delete_other_end(device));
             }
             Op::Inside { netns, act } => self.pretend_inside(netns, act),
+            Op::StartKeepalived { router, instance, .. } | Op::ReloadKeepalived { router, instance } => {
+                self.keepalived.insert(*router, Keepalived { hash: instance.hash(), alive: true });
+            }
+            Op::StopKeepalived { router } => drop(self.keepalived.remove(router)),
             Op::SetBridge { .. }
             | Op::SetAlias { .. }
             | Op::SetMtu { .. }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::NetworkId;
 use model::desired::{Key, Kind, Network, Part, Port, Remote};
+use model::{NetworkId, RouterId};
 use wire::Mac;
 
 use crate::carrier::{Carrier, IPV6_MIN_MTU_BYTES, Uplink};
 use crate::inner::{WantInner, WantNamespace};
+use crate::keepalived::Instance;
 use crate::leg::{self, Leg};
 use crate::names::{self, Mark};
 use crate::nft::Table;
@@ -30,6 +31,8 @@ pub(crate) struct Target {
     pub neighbours: BTreeMap<(String, IpAddr), (Key, Mac)>,
     pub tables: BTreeMap<String, (Key, Table)>,
     pub namespaces: BTreeMap<String, WantNamespace>,
+    /// With the namespace that each runs in.
+    pub keepalived: BTreeMap<RouterId, (String, Instance)>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
     /// The network's part of each part that has one network.
@@ -221,12 +224,13 @@ impl Target {
             self.lead(carrier, leg.mac, 0, (key, tap.clone()));
         }
         let usable = |net: &&IpNet| net.addr().is_ipv4() || has_ipv6(carrier);
-        let addresses = leg.addresses.as_ref().map(|nets| nets.iter().filter(usable).copied().collect());
+        let addresses = (!leg.moves).then(|| leg.addresses.iter().filter(usable).copied().collect());
         let inner = WantInner {
             key,
             mac: leg.mac,
             mtu_bytes: carrier.mtu_bytes,
             addresses,
+            lent: leg.lent,
             announced: leg.announced,
             tap: Some(tap),
             other_end: None,

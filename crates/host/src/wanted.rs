@@ -217,12 +217,17 @@ impl Wanted {
         if let Part::Fip(fip) = part {
             met.extend(self.routers(fip.network_id).map(router_key));
         }
-        if let Part::Router(_) | Part::Remote(_) = part {
-            // One table of an uplink serves all routers of its network, and each of them is told
-            // who lives behind it.
-            let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
-            let networks = leg::networks(part).into_iter().filter(guarded);
-            met.extend(networks.flat_map(|id| self.routers(id).map(router_key)));
+        // One table of an uplink serves all distributed routers of its network, and each of them is
+        // told who lives behind it.
+        let shared = match part {
+            Part::Router(router) => leg::shared_networks(router),
+            Part::Remote(remote) => [remote.network_id].into(),
+            _ => BTreeSet::new(),
+        };
+        let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
+        for id in shared.into_iter().filter(guarded) {
+            let sharing = self.routers(id).filter(|router| leg::shared_networks(router).contains(&id));
+            met.extend(sharing.map(router_key));
         }
         met
     }

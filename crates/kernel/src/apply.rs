@@ -7,6 +7,7 @@ use std::path::Path;
 
 use host::op::UNSET_BRIDGE_MTU_BYTES;
 use host::{Op, Step};
+use model::RouterId;
 use model::desired::Key;
 use nix::errno::Errno;
 
@@ -73,6 +74,12 @@ impl Run<'_> {
                 self.tables(at, count);
                 count
             }
+            Op::StopKeepalived { .. } => {
+                let count = self.steps[at..].iter().map_while(stopped).count();
+                self.flush();
+                self.stop(at, count);
+                count
+            }
             Op::Inside { netns, .. } => {
                 let same = |s: &&Step| matches!(&s.op, Op::Inside { netns: other, .. } if other == netns);
                 let count = self.steps[at..].iter().take_while(same).count();
@@ -108,6 +115,16 @@ impl Run<'_> {
             Op::DeleteNetns { netns } => {
                 self.flush();
                 netns::delete(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
+            }
+            Op::StartKeepalived { netns, router, instance } => {
+                self.flush();
+                let path = self.inner.netns_dir.join(netns);
+                let started = self.inner.keepalived.start(*router, &path, instance);
+                started.map_err(KernelError::io(op.to_string()))
+            }
+            Op::ReloadKeepalived { router, instance } => {
+                self.flush();
+                self.inner.keepalived.reload(*router, instance).map_err(KernelError::io(op.to_string()))
             }
             Op::AddVeth { device, netns, peer, peer_mac } => self.namespace(op, netns).map(|to| {
                 self.inner.indexes.remove(device);
@@ -167,6 +184,9 @@ impl Run<'_> {
             | Op::DeleteNetns { .. }
             | Op::ReplaceTable { .. }
             | Op::DeleteTable { .. }
+            | Op::StartKeepalived { .. }
+            | Op::ReloadKeepalived { .. }
+            | Op::StopKeepalived { .. }
             | Op::Inside { .. } => unreachable!("carried out by its own function"),
         };
         Ok(message)
@@ -273,6 +293,18 @@ impl Run<'_> {
         }
     }
 
+    fn stop(&mut self, at: usize, count: usize) {
+        let routers: Vec<RouterId> = self.steps[at..at + count].iter().filter_map(stopped).collect();
+        if let Err(error) = self.inner.keepalived.stop(&routers) {
+            // Which of them it was is seen when it is looked at again.
+            let (kind, said) = (error.kind(), error.to_string());
+            for at in at..at + count {
+                let source = std::io::Error::new(kind, said.clone());
+                self.fail(at, KernelError::Io { act: self.steps[at].op.to_string(), source });
+            }
+        }
+    }
+
     fn may_try(&mut self, at: usize) -> bool {
         let Step { key, needs, op } = &self.steps[at];
         let failed = |key| self.keys.contains(key);
@@ -303,6 +335,13 @@ fn create_netns(dir: &Path, name: &str) -> std::io::Result<()> {
         sysctl::set_ipv6("default", "accept_ra", "0")?;
         sysctl::promote_secondaries()
     })
+}
+
+fn stopped(step: &Step) -> Option<RouterId> {
+    match &step.op {
+        Op::StopKeepalived { router } => Some(*router),
+        _ => None,
+    }
 }
 
 /// What is gone need not be deleted.

@@ -7,6 +7,7 @@
 //! inside    acts and observations in other namespaces, one entry for all of one
 //! link fdb addr route nft   requests and what the kernel tells  netlink   framing
 //! netns     namespaces by name, and threads thrown away after entering one
+//! keepalived, changes   its processes, and what they say
 //! announce  frames that tell of an address, sent again later
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
@@ -15,11 +16,13 @@
 mod addr;
 mod announce;
 mod apply;
+mod changes;
 mod error;
 mod events;
 mod fdb;
 mod file_limit;
 mod inside;
+mod keepalived;
 mod link;
 mod netlink;
 pub mod netns;
@@ -36,12 +39,16 @@ use std::path::Path;
 use host::{Observed, Scope, Step};
 
 pub use apply::Failed;
+pub use changes::Changes;
 pub use error::KernelError;
 pub use events::{Event, Events};
 pub use file_limit::raise_file_limit;
 pub use netlink::socket::Refusal;
 
 use worker::Worker;
+
+/// Where states of programs are kept when nobody says otherwise.
+pub const STATE_DIR: &str = "/var/lib/neutrino";
 
 /// A host's kernel, as seen from one network namespace.
 pub struct Kernel {
@@ -53,6 +60,18 @@ impl Kernel {
     /// name in `netns_dir`.
     pub fn open(namespace: Option<&Path>, netns_dir: &Path) -> Result<Kernel, KernelError> {
         Ok(Kernel { worker: Worker::start(namespace, netns_dir)? })
+    }
+
+    /// Keeps the state of programs in this directory instead of [`STATE_DIR`].
+    pub async fn keep_state_in(&self, dir: &Path) -> Result<(), KernelError> {
+        let dir = keepalived::Dir::new(dir);
+        self.worker.run(move |inner| inner.keepalived = dir).await
+    }
+
+    /// Routers of which keepalived says that they become active or standby, as it says so.
+    pub async fn changes(&self) -> Result<Changes, KernelError> {
+        let dir = self.worker.run(|inner| inner.keepalived.clone()).await?;
+        Changes::open(&dir).map_err(KernelError::io("listen to keepalived"))
     }
 
     /// What is there, as far as the scope goes (or further, where that is cheaper).

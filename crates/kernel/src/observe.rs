@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use host::names;
 use host::observed::{Link, LinkKind};
 use host::{Observed, Scope, Slots};
+use model::RouterId;
 use nix::errno::Errno;
+use uuid::Uuid;
 
 use crate::KernelError;
 use crate::fdb::{self, Entry};
@@ -46,7 +48,11 @@ impl Inner {
             Some(slots) => namespaces(slots),
             None => netns::list(&self.netns_dir).map_err(KernelError::io("list namespaces"))?,
         };
-        self.finish(seen, &names)
+        let routers = match slots {
+            Some(_) => routers_of(&names),
+            None => self.keepalived.list().map_err(KernelError::io("list keepalived"))?,
+        };
+        self.finish(seen, &names, &routers)
     }
 
     fn observe_slots(&mut self, slots: &Slots) -> Result<Observed, KernelError> {
@@ -74,7 +80,8 @@ impl Inner {
         }
         let tables = slots.tables.iter().map(|table| nft::get(table)).collect();
         seen.add_tables(&present("read a table", self.netfilter.request(tables))?);
-        self.finish(seen, &namespaces(slots))
+        let names = namespaces(slots);
+        self.finish(seen, &names, &routers_of(&names))
     }
 
     /// The links asked for, and the bridges they are in.
@@ -94,9 +101,15 @@ impl Inner {
         Ok(told)
     }
 
-    fn finish(&mut self, seen: Seen, namespaces: &[String]) -> Result<Observed, KernelError> {
+    fn finish(
+        &mut self,
+        seen: Seen,
+        namespaces: &[String],
+        routers: &[RouterId],
+    ) -> Result<Observed, KernelError> {
         self.indexes.extend(seen.indexes);
         let mut observed = seen.observed;
+        observed.keepalived = self.keepalived.observe(routers);
         for name in namespaces.iter().filter(|name| inside::is_ours(name)) {
             let path = self.netns_dir.join(name);
             // What cannot be entered is not there: it will be made again.
@@ -231,6 +244,13 @@ impl Seen {
         let tables = answers.iter().filter_map(|(_, bytes)| nft::parse(bytes));
         self.observed.tables.extend(tables.filter(|(name, _)| names::parse_table(name).is_some()));
     }
+}
+
+/// Routers that have one of these namespaces.
+fn routers_of(namespaces: &[String]) -> Vec<RouterId> {
+    let id = |name: &String| Uuid::parse_str(name.split_once('-')?.1).ok().map(RouterId);
+    let routers: BTreeSet<RouterId> = namespaces.iter().filter_map(id).collect();
+    routers.into_iter().collect()
 }
 
 pub(crate) fn dump(

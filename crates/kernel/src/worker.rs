@@ -9,9 +9,9 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::SockProtocol;
 use tokio::sync::oneshot;
 
-use crate::KernelError;
 use crate::announce::Announcer;
 use crate::netlink::Socket;
+use crate::{KernelError, STATE_DIR, keepalived};
 
 /// What acts and observations work with.
 pub(crate) struct Inner {
@@ -21,6 +21,7 @@ pub(crate) struct Inner {
     /// Indexes of devices by name, as last seen.
     pub indexes: HashMap<String, u32>,
     pub announcer: Announcer,
+    pub keepalived: keepalived::Dir,
 }
 
 type Job = Box<dyn FnOnce(&mut Inner) + Send>;
@@ -75,6 +76,7 @@ fn open(namespace: Option<&Path>, netns_dir: PathBuf) -> Result<Inner, KernelErr
         netfilter: open(SockProtocol::NetlinkNetFilter)?,
         netns_dir,
         indexes: HashMap::new(),
+        keepalived: keepalived::Dir::new(Path::new(STATE_DIR)),
         announcer: Announcer::start().map_err(KernelError::io("start a thread"))?,
     })
 }

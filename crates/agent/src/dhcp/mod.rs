@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::chance;
+pub(crate) use pace::Pace;
 use served::Served;
 
 /// Unsolicited router advertisements are this far apart, the more by chance (RFC 4861: up to

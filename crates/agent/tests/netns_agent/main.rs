@@ -9,6 +9,7 @@ mod netns {
     mod lazy;
     mod outside;
     mod place;
+    mod ready;
     mod repair;
     mod routers;
     mod scale;

@@ -5,6 +5,7 @@
 //! frame -> network --+-- v6/        SOLICIT, REQUEST, RENEW, ...     (RFC 8415) --+-> frame
 //!                    +-- advert.rs  router solicitation              (RFC 4861) --+
 //!              ^
+//!       router.rs   the same advertisements of a router's leg, which routes
 //!       subnet.rs   what is said about a subnet
 //!        lease.rs   a port, its addresses and its extra options, ready to be told
 //!      options.rs   `extra_dhcp_opts`: dnsmasq's names, values typed per option (value.rs)
@@ -24,6 +25,7 @@ pub(crate) mod frame;
 mod lease;
 mod network;
 mod options;
+mod router;
 mod subnet;
 mod v4;
 mod v6;
@@ -34,6 +36,7 @@ mod tests;
 
 pub use network::Network;
 pub use options::unknown_options;
+pub use router::RouterLeg;
 
 /// How long what we tell is valid; Neutron's default (`dhcp_lease_duration`).
 const LEASE_S: u32 = 86_400;

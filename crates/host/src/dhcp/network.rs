@@ -8,6 +8,7 @@ use wire::ethernet::{self, ethertype};
 use wire::ipv6::next_header;
 use wire::{Mac, ipv4, ipv6};
 
+use super::advert::Advertiser;
 use super::lease::Client;
 use super::subnet::{Subnet4, Subnet6};
 use super::{advert, v4, v6};
@@ -80,7 +81,7 @@ impl Network {
             ethertype::IPV6 => {
                 let packet = ipv6::View::new(frame.payload()).ok()?;
                 match packet.next_header() {
-                    next_header::ICMPV6 => advert::answer(self, from, packet),
+                    next_header::ICMPV6 => advert::answer(&self.advertiser(), from, packet),
                     next_header::UDP => v6::answer(self, self.clients.get(&from)?, from, packet),
                     _ => None,
                 }
@@ -94,6 +95,11 @@ impl Network {
     /// Hosts forget what they were told if it is not repeated: send it when the network appears or
     /// changes, and every 200 to 600 seconds (RFC 4861 section 6.2.1).
     pub fn advertisement(&self) -> Option<Vec<u8>> {
-        advert::unsolicited(self)
+        advert::unsolicited(&self.advertiser())
+    }
+
+    fn advertiser(&self) -> Advertiser<'_> {
+        let (mac, mtu_bytes) = (self.mac, self.mtu_bytes);
+        Advertiser { mac, mtu_bytes, router_lifetime_s: 0, subnets: &self.subnets6 }
     }
 }

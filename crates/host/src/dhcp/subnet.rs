@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::SubnetId;
-use model::desired::{self, DhcpSubnet, Ipv6Mode};
+use model::desired::{self, DhcpSubnet, Ipv6Mode, RouterSubnet};
 
 /// An IPv4 subnet.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ impl Subnet4 {
 }
 
 /// An IPv6 subnet.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Subnet6 {
     pub id: SubnetId,
     pub net: Ipv6Net,
@@ -67,10 +67,6 @@ impl Subnet6 {
 
     fn new(subnet: &DhcpSubnet) -> Option<Subnet6> {
         let IpNet::V6(net) = subnet.cidr else { return None };
-        let v6 = |ip: &IpAddr| match ip {
-            IpAddr::V6(ip) if !ip.is_unspecified() => Some(*ip),
-            _ => None,
-        };
         Some(Subnet6 {
             id: subnet.id,
             net: net.trunc(),
@@ -78,6 +74,28 @@ impl Subnet6 {
             ra_mode: subnet.ipv6_ra_mode,
             address_mode: subnet.ipv6_address_mode,
         })
+    }
+
+    /// The IPv6 subnets of a router's interface.
+    pub fn of_router(subnets: &[RouterSubnet]) -> Vec<Subnet6> {
+        let subnet = |subnet: &RouterSubnet| {
+            let IpNet::V6(net) = subnet.cidr else { return None };
+            Some(Subnet6 {
+                id: subnet.id,
+                net: net.trunc(),
+                dns: subnet.dns_nameservers.iter().filter_map(v6).collect(),
+                ra_mode: subnet.ipv6_ra_mode,
+                address_mode: None,
+            })
+        };
+        subnets.iter().filter_map(subnet).collect()
+    }
+}
+
+const fn v6(ip: &IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V6(ip) if !ip.is_unspecified() => Some(*ip),
+        _ => None,
     }
 }
 

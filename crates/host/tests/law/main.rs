@@ -1,7 +1,6 @@
 //! The laws of diff, from any start: apply, and a second diff is empty; part by part comes to the
 //! same as all at once; what is not ours stays as it is.
 
-mod routers;
 mod start;
 mod want;
 

@@ -3,20 +3,21 @@
 use ipnet::IpNet;
 use model::PortId;
 use model::desired::{
-    Centralized, Fip, FloatingIp, Gateway, HostRoute, Interface, L3Mode, PortForwarding, Router, RouterPort,
-    RouterSubnet,
+    Centralized, Fip, FloatingIp, Gateway, Ha, HostRoute, Interface, L3Mode, PortForwarding, Router,
+    RouterPort, RouterSubnet,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
-use crate::want::{mac, network_of, port_id, router_id};
+use super::{mac, network_of, port_id, router_id};
 
 pub fn ports(router: &Router) -> Vec<RouterPort> {
     let interfaces = router.interfaces.iter().map(|interface| interface.port.clone());
     let snat = router.interfaces.iter().filter_map(|interface| interface.snat.clone());
     let gateway = router.gateway.iter().map(|gateway| gateway.port.clone());
-    interfaces.chain(snat).chain(gateway).collect()
+    let ha = router.ha.iter().map(|ha| ha.port.clone());
+    interfaces.chain(snat).chain(gateway).chain(ha).collect()
 }
 
 pub fn router() -> impl Strategy<Value = Router> {
@@ -29,8 +30,9 @@ pub fn router() -> impl Strategy<Value = Router> {
         prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
     let gateway = prop::option::weighted(0.7, gateway());
     let forwarding = prop::option::weighted(0.2, Just(forwarding()));
-    (router_id(), mode, flags, interfaces, gateway, floating, routes, forwarding).prop_map(
-        |(id, mode, flags, interfaces, gateway, floating, routes, forwarding)| {
+    let ha = prop::option::weighted(0.2, port());
+    (router_id(), mode, flags, interfaces, gateway, floating, routes, forwarding, ha).prop_map(
+        |(id, mode, flags, interfaces, gateway, floating, routes, forwarding, ha)| {
             let [may_be_lazy, distributed, central, serves_here, has_host_mac] = flags;
             Router {
                 id,
@@ -54,7 +56,7 @@ pub fn router() -> impl Strategy<Value = Router> {
                 port_forwardings: forwarding.into_iter().collect(),
                 routes: routes.into_iter().map(route).collect(),
                 host_mac: has_host_mac.then_some(wire::Mac([0xfa, 0x16, 0x3f, 0, 0, 1])),
-                ha: None,
+                ha: ha.map(|port| Ha { port, vr_id: 1, priority: 50, advert_int_s: 2 }),
             }
         },
     )
@@ -84,7 +86,7 @@ fn forwarding() -> PortForwarding {
 }
 
 fn gateway() -> impl Strategy<Value = Gateway> {
-    let nexthop = select(vec!["203.0.113.1", "fd00::1"]);
+    let nexthop = select(vec!["203.0.113.1", "fd00::99"]);
     (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
         Gateway {
             port,

@@ -12,7 +12,8 @@ use proptest::sample::select;
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::routers;
+#[path = "routers.rs"]
+pub mod routers;
 
 pub type Parts = BTreeMap<Key, Part>;
 

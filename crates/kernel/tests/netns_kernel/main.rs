@@ -2,6 +2,7 @@
 
 mod netns {
     mod inner;
+    mod keepalived;
     mod law;
     mod nat;
     mod place;

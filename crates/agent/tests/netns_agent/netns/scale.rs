@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use model::PortId;
-use model::desired::{Part, Port, Remote};
+use model::desired::{L3Mode, Part, Port, Remote, RouterPort};
 use model::report::State;
+use model::{PortId, RouterId};
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::netns::place::{NET, Place, network, under};
+use crate::netns::outside::{EXTERNAL, external, floating, router};
+use crate::netns::place::{Guest, NET, Place, network, under};
 use crate::netns::wait::eventually;
 
 /// `NEUTRINO_SCALE_PORTS` asks for another number.
@@ -74,6 +75,68 @@ async fn many_ports_are_wired_in_one_go() {
     let _agent = place.run(place.config("one"));
     eventually("all told", || place.server.outcomes("one").len(), |n| *n == since).await;
     println!("restart with nothing to do: {:?}, {} ms CPU", start.elapsed(), cpu_ms() - cpu);
+}
+
+/// `NEUTRINO_SCALE_ROUTERS` asks for another number.
+fn routers() -> u16 {
+    std::env::var("NEUTRINO_SCALE_ROUTERS").ok().and_then(|n| n.parse().ok()).unwrap_or(50)
+}
+
+/// One interface, a gateway and a floating IP.
+fn small_router(n: u16) -> Part {
+    let [high, low] = n.to_be_bytes();
+    let leg = |kind: u8, network_id, net: String| RouterPort {
+        port_id: PortId(Uuid::from_u128(u128::from(kind) << 120 | u128::from(n) << 88 | 0x4000_8000)),
+        network_id,
+        mac: Mac([0xfa, 0x16, 0x3e, kind, high, low]),
+        addresses: vec![net.parse().expect("net")],
+    };
+    let mut router = router();
+    router.id = RouterId(Uuid::from_u128(u128::from(n) << 96 | 0x4000_8000));
+    router.interfaces.truncate(1);
+    router.interfaces[0].port = leg(0xa1, NET, format!("10.9.{high}.{low}/16"));
+    let gateway = router.gateway.as_mut().expect("a gateway");
+    gateway.port = leg(0xe1, EXTERNAL, format!("172.16.{high}.{low}/16"));
+    gateway.nexthops = vec![IpAddr::from([172, 16, 255, 254])];
+    let mut floating = floating([172, 17, high, low], &Guest::nth(1));
+    floating.fixed_ip = IpAddr::from([10, 9, 128 | high, low]);
+    router.floating_ips = vec![floating];
+    Part::Router(router)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_routers_are_made_in_one_go() {
+    let Some(place) = Place::new() else { return };
+    place.outside(&["one"]);
+    let many = routers();
+    place.server.put("one", [network(&[]), external()]);
+    let mut config = place.routing("one", L3Mode::Legacy);
+    config.sweep_interval_s = 600;
+    let agent = place.run(config.clone());
+    eventually("network up", || place.server.state("one", external().key()), |s| *s == Some(State::Up)).await;
+    let up = || {
+        let outcomes = place.server.outcomes("one");
+        let up = outcomes.iter().filter(|o| o.router.is_some() && o.state == State::Up);
+        up.count()
+    };
+    let (start, cpu) = (Instant::now(), cpu_ms());
+    place.server.put("one", (1..=many).map(small_router));
+    eventually("all up", up, |n| *n == usize::from(many)).await;
+    println!("{many} routers made: {:?}, {} ms CPU", start.elapsed(), cpu_ms() - cpu);
+    agent.stop().await;
+    place.server.forget_outcomes("one");
+    let (start, cpu) = (Instant::now(), cpu_ms());
+    let _agent = place.run(config);
+    eventually("all looked at", up, |n| *n == usize::from(many)).await;
+    println!("{many} routers looked at: {:?}, {} ms CPU", start.elapsed(), cpu_ms() - cpu);
+    let (start, cpu) = (Instant::now(), cpu_ms());
+    place.server.put("one", [small_router(many + 1)]);
+    eventually("one more", up, |n| *n == usize::from(many) + 1).await;
+    println!("one more: {:?}, {} ms CPU", start.elapsed(), cpu_ms() - cpu);
+    let (start, cpu) = (Instant::now(), cpu_ms());
+    place.server.remove("one", (1..=many + 1).map(|n| small_router(n).key()));
+    eventually("all gone", || place.netns_names("one"), |names| names.is_empty()).await;
+    println!("{many} routers unmade: {:?}, {} ms CPU", start.elapsed(), cpu_ms() - cpu);
 }
 
 /// CPU time of this process and of the programs it waited for.

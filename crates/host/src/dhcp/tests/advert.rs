@@ -2,13 +2,13 @@
 
 use std::net::Ipv6Addr;
 
-use model::desired::Ipv6Mode;
+use model::desired::{Interface, Ipv6Mode, RouterPort, RouterSubnet};
 use wire::ipv6::{ALL_NODES, ALL_ROUTERS};
 
 use super::client::router_solicitation;
 use super::network::{ALICE, MALLORY, SERVER, ip, link_local, network, part, subnet, subnet6};
 use super::{compare, golden};
-use crate::dhcp::Network;
+use crate::dhcp::{Network, RouterLeg};
 
 #[test]
 fn solicitations() {
@@ -52,4 +52,42 @@ fn an_advertisement_fits_the_least_mtu() {
     }
     let frame = Network::new(&part).advertisement().expect("an RA");
     assert!((1200..=14 + 1280).contains(&frame.len()), "{} bytes", frame.len());
+}
+
+#[test]
+fn a_router_says_that_it_is_one_until_it_ceases() {
+    let subnet = |cidr: &str, mode| RouterSubnet {
+        id: model::SubnetId(uuid::Uuid::from_u128(1)),
+        cidr: cidr.parse().expect("net"),
+        ipv6_ra_mode: mode,
+        dns_nameservers: vec![ip("2001:db8::53"), ip("192.0.2.53")],
+    };
+    let interface = |subnets| Interface {
+        port: RouterPort {
+            port_id: model::PortId(uuid::Uuid::from_u128(2)),
+            network_id: model::NetworkId(uuid::Uuid::from_u128(3)),
+            mac: SERVER,
+            addresses: vec![],
+        },
+        subnets,
+        snat: None,
+    };
+    let silent = interface(vec![subnet("2001:db8:1::/64", None), subnet("10.0.0.0/24", None)]);
+    assert_eq!(RouterLeg::new(&silent, 1450), None);
+    let modes = [Some(Ipv6Mode::Slaac), Some(Ipv6Mode::Dhcpv6Stateful), None];
+    let subnets =
+        modes.iter().zip(1..).map(|(mode, n)| subnet(&format!("2001:db8:{n}::/64"), *mode)).collect();
+    let leg = RouterLeg::new(&interface(subnets), 1450).expect("advertises");
+    let asked = router_solicitation(ALICE, link_local(ALICE), ALL_ROUTERS, 255);
+    let mut text = String::new();
+    for (title, frame) in [
+        ("unsolicited", leg.advertisement()),
+        ("solicited", leg.answer(&asked)),
+        ("its own", leg.answer(&router_solicitation(SERVER, link_local(SERVER), ALL_ROUTERS, 255))),
+        ("farewell", leg.farewell()),
+    ] {
+        let frame = frame.map_or("nothing\n".into(), |frame| super::show(&frame));
+        text += &format!("== {title}\n{frame}\n");
+    }
+    compare("advert_router", &text);
 }

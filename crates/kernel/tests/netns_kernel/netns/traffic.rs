@@ -87,15 +87,7 @@ async fn cloud() -> Option<Place> {
         (SECOND, "inner", "10.0.0.6/24", Some("10.0.0.1")),
         (OUTSIDE, "outer", "203.0.113.100/24", None),
     ] {
-        netns::create(&place.netns_dir(), name).expect("namespace");
-        let path = place.netns_dir().join(name);
-        place.ip(&format!("link add v-{name} type veth peer name eth0 netns {}", path.display()));
-        place.ip(&format!("link set v-{name} master {bridge} up"));
-        place.inside(name, &format!("ip address add {net} dev eth0"));
-        place.inside(name, "ip link set eth0 up");
-        if let Some(gateway) = gateway {
-            place.inside(name, &format!("ip route add default via {gateway}"));
-        }
+        attach(&place, name, bridge, net, gateway);
     }
     place.inside(OUTSIDE, "ip route add 10.0.0.0/24 via 203.0.113.2");
     place.ip("link set inner up");
@@ -103,8 +95,21 @@ async fn cloud() -> Option<Place> {
     Some(place)
 }
 
+/// A neighbour on a bridge.
+pub fn attach(place: &Place, name: &str, bridge: &str, net: &str, gateway: Option<&str>) {
+    netns::create(&place.netns_dir(), name).expect("namespace");
+    let path = place.netns_dir().join(name);
+    place.ip(&format!("link add v-{name} type veth peer name eth0 netns {}", path.display()));
+    place.ip(&format!("link set v-{name} master {bridge} up"));
+    place.inside(name, &format!("ip address add {net} dev eth0"));
+    place.inside(name, "ip link set eth0 up");
+    if let Some(gateway) = gateway {
+        place.inside(name, &format!("ip route add default via {gateway}"));
+    }
+}
+
 /// Answers with who asked, and on which port.
-fn answer(place: &Place, name: &str, port: u16) {
+pub fn answer(place: &Place, name: &str, port: u16) {
     let path = place.netns_dir().join(name);
     let open = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).expect("socket");
     let socket = netns::within(&path, open).expect("namespace entered");
@@ -119,7 +124,7 @@ fn answer(place: &Place, name: &str, port: u16) {
 }
 
 /// What the asked said; an empty text when nobody did.
-fn ask(place: &Place, name: &str, to: Ipv4Addr, port: u16) -> String {
+pub fn ask(place: &Place, name: &str, to: Ipv4Addr, port: u16) -> String {
     let path = place.netns_dir().join(name);
     let open = || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("socket");
     let socket = netns::within(&path, open).expect("namespace entered");
