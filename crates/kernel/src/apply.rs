@@ -285,6 +285,8 @@ impl Run<'_> {
         match netns::within(&path, || inside::apply(&todo)) {
             Ok(done) => {
                 done.failed.into_iter().for_each(|(at, error)| self.fail(at, error));
+                // The thread ends only together with the worker.
+                let _ = self.inner.closing.send(done.sockets);
                 if let Some(announcement) = done.announcement {
                     self.inner.announcer.repeat(announcement);
                 }

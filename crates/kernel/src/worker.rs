@@ -21,6 +21,8 @@ pub(crate) struct Inner {
     /// Indexes of devices by name, as last seen.
     pub indexes: HashMap<String, u32>,
     pub announcer: Announcer,
+    /// Sockets of other namespaces that are done with.
+    pub closing: mpsc::Sender<Vec<Socket>>,
     pub keepalived: keepalived::Dir,
 }
 
@@ -70,12 +72,19 @@ fn open(namespace: Option<&Path>, netns_dir: PathBuf) -> Result<Inner, KernelErr
             File::open(path).and_then(|file| setns(file, CloneFlags::CLONE_NEWNET).map_err(Into::into));
         entered.map_err(|source| KernelError::Namespace { path: path.to_owned(), source })?;
     }
+    let (closing, closed) = mpsc::channel::<Vec<Socket>>();
+    let close = move || closed.into_iter().for_each(drop);
+    std::thread::Builder::new()
+        .name("close".into())
+        .spawn(close)
+        .map_err(KernelError::io("start a thread"))?;
     let open = |protocol| Socket::open(protocol).map_err(KernelError::io("open a netlink socket"));
     Ok(Inner {
         route: open(SockProtocol::NetlinkRoute)?,
         netfilter: open(SockProtocol::NetlinkNetFilter)?,
         netns_dir,
         indexes: HashMap::new(),
+        closing,
         keepalived: keepalived::Dir::new(Path::new(STATE_DIR)),
         announcer: Announcer::start().map_err(KernelError::io("start a thread"))?,
     })

@@ -23,6 +23,8 @@ pub(crate) struct Done {
     pub failed: Vec<(usize, KernelError)>,
     /// To be repeated later on.
     pub announcement: Option<Announcement>,
+    /// To be closed when nobody waits: the kernel takes its time.
+    pub sockets: Vec<Socket>,
 }
 
 /// Carries out the acts among the steps; the calling thread is in the namespace.
@@ -32,7 +34,7 @@ pub(crate) fn apply(todo: &[(usize, &Step)]) -> Done {
         Err(error) => {
             let kind = error.kind();
             let fail = |at| (at, KernelError::io("open a netlink socket")(kind.into()));
-            return Done { failed: todo.iter().map(|(at, _)| fail(*at)).collect(), announcement: None };
+            return Done { failed: todo.iter().map(|(at, _)| fail(*at)).collect(), ..Done::default() };
         }
     };
     let mut run = Run {
@@ -49,7 +51,9 @@ pub(crate) fn apply(todo: &[(usize, &Step)]) -> Done {
         }
     }
     run.flush();
-    run.done
+    let mut done = run.done;
+    done.sockets.push(socket);
+    done
 }
 
 struct Run<'a> {
@@ -73,11 +77,11 @@ impl<'a> Run<'a> {
             }
             Inside::ReplaceTable { content } => {
                 self.flush();
-                return transact(step, nft::replace_nat(content));
+                return self.transact(step, nft::replace_nat(content));
             }
             Inside::DeleteTable => {
                 self.flush();
-                return transact(step, nft::delete_nat());
+                return self.transact(step, nft::delete_nat());
             }
             Inside::Announce { device, ip } => {
                 self.flush();
@@ -172,6 +176,15 @@ impl<'a> Run<'a> {
         announcement.add(told.index, frames).map_err(KernelError::io(step.op.to_string()))
     }
 
+    /// One table, whole or not at all.
+    fn transact(&mut self, step: &Step, messages: Vec<Message>) -> Result<(), KernelError> {
+        let mut socket = Socket::open(SockProtocol::NetlinkNetFilter)
+            .map_err(|source| KernelError::NoNat { act: step.op.to_string(), source })?;
+        let refused_first = socket.transact(nft::bracket, messages).into_iter().next();
+        self.done.sockets.push(socket);
+        refused_first.map_or(Ok(()), |(_, refusal)| Err(refused(step, refusal)))
+    }
+
     fn fail(&mut self, at: usize, key: Key, error: KernelError) {
         self.keys.insert(key);
         self.done.failed.push((at, error));
@@ -201,16 +214,6 @@ fn set_sysctl(step: &Step, name: &Sysctl, value: u32) -> Result<(), KernelError>
         }
         _ => KernelError::Io { act: step.op.to_string(), source },
     })
-}
-
-/// One table, whole or not at all.
-fn transact(step: &Step, messages: Vec<Message>) -> Result<(), KernelError> {
-    let mut socket = Socket::open(SockProtocol::NetlinkNetFilter)
-        .map_err(|source| KernelError::NoNat { act: step.op.to_string(), source })?;
-    match socket.transact(nft::bracket, messages).into_iter().next() {
-        Some((_, refusal)) => Err(refused(step, refusal)),
-        None => Ok(()),
-    }
 }
 
 /// A kernel that lacks a kind of chain or expression does not find it.
