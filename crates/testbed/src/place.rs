@@ -3,6 +3,7 @@
 //! were killed.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -91,8 +92,25 @@ fn process(pid: u32) -> Option<String> {
     (!"ZX".contains(state)).then(|| format!("{pid} {started}"))
 }
 
-/// Unmounts every namespace below a folder, and removes the folder.
+/// Processes that live in namespaces kept in a folder.
+pub fn living_in(folder: &Path) -> Vec<u32> {
+    let names = kernel::netns::list(folder).unwrap_or_default();
+    let ids: Vec<u64> = names.iter().filter_map(|name| kernel::netns::id(&folder.join(name)).ok()).collect();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    // One that has ended meanwhile lives nowhere.
+    let lives = |pid: &u32| fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ids.contains(&at.ino()));
+    pids.filter(lives).collect()
+}
+
+/// Unmounts every namespace below a folder, and removes the folder. What agents started in them, and
+/// outlives agents on purpose, is ended.
 fn remove(folder: &Path) {
+    for pid in living_in(folder).into_iter().filter(|pid| *pid != std::process::id()) {
+        if let Ok(pid) = i32::try_from(pid) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = entry.file_name().into_string() else { continue };
         if entry.path().is_dir() {

@@ -1,6 +1,5 @@
 //! Routers of a cloud: made by the API, looked at where they are.
 
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::id_of;
 use crate::cloud::Cloud;
 use crate::outside::Outside;
-use crate::place::run_in;
+use crate::place::{living_in, run_in};
 use crate::wait;
 
 /// A router to be made.
@@ -104,23 +103,10 @@ impl Cloud {
         Ok(begun.elapsed())
     }
 
-    /// Processes that live in a host's router namespaces.
-    pub fn router_processes(&self, host: usize) -> anyhow::Result<usize> {
+    /// Processes that live in the namespaces that a host's agent made.
+    pub fn processes(&self, host: usize) -> usize {
         let folder = self.place.folder().join(format!("{}.netns", self.hosts[host].name));
-        let names = self.router_namespaces(host)?;
-        let ours: Vec<u64> =
-            names.iter().filter_map(|name| kernel::netns::id(&folder.join(name)).ok()).collect();
-        let mut count = 0;
-        for entry in std::fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-                continue;
-            };
-            // One that has ended meanwhile lives nowhere.
-            let lives =
-                std::fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ours.contains(&at.ino()));
-            count += usize::from(lives);
-        }
-        Ok(count)
+        living_in(&folder).len()
     }
 
     /// Runs a command in a namespace that a host's agent made.

@@ -84,7 +84,7 @@ async fn floating(scene: &Scene) -> anyhow::Result<String> {
 /// Namespaces and processes of routers on the network node.
 fn there(cloud: &Cloud) -> anyhow::Result<String> {
     let namespaces = cloud.router_namespaces(NETWORK_NODE)?.len();
-    Ok(format!("{namespaces} namespaces, {} processes", cloud.router_processes(NETWORK_NODE)?))
+    Ok(format!("{namespaces} namespaces, {} processes", cloud.processes(NETWORK_NODE)))
 }
 
 async fn empty(cloud: &Cloud) -> anyhow::Result<String> {

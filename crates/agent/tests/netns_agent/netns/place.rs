@@ -1,7 +1,7 @@
 //! Hosts and guests: namespaces, the cable between hosts, and the taps that a hypervisor would make.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use agent::Config;
@@ -157,8 +157,23 @@ impl Place {
     }
 }
 
+/// Ends the programs that agents started for hosts of a folder: they outlive agents on purpose.
+fn end_programs(dir: &Path) {
+    let of_ours = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&*dir.to_string_lossy())
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    for pid in pids.filter(of_ours) {
+        // One that ended meanwhile needs nothing.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        end_programs(self.dir.path());
         let entries = [self.dir.path().to_owned(), self.netns_dir("one"), self.netns_dir("two")];
         for dir in entries {
             for name in netns::list(&dir).unwrap_or_default() {
