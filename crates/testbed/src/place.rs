@@ -99,7 +99,8 @@ pub fn living_in(folder: &Path) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     // One that has ended meanwhile lives nowhere.
-    let lives = |pid: &u32| fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ids.contains(&at.ino()));
+    let lives =
+        |pid: &u32| fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|at| ids.contains(&at.ino()));
     pids.filter(lives).collect()
 }
 
@@ -108,7 +109,8 @@ pub fn living_in(folder: &Path) -> Vec<u32> {
 fn remove(folder: &Path) {
     for pid in living_in(folder).into_iter().filter(|pid| *pid != std::process::id()) {
         if let Ok(pid) = i32::try_from(pid) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
     }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -270,7 +270,7 @@ async fn routers_work_again_after_somebody_broke_them() {
     reaches(&guests[2].0, &outside.far, "out by the network node").await;
     for (host, netns, words) in [
         (0, format!("qrouter-{router}"), vec!["nft", "flush", "ruleset"]),
-        (0, format!("qrouter-{router}"), vec!["ip", "rule", "flush"]),
+        (0, format!("qrouter-{router}"), vec!["ip", "rule", "del", "priority", "32768"]),
         (NETWORK_NODE, format!("snat-{router}"), vec!["ip", "route", "del", "default"]),
         (NETWORK_NODE, format!("snat-{router}"), vec!["sysctl", "-q", "-w", "net.ipv4.ip_forward=0"]),
     ] {
