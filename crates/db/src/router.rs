@@ -59,6 +59,13 @@ impl Tx<'_> {
         self.router_ports("network_id", &network.to_string()).await
     }
 
+    /// Whether a distributed router has an interface on a network.
+    pub async fn is_routed_everywhere(&mut self, network: NetworkId) -> Result<bool, DbError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM router_ports rp JOIN routers r ON r.id = rp.router_id \
+                   WHERE rp.network_id = $1 AND rp.kind = 'interface' AND r.distributed = TRUE)";
+        Ok(self.number(sql, &[network.to_string().into()]).await? > 0)
+    }
+
     /// What a port is to a router, if it is a router's.
     pub async fn router_port(&mut self, port: PortId) -> Result<Option<RouterPortRow>, DbError> {
         Ok(self.router_ports("port_id", &port.to_string()).await?.pop())

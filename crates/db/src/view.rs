@@ -36,6 +36,8 @@ pub struct ViewRows {
     pub hosts: BTreeMap<NetworkId, Vec<String>>,
     /// Those of `networks` with a port that may use addresses besides its own.
     pub roaming: BTreeSet<NetworkId>,
+    /// Networks of remotes with an interface of a distributed router.
+    pub routed: BTreeSet<NetworkId>,
     pub configurations: BTreeMap<String, L2Configuration>,
     /// Routers that the host has a share in.
     pub routers: Vec<RouterFacts>,
@@ -206,6 +208,12 @@ impl Tx<'_> {
             }
             hosts.extend(of_network.iter().cloned());
             rows.hosts.insert(network, of_network);
+        }
+        let remotes: BTreeSet<NetworkId> = rows.remotes.iter().map(|port| port.network_id).collect();
+        for network in remotes {
+            if self.is_routed_everywhere(network).await? {
+                rows.routed.insert(network);
+            }
         }
         hosts.sort_unstable();
         hosts.dedup();

@@ -10,4 +10,4 @@ pub mod router;
 mod touch;
 
 pub use part::{Facts, lease, network, part, port, remote};
-pub use touch::{PortFacts, of_port};
+pub use touch::{PortFacts, carries_tunnels, of_port};

@@ -39,6 +39,8 @@ pub struct Facts<'a> {
     pub hosts: &'a BTreeMap<NetworkId, Vec<String>>,
     /// Networks with a port that may use addresses besides its own.
     pub roaming: &'a BTreeSet<NetworkId>,
+    /// Networks with an interface of a distributed router.
+    pub routed: &'a BTreeSet<NetworkId>,
     pub configurations: &'a BTreeMap<String, L2Configuration>,
     /// Routers that the host has a share in.
     pub routers: &'a [RouterFacts],
@@ -110,7 +112,8 @@ impl<'a> Index<'a> {
             Kind::Remote => {
                 let row = self.remotes.get(&key.id)?;
                 let their = facts.configurations.get(&row.host)?;
-                remote(row, facts.network(row.network_id)?, their).map(Part::Remote)
+                let routed = facts.routed.contains(&row.network_id);
+                remote(row, facts.network(row.network_id)?, their, routed).map(Part::Remote)
             }
             Kind::Dhcp => {
                 let id = NetworkId(key.id);
@@ -181,15 +184,16 @@ fn wired(segment: &ProviderSegment) -> Segment {
     }
 }
 
-/// A port elsewhere, as its neighbours must know it; only tunnels need to be told.
-pub fn remote(row: &Port, network: &Network, their: &L2Configuration) -> Option<Remote> {
-    let segment = segment_for(network, their)?;
-    is_tunnel(&segment.network_type).then(|| Remote {
+/// A port elsewhere, as its neighbours must know it: those of its tunnels, and distributed routers,
+/// which can ask nobody outside of tunnels, as the answer would end at the answerer's own host.
+pub fn remote(row: &Port, network: &Network, their: &L2Configuration, routed: bool) -> Option<Remote> {
+    let tunnel = is_tunnel(&segment_for(network, their)?.network_type);
+    (tunnel || routed).then(|| Remote {
         port_id: row.id,
         network_id: row.network_id,
         mac: row.mac_address,
         fixed_ips: row.fixed_ips.iter().map(|fixed| fixed.ip_address).collect(),
-        tunnel_ip: their.tunneling_ip,
+        tunnel_ip: their.tunneling_ip.filter(|_| tunnel),
     })
 }
 

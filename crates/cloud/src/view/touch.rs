@@ -16,6 +16,8 @@ use crate::view::part;
 pub struct PortFacts<'a> {
     pub network: &'a Network,
     pub subnets: &'a [Subnet],
+    /// A distributed router has an interface on it.
+    pub routed: bool,
     /// Hosts that serve its DHCP.
     pub dhcp_hosts: &'a [String],
     /// The host that the port comes to had no other port of the network.
@@ -45,7 +47,7 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let seen = |port: Option<&Port>| {
         port.map(|p| (p.mac_address, p.fixed_ips.clone(), p.host.clone(), is_bound(&p.vif_type)))
     };
-    if carries_tunnels(facts.network)
+    if (carries_tunnels(facts.network) || facts.routed)
         && seen(before) != seen(after)
         && (old_host.is_some() || new_host.is_some())
     {
@@ -109,6 +111,7 @@ fn roams(port: Option<&Port>) -> bool {
     })
 }
 
-fn carries_tunnels(network: &Network) -> bool {
+/// Whether hosts have the network by tunnels.
+pub fn carries_tunnels(network: &Network) -> bool {
     network.segments.iter().any(|segment| is_tunnel(&segment.network_type))
 }

@@ -185,7 +185,9 @@ async fn mark(
             last_on_host = tx.network_leaves_host(network.id, host).await?;
         }
     }
-    let facts = PortFacts { network, subnets, dhcp_hosts: &dhcp_hosts, first_on_host, last_on_host };
+    let routed = !view::carries_tunnels(network) && tx.is_routed_everywhere(network.id).await?;
+    let dhcp_hosts = &dhcp_hosts;
+    let facts = PortFacts { network, subnets, routed, dhcp_hosts, first_on_host, last_on_host };
     tx.mark(&view::of_port(before, after, &facts));
     listen::port(tx, stamp, before, after).await
 }

@@ -74,6 +74,7 @@ fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
         subnet_rows: &rows.subnet_rows,
         hosts: &rows.hosts,
         roaming: &rows.roaming,
+        routed: &rows.routed,
         configurations: &rows.configurations,
         routers: &rows.routers,
         ways: &rows.ways,

@@ -261,6 +261,36 @@ async fn two_external_networks_do_not_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn distributed_routers_serve_flat_networks() {
+    let mut plan = Plan::new("flat-dvr", 3);
+    plan.physical_networks = vec!["public".into(), "blue".into(), "green".into()];
+    plan.l3 = vec![Some(L3Mode::Dvr), Some(L3Mode::Dvr), Some(L3Mode::DvrSnat)];
+    let cloud = Cloud::start(plan).await.expect("a cloud; these tests need root");
+    let outside = cloud.outside("public", 113).await.expect("a world");
+    let mut networks = Vec::new();
+    for (at, physical) in ["blue", "green"].into_iter().enumerate() {
+        let fields = json!({ "provider:network_type": "flat", "provider:physical_network": physical });
+        let network = id_of(&cloud.client.create("network", fields).await.expect("a flat network"));
+        let cidr = format!("10.{at}.0.0/24");
+        let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": cidr });
+        cloud.client.create("subnet", subnet).await.expect("a subnet");
+        networks.push(network);
+    }
+    let plan = RouterPlan { distributed: true, ha: false, enable_snat: true };
+    let (a, _, a_ip) = guest(&cloud, "a", &networks[0], 0).await;
+    cloud.router("r", plan, &outside, &[&networks[0], &networks[1]]).await.expect("a router");
+    let (b, _, b_ip) = guest(&cloud, "b", &networks[1], 1).await;
+    reaches(&a, &b_ip, "across hosts and flat networks").await;
+    reaches(&b, &a_ip, "back").await;
+    // One that comes later, on a host that has both networks already.
+    let (c, _, c_ip) = guest(&cloud, "c", &networks[0], 1).await;
+    reaches(&b, &c_ip, "on one host").await;
+    reaches(&c, &outside.far, "out by the network node").await;
+    reaches(&a, &outside.far, "out by the network node").await;
+    cloud.stop().await.expect("stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routers_work_again_after_somebody_broke_them() {
     let World { cloud, outside, router, guests } = world("break", true, true).await;
     let (a, port, _) = &guests[0];
