@@ -8,5 +8,6 @@ mod netns {
     mod lazy;
     mod paths;
     mod provider;
+    mod ready;
     mod small;
 }
