@@ -5,6 +5,7 @@
 
 mod netns {
     mod chance;
+    mod churn;
     mod judge;
     mod ledger;
     mod load;

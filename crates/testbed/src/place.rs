@@ -92,6 +92,16 @@ fn process(pid: u32) -> Option<String> {
     (!"ZX".contains(state)).then(|| format!("{pid} {started}"))
 }
 
+/// Names of the namespaces kept in a folder, in order.
+pub fn kept_in(folder: &Path) -> anyhow::Result<Vec<String>> {
+    Ok(kernel::netns::list(folder)?)
+}
+
+/// Deletes a namespace kept in a folder, whoever made it.
+pub fn delete_in(folder: &Path, name: &str) -> anyhow::Result<()> {
+    Ok(kernel::netns::delete(folder, name)?)
+}
+
 /// Processes that live in namespaces kept in a folder.
 pub fn living_in(folder: &Path) -> Vec<u32> {
     let names = kernel::netns::list(folder).unwrap_or_default();

@@ -103,7 +103,7 @@ fn agent(place: &Place, host: &str, namespace: &Path, address: &str) -> anyhow::
 }
 
 /// `[bus]` for a login.
-fn bus(nats: &NatsServer, login: &str) -> anyhow::Result<String> {
+pub fn bus(nats: &NatsServer, login: &str) -> anyhow::Result<String> {
     let options = nats.options(login);
     let path = |path: Option<PathBuf>| path.map(|path| path.display().to_string()).context("is set");
     Ok(format!(
@@ -114,7 +114,7 @@ fn bus(nats: &NatsServer, login: &str) -> anyhow::Result<String> {
     ))
 }
 
-fn neutrino(folder: &Path, name: &str, word: &str, configuration: &str) -> anyhow::Result<Program> {
+pub fn neutrino(folder: &Path, name: &str, word: &str, configuration: &str) -> anyhow::Result<Program> {
     let file = folder.join(format!("{name}.toml"));
     std::fs::write(&file, configuration)?;
     let words = ["--config", file.to_str().context("text")?, word];

@@ -1,0 +1,251 @@
+//! A hundred routers change while their agent is killed at random: afterwards the host is what it
+//! would be had it been built from nothing, and a router that nobody changed never lost a packet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use testbed::client::id_of;
+use testbed::nats::{NatsPlan, NatsServer};
+use testbed::place::{command_in, delete_in, kept_in, link, run_in};
+use testbed::{Client, Guest, Lone, Place, Program, wait};
+
+use crate::netns::chance::Chance;
+use crate::netns::many::{bus, neutrino};
+
+const HOST: &str = "host-1";
+const ROUTERS: usize = 100;
+const CHURN: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(90);
+const SEED: u64 = 20_261_122;
+
+/// A server in this process, an agent in its own, NATS between them.
+struct World {
+    client: Client,
+    agent: Program,
+    place: Place,
+    external: String,
+    _lone: Lone,
+    _nats: NatsServer,
+    _folder: tempfile::TempDir,
+}
+
+/// A router of the churn, as the client knows it.
+struct Changing {
+    router: String,
+    subnets: [String; 2],
+    /// Whether it has its second interface, and its gateway.
+    second: bool,
+    gateway: bool,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn routers_survive_an_agent_that_is_killed_at_random() {
+    let seed = std::env::var("NEUTRINO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+    println!("NEUTRINO_SEED={seed}");
+    let mut chance = Chance::new(seed);
+    let mut world = World::start().await.expect("a cloud; these tests need root");
+    let (guest, to) = world.steady().await.expect("a router with two instances");
+    let mut routers = Vec::new();
+    for at in 0..ROUTERS {
+        routers.push(world.router(at).await.expect("a router"));
+    }
+    let pings = (CHURN.as_millis() / 100).to_string();
+    let ping = command_in(&guest.namespace, &["ping", "-n", "-q", "-i", "0.1", "-c", &pings, &to])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ping runs");
+    let end = Instant::now() + CHURN;
+    let (mut changes, mut kills) = (0, 0);
+    while Instant::now() < end {
+        let at = chance.below(ROUTERS);
+        world.change(&mut routers[at], &mut chance).await.expect("a change");
+        changes += 1;
+        if chance.below(12) == 0 {
+            world.agent.kill();
+            kills += 1;
+            wait::pause(Duration::from_millis(chance.below(400) as u64)).await;
+            world.agent.again().expect("the agent starts");
+        }
+        wait::pause(Duration::from_millis(chance.below(60) as u64)).await;
+    }
+    println!("{changes} changes, agent killed {kills} times");
+    let said = ping.wait_with_output().await.expect("ping ends");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    println!("{said}");
+    assert!(said.contains(" 0% packet loss"), "a router that nobody changed lost packets");
+
+    let namespaces = ROUTERS + 1;
+    let churned = world.settled(namespaces).await;
+    world.agent.kill();
+    for name in churned.keys() {
+        delete_in(&world.netns_dir(), name).expect("deletes");
+    }
+    world.agent.again().expect("the agent starts");
+    let fresh = world.settled(namespaces).await;
+    for (name, fresh) in &fresh {
+        assert_eq!(churned.get(name), Some(fresh), "{name} is not as it is when built from nothing");
+    }
+    assert_eq!(churned.len(), fresh.len());
+}
+
+impl World {
+    async fn start() -> anyhow::Result<World> {
+        let place = Place::new("churn")?;
+        let folder = tempfile::tempdir()?;
+        let nats = NatsServer::start(NatsPlan { tls: true, ..NatsPlan::of_hosts([HOST]) }).await?;
+        let mut settings = server::Settings::default();
+        for (_, most) in &mut settings.quotas.0 {
+            *most = -1;
+        }
+        let lone = Lone::start(settings, nats.server_bus()?).await?;
+        let host = place.add(HOST).await?;
+        let outside = place.add("outside").await?;
+        link(&outside, "world0", &host, "public0", None).await?;
+        run_in(&outside, &["ip", "address", "add", "203.0.113.1/24", "dev", "world0"]).await?;
+        std::fs::create_dir_all(place.folder().join(format!("{HOST}.netns")))?;
+        let configuration = format!(
+            "[agent]\nhost = '{HOST}'\nnamespace = '{}'\nnetns_dir = '{}'\nroles = ['l2', 'dhcp', 'l3']\n\
+             sweep_interval_s = 2\nheartbeat_interval_s = 2\n[agent.interface_mappings]\npublic = 'public0'\n",
+            host.display(),
+            place.folder().join(format!("{HOST}.netns")).display(),
+        ) + &bus(&nats, HOST)?;
+        let agent = neutrino(folder.path(), HOST, "agent", &configuration)?;
+        let client = lone.client.clone();
+        let known = wait::until(SETTLED, || async {
+            let agents = client.get("agents?alive=true").await.ok()?;
+            (agents.as_array()?.len() == 3).then_some(())
+        });
+        known.await.context("the server does not know the agents")?;
+        let fields = json!({
+            "router:external": true, "provider:network_type": "flat", "provider:physical_network": "public",
+        });
+        let external = id_of(&client.create("network", fields).await?);
+        let fields = json!({
+            "network_id": external, "ip_version": 4, "cidr": "203.0.113.0/24", "enable_dhcp": false,
+            "gateway_ip": "203.0.113.1",
+        });
+        client.create("subnet", fields).await?;
+        Ok(World { client, agent, place, external, _lone: lone, _nats: nats, _folder: folder })
+    }
+
+    fn netns_dir(&self) -> PathBuf {
+        self.place.folder().join(format!("{HOST}.netns"))
+    }
+
+    /// A subnet on a network of its own, without DHCP; network and subnet.
+    async fn subnet(&self, cidr: &str, dhcp: bool) -> anyhow::Result<(String, String)> {
+        let network =
+            id_of(&self.client.create("network", json!({ "provider:network_type": "local" })).await?);
+        let fields = json!({ "network_id": network, "ip_version": 4, "cidr": cidr, "enable_dhcp": dhcp });
+        Ok((network, id_of(&self.client.create("subnet", fields).await?)))
+    }
+
+    async fn attach(&self, router: &str, subnet: &str, on: bool) -> anyhow::Result<()> {
+        let act = if on { "add_router_interface" } else { "remove_router_interface" };
+        self.client.act(&format!("routers/{router}/{act}"), json!({ "subnet_id": subnet })).await.map(drop)
+    }
+
+    /// A router that nobody changes, with an instance on either side; the first, and the second's address.
+    async fn steady(&self) -> anyhow::Result<(Guest, String)> {
+        let router = id_of(&self.client.create("router", json!({ "name": "steady" })).await?);
+        let mut out = Vec::new();
+        for at in 0..2 {
+            let (network, subnet) = self.subnet(&format!("10.20{at}.0.0/24"), true).await?;
+            self.attach(&router, &subnet, true).await?;
+            let fields =
+                json!({ "network_id": network, "binding:host_id": HOST, "device_owner": "compute:nova" });
+            let port = self.client.create("port", fields).await?;
+            let guest =
+                Guest::boot(&self.place, &format!("guest-{at}"), &self.place.namespace(HOST), &port).await?;
+            let path = format!("ports/{}", id_of(&port));
+            let active = wait::until(SETTLED, || async {
+                (self.client.get(&path).await.ok()?["status"] == "ACTIVE").then_some(())
+            });
+            active.await.context("the port is not ACTIVE")?;
+            guest.dhcp().await?;
+            out.push((guest, port["fixed_ips"][0]["ip_address"].as_str().unwrap_or_default().to_owned()));
+        }
+        let (_, to) = out.pop().context("two")?;
+        let (guest, _) = out.pop().context("two")?;
+        let reached = wait::until(SETTLED, || async { guest.ping(&to, Duration::from_secs(1)).await.ok() });
+        reached.await.context("the router does not lead from one to the other")?;
+        Ok((guest, to))
+    }
+
+    async fn router(&self, at: usize) -> anyhow::Result<Changing> {
+        let (_, one) = self.subnet(&format!("10.{at}.1.0/24"), false).await?;
+        let (_, two) = self.subnet(&format!("10.{at}.2.0/24"), false).await?;
+        let router = id_of(&self.client.create("router", json!({ "name": format!("r-{at}") })).await?);
+        self.attach(&router, &one, true).await?;
+        Ok(Changing { router, subnets: [one, two], second: false, gateway: false })
+    }
+
+    /// One change of a router, by the API.
+    async fn change(&self, of: &mut Changing, chance: &mut Chance) -> anyhow::Result<()> {
+        let set = |fields: Value| self.client.update("router", &of.router, fields);
+        match chance.below(4) {
+            0 => {
+                of.second = !of.second;
+                self.attach(&of.router, &of.subnets[1], of.second).await
+            }
+            1 => {
+                of.gateway = !of.gateway;
+                let gateway = if of.gateway { json!({ "network_id": self.external }) } else { Value::Null };
+                set(json!({ "external_gateway_info": gateway })).await.map(drop)
+            }
+            2 if of.gateway => {
+                let on = chance.below(2) == 0;
+                let gateway = json!({ "network_id": self.external, "enable_snat": on });
+                set(json!({ "external_gateway_info": gateway })).await.map(drop)
+            }
+            _ => set(json!({ "admin_state_up": false }))
+                .await
+                .and(set(json!({ "admin_state_up": true })).await)
+                .map(drop),
+        }
+    }
+
+    /// What is in each router's namespace, once there are so many and nothing changes any more.
+    async fn settled(&self, count: usize) -> BTreeMap<String, String> {
+        let mut before = BTreeMap::new();
+        let end = Instant::now() + SETTLED;
+        loop {
+            let seen = self.seen().await;
+            if seen.len() == count && seen == before {
+                return seen;
+            }
+            assert!(Instant::now() < end, "{} namespaces, should be {count}, or they change on", seen.len());
+            before = seen;
+            // Longer than a sweep: what it mends is seen next time.
+            wait::pause(Duration::from_secs(3)).await;
+        }
+    }
+
+    async fn seen(&self) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        for name in kept_in(&self.netns_dir()).expect("names") {
+            if !name.starts_with("qrouter-") {
+                continue;
+            }
+            let look = "ip -o -4 address show; ip route show table all proto static; ip rule; nft list ruleset; \
+                        cat /proc/sys/net/ipv4/ip_forward; ip -o link show up | cut -d' ' -f2";
+            // A namespace may go while it is looked at.
+            let shown = run_in(&self.netns_dir().join(&name), &["sh", "-c", look]).await.unwrap_or_default();
+            let mut lines: Vec<String> = shown.lines().map(plain).collect();
+            lines.sort();
+            out.insert(name, lines.join("\n"));
+        }
+        out
+    }
+}
+
+/// A line without numbers that the kernel gives out in turn.
+fn plain(line: &str) -> String {
+    let line =
+        line.split_once(": ").filter(|(index, _)| index.parse::<u32>().is_ok()).map_or(line, |(_, l)| l);
+    line.split('@').next().unwrap_or(line).trim().to_owned()
+}
