@@ -46,6 +46,8 @@ pub struct SimulatedHost {
 #[derive(Default)]
 struct Seen {
     parts: BTreeMap<Key, Part>,
+    /// How often each was told.
+    told: BTreeMap<Key, u64>,
     answers: u64,
     full: u64,
 }
@@ -108,6 +110,11 @@ impl SimulatedHost {
         lock(&self.seen).parts.get(&key).cloned()
     }
 
+    /// How often the host was told of a part.
+    pub fn told(&self, key: Key) -> u64 {
+        lock(&self.seen).told.get(&key).copied().unwrap_or_default()
+    }
+
     /// Answers that arrived, and how many of them told everything.
     pub fn answers(&self) -> (u64, u64) {
         let seen = lock(&self.seen);
@@ -148,6 +155,7 @@ fn take(link: &Link, heard: Heard, seen: &Mutex<Seen>) {
         return;
     }
     for key in &heard.taken.keys {
+        *seen.told.entry(*key).or_default() += 1;
         match link.store.wanted.get(*key) {
             Some(part) => drop(seen.parts.insert(*key, part.clone())),
             None => {
@@ -186,7 +194,7 @@ fn heartbeat(host: &str, tunneling_ip: IpAddr, l3: Option<&L3Configuration>) -> 
         datapath: "kernel".into(),
         tunneling_ip: Some(tunneling_ip),
         tunnel_types: vec!["vxlan".into()],
-        interface_mappings: [("physnet1".to_owned(), "eth1".to_owned())].into(),
+        interface_mappings: ["physnet1", "public"].map(|name| (name.to_owned(), "eth1".to_owned())).into(),
         ..L2Configuration::default()
     };
     let agent = |agent_type: &str, topic: &str, configurations| AgentState {

@@ -55,15 +55,15 @@ pub async fn seen_as(namespace: &Path, to: &str, port: u16, limit: Duration) -> 
 /// Between two packets of a [`first_echo`].
 const BEAT: Duration = Duration::from_millis(1);
 
-/// Sends back what comes by UDP to all addresses of a namespace.
+/// Sends back what comes by UDP to an address of a namespace.
 pub struct Echo {
     pub port: u16,
     task: JoinHandle<()>,
 }
 
 impl Echo {
-    pub fn listen(namespace: &Path) -> io::Result<Echo> {
-        let socket = udp(namespace)?;
+    pub fn listen(namespace: &Path, address: IpAddr) -> io::Result<Echo> {
+        let socket = udp(namespace, address)?;
         let port = socket.local_addr()?.port();
         let task = tokio::spawn(async move {
             let Ok(socket) = tokio::net::UdpSocket::from_std(socket) else { return };
@@ -82,16 +82,15 @@ impl Drop for Echo {
     }
 }
 
-fn udp(namespace: &Path) -> io::Result<UdpSocket> {
-    let any = SocketAddr::from(([0, 0, 0, 0], 0));
-    let socket = kernel::netns::within(namespace, || UdpSocket::bind(any))??;
+fn udp(namespace: &Path, address: IpAddr) -> io::Result<UdpSocket> {
+    let socket = kernel::netns::within(namespace, || UdpSocket::bind((address, 0)))??;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
 /// Sends a packet each millisecond from a namespace until the first comes back; when it did.
 pub async fn first_echo(namespace: &Path, to: SocketAddr, limit: Duration) -> anyhow::Result<Instant> {
-    let socket = tokio::net::UdpSocket::from_std(udp(namespace)?)?;
+    let socket = tokio::net::UdpSocket::from_std(udp(namespace, [0, 0, 0, 0].into())?)?;
     let mut beat = tokio::time::interval(BEAT);
     let mut buffer = [0; 64];
     let echoed = async {

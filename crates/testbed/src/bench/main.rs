@@ -7,6 +7,7 @@
 //! bus      round trips                         process  what /proc says of use
 //! hosts    many hosts of one server            peer     stored figures
 //! scale    memory of a server with many ports  show     tables
+//! routers/ a network node with many routers
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -18,6 +19,7 @@ mod hosts;
 mod load;
 mod peer;
 mod process;
+mod routers;
 mod scale;
 mod server;
 mod servers;
@@ -55,6 +57,9 @@ struct Cli {
     /// Simulated hosts of `hosts`
     #[arg(long, default_value_t = 1000, value_name = "N")]
     hosts: usize,
+    /// Numbers of routers of `routers`
+    #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,N")]
+    routers: Vec<usize>,
     /// The server to measure; the `neutrino` beside this program if not given
     #[arg(long, value_name = "PROGRAM")]
     server: Option<PathBuf>,
@@ -87,6 +92,8 @@ enum What {
     Hosts,
     /// Memory of the server, idle and with 10,000 ports
     Scale,
+    /// Routers: held and built by a network node, woken, and whom changes wake. Needs root
+    Routers,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -166,6 +173,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Scale) {
         scale::run(server).await?;
+    }
+    if wanted(What::Routers) {
+        routers::run(&cli.routers).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -49,7 +49,9 @@ impl Setup<'_> {
 
 /// The same for servers within this process.
 pub fn no_quotas() -> Limits {
-    Limits(["network", "subnet", "port"].map(|name| (name.to_owned(), -1)).into())
+    let mut limits = Limits::default();
+    limits.0.values_mut().for_each(|most| *most = -1);
+    limits
 }
 
 /// A running server; dropping it kills it and removes its database.
