@@ -98,7 +98,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let nats = NatsServer::start(NatsPlan { tls: true, ..NatsPlan::of_hosts([HOST]) }).await?;
         let mut settings = server::Settings::default();
-        for (_, most) in &mut settings.quotas.0 {
+        for most in settings.quotas.0.values_mut() {
             *most = -1;
         }
         let lone = Lone::start(settings, nats.server_bus()?).await?;
