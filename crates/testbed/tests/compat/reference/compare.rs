@@ -100,9 +100,17 @@ fn part(name: &str, key: &str, want: &Value, got: &Value, ordered: bool) -> Resu
         return same(key, want, &values, ordered);
     }
     match got.get(key) {
+        Some(_) if may_be_bound(key, want, got) => Ok(()),
         Some(got) => same(key, want, got, ordered),
         None => Err(format!("{name}.{key} is not shown")),
     }
+}
+
+/// A router's own port is bound when its host asks in the reference, and by settling here: in the
+/// moment after the request it may be bound already.
+fn may_be_bound(key: &str, want: &Value, got: &Value) -> bool {
+    let unbound = key == "binding:host_id" && want == "" || key == "binding:vif_type" && want == "unbound";
+    unbound && got["device_owner"].as_str().is_some_and(|owner| owner.starts_with("network:router_"))
 }
 
 fn differ(name: &str, want: &Value, got: &Value) -> Result<(), String> {
