@@ -1,5 +1,7 @@
 //! What hosts say of routers: load and reason, who is active, and what becomes of floating IPs by it.
 
+use std::net::IpAddr;
+
 use model::api::port::{PORT, Port};
 use model::report::HaState;
 use model::{AgentId, RouterId};
@@ -26,14 +28,6 @@ pub struct RouterSaid {
     pub load: Option<String>,
     pub reason: Option<String>,
     pub failure: Option<String>,
-}
-
-/// A floating IP of a router, and the host that carries it by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CarriedRow {
-    pub id: String,
-    pub status: String,
-    pub host: Option<String>,
 }
 
 impl Tx<'_> {
@@ -113,20 +107,16 @@ impl Tx<'_> {
         self.later(sql, vec![router.to_string().into(), but.to_string().into()]).await
     }
 
-    /// A router's floating IPs, each with the host that carries it by itself.
-    pub async fn carried(&mut self, router: RouterId) -> Result<Vec<CarriedRow>, DbError> {
-        let mode = crate::dialect::json_field(self.engine(), "g.configurations", "agent_mode");
-        let sql = format!(
-            "SELECT f.id, f.status, CASE WHEN r.distributed = TRUE AND p.host <> '' \
-             AND p.vif_type NOT IN ('unbound', 'binding_failed') AND EXISTS (SELECT 1 FROM agents g \
-             WHERE g.host = p.host AND g.topic = 'l3_agent' AND {mode} IN ('dvr', 'dvr_snat')) THEN p.host END \
-             FROM floatingips f JOIN routers r ON r.id = f.router_id LEFT JOIN ports p ON p.id = f.port_id \
-             WHERE f.router_id = $1 ORDER BY f.id"
-        );
+    /// A router's floating IPs of another status, with their addresses.
+    pub async fn floatingips_but(
+        &mut self,
+        router: RouterId,
+        status: &str,
+    ) -> Result<Vec<(String, IpAddr)>, DbError> {
+        let sql = "SELECT id, floating_ip_address FROM floatingips WHERE router_id = $1 AND status <> $2 ORDER BY id";
         let mut out = Vec::new();
-        self.each(&sql, &[router.to_string().into()], |row| {
-            let host = Some(row.text(2).to_owned()).filter(|host| !host.is_empty());
-            out.push(CarriedRow { id: row.text(0).to_owned(), status: row.text(1).to_owned(), host });
+        self.each(sql, &[router.to_string().into(), status.into()], |row| {
+            out.extend(row.text(1).parse().ok().map(|ip| (row.text(0).to_owned(), ip)));
         })
         .await?;
         Ok(out)

@@ -46,7 +46,7 @@ pub use engine::{
 pub use floatingip::BetweenRow;
 pub use l3::count_statements;
 pub use l3_around::AroundRow;
-pub use l3_said::{CarriedRow, RouterSaid, SaidRow};
+pub use l3_said::{RouterSaid, SaidRow};
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};

@@ -93,7 +93,7 @@ pub fn is_of_subnet(before: &Subnet, after: &Subnet) -> bool {
 /// A router that changes: its name and the like are nothing to hosts.
 pub fn is_of_router(before: &Router, after: &Router) -> bool {
     let seen = |row: &Router| {
-        let gateway = (row.gw_port_id, row.gw_network_id, row.enable_snat);
+        let gateway = (row.gw_port_id, row.enable_snat, row.external_gateway_info.clone());
         (row.admin_state_up, row.distributed, row.ha, row.ha_vr_id, gateway, row.routes.clone())
     };
     seen(before) != seen(after)
