@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::api::agent::Agent;
 use model::api::router::Router;
 use model::desired::L3Mode;
-use model::report::L3Configuration;
 use model::{AgentId, RouterId};
 
+use super::listen;
 use crate::{Refusal, Rules};
 
 /// The type of the agents that carry routers.
@@ -15,11 +15,8 @@ pub const L3_AGENT: &str = "L3 agent";
 
 /// How an agent carries routers; `None` for one of another kind, or one that says nothing clear.
 pub fn mode(agent: &Agent) -> Option<L3Mode> {
-    if agent.agent_type != L3_AGENT {
-        return None;
-    }
-    let said = serde_json::from_value::<L3Configuration>(agent.configurations.clone());
-    said.ok().map(|configuration| configuration.agent_mode)
+    let said = (agent.agent_type == L3_AGENT).then(|| listen::configuration(agent))?;
+    said.map(|configuration| configuration.agent_mode)
 }
 
 /// Network nodes carry routers that they are told to; compute hosts those that their instances use.

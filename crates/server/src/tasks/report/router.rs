@@ -66,9 +66,5 @@ async fn floating_ips(
             tx.set_floatingip_status(floating_ip, wanted, &stamp.now).await?;
         }
     }
-    for left in tx.floatingips_left(id).await? {
-        tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
-        tx.forget_last_router(&left).await?;
-    }
-    Ok(())
+    l3::let_go(tx, stamp, id).await
 }
