@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 mod database;
 
-pub use database::{Database, DatabaseUrl};
+use database::Database;
 
 /// The commented defaults; a test holds that they are the defaults.
 pub const DEFAULTS: &str = include_str!("../neutrino.toml");
@@ -263,7 +263,7 @@ mod tests {
             assert!(!shown.contains("s3c") && !shown.contains("ret"), "{shown}");
             assert_eq!(config.database.url.0, url);
         }
-        let shown = DatabaseUrl("postgresql://u@db.example.org/n".into()).to_string();
+        let shown = database::DatabaseUrl("postgresql://u@db.example.org/n".into()).to_string();
         assert_eq!(shown, "postgresql://u@db.example.org/n");
     }
 

@@ -17,6 +17,7 @@ testbed::on_both_engines!(
     an_ha_router_has_a_network_and_one_active_host,
     what_matters_to_nobody_wakes_nobody,
     a_way_out_that_carries_nothing_goes,
+    a_router_that_is_ha_no_more_keeps_one_agent,
 );
 
 async fn a_router_with_floating_ips_only_takes_no_network_node(engine: Engine) {
@@ -214,6 +215,28 @@ async fn a_way_out_that_carries_nothing_goes(engine: Engine) {
         (hosts(&cloud).await == ["\"cmp-0\"".to_owned()].into()).then_some(())
     });
     assert!(only.await.is_some(), "{:?}", hosts(&cloud).await);
+    cloud.settled().await;
+    cloud.converged().await;
+}
+
+async fn a_router_that_is_ha_no_more_keeps_one_agent(engine: Engine) {
+    let cloud = Cloud::start(engine, 2, None).await;
+    let router = cloud.dvr(true).await.router;
+    let path = format!("routers/{router}/l3-agents");
+    let agents = async |wanted: usize| {
+        let found = wait::until(LIMIT, || async {
+            let agents = cloud.lone().client.get(&path).await.ok()?;
+            (agents.as_array()?.len() == wanted).then_some(())
+        });
+        assert!(found.await.is_some(), "{wanted} agents: {:?}", cloud.lone().client.get(&path).await);
+    };
+    agents(2).await;
+    cloud.update("router", &router, json!({ "admin_state_up": false })).await;
+    cloud.update("router", &router, json!({ "ha": false })).await;
+    cloud.update("router", &router, json!({ "admin_state_up": true })).await;
+    agents(1).await;
+    let nodes = || ["net-0", "net-1"].iter().filter(|host| cloud.router(host, &router).is_some()).count();
+    cloud.eventually("one network node has it", || nodes() == 1).await;
     cloud.settled().await;
     cloud.converged().await;
 }
