@@ -1,7 +1,10 @@
-//! What a port's status is, from what hosts reported.
+//! What statuses are, from what hosts reported.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use model::api::port::Port;
-use model::desired::Revision;
+use model::desired::{Revision, Router};
 use model::lazy::Load;
 use model::report::{HaState, RouterState, State};
 
@@ -33,6 +36,18 @@ pub fn of_floatingip(state: &State) -> &'static str {
     }
 }
 
+/// The floating IPs that a host's word on its part of their router is the status of, by address: those
+/// that it carries by itself, and of the centralized ones all or none. A lazy router carries none, nor
+/// does one of several that stand ready unless it is the active one.
+pub fn carried(part: &Router, said: Option<RouterState>, state: HaState, ha: bool) -> BTreeSet<IpAddr> {
+    let is_lazy = said.is_some_and(|said| said.load == Load::Lazy);
+    let is_gateway = !is_lazy && (!ha || state == HaState::Active);
+    let tied = part.floating_ips.iter().filter(|ip| is_gateway || !ip.centralized).map(|ip| ip.floating_ip);
+    let forwarding =
+        part.port_forwardings.iter().filter(|_| is_gateway).map(|forwarding| forwarding.floating_ip);
+    tied.chain(forwarding).collect()
+}
+
 /// Neutron's word for a router on a network node: a lazy one stands by, and one that is not in place
 /// is not known of.
 pub fn of_router(state: &State, said: Option<RouterState>, ha: bool) -> HaState {
@@ -59,6 +74,8 @@ pub fn may_need_dhcp(port: &Port) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::l3::fixture;
+    use model::lazy::Reason;
 
     #[test]
     fn only_words_on_the_newest_part_count() {
@@ -73,6 +90,37 @@ mod tests {
             (9, 0, Some(Revision::MAX), true, "of a part that is gone"),
         ] {
             assert_eq!(is_of_newest(reported, changed, told), counts, "{what}");
+        }
+    }
+    #[test]
+    fn a_host_speaks_for_the_floating_ips_that_it_carries() {
+        let ip = |n: u8| IpAddr::from([203, 0, 113, n]);
+        let lazy = Some(RouterState { load: Load::Lazy, ha: None });
+        let loaded = Some(RouterState { load: Load::Loaded(Reason::Snat), ha: None });
+        let (active, standby, unknown) = (HaState::Active, HaState::Standby, HaState::Unknown);
+        // 5 is carried by cmp-1 itself, 6 is of a host that carries none, 7 forwards.
+        type Case<'a> = (&'a str, bool, bool, &'a str, Option<RouterState>, HaState, &'a [u8]);
+        let table: [Case<'_>; 11] = [
+            ("a compute host", true, false, "cmp-1", loaded, active, &[5]),
+            ("one that says nothing of itself", true, false, "cmp-1", None, active, &[5]),
+            ("another compute host", true, false, "far", loaded, active, &[]),
+            ("the network node", true, false, "net-1", loaded, active, &[6, 7]),
+            ("the network node, failed", true, false, "net-1", None, unknown, &[6, 7]),
+            ("the network node, lazy", true, false, "net-1", lazy, standby, &[]),
+            ("the active one", true, true, "net-1", loaded, active, &[6, 7]),
+            ("one that stands by", true, true, "net-2", loaded, standby, &[]),
+            ("one that nobody knows of", true, true, "net-2", loaded, unknown, &[]),
+            ("not distributed", false, false, "net-1", loaded, active, &[5, 6, 7]),
+            ("a host it is not on", false, false, "cmp-1", loaded, active, &[]),
+        ];
+        for (what, distributed, ha, host, said, state, wanted) in table {
+            let mut facts = fixture::facts(distributed, ha);
+            facts.users = ["cmp-1", "far"].map(str::to_owned).into();
+            facts.floating_ips = vec![fixture::floating(5, Some("cmp-1")), fixture::floating(6, Some("far"))];
+            facts.forwardings = vec![fixture::forwarding(7)];
+            let part = crate::view::router::router(&facts, host);
+            let carried = part.map(|part| carried(&part, said, state, ha)).unwrap_or_default();
+            assert_eq!(carried, wanted.iter().map(|n| ip(*n)).collect(), "{what}");
         }
     }
 }

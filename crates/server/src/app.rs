@@ -15,10 +15,11 @@ use model::{NetworkId, RouterId};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::macros::format_description;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::auth::{Auth, AuthSettings};
+use crate::nudge::{self, Nudger, Nudges};
 use crate::policy::PolicyFile;
 use crate::tls::TlsSettings;
 
@@ -81,31 +82,12 @@ struct Inner {
     committed: Notify,
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
-    nudge: mpsc::UnboundedSender<Nudge>,
-    nudge_router: mpsc::UnboundedSender<RouterNudge>,
+    /// The tasks that settle DHCP and routers.
+    networks: Nudger<NetworkId>,
+    routers: Nudger<RouterId>,
     /// Hosts whose failed ports this server has tried to bind since they were last said to differ.
     rebound: Mutex<BTreeSet<String>>,
 }
-
-/// What the DHCP task looks at before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Nudge {
-    Network(NetworkId),
-    /// All of them: an agent came back.
-    All,
-}
-
-pub type Nudges = mpsc::UnboundedReceiver<Nudge>;
-
-/// What the task that settles routers looks at before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RouterNudge {
-    Router(RouterId),
-    /// All that are due.
-    All,
-}
-
-pub type RouterNudges = mpsc::UnboundedReceiver<RouterNudge>;
 
 impl App {
     pub fn new(
@@ -114,14 +96,14 @@ impl App {
         policies: PolicyFile,
         db: Db,
         bus: Bus,
-    ) -> (App, Nudges, RouterNudges) {
-        let (nudge, nudges) = mpsc::unbounded_channel();
-        let (nudge_router, router_nudges) = mpsc::unbounded_channel();
+    ) -> (App, Nudges<NetworkId>, Nudges<RouterId>) {
+        let (networks, network_nudges) = nudge::channel();
+        let (routers, router_nudges) = nudge::channel();
         let (committed, revisions) = (Notify::new(), Mutex::default());
         let (policies, rebound) = (Arc::new(policies), Mutex::default());
         let inner =
-            Inner { settings, db, bus, auth, policies, committed, revisions, nudge, nudge_router, rebound };
-        (App(Arc::new(inner)), nudges, router_nudges)
+            Inner { settings, db, bus, auth, policies, committed, revisions, networks, routers, rebound };
+        (App(Arc::new(inner)), network_nudges, router_nudges)
     }
 
     pub fn settings(&self) -> &Settings {
@@ -199,22 +181,22 @@ impl App {
 
     /// Asks the DHCP task to look at a network; it looks at all of them now and then anyway.
     pub fn nudge_dhcp(&self, network: NetworkId) {
-        let _ = self.0.nudge.send(Nudge::Network(network));
+        self.0.networks.one(network);
     }
 
     /// Asks the DHCP task to look at all networks.
     pub fn sweep_dhcp(&self) {
-        let _ = self.0.nudge.send(Nudge::All);
+        self.0.networks.all();
     }
 
     /// Asks the task that settles routers to look at one; what is committed nudges by itself.
     pub fn nudge_router(&self, router: RouterId) {
-        let _ = self.0.nudge_router.send(RouterNudge::Router(router));
+        self.0.routers.one(router);
     }
 
     /// Asks it to look at all that are due.
     pub fn sweep_routers(&self) {
-        let _ = self.0.nudge_router.send(RouterNudge::All);
+        self.0.routers.all();
     }
 
     /// The time and a random seed for one request.

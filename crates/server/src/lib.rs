@@ -6,6 +6,7 @@
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
 //! listen   a change -> routers that are due       operator   what the API has no place for
+//! nudge    what tasks look at before their time
 //! routes/  one file per resource              retry    a transaction that lost a race
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3: loops beside the requests
 //! ```
@@ -17,6 +18,7 @@ mod guard;
 mod http;
 pub mod keystone;
 mod listen;
+mod nudge;
 pub mod operator;
 pub mod policy;
 mod retry;

@@ -6,6 +6,8 @@ mod sim {
     mod database;
     mod hosts;
     mod outage;
+    mod routed;
     mod routers;
     mod told;
+    mod wander;
 }

@@ -8,7 +8,7 @@
 //! ```
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod ha;
 pub mod listen;
 pub mod plan;

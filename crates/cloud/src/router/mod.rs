@@ -3,8 +3,10 @@
 //! ```text
 //! gateway     the way out: which port it needs         interface  legs in networks of instances
 //! routes      static routes: what may be a nexthop     snat       network nodes' legs of a distributed router
+//! device      ports that are said to be a router's
 //! ```
 
+pub mod device;
 pub mod gateway;
 pub mod interface;
 pub mod routes;

@@ -9,10 +9,10 @@ use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port, PortUpdate};
 use model::api::subnet::Subnet;
 use model::{NetworkId, Touch};
-use tokio::time::MissedTickBehavior;
 
-use crate::app::{App, Nudge, Nudges};
+use crate::app::App;
 use crate::error::Fault;
+use crate::nudge::{self, Nudge, Nudges};
 use crate::{retry, routes};
 
 /// All networks are looked at this often.
@@ -21,25 +21,12 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// Networks looked at in one go.
 const PAGE: u32 = 200;
 
-pub async fn run(app: App, mut nudges: Nudges) {
-    let mut sweep = tokio::time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let mut due = tokio::select! {
-            nudge = nudges.recv() => match nudge {
-                Some(nudge) => vec![nudge],
-                None => return,
-            },
-            _ = sweep.tick() => vec![Nudge::All],
-        };
-        while let Ok(nudge) = nudges.try_recv() {
-            due.push(nudge);
-        }
-        due.sort_unstable();
-        due.dedup();
+pub async fn run(app: App, mut nudges: Nudges<NetworkId>) {
+    let mut sweep = nudge::sweep(SWEEP);
+    while let Some(due) = nudges.next(&mut sweep).await {
         for nudge in due {
             match nudge {
-                Nudge::Network(network) => settle_or_tell(&app, network, Turn::Wait).await,
+                Nudge::One(network) => settle_or_tell(&app, network, Turn::Wait).await,
                 Nudge::All => {
                     if let Err(fault) = settle_misfits(&app).await {
                         tracing::warn!(%fault, "networks without fitting DHCP not found; tried again later");

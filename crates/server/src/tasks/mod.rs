@@ -23,10 +23,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use model::subject::Word;
+use model::{NetworkId, RouterId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::app::{App, Nudges, RouterNudges};
+use crate::app::App;
+use crate::nudge::Nudges;
 use serve::serve;
 
 /// Every loop also runs without being woken.
@@ -35,12 +37,12 @@ const SWEEP: Duration = Duration::from_secs(5);
 pub fn spawn(
     running: &mut JoinSet<()>,
     app: &App,
-    nudges: Nudges,
-    routers: RouterNudges,
+    networks: Nudges<NetworkId>,
+    routers: Nudges<RouterId>,
     stop: &watch::Receiver<bool>,
 ) {
     running.spawn(until(stop.clone(), relay::run(app.clone())));
-    running.spawn(until(stop.clone(), dhcp::run(app.clone(), nudges)));
+    running.spawn(until(stop.clone(), dhcp::run(app.clone(), networks)));
     running.spawn(until(stop.clone(), l3::run(app.clone(), routers)));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
     running.spawn(until(stop.clone(), checkpoint::run(app.clone())));

@@ -1,3 +1,6 @@
+use model::desired::HostRoute;
+use serde_json::json;
+
 use super::*;
 use crate::l3::fixture::{id, port, row, subnet};
 
@@ -14,6 +17,11 @@ fn behind(distributed: bool) -> Behind {
 
 fn instance(host: &str) -> Port {
     port(5, 1, "10.0.0.5", "compute:nova", host)
+}
+
+fn at_ipv6(port: &mut Port, ips: &[&str]) {
+    let fixed = |ip: &&str| json!({ "subnet_id": id(1), "ip_address": ip });
+    port.fixed_ips = serde_json::from_value(ips.iter().map(fixed).collect()).expect("addresses");
 }
 
 fn with(change: impl FnOnce(&mut Port)) -> Option<Port> {
@@ -99,6 +107,20 @@ fn only_what_can_alter_an_agents_work_names_a_router() {
             true,
         ),
         (
+            "a globally routed address besides a local one",
+            with(|port| at_ipv6(port, &["fd00::5"])),
+            with(|port| at_ipv6(port, &["fd00::5", "2001:db8::5"])),
+            was(|_| ()),
+            true,
+        ),
+        (
+            "a local address besides a globally routed one",
+            with(|port| at_ipv6(port, &["2001:db8::5"])),
+            with(|port| at_ipv6(port, &["2001:db8::5", "fd00::5"])),
+            was(|_| ()),
+            false,
+        ),
+        (
             "a floating IP's port is renamed",
             at("busy"),
             at("busy"),
@@ -152,10 +174,35 @@ fn subnets_and_routers_matter_by_what_hosts_are_told() {
     after.gateway_ip = None;
     assert!(is_of_subnet(&before, &after));
     let before = row(true, false);
-    let mut after = before.clone();
-    after.rest.insert("description".into(), "x".into());
-    after.status = "DOWN".into();
-    assert!(!is_of_router(&before, &after));
-    after.enable_snat = true;
-    assert!(is_of_router(&before, &after));
+    let changed = |change: fn(&mut Router)| {
+        let mut after = before.clone();
+        change(&mut after);
+        is_of_router(&before, &after)
+    };
+    let info = |ip: &str| {
+        let fixed = json!([{ "subnet_id": id(2), "ip_address": ip }]);
+        serde_json::from_value(
+            json!({ "network_id": id(2), "external_fixed_ips": fixed, "enable_snat": false }),
+        )
+        .ok()
+    };
+    let table: [(&str, bool, fn(&mut Router)); 9] = [
+        ("description", false, |r| drop(r.rest.insert("description".into(), "x".into()))),
+        ("status", false, |r| r.status = "DOWN".into()),
+        ("zone hints", false, |r| r.availability_zone_hints = vec!["z".into()]),
+        ("SNAT", true, |r| r.enable_snat = true),
+        ("way out", true, |r| r.gw_port_id = None),
+        ("down", true, |r| r.admin_state_up = false),
+        ("kind", true, |r| r.distributed = false),
+        ("HA", true, |r| r.ha = true),
+        ("routes", true, |r| {
+            let nexthop = [10, 0, 0, 9].into();
+            r.routes = vec![HostRoute { destination: "192.0.2.0/24".parse().expect("range"), nexthop }];
+        }),
+    ];
+    for (what, concerns, change) in table {
+        assert_eq!(changed(change), concerns, "{what}");
+    }
+    let at = |ip| Router { external_gateway_info: info(ip), ..before.clone() };
+    assert!(is_of_router(&at("203.0.113.10"), &at("203.0.113.11")), "another address outside");
 }

@@ -1,6 +1,7 @@
 //! What can be done to a router besides changing its attributes: `PUT /v2.0/routers/{id}/ACTION`.
 
 use axum::http::{Method, StatusCode};
+use cloud::l3::listen;
 use cloud::router::routes;
 use model::api::router::{InterfaceAsk, ROUTER};
 use model::api::validate::MAX_LIST;
@@ -16,19 +17,24 @@ use crate::http::{Answer, Call};
 use crate::retry;
 use crate::routes::wrapped;
 
+/// Whether an action adds or removes.
+#[derive(Clone, Copy)]
+pub enum Way {
+    Add,
+    Remove,
+}
+
 #[derive(Clone, Copy)]
 enum Action {
-    AddInterface,
-    RemoveInterface,
-    AddRoutes,
-    RemoveRoutes,
+    Interface(Way),
+    Routes(Way),
 }
 
 const ACTIONS: [(&str, Action); 4] = [
-    ("add_router_interface", Action::AddInterface),
-    ("remove_router_interface", Action::RemoveInterface),
-    ("add_extraroutes", Action::AddRoutes),
-    ("remove_extraroutes", Action::RemoveRoutes),
+    ("add_router_interface", Action::Interface(Way::Add)),
+    ("remove_router_interface", Action::Interface(Way::Remove)),
+    ("add_extraroutes", Action::Routes(Way::Add)),
+    ("remove_extraroutes", Action::Routes(Way::Remove)),
 ];
 
 pub async fn dispatch(app: &App, call: &Call, id: &str, name: &str) -> Result<Answer, Fault> {
@@ -43,25 +49,27 @@ pub async fn dispatch(app: &App, call: &Call, id: &str, name: &str) -> Result<An
             .map_err(|error| Fault::NotJsonForExtension(error.to_string()))?,
     };
     match action {
-        Action::AddInterface | Action::RemoveInterface => {
-            let answer = retry::whole(|| interfaces(app, call, id, action, &body)).await?;
+        Action::Interface(way) => {
+            let answer = retry::whole(|| interfaces(app, call, id, (name, way), &body)).await?;
             Ok(Answer::ok(&answer))
         }
-        Action::AddRoutes | Action::RemoveRoutes => {
-            let item = retry::whole(|| extra_routes(app, call, id, (name, action), &body)).await?;
+        Action::Routes(way) => {
+            let item = retry::whole(|| extra_routes(app, call, id, (name, way), &body)).await?;
             Ok(wrapped(StatusCode::OK, ROUTER.singular, &item))
         }
     }
 }
 
-async fn interfaces(app: &App, call: &Call, id: &str, action: Action, body: &Value) -> Result<Value, Fault> {
+async fn interfaces(
+    app: &App,
+    call: &Call,
+    id: &str,
+    act: (&str, Way),
+    body: &Value,
+) -> Result<Value, Fault> {
     let mut tx = app.db().begin().await?;
     let guard = Guard::of(app, call);
-    let ask = InterfaceAsk::of(body);
-    let answer = match action {
-        Action::AddInterface => interface::add(app, &mut tx, &guard, id, ask).await?,
-        _ => interface::remove(app, &mut tx, &guard, id, ask).await?,
-    };
+    let answer = interface::change(app, &mut tx, &guard, id, act, InterfaceAsk::of(body)).await?;
     app.commit(tx).await?;
     Ok(answer)
 }
@@ -70,7 +78,7 @@ async fn extra_routes(
     app: &App,
     call: &Call,
     id: &str,
-    (name, action): (&str, Action),
+    (name, way): (&str, Way),
     body: &Value,
 ) -> Result<Vec<u8>, Fault> {
     let mut tx = app.db().begin().await?;
@@ -81,14 +89,14 @@ async fn extra_routes(
     let before = whole.router.clone();
     let asked = asked_routes(body)?;
     let old = before.routes.clone();
-    let new = match action {
-        Action::AddRoutes => routes::added(old, asked),
-        _ => routes::removed(old, &asked),
+    let new = match way {
+        Way::Add => routes::added(old, asked),
+        Way::Remove => routes::removed(old, &asked),
     };
     set_routes(app, &mut whole, new)?;
     let stamp = app.stamp();
     let after = store(&mut tx, &stamp, &before, whole.router).await?;
-    if after.routes != before.routes {
+    if listen::is_of_router(&before, &after) {
         tx.router_due(after.id, stamp.now_us).await?;
     }
     let item = tx.show(&ROUTER, id, &[], &guard.answers(&ROUTER)).await?.unwrap_or_default();

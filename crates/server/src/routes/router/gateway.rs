@@ -1,6 +1,7 @@
 //! A router's way out: the gateway port, and what goes with it.
 
 use cloud::Stamp;
+use cloud::l3::listen;
 use cloud::router::gateway::{self, Change, Facts};
 use cloud::router::{Leg, snat};
 use db::Tx;
@@ -50,7 +51,7 @@ pub async fn set(
         }
         (Change::Replaced | Change::Cleared, Some(at)) => {
             let leg = whole.legs.remove(at);
-            drop_leg(tx, stamp, &leg).await?;
+            drop_leg(tx, stamp, leg.port.id).await?;
         }
         _ => {}
     }
@@ -81,7 +82,7 @@ pub async fn follow(tx: &mut Tx<'_>, stamp: &Stamp, port: &Port) -> Result<(), F
     if let Some(info) = &mut after.external_gateway_info {
         info.external_fixed_ips.clone_from(&port.fixed_ips);
     }
-    if after != before {
+    if listen::is_of_router(&before, &after) {
         tx.router_due(after.id, stamp.now_us).await?;
     }
     store(tx, stamp, &before, after).await.map(drop)
@@ -99,7 +100,7 @@ pub async fn settle_snat(
         let gone = |leg: &Leg| leg.port.id == port.id;
         if let Some(at) = whole.legs.iter().position(gone) {
             let leg = whole.legs.remove(at);
-            drop_leg(tx, stamp, &leg).await?;
+            drop_leg(tx, stamp, leg.port.id).await?;
         }
     }
     for (port, fixed_ips) in plan.readdress {

@@ -11,6 +11,7 @@ use model::api::router::{InterfaceAsk, ROUTER, RouterPortKind};
 use model::api::subnet::{SUBNET, Subnet};
 use serde_json::{Value, json};
 
+use super::action::Way;
 use super::gateway::{changed, settle_snat};
 use super::{Whole, add_leg, drop_leg, whole};
 use crate::app::App;
@@ -41,33 +42,61 @@ async fn lock(tx: &mut Tx<'_>, router: &str, ask: &InterfaceAsk) -> Result<(), F
     Ok(tx.lock(&ROUTER, router).await?)
 }
 
-pub async fn add(
+/// Adds or removes what the request names, and makes the rest of the router fit.
+pub async fn change(
     app: &App,
     tx: &mut Tx<'_>,
     guard: &Guard<'_>,
     router: &str,
+    (name, way): (&str, Way),
     ask: InterfaceAsk,
 ) -> Result<Value, Fault> {
     lock(tx, router, &ask).await?;
-    guard.act(tx, &ROUTER, router, "add_router_interface").await?;
+    guard.act(tx, &ROUTER, router, name).await?;
     let mut whole = whole(tx, router).await?;
     let mut stamp = app.stamp();
-    ask.check_one()?;
-    let (port, subnets) = match (ask.port_id, ask.subnet_id) {
-        (Some(port), _) => add_port(app, tx, &mut stamp, guard, &mut whole, &port).await?,
-        (_, subnet) => {
-            add_subnet(app, tx, &mut stamp, guard, &mut whole, &subnet.unwrap_or_default()).await?
-        }
+    let (port, subnets) = match way {
+        Way::Add => add(app, tx, &mut stamp, guard, &mut whole, ask).await?,
+        Way::Remove => remove(app, tx, &mut stamp, guard, &mut whole, ask).await?,
     };
     settle_snat(app, tx, &mut stamp, &mut whole).await?;
-    changes(tx, &stamp, &whole).await?;
+    // The router is another one to its readers and to hosts.
+    tx.bump_router(whole.router.id, &stamp.now).await?;
+    tx.router_due(whole.router.id, stamp.now_us).await?;
     Ok(answer(&whole, &port, &subnets))
 }
 
-/// The router is another one to its readers and to hosts.
-async fn changes(tx: &mut Tx<'_>, stamp: &Stamp, whole: &Whole) -> Result<(), Fault> {
-    tx.bump_router(whole.router.id, &stamp.now).await?;
-    Ok(tx.router_due(whole.router.id, stamp.now_us).await?)
+async fn add(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    guard: &Guard<'_>,
+    whole: &mut Whole,
+    ask: InterfaceAsk,
+) -> Result<(Port, Vec<SubnetId>), Fault> {
+    ask.check_one()?;
+    match (ask.port_id, ask.subnet_id) {
+        (Some(port), _) => add_port(app, tx, stamp, guard, whole, &port).await,
+        (_, subnet) => add_subnet(app, tx, stamp, guard, whole, &subnet.unwrap_or_default()).await,
+    }
+}
+
+async fn remove(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    guard: &Guard<'_>,
+    whole: &mut Whole,
+    ask: InterfaceAsk,
+) -> Result<(Port, Vec<SubnetId>), Fault> {
+    ask.check_any()?;
+    match (&ask.port_id, &ask.subnet_id) {
+        (Some(port), subnet) => remove_port(tx, stamp, whole, port, subnet.as_deref()).await,
+        (_, subnet) => {
+            let subnet = seen_subnet(tx, guard, subnet.as_deref().unwrap_or_default()).await?;
+            remove_subnet(app, tx, stamp, whole, &subnet).await
+        }
+    }
 }
 
 async fn add_subnet(
@@ -143,31 +172,6 @@ async fn add_port(
     Ok((port, ids))
 }
 
-pub async fn remove(
-    app: &App,
-    tx: &mut Tx<'_>,
-    guard: &Guard<'_>,
-    router: &str,
-    ask: InterfaceAsk,
-) -> Result<Value, Fault> {
-    lock(tx, router, &ask).await?;
-    guard.act(tx, &ROUTER, router, "remove_router_interface").await?;
-    let mut whole = whole(tx, router).await?;
-    let mut stamp = app.stamp();
-    ask.check_any()?;
-    let (port, subnets) = match (&ask.port_id, &ask.subnet_id) {
-        (Some(port), subnet) => remove_port(tx, &stamp, &mut whole, port, subnet.as_deref()).await?,
-        (_, subnet) => {
-            let id = subnet.as_deref().unwrap_or_default();
-            let subnet = seen_subnet(tx, guard, id).await?;
-            remove_subnet(app, tx, &mut stamp, &mut whole, &subnet).await?
-        }
-    };
-    settle_snat(app, tx, &mut stamp, &mut whole).await?;
-    changes(tx, &stamp, &whole).await?;
-    Ok(answer(&whole, &port, &subnets))
-}
-
 async fn remove_port(
     tx: &mut Tx<'_>,
     stamp: &Stamp,
@@ -214,7 +218,7 @@ async fn remove_subnet(
 async fn take_away(tx: &mut Tx<'_>, stamp: &Stamp, whole: &mut Whole, port: &Port) -> Result<(), Fault> {
     let at = whole.legs.iter().position(|leg| leg.port.id == port.id);
     let leg = whole.legs.remove(at.expect("it was found among the legs"));
-    drop_leg(tx, stamp, &leg).await
+    drop_leg(tx, stamp, leg.port.id).await
 }
 
 /// Routes and floating IPs keep an interface in its place.

@@ -11,17 +11,18 @@ pub mod action;
 mod gateway;
 mod interface;
 
-use cloud::router::Leg;
+use cloud::l3::listen;
+use cloud::l3::schedule::L3_AGENT;
 use cloud::router::routes::{self, Connected};
-use cloud::{ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
+use cloud::router::{Leg, device};
+use cloud::{Refusal, Stamp};
 use db::Tx;
-use model::RouterId;
 use model::api::Given;
 use model::api::network::NETWORK;
 use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, Router, RouterCreate, RouterPortKind, RouterUpdate};
 use model::api::subnet::Subnet;
-use serde_json::Value;
+use model::{PortId, RouterId};
 
 use crate::app::App;
 use crate::error::Fault;
@@ -30,9 +31,6 @@ use crate::routes::port;
 use crate::tasks::l3;
 
 pub use gateway::follow;
-
-/// Which agents' zones a router may be hinted to.
-const L3_AGENT: &str = "L3 agent";
 
 /// A router, its ports, and the subnets of their networks.
 pub(super) struct Whole {
@@ -120,19 +118,10 @@ pub async fn update(
     }
     gateway::settle_snat(app, tx, stamp, &mut whole).await?;
     let after = store(tx, stamp, &before, whole.router).await?;
-    if concerns_hosts(&before, &after) {
+    if listen::is_of_router(&before, &after) {
         tx.router_due(after.id, stamp.now_us).await?;
     }
     Ok(())
-}
-
-/// Names and the like are nothing to hosts.
-fn concerns_hosts(before: &Router, after: &Router) -> bool {
-    let seen = |row: &Router| {
-        let gateway = row.external_gateway_info.clone();
-        (row.admin_state_up, row.distributed, row.ha, gateway, row.routes.clone())
-    };
-    seen(before) != seen(after)
 }
 
 /// Checks new routes against what the router is connected to.
@@ -159,19 +148,19 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, id: &str) -> 
     }
     l3::retire(app, tx, stamp, router.id).await?;
     for leg in whole.legs.iter().filter(|leg| leg.kind != RouterPortKind::Ha) {
-        drop_leg(tx, stamp, leg).await?;
+        drop_leg(tx, stamp, leg.port.id).await?;
     }
     tx.forget_router(router.id).await?;
     tx.delete(&ROUTER, router.id).await?;
     Ok(())
 }
 
-/// Takes a port from the router and deletes it.
-async fn drop_leg(tx: &mut Tx<'_>, stamp: &Stamp, leg: &Leg) -> Result<(), Fault> {
-    tx.remove_router_port(leg.port.id).await?;
-    let network = crate::routes::network::load(tx, leg.port.network_id).await?;
+/// Takes a port from its router and deletes it.
+pub async fn drop_leg(tx: &mut Tx<'_>, stamp: &Stamp, leg: PortId) -> Result<(), Fault> {
+    tx.remove_router_port(leg).await?;
     // As it is by now, which may be bound elsewhere.
-    let Some(port) = tx.get::<Port>(&PORT, leg.port.id).await? else { return Ok(()) };
+    let Some(port) = tx.get::<Port>(&PORT, leg).await? else { return Ok(()) };
+    let network = crate::routes::network::load(tx, port.network_id).await?;
     port::delete(tx, stamp, &network, port).await
 }
 
@@ -211,23 +200,14 @@ pub async fn check_device(
     given: &Given,
     id: Option<&str>,
 ) -> Result<(), Fault> {
-    let said = |name: &str| given.0.get(name).and_then(Value::as_str).map(str::to_owned);
-    if guard.project().is_none() || said("device_id").or(said("device_owner")).is_none() {
+    if guard.project().is_none() || !device::is_said(given) {
         return Ok(());
     }
     let stored: Option<Port> = match id {
         Some(id) => tx.get(&PORT, id).await?,
         None => None,
     };
-    let stored = stored.as_ref();
-    let owner = said("device_owner").or(stored.map(|port| port.device_owner.clone())).unwrap_or_default();
-    let device = said("device_id").or(stored.map(|port| port.device_id.clone())).unwrap_or_default();
-    let project = said("project_id").or(stored.map(|port| port.project_id.clone())).unwrap_or_default();
-    if !ROUTER_INTERFACE_OWNERS.contains(&owner.as_str()) {
-        return Ok(());
-    }
-    match tx.get::<Router>(&ROUTER, &device).await? {
-        Some(router) if router.project_id != project => Err(Refusal::DeviceNotOwned { device }.into()),
-        _ => Ok(()),
-    }
+    let Some(claim) = device::claim(given, stored.as_ref()) else { return Ok(()) };
+    let router = tx.get::<Router>(&ROUTER, &claim.device).await?;
+    Ok(device::check(claim, router.as_ref())?)
 }

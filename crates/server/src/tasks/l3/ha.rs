@@ -5,14 +5,14 @@ use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::api::body;
 use model::api::network::NETWORK;
-use model::api::port::{PORT, Port};
+use model::api::port::PORT;
 use model::api::router::{Router, RouterPortKind};
 use model::api::subnet::SUBNET;
 use model::{NetworkId, PortId};
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{network, port, subnet};
+use crate::routes::{network, port, router, subnet};
 
 /// Makes what the router's agents need to hear of each other, and takes away the legs of others.
 pub async fn legs(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: &Router) -> Result<(), Fault> {
@@ -25,7 +25,7 @@ pub async fn legs(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: &Router) -
         .collect();
     if !row.ha {
         for leg in legs {
-            drop_leg(tx, stamp, leg).await?;
+            router::drop_leg(tx, stamp, leg).await?;
         }
         return Ok(());
     }
@@ -43,7 +43,7 @@ pub async fn legs(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: &Router) -
         tx.hold_vr_id(network, row.id, vr_id).await?;
     }
     for leg in legs.iter().filter(|leg| agents.iter().all(|(_, has)| *has != Some(**leg))) {
-        drop_leg(tx, stamp, *leg).await?;
+        router::drop_leg(tx, stamp, *leg).await?;
     }
     for (agent, has) in agents {
         if has.is_some_and(|leg| legs.contains(&leg)) {
@@ -69,13 +69,6 @@ async fn make_network(
     subnet::create(app, tx, stamp, ask.typed()?).await?;
     tx.set_ha_network(project, made).await?;
     Ok(made)
-}
-
-async fn drop_leg(tx: &mut Tx<'_>, stamp: &Stamp, leg: PortId) -> Result<(), Fault> {
-    tx.remove_router_port(leg).await?;
-    let Some(row) = tx.get::<Port>(&PORT, leg).await? else { return Ok(()) };
-    let network = network::load(tx, row.network_id).await?;
-    port::delete(tx, stamp, &network, row).await
 }
 
 /// A router that is no HA router gives its number back; with a project's last the network goes.

@@ -18,13 +18,13 @@ use std::time::Duration;
 use cloud::l3::schedule::{self, L3_AGENT};
 use model::RouterId;
 use model::desired::L3Mode;
-use tokio::time::MissedTickBehavior;
 
-use crate::app::{App, RouterNudge, RouterNudges};
+use crate::app::App;
 use crate::error::Fault;
+use crate::nudge::{self, Nudge, Nudges};
 use crate::retry;
 
-pub use settle::{retire, settle_interfaces};
+pub use settle::{let_go, retire, settle_interfaces};
 
 /// All routers that are due are looked at this often, whoever was to look at them before.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -32,24 +32,13 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// Routers looked at in one go.
 const PAGE: u32 = 200;
 
-pub async fn run(app: App, mut nudges: RouterNudges) {
-    let mut sweep = tokio::time::interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let mut due: BTreeSet<RouterNudge> = tokio::select! {
-            nudge = nudges.recv() => match nudge {
-                Some(nudge) => [nudge].into(),
-                None => return,
-            },
-            _ = sweep.tick() => [RouterNudge::All].into(),
-        };
-        while let Ok(nudge) = nudges.try_recv() {
-            due.insert(nudge);
-        }
+pub async fn run(app: App, mut nudges: Nudges<RouterId>) {
+    let mut sweep = nudge::sweep(SWEEP);
+    while let Some(due) = nudges.next(&mut sweep).await {
         for nudge in due {
             match nudge {
-                RouterNudge::Router(router) => settle_or_tell(&app, router).await,
-                RouterNudge::All => {
+                Nudge::One(router) => settle_or_tell(&app, router).await,
+                Nudge::All => {
                     if let Err(fault) = settle_all(&app).await {
                         tracing::warn!(%fault, "routers to be settled not found; tried again later");
                     }
@@ -60,7 +49,7 @@ pub async fn run(app: App, mut nudges: RouterNudges) {
 }
 
 /// Every router that is due, and every one without the agents that it should have: one that cannot
-/// be settled stops no other.
+/// be settled stops no other. Then what settling left.
 async fn settle_all(app: &App) -> Result<(), Fault> {
     let mut tried = BTreeSet::new();
     loop {
@@ -78,12 +67,13 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     let mut after = String::new();
     loop {
         let found = unscheduled(app, &after).await?;
-        let Some(last) = found.last() else { return Ok(()) };
+        let Some(last) = found.last() else { break };
         after = last.to_string();
         for router in found {
             settle_or_tell(app, router).await;
         }
     }
+    ways::sweep(app).await
 }
 
 /// Routers that too few agents carry, where there are agents that could.

@@ -58,7 +58,12 @@ async fn settle(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: Router) -> R
         routes::port::bind_at(app, tx, stamp, port, place).await?;
     }
     tell(tx, &facts, &told, &shares).await?;
-    ways::settle(app, tx, stamp, &facts, &differing(&told, &shares)).await?;
+    let differing = differing(&told, &shares);
+    ways::settle(app, tx, stamp, &facts, &differing).await?;
+    // Hosts with something else to do say when they have done it; where there are none, nobody will.
+    if !differing.iter().any(|host| shares.contains_key(host)) {
+        let_go(tx, stamp, facts.row.id).await?;
+    }
     settle_interfaces(tx, stamp, facts.row.id).await?;
     ha::leave(tx, stamp, &facts.row).await
 }
@@ -132,6 +137,15 @@ fn differing(told: &BTreeMap<String, Told>, shares: &BTreeMap<String, Share>) ->
         |host: &String| (told.get(host).map(|told| &told.part), shares.get(host).map(|s| &s.told.part));
     let differs = |host: &&String| matches!(part(host), (before, after) if before != after);
     told.keys().chain(shares.keys()).filter(differs).cloned().collect()
+}
+
+/// Floating IPs that left the router are carried by it no more.
+pub async fn let_go(tx: &mut Tx<'_>, stamp: &Stamp, id: RouterId) -> Result<(), Fault> {
+    for left in tx.floatingips_left(id).await? {
+        tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
+        tx.forget_last_router(&left).await?;
+    }
+    Ok(())
 }
 
 /// A distributed interface works when some host has the router in place.

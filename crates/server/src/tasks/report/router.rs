@@ -1,6 +1,7 @@
 //! What a host says of a router: load and reason for operators, who is active, and with it the status
 //! of the floating IPs that the host carries and of the interfaces that all hosts share.
 
+use cloud::view::router as view;
 use cloud::{Stamp, status};
 use db::{SaidRow, Tx};
 use model::RouterId;
@@ -53,18 +54,17 @@ async fn floating_ips(
     outcome: &Outcome,
     stamp: &Stamp,
 ) -> Result<(), Fault> {
-    let lazy = outcome.router.is_some_and(|said| said.load == Load::Lazy);
-    let is_gateway = there.central && !lazy && (!there.ha || state == HaState::Active);
     let wanted = status::of_floatingip(&outcome.state);
-    for carried in tx.carried(id).await? {
-        let here = carried.host.as_deref().map_or(is_gateway, |carrier| carrier == host);
-        if here && carried.status != wanted {
-            tx.set_floatingip_status(&carried.id, wanted, &stamp.now).await?;
+    let others = tx.floatingips_but(id, wanted).await?;
+    // Mostly there are none, and then nobody needs to know who carries what.
+    if !others.is_empty()
+        && let Some(facts) = tx.router_fact(id).await?
+        && let Some(part) = view::router(&facts, host)
+    {
+        let carried = status::carried(&part, outcome.router, state, there.ha);
+        for (floating_ip, _) in others.iter().filter(|(_, ip)| carried.contains(ip)) {
+            tx.set_floatingip_status(floating_ip, wanted, &stamp.now).await?;
         }
     }
-    for left in tx.floatingips_left(id).await? {
-        tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
-        tx.forget_last_router(&left).await?;
-    }
-    Ok(())
+    l3::let_go(tx, stamp, id).await
 }

@@ -1,5 +1,7 @@
 //! What hosts say of routers: load and reason, who is active, and what becomes of floating IPs by it.
 
+use std::net::IpAddr;
+
 use model::api::port::{PORT, Port};
 use model::report::HaState;
 use model::{AgentId, RouterId};
@@ -28,14 +30,6 @@ pub struct RouterSaid {
     pub failure: Option<String>,
 }
 
-/// A floating IP of a router, and the host that carries it by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CarriedRow {
-    pub id: String,
-    pub status: String,
-    pub host: Option<String>,
-}
-
 impl Tx<'_> {
     /// What there is of a router on a host; `None` when it was told nothing.
     pub async fn router_on_host(&mut self, router: RouterId, host: &str) -> Result<Option<SaidRow>, DbError> {
@@ -46,12 +40,7 @@ impl Tx<'_> {
                    WHERE rh.router_id = $1 AND rh.host = $2";
         let mut out = None;
         self.each(sql, &[router.to_string().into(), host.into()], |row| {
-            let state = match row.text(3) {
-                "" => None,
-                "active" => Some(HaState::Active),
-                "standby" => Some(HaState::Standby),
-                _ => Some(HaState::Unknown),
-            };
+            let state = Some(row.text(3)).filter(|word| !word.is_empty()).map(HaState::of);
             let (central, ha) = (row.int(0) == 1, row.int(1) == 1);
             out = Some(SaidRow { central, ha, agent: row.text(2).parse().ok(), state });
         })
@@ -113,20 +102,16 @@ impl Tx<'_> {
         self.later(sql, vec![router.to_string().into(), but.to_string().into()]).await
     }
 
-    /// A router's floating IPs, each with the host that carries it by itself.
-    pub async fn carried(&mut self, router: RouterId) -> Result<Vec<CarriedRow>, DbError> {
-        let mode = crate::dialect::json_field(self.engine(), "g.configurations", "agent_mode");
-        let sql = format!(
-            "SELECT f.id, f.status, CASE WHEN r.distributed = TRUE AND p.host <> '' \
-             AND p.vif_type NOT IN ('unbound', 'binding_failed') AND EXISTS (SELECT 1 FROM agents g \
-             WHERE g.host = p.host AND g.topic = 'l3_agent' AND {mode} IN ('dvr', 'dvr_snat')) THEN p.host END \
-             FROM floatingips f JOIN routers r ON r.id = f.router_id LEFT JOIN ports p ON p.id = f.port_id \
-             WHERE f.router_id = $1 ORDER BY f.id"
-        );
+    /// A router's floating IPs of another status, with their addresses.
+    pub async fn floatingips_but(
+        &mut self,
+        router: RouterId,
+        status: &str,
+    ) -> Result<Vec<(String, IpAddr)>, DbError> {
+        let sql = "SELECT id, floating_ip_address FROM floatingips WHERE router_id = $1 AND status <> $2 ORDER BY id";
         let mut out = Vec::new();
-        self.each(&sql, &[router.to_string().into()], |row| {
-            let host = Some(row.text(2).to_owned()).filter(|host| !host.is_empty());
-            out.push(CarriedRow { id: row.text(0).to_owned(), status: row.text(1).to_owned(), host });
+        self.each(sql, &[router.to_string().into(), status.into()], |row| {
+            out.extend(row.text(1).parse().ok().map(|ip| (row.text(0).to_owned(), ip)));
         })
         .await?;
         Ok(out)
@@ -134,7 +119,7 @@ impl Tx<'_> {
 
     pub async fn set_floatingip_status(&mut self, id: &str, status: &str, now: &str) -> Result<(), DbError> {
         let sql = "UPDATE floatingips SET status = $1, revision_number = revision_number + 1, updated_at = $2 \
-                   WHERE id = $3";
+                   WHERE id = $3 AND status <> $1";
         self.later(sql, vec![status.into(), now.into(), id.into()]).await
     }
 
