@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::NetworkId;
-use model::desired::{Fip, Key, Kind, Part, Router};
+use model::desired::{Fip, Key, Kind, Part, Router, RouterPort};
 use wire::Mac;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
@@ -73,6 +73,8 @@ impl Target {
             let way = self.add_way(want, key, router);
             let mut room = dvr::distributed(router, way.as_ref());
             room.neighbours.extend(behind_uplinks(want, router));
+            let led = |snat: &RouterPort| want.leads(snat.network_id, snat.mac);
+            room.neighbours.extend(dvr::behind_redirects(router, led));
             self.furnish(&own, Some(key), room);
             if let Some(way) = way {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));

@@ -3,6 +3,7 @@
 
 mod netns {
     mod boot;
+    mod cold;
     mod faults;
     mod full_disk;
     mod lazy;

@@ -71,6 +71,8 @@ impl Seen {
             seen.rules = dump(&mut socket, "list rules", route::dump_rules)?;
             seen.neighbours = dump(&mut socket, "list neighbours", fdb::dump_neighbours)?;
             seen.sysctls = sysctl::read();
+            let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
+            seen.sysctls.extend(proxies.filter_map(|link| sysctl::proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
             let answers = present("read a table", netfilter.request(vec![nft::get_nat()]))?;
             seen.table = answers.iter().find_map(|(_, bytes)| nft::parse_nat(bytes));
