@@ -103,6 +103,8 @@ impl<'a> Plan<'a> {
             if !self.has_netns(netns) {
                 continue;
             }
+            // Its chains wait for devices by name, and there is no moment without them.
+            self.translate(netns, want);
             for (device, inner) in &want.links {
                 self.shape_inner(netns, device, inner);
             }
@@ -110,8 +112,12 @@ impl<'a> Plan<'a> {
                 self.set(key, netns, want, |name| matches!(name.of(), Some(Of::Device(_))));
             }
             self.route(netns, want);
-            self.translate(netns, want);
+            // Routers send into it as soon as they have its routes.
+            if matches!(Netns::parse(netns), Some(Netns::Fip(_))) {
+                self.await_opened(|opened| opened == netns);
+            }
         }
+        self.await_opened(|_| true);
     }
 
     fn shape_inner(&mut self, netns: &str, device: &str, want: &WantInner) {

@@ -22,6 +22,9 @@ async fn cloud(name: &str) -> Cloud {
     Cloud::start(plan).await.expect("a cloud; these tests need root")
 }
 
+/// The kernel counts the first question to all behind three to one, which it leaves out.
+const FIRST_QUESTION: u32 = 4;
+
 const DVR: RouterPlan = RouterPlan { distributed: true, ha: false, enable_snat: false };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,7 +45,7 @@ async fn the_way_to_a_network_node_that_wakes_is_known_without_a_question() {
         let said = cloud.run_inside(0, &qrouter, &["ip", "neigh", "show", &leg]).await.expect("neighbours");
         said.contains("PERMANENT")
     };
-    for _ in 0..100 {
+    for _ in 0..10 {
         assert!(!known().await, "it leads nowhere while the network node has nothing of the router");
         cloud.run_inside(0, &qrouter, &["ip", "neigh", "flush", "all"]).await.expect("forgets");
         let first = tokio::spawn({
@@ -52,15 +55,13 @@ async fn the_way_to_a_network_node_that_wakes_is_known_without_a_question() {
         let asked = std::time::Instant::now();
         cloud.set_snat(&router, &outside, true).await.expect("SNAT on");
         let at = first.await.expect("no panic").expect("an echo");
-        println!("{:?}", at - asked);
-        if at - asked > std::time::Duration::from_millis(500) {
-            for (h, n) in [(1, format!("snat-{router}")), (1, qrouter.clone()), (0, qrouter.clone())] {
-                println!("DBG {n} {}", cloud.run_inside(h, &n, &["ip", "-s", "neigh"]).await.unwrap_or_default());
-            }
-            println!("DBG guest {}", guest.run(&["ip", "-s", "neigh"]).await.unwrap_or_default());
-            println!("DBG world {}", run_in(&outside.namespace, &["ip", "-s", "neigh"]).await.unwrap_or_default());
-        }
+        println!("woken after {:?}", at - asked);
         assert!(known().await, "the network node's leg is asked for");
+        let snat = format!("snat-{router}");
+        let gateway = ["ip", "-j", "-s", "neigh", "show", "203.0.113.1"];
+        let said = cloud.run_inside(NETWORK_NODE, &snat, &gateway).await.expect("neighbours");
+        let said: Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said[0]["probes"], FIRST_QUESTION, "the gateway is asked before the link is open: {said}");
         cloud.set_snat(&router, &outside, false).await.expect("SNAT off");
         cloud.has_router_namespaces(NETWORK_NODE, 0, SOON).await.expect("asleep");
         let gone = testbed::wait::until(SOON, || async { (!known().await).then_some(()) });
