@@ -23,8 +23,9 @@ pub(crate) fn promote_secondaries() -> io::Result<()> {
 /// The settings on our list that are the namespace's, or of all its devices.
 pub(crate) fn read() -> BTreeMap<Sysctl, u32> {
     let names = Sysctl::plain().chain(Sysctl::of_devices(&Of::All)).chain(Sysctl::of_devices(&Of::Default));
-    // Neighbours have settings of a device alone.
-    let names = names.filter(|name| !matches!(name, Sysctl::ProxyDelay(_)));
+    // These are a device's alone, or of those to come.
+    let is_read = |name: &Sysctl| !matches!(name, Sysctl::ProxyDelay(_) | Sysctl::AddrGenMode(Of::All));
+    let names = names.filter(is_read);
     names.filter_map(|name| value(&name).map(|value| (name, value))).collect()
 }
 

@@ -24,6 +24,8 @@ pub enum Sysctl {
     SendRedirects(Of),
     AcceptRa(Of),
     AcceptDad(Of),
+    /// 1: no link-local address of the kernel's making.
+    AddrGenMode(Of),
     DisableIpv6(Of),
 }
 
@@ -51,7 +53,7 @@ const PLAIN: [(&str, Sysctl); 4] = [
 ];
 
 /// Settings of devices: what stands before and behind the device's name.
-const OF_DEVICES: [(&str, &str, Make); 9] = [
+const OF_DEVICES: [(&str, &str, Make); 10] = [
     (IPV4, "rp_filter", Sysctl::RpFilter),
     (IPV4, "arp_ignore", Sysctl::ArpIgnore),
     (IPV4, "arp_announce", Sysctl::ArpAnnounce),
@@ -60,6 +62,7 @@ const OF_DEVICES: [(&str, &str, Make); 9] = [
     (IPV4, "send_redirects", Sysctl::SendRedirects),
     (IPV6, "accept_ra", Sysctl::AcceptRa),
     (IPV6, "accept_dad", Sysctl::AcceptDad),
+    (IPV6, "addr_gen_mode", Sysctl::AddrGenMode),
     (IPV6, "disable_ipv6", Sysctl::DisableIpv6),
 ];
 
@@ -83,6 +86,7 @@ impl Sysctl {
             | Sysctl::SendRedirects(of)
             | Sysctl::AcceptRa(of)
             | Sysctl::AcceptDad(of)
+            | Sysctl::AddrGenMode(of)
             | Sysctl::DisableIpv6(of) => Some(of),
         }
     }

@@ -61,8 +61,9 @@ impl Conf {
             Sysctl::AcceptRa(_) => self.accept_ra,
             Sysctl::DisableIpv6(_) => self.disable_ipv6,
             Sysctl::AcceptDad(_) => self.accept_dad,
-            // Told with neighbours, not with the link.
+            // Not among the settings that a link is told with.
             Sysctl::ProxyDelay(_)
+            | Sysctl::AddrGenMode(_)
             | Sysctl::Ipv4Forward
             | Sysctl::Ipv6Forward
             | Sysctl::Ipv4NonlocalBind
