@@ -187,10 +187,14 @@ impl Target {
     }
 
     /// What keeps distributed routers of a network off the uplink that switches look at.
-    fn add_uplink(&mut self, want: &Wanted, key: Key, network: NetworkId) {
+    pub fn add_uplink(&mut self, want: &Wanted, key: Key, network: NetworkId) {
         let Ok(carrier) = want.carrier(network) else { return };
-        let Some(device) = carrier.guarded() else { return };
-        if let Some(table) = uplink::guard(device, network, want.routers(network)) {
+        let Some(device) = carrier.walled() else { return };
+        let table = match carrier.vxlan_device() {
+            Some(_) => uplink::hush(device, network, want.routers(network)),
+            None => uplink::guard(device, network, want.routers(network)),
+        };
+        if let Some(table) = table {
             self.tables.entry(names::uplink_table(device)).or_insert((key, table));
         }
     }

@@ -234,7 +234,12 @@ impl Wanted {
             Part::Remote(remote) => [remote.network_id].into(),
             _ => BTreeSet::new(),
         };
-        let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
+        let of_router = matches!(part, Part::Router(_));
+        let concerned = |at: Carrier| match of_router {
+            true => at.walled().is_some(),
+            false => at.guarded().is_some(),
+        };
+        let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(concerned);
         for id in shared.into_iter().filter(guarded) {
             let sharing = self.routers(id).filter(|router| leg::shared_networks(router).contains(&id));
             met.extend(sharing.map(router_key));
