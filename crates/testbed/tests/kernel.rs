@@ -2,6 +2,7 @@
 //! They need root and say so; NEUTRINO_ROOT_TESTS=skip leaves them out.
 
 mod netns {
+    mod advertised;
     mod boot;
     mod cold;
     mod faults;
