@@ -44,7 +44,9 @@ pub struct Config {
     pub interface_mappings: BTreeMap<String, String>,
     #[serde(default)]
     pub availability_zone: Option<String>,
-    /// Seconds between looks at everything.
+    /// Seconds between looks at everything. What is damaged inside a namespace (an address, route, rule,
+    /// setting or table) is told by nobody, and repaired within so long; what is damaged of the host's
+    /// own devices, and keepalived that becomes active or standby, is heard of at once.
     #[serde(default = "sweep_interval_s")]
     pub sweep_interval_s: u64,
     #[serde(default = "heartbeat_interval_s")]

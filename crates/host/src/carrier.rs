@@ -59,6 +59,11 @@ impl Carrier {
         }
     }
 
+    /// The uplink that a distributed router's own words do not cross: each host says them itself.
+    pub fn walled(&self) -> Option<&String> {
+        self.guarded().or(self.vxlan_device())
+    }
+
     pub fn vxlan_device(&self) -> Option<&String> {
         match &self.uplink {
             Uplink::Vxlan { device, .. } => Some(device),
@@ -146,11 +151,11 @@ pub fn slots(slots: &mut Slots, part: &Part, network: NetworkId, carrier: &Carri
         Part::Network(_) => {
             slots.links.extend(carrier.uplink_device());
             slots.floods.extend(carrier.vxlan_device().cloned());
-            slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
+            slots.tables.extend(carrier.walled().map(|device| names::uplink_table(device)));
         }
         Part::Router(router) if leg::shared_networks(router).contains(&network) => {
-            slots.context.extend(carrier.guarded().cloned());
-            slots.tables.extend(carrier.guarded().map(|device| names::uplink_table(device)));
+            slots.context.extend(carrier.walled().cloned());
+            slots.tables.extend(carrier.walled().map(|device| names::uplink_table(device)));
         }
         _ => {}
     }

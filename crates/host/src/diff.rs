@@ -6,8 +6,9 @@
 //! 3 shape    alias, MTU, IPv6, ARP, and up for what we made
 //! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
 //! 5 join     bridge ports and their flags
-//! 6 entries  forwarding, tunnels, neighbours, addresses inside
-//! 7 open     taps up
+//! 6 entries  forwarding, tunnels, neighbours
+//! 7 inside   all within namespaces, their ways outside open before there is a way to them
+//!   open     taps up
 //! 8 announce addresses that appeared, to those on the links
 //! 9 ready    keepalived, of routers that stand ready on several hosts
 //! 10 floods  hosts that broadcast goes to
@@ -34,13 +35,14 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
         Scope::Some { keys, slots } => (Some(keys), Some(slots.as_ref())),
     };
     let (now, steps, news) = (seen.clone(), Vec::new(), Vec::new());
-    let mut plan = Plan { now, steps, news, target: &target, keys, slots };
+    let mut plan = Plan { now, steps, news, opened: Vec::new(), target: &target, keys, slots };
     plan.clear();
     plan.make();
     plan.shape();
     plan.filter();
     plan.join();
     plan.entries();
+    plan.open_outward();
     plan.inside();
     plan.open();
     plan.announce();
@@ -55,6 +57,8 @@ pub(crate) struct Plan<'a> {
     pub steps: Vec<Step>,
     /// To be told when the links are open: part, namespace, device and address.
     pub news: Vec<(Key, String, String, IpAddr)>,
+    /// Ways outside that come up: part, namespace and tap.
+    pub opened: Vec<(Key, String, String)>,
     pub target: &'a Target,
     /// The parts looked at; `None` for all, as below.
     pub keys: Option<&'a BTreeSet<Key>>,
@@ -188,6 +192,31 @@ impl Plan<'_> {
             if has != Some(*flags) {
                 self.act(*key, Op::SetPort { device: device(), flags: *flags });
             }
+        }
+    }
+
+    /// A question for a next hop that is asked before the link carries frames is lost, and repeated
+    /// only after a second: who comes from inside finds the way outside open.
+    fn open_outward(&mut self) {
+        let target = self.target;
+        for (name, (key, want)) in &target.links {
+            let Make::Veth { netns, peer, .. } = &want.make else { continue };
+            let down = self.usable(name, want).is_some_and(|link| !link.up);
+            if names::is_outward(peer) && want.up && down {
+                self.act(*key, Op::SetUp { device: name.clone(), up: true });
+                self.opened.push((*key, netns.clone(), name.clone()));
+            }
+        }
+    }
+
+    /// Goes on when the ways outside that came up carry frames.
+    pub fn await_opened(&mut self, which: impl Fn(&str) -> bool) {
+        let (now, later) =
+            std::mem::take(&mut self.opened).into_iter().partition(|(_, netns, _)| which(netns));
+        self.opened = later;
+        let now: Vec<(Key, String, String)> = now;
+        for (key, _, device) in now {
+            self.act(key, Op::AwaitLink { device });
         }
     }
 

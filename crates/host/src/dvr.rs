@@ -9,6 +9,7 @@
 //! `rfp-` and `fpr-` have no addresses: routes over them are on the link whatever hop they name, and
 //! who has that hop is written, so every router can use the same two hops.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
@@ -113,7 +114,9 @@ pub fn fip(fip: &Fip) -> Room {
     for route in router::default_by(&fip.nexthops, &fip.port, &device) {
         room.routes.put(route);
     }
-    room.sysctls.insert(Sysctl::ProxyArp(Of::Device(device)), 1);
+    room.sysctls.insert(Sysctl::ProxyArp(Of::Device(device.clone())), 1);
+    // Nobody else answers for these addresses: there is no reason to wait for others.
+    room.sysctls.insert(Sysctl::ProxyDelay(Of::Device(device)), 0);
     room
 }
 
@@ -142,6 +145,21 @@ fn add_redirect(room: &mut Room, interface: &Interface) {
             onlink: false,
         });
     }
+}
+
+/// The network node's legs on a host's own devices, of those that `led` says lead somewhere: nobody
+/// asks for them. A question asked before they were there would be repeated only after a second.
+pub fn behind_redirects(
+    router: &Router,
+    led: impl Fn(&RouterPort) -> bool,
+) -> BTreeMap<(String, IpAddr), Mac> {
+    let mut neighbours = BTreeMap::new();
+    for interface in &router.interfaces {
+        let Some(snat) = interface.snat.as_ref().filter(|snat| led(snat)) else { continue };
+        let hops = interface.subnets.iter().filter_map(|subnet| hop(snat, subnet));
+        neighbours.extend(hops.map(|ip| ((device(interface), ip), snat.mac)));
+    }
+    neighbours
 }
 
 /// The network node's address in a subnet.

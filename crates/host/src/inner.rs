@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::NetworkId;
-use model::desired::{Fip, Key, Kind, Part, Router};
+use model::desired::{Fip, Ha, Key, Kind, Part, Router, RouterPort};
 use wire::Mac;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
@@ -15,7 +15,7 @@ use crate::lazy;
 use crate::leg;
 use crate::names::{self, Netns};
 use crate::nat::Nat;
-use crate::op::{Route, Rule, Sysctl};
+use crate::op::{Of, Route, Rule, Sysctl};
 use crate::router::{self, Room};
 use crate::target::Target;
 use crate::uplink;
@@ -33,6 +33,17 @@ pub(crate) struct WantNamespace {
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
+    /// Of a router that stands ready on several hosts.
+    pub moves: Option<Moves>,
+}
+
+/// What only the active host has. keepalived sets it when it becomes active and takes it away when it
+/// is no more; what was lost meanwhile it does not miss.
+#[derive(Clone)]
+pub(crate) struct Moves {
+    pub ha: Ha,
+    pub addresses: BTreeSet<Moving>,
+    pub routes: BTreeSet<Route>,
 }
 
 #[derive(Clone)]
@@ -73,6 +84,8 @@ impl Target {
             let way = self.add_way(want, key, router);
             let mut room = dvr::distributed(router, way.as_ref());
             room.neighbours.extend(behind_uplinks(want, router));
+            let led = |snat: &RouterPort| want.leads(snat.network_id, snat.mac);
+            room.neighbours.extend(dvr::behind_redirects(router, led));
             self.furnish(&own, Some(key), room);
             if let Some(way) = way {
                 self.furnish(&way.fip_netns.to_string(), None, dvr::behind_fip(router, &way));
@@ -113,14 +126,21 @@ impl Target {
         let fits = |device: &String, ip: IpAddr| {
             mtu(device).is_some_and(|mtu| ip.is_ipv4() || mtu >= IPV6_MIN_MTU_BYTES)
         };
-        let moving = leg::legs(part).into_iter().filter(|leg| leg.moves).flat_map(|leg| {
-            leg.addresses.into_iter().map(move |net| Moving { net, device: leg.device.clone() })
-        });
+        let moving = leg::legs(part).into_iter().filter(|leg| leg.moves).flat_map(|leg| leg.moving());
         let moving: Vec<Moving> = moving.filter(|moving| fits(&moving.device, moving.net.addr())).collect();
         let routes = std::mem::take(&mut room.routes);
         let routes = routes.iter().filter(|route| fits(&route.device, route.to.addr())).cloned();
-        let instance = Instance::new(router, ha, &device, &moving, &routes.collect::<Vec<_>>());
+        let routes: Vec<Route> = routes.collect();
+        let instance = Instance::new(router, ha, &device, &moving, &routes);
         self.keepalived.insert(router.id, (netns.to_owned(), instance));
+        let moves = Moves {
+            ha: ha.clone(),
+            addresses: moving.into_iter().collect(),
+            routes: routes.into_iter().collect(),
+        };
+        self.namespaces.entry(netns.to_owned()).or_default().moves = Some(moves);
+        // Nor does another host answer for a leg's own address.
+        room.sysctls.insert(Sysctl::AddrGenMode(Of::Default), 1);
         room
     }
 
@@ -167,10 +187,14 @@ impl Target {
     }
 
     /// What keeps distributed routers of a network off the uplink that switches look at.
-    fn add_uplink(&mut self, want: &Wanted, key: Key, network: NetworkId) {
+    pub fn add_uplink(&mut self, want: &Wanted, key: Key, network: NetworkId) {
         let Ok(carrier) = want.carrier(network) else { return };
-        let Some(device) = carrier.guarded() else { return };
-        if let Some(table) = uplink::guard(device, network, want.routers(network)) {
+        let Some(device) = carrier.walled() else { return };
+        let table = match carrier.vxlan_device() {
+            Some(_) => uplink::hush(device, network, want.routers(network)),
+            None => uplink::guard(device, network, want.routers(network)),
+        };
+        if let Some(table) = table {
             self.tables.entry(names::uplink_table(device)).or_insert((key, table));
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use model::RouterId;
 use model::desired::{Key, Kind};
+use model::report::HaState;
 
 use crate::diff::Plan;
-use crate::inner::{WantInner, WantNamespace};
+use crate::inner::{Moves, WantInner, WantNamespace};
 use crate::keepalived;
 use crate::names::{self, Netns};
 use crate::observed::{InnerLink, Namespace};
@@ -103,15 +105,27 @@ impl<'a> Plan<'a> {
             if !self.has_netns(netns) {
                 continue;
             }
+            let active = want.moves.as_ref().and_then(|moves| self.is_active(netns, want.maker?, moves));
+            // Its chains wait for devices by name, and there is no moment without them.
+            self.translate(netns, want);
             for (device, inner) in &want.links {
                 self.shape_inner(netns, device, inner);
+                if inner.addresses.is_none() && inner.tap.is_some() {
+                    let moves = want.moves.as_ref().filter(|_| active == Some(true));
+                    self.move_addresses(netns, device, inner.key, moves);
+                }
             }
             if let Some(key) = want.maker {
                 self.set(key, netns, want, |name| matches!(name.of(), Some(Of::Device(_))));
             }
-            self.route(netns, want);
-            self.translate(netns, want);
+            let moved = want.moves.as_ref().filter(|_| active == Some(true)).map(|moves| &moves.routes);
+            self.route(netns, want, moved.unwrap_or(&want.routes));
+            // Routers send into it as soon as they have its routes.
+            if matches!(Netns::parse(netns), Some(Netns::Fip(_))) {
+                self.await_opened(|opened| opened == netns);
+            }
         }
+        self.await_opened(|_| true);
     }
 
     fn shape_inner(&mut self, netns: &str, device: &str, want: &WantInner) {
@@ -138,18 +152,38 @@ impl<'a> Plan<'a> {
                 }
             }
         }
-        if want.addresses.is_none() && want.tap.is_some() && !self.is_ready(want.key) {
-            // Whoever set them runs no more, and another host may have them.
-            let left = link.addresses.iter();
-            acts.extend(left.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
-        }
         if !link.up {
             acts.push(Inside::SetUp { device: name() });
         }
         self.act_inside(want.key, netns, acts);
     }
 
-    fn route(&mut self, netns: &str, want: &WantNamespace) {
+    /// Whether keepalived has made this host the active one; `None` when it does not run.
+    fn is_active(&self, netns: &str, key: Key, moves: &Moves) -> Option<bool> {
+        let device = names::ha_device(moves.ha.port.port_id);
+        let seen = self.now.namespaces.get(netns).filter(|_| self.is_ready(key))?;
+        Some(keepalived::state(&moves.ha, &device, seen) == HaState::Active)
+    }
+
+    /// Addresses of a leg whose router is active here, or nowhere (`None`): whoever set them runs no more
+    /// or gave them up, and another host may have them.
+    fn move_addresses(&mut self, netns: &str, device: &str, key: Key, moves: Option<&Moves>) {
+        let Some(link) = self.inner_link(netns, device).cloned() else { return };
+        let moving = moves.into_iter().flat_map(|moves| &moves.addresses);
+        let wanted: BTreeSet<IpNet> = moving.filter(|at| at.device == device).map(|at| at.net).collect();
+        // One that is not wanted any more on the active host is keepalived's to take away.
+        let stale = link.addresses.difference(&wanted).filter(|_| moves.is_none());
+        let device = || device.to_owned();
+        let stale = stale.map(|net| Inside::DeleteAddress { device: device(), net: *net });
+        let mut acts: Vec<Inside> = stale.collect();
+        for net in wanted.difference(&link.addresses) {
+            acts.push(Inside::AddAddress { device: device(), net: *net });
+            self.news.push((key, netns.to_owned(), device(), net.addr()));
+        }
+        self.act_inside(key, netns, acts);
+    }
+
+    fn route(&mut self, netns: &str, want: &WantNamespace, wanted: &BTreeSet<Route>) {
         let Some(seen) = self.now.namespaces.get(netns).cloned() else { return };
         let whole = self.is_whole(netns);
         let in_scope = |device: &String| whole || self.is_in_scope(netns, device);
@@ -157,7 +191,7 @@ impl<'a> Plan<'a> {
         let there = |device: &String| seen.links.contains_key(device);
         let mut acts: Vec<(Option<Key>, Inside)> = Vec::new();
         let stale = seen.routes.iter().filter(|route| in_scope(&route.device));
-        let stale = stale.filter(|route| !want.routes.contains(*route) && !is_replaced(route, want, &seen));
+        let stale = stale.filter(|route| !wanted.contains(*route) && !is_replaced(route, wanted, &seen));
         acts.extend(stale.map(|route| (key(&route.device), Inside::DeleteRoute { route: route.clone() })));
         for (device, known) in seen.neighbours.iter().filter(|(device, _)| in_scope(device)) {
             let stale = known.keys().filter(|ip| !want.neighbours.contains_key(&(device.clone(), **ip)));
@@ -170,7 +204,7 @@ impl<'a> Plan<'a> {
                 acts.push((key(device), act));
             }
         }
-        let missing = want.routes.difference(&seen.routes).filter(|route| there(&route.device));
+        let missing = wanted.difference(&seen.routes).filter(|route| there(&route.device));
         for route in missing {
             acts.push((key(&route.device), Inside::AddRoute { route: route.clone() }));
             self.tell_of(netns, key(&route.device), route);
@@ -296,8 +330,8 @@ const fn key_of(router: RouterId) -> Key {
 }
 
 /// Whether another route comes in its place.
-fn is_replaced(route: &Route, want: &WantNamespace, seen: &Namespace) -> bool {
+fn is_replaced(route: &Route, wanted: &BTreeSet<Route>, seen: &Namespace) -> bool {
     let there: BTreeSet<&String> = seen.links.keys().collect();
     let same = |other: &&Route| (other.table, other.to) == (route.table, route.to);
-    want.routes.iter().filter(same).any(|other| there.contains(&other.device))
+    wanted.iter().filter(same).any(|other| there.contains(&other.device))
 }

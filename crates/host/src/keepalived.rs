@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::RouterId;
-use model::desired::{Ha, Router, RouterPort};
+use model::desired::{Ha, Router};
 use model::report::HaState;
 use serde::{Deserialize, Serialize};
 
@@ -71,11 +71,6 @@ impl Instance {
     pub fn hash(&self) -> u64 {
         names::content_hash(&self.0)
     }
-}
-
-/// Addresses of a router's leg, as those that move.
-pub fn moving(port: &RouterPort, device: &str) -> Vec<Moving> {
-    port.addresses.iter().map(|net| Moving { net: *net, device: device.to_owned() }).collect()
 }
 
 /// Whether the router is active on this host, by what is seen of the namespace that has the `ha-`
@@ -146,7 +141,8 @@ fn spelled(route: &Route) -> String {
     if route.table != crate::op::MAIN_TABLE {
         text += &format!(" table {}", route.table);
     }
-    text
+    // As routes of ours: what is there of them is seen.
+    text + " protocol static"
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use model::desired::{Dhcp, Fip, Part, Router, RouterPort};
 use model::{NetworkId, PortId};
 use wire::Mac;
 
+use crate::keepalived::Moving;
 use crate::lazy::{self, Pieces};
 use crate::names::{self, Mark, Netns};
 use crate::router;
@@ -50,6 +51,14 @@ pub struct Station {
 impl Leg {
     pub fn tap(&self) -> String {
         names::tap(self.port)
+    }
+
+    /// Its addresses, and where it has IPv6 the one that guests know as their router.
+    pub fn moving(&self) -> Vec<Moving> {
+        let has_ipv6 = self.addresses.iter().any(|net| net.addr().is_ipv6());
+        let own = IpNet::new_assert(wire::ipv6::link_local(self.mac).into(), 64);
+        let nets = self.addresses.iter().copied().chain(has_ipv6.then_some(own));
+        nets.map(|net| Moving { net, device: self.device.clone() }).collect()
     }
 }
 

@@ -191,6 +191,11 @@ pub fn is_inner(name: &str) -> bool {
     INNER_PREFIXES.iter().any(|prefix| is_short(prefix, name))
 }
 
+/// True for a device inside a namespace by which packets leave for an external network.
+pub fn is_outward(inner: &str) -> bool {
+    ["qg-", "fg-"].iter().any(|prefix| is_short(prefix, inner))
+}
+
 pub fn vxlan(vni: u32) -> String {
     format!("vxlan-{vni}")
 }

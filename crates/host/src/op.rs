@@ -94,6 +94,10 @@ pub enum Op {
         device: String,
         up: bool,
     },
+    /// Waits a moment for a device that came up to carry frames: until then it drops them.
+    AwaitLink {
+        device: String,
+    },
     SetMaster {
         device: String,
         master: Option<String>,
@@ -220,6 +224,7 @@ impl Op {
             | Op::DisableIpv6 { device }
             | Op::SilenceIpv6 { device }
             | Op::SetUp { device, .. }
+            | Op::AwaitLink { device }
             | Op::SetMaster { device, .. }
             | Op::SetPort { device, .. }
             | Op::SetFdb { device, .. }
@@ -288,6 +293,7 @@ impl fmt::Display for Op {
             Op::SilenceIpv6 { device } => write!(f, "set {device} ipv6 without address"),
             Op::SetUp { device, up: true } => write!(f, "set {device} up"),
             Op::SetUp { device, up: false } => write!(f, "set {device} down"),
+            Op::AwaitLink { device } => write!(f, "await {device}"),
             Op::SetMaster { device, master: Some(to) } => write!(f, "set {device} master {to}"),
             Op::SetMaster { device, master: None } => write!(f, "set {device} nomaster"),
             Op::SetPort { device, flags } => write!(

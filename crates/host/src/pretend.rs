@@ -88,6 +88,7 @@ impl Observed {
                 self.keepalived.insert(*router, Keepalived { hash: instance.hash(), alive: true });
             }
             Op::StopKeepalived { router } => drop(self.keepalived.remove(router)),
+            Op::AwaitLink { .. } => {}
             Op::SetBridge { .. }
             | Op::SetAlias { .. }
             | Op::SetMtu { .. }

@@ -124,6 +124,7 @@ pub fn forwarding() -> BTreeMap<Sysctl, u32> {
         (Sysctl::SendRedirects(Of::Default), 0),
         (Sysctl::AcceptRa(Of::Default), 0),
         (Sysctl::AcceptDad(Of::Default), 0),
+        (Sysctl::AddrGenMode(Of::Default), 0),
     ]
     .into()
 }

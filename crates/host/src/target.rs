@@ -149,6 +149,7 @@ impl Target {
         let ipv6 = Some(if silent { Ipv6::Silent } else { Ipv6::Off });
         self.links.insert(bridge.clone(), (key, WantLink { ipv6, ..made(make) }));
         self.tables.insert(names::table(&bridge), (key, spoof::wall(&bridge)));
+        self.add_uplink(want, key, network.id);
         match &carrier.uplink {
             Uplink::None => {}
             Uplink::Flat { interface } => {

@@ -41,6 +41,23 @@ pub fn guard<'a>(
     })
 }
 
+/// The table of a tunnel, where switches see no MACs and hosts learn none: other hosts' instances do
+/// not hear what a host advertises to its own, least of all that it advertises no more.
+pub fn hush<'a>(
+    device: &str,
+    network: NetworkId,
+    routers: impl Iterator<Item = &'a Router>,
+) -> Option<Table> {
+    let shared = routers.filter(|router| router.host_mac.is_some() && lazy::pieces(router).distributed);
+    let interfaces = shared.flat_map(|router| &router.interfaces).map(|interface| &interface.port);
+    let speaks = |port: &&RouterPort| {
+        port.network_id == network && port.addresses.iter().any(|net| net.addr().is_ipv6())
+    };
+    let rules: Vec<Rule> = interfaces.filter(speaks).map(|port| spoken(port, ROUTER_ADVERTISEMENT)).collect();
+    (!rules.is_empty())
+        .then(|| Table { device: device.to_owned(), chains: vec![Chain { name: EGRESS.to_owned(), rules }] })
+}
+
 /// Bare-metal servers have no host that answers for itself: the network node does, as the only one.
 fn answers_outside(router: &Router) -> bool {
     router.central && router.counts.baremetal > 0
@@ -67,10 +84,14 @@ fn asked(port: &RouterPort) -> Vec<Rule> {
 fn said(port: &RouterPort) -> Vec<Rule> {
     let mut rules = vec![rule([Match::EtherType(Ether::Arp), Match::EtherSource(port.mac)], Verdict::Drop)];
     for kind in [ROUTER_ADVERTISEMENT, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT] {
-        let matches = [Match::EtherType(Ether::Ip6), Match::EtherSource(port.mac), Match::Icmpv6(kind)];
-        rules.push(rule(matches, Verdict::Drop));
+        rules.push(spoken(port, kind));
     }
     rules
+}
+
+fn spoken(port: &RouterPort, kind: u8) -> Rule {
+    let matches = [Match::EtherType(Ether::Ip6), Match::EtherSource(port.mac), Match::Icmpv6(kind)];
+    rule(matches, Verdict::Drop)
 }
 
 fn rule(matches: impl IntoIterator<Item = Match>, verdict: Verdict) -> Rule {

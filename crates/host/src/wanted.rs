@@ -142,6 +142,11 @@ impl Wanted {
         })
     }
 
+    /// Whether a part leads a MAC of a network somewhere: here or to another host.
+    pub fn leads(&self, network: NetworkId, mac: Mac) -> bool {
+        self.by_mac.contains_key(&(network, mac))
+    }
+
     /// What of a network is on other hosts.
     pub fn remotes(&self, id: NetworkId) -> impl Iterator<Item = &Remote> {
         let first = Key::new(Kind::Remote, Uuid::nil());
@@ -217,6 +222,11 @@ impl Wanted {
         if let Part::Fip(fip) = part {
             met.extend(self.routers(fip.network_id).map(router_key));
         }
+        // A router's way to its network node is written where that is known.
+        let at = stations.iter().map(|at| (at.network, at.mac));
+        for (network, mac) in at {
+            met.extend(self.routers(network).filter(|router| redirects_to(router, mac)).map(router_key));
+        }
         // One table of an uplink serves all distributed routers of its network, and each of them is
         // told who lives behind it.
         let shared = match part {
@@ -224,7 +234,12 @@ impl Wanted {
             Part::Remote(remote) => [remote.network_id].into(),
             _ => BTreeSet::new(),
         };
-        let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(|at| at.guarded().is_some());
+        let of_router = matches!(part, Part::Router(_));
+        let concerned = |at: Carrier| match of_router {
+            true => at.walled().is_some(),
+            false => at.guarded().is_some(),
+        };
+        let guarded = |id: &NetworkId| self.carrier(*id).is_ok_and(concerned);
         for id in shared.into_iter().filter(guarded) {
             let sharing = self.routers(id).filter(|router| leg::shared_networks(router).contains(&id));
             met.extend(sharing.map(router_key));
@@ -267,6 +282,10 @@ impl Wanted {
             touch(&mut self.by_device, device, key, &act);
         }
     }
+}
+
+fn redirects_to(router: &Router, mac: Mac) -> bool {
+    router.interfaces.iter().any(|interface| interface.snat.as_ref().is_some_and(|snat| snat.mac == mac))
 }
 
 fn network_in(parts: &[Part], id: NetworkId) -> Option<&Network> {

@@ -4,21 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use host::op::UNSET_BRIDGE_MTU_BYTES;
 use host::{Op, Step};
 use model::RouterId;
 use model::desired::Key;
 use nix::errno::Errno;
+use nix::poll::{PollTimeout, poll};
 
 use crate::KernelError;
 use crate::netlink::Message;
-use crate::netlink::socket::Refusal;
+use crate::netlink::socket::{Answer, Refusal};
 use crate::worker::Inner;
 use crate::{fdb, inside, link, netns, nft, sysctl};
 
 /// A transaction costs the kernel more than its parts when it grows.
 const TRANSACTION_BYTES: usize = 64 << 10;
+
+/// How long devices that came up are waited for, and between two looks.
+const OPENS_WITHIN: Duration = Duration::from_millis(50);
+const OPEN_PAUSE_MS: u8 = 1;
 
 /// A step that could not be done.
 #[derive(Debug)]
@@ -78,6 +84,12 @@ impl Run<'_> {
                 let count = self.steps[at..].iter().map_while(stopped).count();
                 self.flush();
                 self.stop(at, count);
+                count
+            }
+            Op::AwaitLink { .. } => {
+                let count = self.steps[at..].iter().map_while(awaited).count();
+                self.flush();
+                self.await_links(at, count);
                 count
             }
             Op::Inside { netns, .. } => {
@@ -187,6 +199,7 @@ impl Run<'_> {
             | Op::StartKeepalived { .. }
             | Op::ReloadKeepalived { .. }
             | Op::StopKeepalived { .. }
+            | Op::AwaitLink { .. }
             | Op::Inside { .. } => unreachable!("carried out by its own function"),
         };
         Ok(message)
@@ -295,6 +308,31 @@ impl Run<'_> {
         }
     }
 
+    /// The kernel opens a device that came up when it comes to it; one that is asked for, at once, as
+    /// far as it does what it says since 6.8. One that is not open soon has nobody at its other end.
+    fn await_links(&mut self, at: usize, count: usize) {
+        let steps = self.steps;
+        let mut devices: Vec<&str> = steps[at..at + count].iter().filter_map(awaited).collect();
+        let end = Instant::now() + OPENS_WITHIN;
+        loop {
+            let questions = devices.iter().map(|device| link::get(device)).collect();
+            let outcomes = self.inner.route.request(questions);
+            let told = |outcome: &Result<Vec<Answer>, Refusal>| {
+                let answers = outcome.as_ref().ok()?;
+                answers.iter().find_map(|(_, bytes)| link::parse(bytes))
+            };
+            let waits = outcomes.iter().map(|outcome| told(outcome).is_some_and(|link| !link.running));
+            let waits: Vec<bool> = waits.collect();
+            let mut waits = waits.into_iter();
+            devices.retain(|_| waits.next().unwrap_or(false));
+            if devices.is_empty() || Instant::now() >= end {
+                return;
+            }
+            // Nothing tells of it in this thread: a wait for nobody.
+            let _ = poll(&mut [], PollTimeout::from(OPEN_PAUSE_MS));
+        }
+    }
+
     fn stop(&mut self, at: usize, count: usize) {
         let routers: Vec<RouterId> = self.steps[at..at + count].iter().filter_map(stopped).collect();
         if let Err(error) = self.inner.keepalived.stop(&routers) {
@@ -337,6 +375,13 @@ fn create_netns(dir: &Path, name: &str) -> std::io::Result<()> {
         sysctl::set_ipv6("default", "accept_ra", "0")?;
         sysctl::promote_secondaries()
     })
+}
+
+fn awaited(step: &Step) -> Option<&str> {
+    match &step.op {
+        Op::AwaitLink { device } => Some(device),
+        _ => None,
+    }
 }
 
 fn stopped(step: &Step) -> Option<RouterId> {

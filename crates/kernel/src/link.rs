@@ -19,6 +19,7 @@ pub(crate) use conf::Conf;
 const IFINFOMSG: usize = 16;
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
+const IFF_RUNNING: u32 = libc::IFF_RUNNING as u32;
 
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
@@ -60,6 +61,8 @@ pub(crate) struct Told {
     pub kind: ToldKind,
     pub mac: Mac,
     pub up: bool,
+    /// Carries frames.
+    pub running: bool,
     pub mtu_bytes: u32,
     pub master: Option<u32>,
     pub alias: String,
@@ -211,6 +214,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         kind: ToldKind::Plain(LinkKind::Other),
         mac: Mac::ZERO,
         up: flags & IFF_UP != 0,
+        running: flags & IFF_RUNNING != 0,
         mtu_bytes: 0,
         master: None,
         alias: String::new(),

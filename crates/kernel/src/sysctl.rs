@@ -22,9 +22,21 @@ pub(crate) fn promote_secondaries() -> io::Result<()> {
 
 /// The settings on our list that are the namespace's, or of all its devices.
 pub(crate) fn read() -> BTreeMap<Sysctl, u32> {
-    let value = |name: &Sysctl| fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok();
     let names = Sysctl::plain().chain(Sysctl::of_devices(&Of::All)).chain(Sysctl::of_devices(&Of::Default));
+    // These are a device's alone, or of those to come.
+    let is_read = |name: &Sysctl| !matches!(name, Sysctl::ProxyDelay(_) | Sysctl::AddrGenMode(Of::All));
+    let names = names.filter(is_read);
     names.filter_map(|name| value(&name).map(|value| (name, value))).collect()
+}
+
+/// How long a device waits before it answers for others.
+pub(crate) fn proxy_delay(device: &str) -> Option<(Sysctl, u32)> {
+    let name = Sysctl::ProxyDelay(Of::Device(device.to_owned()));
+    value(&name).map(|value| (name, value))
+}
+
+fn value(name: &Sysctl) -> Option<u32> {
+    fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok()
 }
 
 fn write(name: &str, value: &str, is_ipv6: bool) -> io::Result<()> {

@@ -2,7 +2,9 @@
 //! They need root and say so; NEUTRINO_ROOT_TESTS=skip leaves them out.
 
 mod netns {
+    mod advertised;
     mod boot;
+    mod cold;
     mod faults;
     mod full_disk;
     mod lazy;

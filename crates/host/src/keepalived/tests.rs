@@ -1,5 +1,5 @@
 use ipnet::IpNet;
-use model::desired::L3Mode;
+use model::desired::{L3Mode, RouterPort};
 use model::{NetworkId, PortId};
 use uuid::Uuid;
 use wire::Mac;

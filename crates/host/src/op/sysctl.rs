@@ -19,9 +19,13 @@ pub enum Sysctl {
     ArpIgnore(Of),
     ArpAnnounce(Of),
     ProxyArp(Of),
+    /// How long, at most, an answer for another waits to be given.
+    ProxyDelay(Of),
     SendRedirects(Of),
     AcceptRa(Of),
     AcceptDad(Of),
+    /// 1: no link-local address of the kernel's making.
+    AddrGenMode(Of),
     DisableIpv6(Of),
 }
 
@@ -49,19 +53,22 @@ const PLAIN: [(&str, Sysctl); 4] = [
 ];
 
 /// Settings of devices: what stands before and behind the device's name.
-const OF_DEVICES: [(&str, &str, Make); 8] = [
+const OF_DEVICES: [(&str, &str, Make); 10] = [
     (IPV4, "rp_filter", Sysctl::RpFilter),
     (IPV4, "arp_ignore", Sysctl::ArpIgnore),
     (IPV4, "arp_announce", Sysctl::ArpAnnounce),
     (IPV4, "proxy_arp", Sysctl::ProxyArp),
+    (NEIGHBOURS, "proxy_delay", Sysctl::ProxyDelay),
     (IPV4, "send_redirects", Sysctl::SendRedirects),
     (IPV6, "accept_ra", Sysctl::AcceptRa),
     (IPV6, "accept_dad", Sysctl::AcceptDad),
+    (IPV6, "addr_gen_mode", Sysctl::AddrGenMode),
     (IPV6, "disable_ipv6", Sysctl::DisableIpv6),
 ];
 
 const IPV4: &str = "net/ipv4/conf/";
 const IPV6: &str = "net/ipv6/conf/";
+const NEIGHBOURS: &str = "net/ipv4/neigh/";
 
 impl Sysctl {
     /// Whose setting it is; `None` of one of the namespace as a whole.
@@ -75,9 +82,11 @@ impl Sysctl {
             | Sysctl::ArpIgnore(of)
             | Sysctl::ArpAnnounce(of)
             | Sysctl::ProxyArp(of)
+            | Sysctl::ProxyDelay(of)
             | Sysctl::SendRedirects(of)
             | Sysctl::AcceptRa(of)
             | Sysctl::AcceptDad(of)
+            | Sysctl::AddrGenMode(of)
             | Sysctl::DisableIpv6(of) => Some(of),
         }
     }

@@ -40,6 +40,16 @@ proptest! {
     }
 
     #[test]
+    fn looking_at_one_part_again_changes_nothing(parts in prop_oneof![want::parts(), want::routed()]) {
+        let want = want::want(parts);
+        let now = apply(&want, start::bare(), &Scope::All);
+        for key in want.keys() {
+            let again = diff(&want, &now, &want.scope(&BTreeSet::from([key]), &[]));
+            prop_assert!(again.is_empty(), "{key}: {again:#?}\n{now:#?}");
+        }
+    }
+
+    #[test]
     fn many_changes_in_one_scope_come_to_the_same(
         before in want::parts(),
         after in want::parts(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use host::names::Netns;
-use host::observed::{InnerLink, Namespace};
+use host::observed::{InnerLink, Ipv6, Namespace};
 use host::op::{Of, Route, Sysctl};
 use ipnet::IpNet;
 use nix::libc;
@@ -71,6 +71,8 @@ impl Seen {
             seen.rules = dump(&mut socket, "list rules", route::dump_rules)?;
             seen.neighbours = dump(&mut socket, "list neighbours", fdb::dump_neighbours)?;
             seen.sysctls = sysctl::read();
+            let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
+            seen.sysctls.extend(proxies.filter_map(|link| sysctl::proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
             let answers = present("read a table", netfilter.request(vec![nft::get_nat()]))?;
             seen.table = answers.iter().find_map(|(_, bytes)| nft::parse_nat(bytes));
@@ -102,8 +104,10 @@ impl Seen {
             }
         }
         let mut addresses: BTreeMap<u32, BTreeSet<IpNet>> = BTreeMap::new();
+        let silent = |index| self.links.iter().any(|link| link.index == index && link.ipv6 == Ipv6::Silent);
         for (index, net) in self.addresses.iter().filter_map(|(_, bytes)| addr::parse(bytes)) {
-            if !is_link_local(&net) {
+            // Where the kernel makes none, somebody wrote it.
+            if !is_link_local(&net) || silent(index) {
                 addresses.entry(index).or_default().insert(net);
             }
         }

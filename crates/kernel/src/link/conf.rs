@@ -61,7 +61,10 @@ impl Conf {
             Sysctl::AcceptRa(_) => self.accept_ra,
             Sysctl::DisableIpv6(_) => self.disable_ipv6,
             Sysctl::AcceptDad(_) => self.accept_dad,
-            Sysctl::Ipv4Forward
+            // Not among the settings that a link is told with.
+            Sysctl::ProxyDelay(_)
+            | Sysctl::AddrGenMode(_)
+            | Sysctl::Ipv4Forward
             | Sysctl::Ipv6Forward
             | Sysctl::Ipv4NonlocalBind
             | Sysctl::Ipv6NonlocalBind => 0,

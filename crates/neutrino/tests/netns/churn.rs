@@ -37,9 +37,13 @@ struct World {
 struct Changing {
     router: String,
     subnets: [String; 2],
+    /// A port of its first subnet, and the address.
+    port: (String, String),
     /// Whether it has its second interface, and its gateway.
     second: bool,
     gateway: bool,
+    /// A floating IP of which a port is forwarded.
+    forwarded: Option<String>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,11 +63,12 @@ async fn routers_survive_an_agent_that_is_killed_at_random() {
         .spawn()
         .expect("ping runs");
     let end = Instant::now() + CHURN;
-    let (mut changes, mut kills) = (0, 0);
+    let (mut changes, mut kills, mut most) = (0, 0, 0);
     while Instant::now() < end {
         let at = chance.below(ROUTERS);
         world.change(&mut routers[at], &mut chance).await.expect("a change");
         changes += 1;
+        most = most.max(routers.iter().filter(|router| router.forwarded.is_some()).count());
         if chance.below(12) == 0 {
             world.agent.kill();
             kills += 1;
@@ -72,7 +77,8 @@ async fn routers_survive_an_agent_that_is_killed_at_random() {
         }
         wait::pause(Duration::from_millis(chance.below(60) as u64)).await;
     }
-    println!("{changes} changes, agent killed {kills} times");
+    println!("{changes} changes, agent killed {kills} times, ports forwarded by up to {most} routers");
+    assert!(most > 0, "no port was forwarded");
     let said = ping.wait_with_output().await.expect("ping ends");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     println!("{said}");
@@ -177,22 +183,48 @@ impl World {
     }
 
     async fn router(&self, at: usize) -> anyhow::Result<Changing> {
-        let (_, one) = self.subnet(&format!("10.{at}.1.0/24"), false).await?;
+        let (network, one) = self.subnet(&format!("10.{at}.1.0/24"), false).await?;
         let (_, two) = self.subnet(&format!("10.{at}.2.0/24"), false).await?;
         let router = id_of(&self.client.create("router", json!({ "name": format!("r-{at}") })).await?);
         self.attach(&router, &one, true).await?;
-        Ok(Changing { router, subnets: [one, two], second: false, gateway: false })
+        let port = self.client.create("port", json!({ "network_id": network })).await?;
+        let ip = port["fixed_ips"][0]["ip_address"].as_str().unwrap_or_default().to_owned();
+        let (port, subnets) = ((id_of(&port), ip), [one, two]);
+        Ok(Changing { router, subnets, port, second: false, gateway: false, forwarded: None })
+    }
+
+    /// Forwards a port of a floating IP, or takes the floating IP away with what it forwards.
+    async fn forward(&self, of: &mut Changing) -> anyhow::Result<()> {
+        if let Some(fip) = of.forwarded.take() {
+            return self.client.delete("floatingip", &fip).await.map(drop);
+        }
+        let fip =
+            id_of(&self.client.create("floatingip", json!({ "floating_network_id": self.external })).await?);
+        let forwarding = json!({ "port_forwarding": {
+            "protocol": "tcp", "external_port": 2222, "internal_port": 22,
+            "internal_ip_address": of.port.1, "internal_port_id": of.port.0,
+        }});
+        let path = format!("/v2.0/floatingips/{fip}/port_forwardings");
+        of.forwarded = Some(fip);
+        let (status, said) = self.client.send("POST", &path, Some(forwarding.to_string()), &[]).await?;
+        anyhow::ensure!(status == 201, "{status}: {said}");
+        Ok(())
     }
 
     /// One change of a router, by the API.
     async fn change(&self, of: &mut Changing, chance: &mut Chance) -> anyhow::Result<()> {
-        let set = |fields: Value| self.client.update("router", &of.router, fields);
-        match chance.below(4) {
+        let router = of.router.clone();
+        let set = |fields: Value| self.client.update("router", &router, fields);
+        match chance.below(5) {
             0 => {
                 of.second = !of.second;
                 self.attach(&of.router, &of.subnets[1], of.second).await
             }
             1 => {
+                // A gateway that a floating IP needs stays.
+                if of.forwarded.is_some() {
+                    self.forward(of).await?;
+                }
                 of.gateway = !of.gateway;
                 let gateway = if of.gateway { json!({ "network_id": self.external }) } else { Value::Null };
                 set(json!({ "external_gateway_info": gateway })).await.map(drop)
@@ -201,6 +233,13 @@ impl World {
                 let on = chance.below(2) == 0;
                 let gateway = json!({ "network_id": self.external, "enable_snat": on });
                 set(json!({ "external_gateway_info": gateway })).await.map(drop)
+            }
+            3 => {
+                if !of.gateway {
+                    of.gateway = true;
+                    set(json!({ "external_gateway_info": { "network_id": self.external } })).await?;
+                }
+                self.forward(of).await
             }
             _ => set(json!({ "admin_state_up": false }))
                 .await

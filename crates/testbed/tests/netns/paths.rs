@@ -290,6 +290,9 @@ async fn distributed_routers_serve_flat_networks() {
     cloud.stop().await.expect("stops");
 }
 
+const NO_ADDRESSES: &str =
+    "for d in $(ip -o link | grep -o 'qr-[0-9a-f-]*'); do ip address flush dev $d scope global; done";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routers_work_again_after_somebody_broke_them() {
     let World { cloud, outside, router, guests } = world("break", true, true).await;
@@ -301,6 +304,7 @@ async fn routers_work_again_after_somebody_broke_them() {
     for (host, netns, words) in [
         (0, format!("qrouter-{router}"), vec!["nft", "flush", "ruleset"]),
         (0, format!("qrouter-{router}"), vec!["ip", "rule", "del", "priority", "32768"]),
+        (0, format!("qrouter-{router}"), vec!["sh", "-c", NO_ADDRESSES]),
         (NETWORK_NODE, format!("snat-{router}"), vec!["ip", "route", "del", "default"]),
         (NETWORK_NODE, format!("snat-{router}"), vec!["sysctl", "-q", "-w", "net.ipv4.ip_forward=0"]),
     ] {

@@ -55,8 +55,29 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
     let addresses = |host: &str| place.ip_inside(host, &format!("qrouter-{ROUTER}"), "-4 addr");
     assert!(addresses(active).contains("203.0.113.10/24"), "{}", addresses(active));
     assert!(!addresses(other).contains("203.0.113.10"), "{}", addresses(other));
+    // Nor has it the link-local one that guests know as their router.
+    let legs = |host: &str| {
+        let shown = place.ip_inside(host, &format!("qrouter-{ROUTER}"), "-o addr");
+        shown.lines().filter(|line| line.contains("qr-") || line.contains("qg-")).count()
+    };
+    assert_eq!(legs(other), 0, "{}", place.ip_inside(other, &format!("qrouter-{ROUTER}"), "addr"));
+    let own = wire::ipv6::link_local(router().interfaces[0].port.mac).to_string();
+    let six = |host: &str| place.ip_inside(host, &format!("qrouter-{ROUTER}"), "-6 addr");
+    assert!(six(active).contains(&own), "{}", six(active));
     serve_from(&place, active, other);
     eventually("out", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
+    // What keepalived set and does not miss comes back, and the same host stays active.
+    let gateway = router().gateway.expect("a gateway").port;
+    let qg = format!("qg-{}", &gateway.port_id.to_string()[..11]);
+    let had = legs(active);
+    for damage in [format!("link del {qg}"), "route del default".into(), format!("addr flush dev {qg}")] {
+        place.ip_inside(active, &format!("qrouter-{ROUTER}"), &damage);
+        let whole = || (legs(active), place.ip_inside(active, &format!("qrouter-{ROUTER}"), "route"));
+        let is_whole = |(legs, routes): &(usize, String)| *legs == had && routes.contains("default via");
+        eventually(&damage, whole, is_whole).await;
+        eventually("out after damage", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
+        assert!(is(&told(active), HaState::Active) && is(&told(other), HaState::Standby), "{damage}");
+    }
     // Nobody hears of the active one any more, and its agent is gone.
     let [one, two] = agents;
     let (stopped, running) = if active == "one" { (one, two) } else { (two, one) };
@@ -64,6 +85,7 @@ async fn one_of_two_hosts_is_active_and_the_other_takes_over() {
     let heard = if active == "one" { "ha-d1000000-00" } else { "ha-d2000000-00" };
     place.ip_inside(active, &format!("qrouter-{ROUTER}"), &format!("link set {heard} down"));
     eventually("the other takes over", || told(other), |state| is(state, HaState::Active)).await;
+    assert!(six(other).contains(&own), "{}", six(other));
     serve_from(&place, other, active);
     let _again = place.run(place.routing(active, L3Mode::Legacy));
     eventually("out again", || place.ping(&a, ip("203.0.113.1")), |ok| *ok).await;
