@@ -123,6 +123,19 @@ impl Tx<'_> {
         self.texts(sql, &[network.to_string().into(), owner.into()]).await
     }
 
+    /// The same of all hosts that were told of a router.
+    pub async fn ways_of_router(
+        &mut self,
+        router: RouterId,
+        network: NetworkId,
+        owner: &str,
+    ) -> Result<Vec<Port>, DbError> {
+        let condition = "host IN (SELECT host FROM router_hosts WHERE router_id = $1) AND network_id = $2 \
+                         AND device_owner = $3 ORDER BY id";
+        self.find(&PORT, condition, &[router.to_string().into(), network.to_string().into(), owner.into()])
+            .await
+    }
+
     /// True when a floating IP of an external network leads to a port of the host, by a distributed
     /// router.
     pub async fn way_is_used(&mut self, network: NetworkId, host: &str) -> Result<bool, DbError> {

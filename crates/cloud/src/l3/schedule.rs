@@ -53,6 +53,11 @@ pub struct Placement {
     pub remove: Vec<AgentId>,
 }
 
+/// How many agents are to carry a router.
+pub fn most(router: &Router, rules: &Rules) -> usize {
+    if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 }
+}
+
 /// Who is to carry the router from now on besides those who do, and who no more.
 pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     let alive = |agent: &&Agent| agent.heartbeat_us > facts.alive_since_us && agent.admin_state_up;
@@ -73,7 +78,7 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
         remove.extend(facts.current.iter().filter(dead));
     }
     let kept = facts.current.len() - remove.len();
-    let most = if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 };
+    let most = most(router, rules);
     let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
     let add = spread(free, &facts.load, most.saturating_sub(kept));
     // Nobody is let go for whom there is no other.

@@ -9,7 +9,7 @@ use cloud::l3::plan;
 use db::{Db, Engine};
 use model::desired::{Key, Kind, L3Mode, Part, Router};
 use model::lazy::{Load, Reason};
-use model::report::L3Configuration;
+use model::report::{HaState, L3Configuration};
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
@@ -22,6 +22,9 @@ use super::converge::{Draw, truth};
 testbed::on_both_engines!(
     a_router_with_floating_ips_only_takes_no_network_node,
     an_ha_router_has_a_network_and_one_active_host,
+    a_split_leaves_the_router_where_it_was_all_the_time,
+    an_operator_moves_a_router,
+    floating_ips_that_nobody_carries_are_down,
     what_matters_to_nobody_wakes_nobody,
     whatever_changes_hosts_have_what_a_look_from_scratch_makes,
 );
@@ -128,7 +131,7 @@ impl Cloud {
     async fn settled(&self) {
         let done = wait::until(LIMIT, || async {
             let mut tx = self.db.read().await.ok()?;
-            tx.dues(1).await.ok()?.is_empty().then_some(())
+            tx.dues((i64::MIN, ""), 1).await.ok()?.is_empty().then_some(())
         });
         assert!(done.await.is_some(), "routers stay due");
         let mut tx = self.db.read().await.expect("reads");
@@ -183,6 +186,23 @@ impl Cloud {
                 panic!("{} has {has:#?}\nand should have {should:#?}", host.name);
             }
         }
+    }
+
+    /// The router is active on one network node, and its gateway is there.
+    async fn is_active(&self, router: &str, host: &str) {
+        let gateway = format!("ports?device_owner=network:router_gateway&device_id={router}");
+        let looked = async || {
+            let path = format!("routers/{router}/l3-agents");
+            let agents = self.lone().client.get(&path).await.expect("agents");
+            let active = |agent: &&Value| agent["ha_state"] == "active";
+            let active = agents.as_array().expect("a list").iter().filter(active);
+            let active: Vec<Value> = active.map(|agent| agent["host"].clone()).collect();
+            let ports = self.lone().client.get(&gateway).await.expect("ports");
+            (active, ports[0]["binding:host_id"].clone())
+        };
+        let wanted = (vec![json!(host)], json!(host));
+        let so = wait::until(LIMIT, || async { (looked().await == wanted).then_some(()) }).await;
+        assert!(so.is_some(), "{:?} and should be {wanted:?}", looked().await);
     }
 
     async fn members(&self, network: &str) -> Vec<String> {
@@ -363,6 +383,94 @@ async fn an_ha_router_has_a_network_and_one_active_host(engine: Engine) {
     assert!(gone.await.is_some(), "the network goes with the project's last HA router");
     cloud.converged().await;
     assert!(cloud.host("net-0").parts().is_empty() && cloud.host("net-1").parts().is_empty());
+}
+
+async fn a_split_leaves_the_router_where_it_was_all_the_time(engine: Engine) {
+    let cloud = Cloud::start(engine, 2, None).await;
+    cloud.host("net-0").say(HaState::Active);
+    cloud.host("net-1").say(HaState::Standby);
+    let dvr = cloud.dvr(true).await;
+    let snat = json!({ "external_gateway_info": { "network_id": dvr.external, "enable_snat": true } });
+    cloud.update("router", &dvr.router, snat).await;
+    cloud.is_active(&dvr.router, "net-0").await;
+    // They do not hear each other: both are active, and the later one was not before.
+    cloud.host("net-1").say(HaState::Active);
+    cloud.is_active(&dvr.router, "net-1").await;
+    // They do again, and the one that was active all the time has nothing to say.
+    cloud.host("net-1").say(HaState::Standby);
+    cloud.is_active(&dvr.router, "net-0").await;
+    cloud.settled().await;
+    cloud.converged().await;
+}
+
+async fn an_operator_moves_a_router(engine: Engine) {
+    let cloud = Cloud::start(engine, 2, None).await;
+    let dvr = cloud.dvr(false).await;
+    let router = dvr.router.as_str();
+    cloud.settled().await;
+    let client = &cloud.lone().client;
+    let agent = async |host: &str| {
+        let path = format!("agents?host={host}&agent_type=L3 agent&fields=id");
+        id_of(&client.get(&path).await.expect("agents")[0])
+    };
+    let carrying = async || {
+        let agents = client.get(&format!("routers/{router}/l3-agents")).await.expect("agents");
+        let host = |agent: &Value| agent["host"].as_str().expect("a host").to_owned();
+        agents.as_array().expect("a list").iter().map(host).collect::<Vec<_>>()
+    };
+    let send = async |method: &str, path: String, body: Option<Value>| {
+        let body = body.map(|body| body.to_string());
+        client.send(method, &path, body, &[]).await.expect("an answer").0
+    };
+    for _ in 0..2 {
+        let from = carrying().await.remove(0);
+        let to = if from == "net-0" { "net-1" } else { "net-0" };
+        let path = format!("/v2.0/agents/{}/l3-routers/{router}", agent(&from).await);
+        assert_eq!(send("DELETE", path, None).await, 204);
+        cloud
+            .eventually("nobody on a network node has it", || {
+                ["net-0", "net-1"].iter().all(|host| cloud.router(host, router).is_none())
+            })
+            .await;
+        cloud.settled().await;
+        let mut tx = cloud.db.read().await.expect("reads");
+        let wanting = tx.unscheduled_routers("", 1, 9).await.expect("reads");
+        drop(tx);
+        assert_eq!(wanting, [], "nor does a look at all routers give it to one");
+        assert_eq!(carrying().await, [""; 0]);
+        let path = format!("/v2.0/agents/{}/l3-routers", agent(to).await);
+        assert_eq!(send("POST", path, Some(json!({ "router_id": router }))).await, 201);
+        cloud.eventually("the other one has it", || cloud.router(to, router).is_some()).await;
+        cloud.settled().await;
+        assert_eq!(carrying().await, [to]);
+    }
+    // What needs an agent anew has it placed again.
+    let at = carrying().await.remove(0);
+    let path = format!("/v2.0/agents/{}/l3-routers/{router}", agent(&at).await);
+    assert_eq!(send("DELETE", path, None).await, 204);
+    cloud.settled().await;
+    let (_, subnet) = cloud.network(json!({}), "10.0.9.0/24").await;
+    assert_eq!(cloud.act(router, "add_router_interface", json!({ "subnet_id": subnet })).await, 200);
+    cloud.settled().await;
+    assert_eq!(carrying().await.len(), 1);
+    cloud.converged().await;
+}
+
+async fn floating_ips_that_nobody_carries_are_down(engine: Engine) {
+    let cloud = Cloud::start(engine, 1, None).await;
+    let dvr = cloud.dvr(false).await;
+    let floating = json!({ "floating_network_id": dvr.external, "port_id": dvr.instance });
+    let floating = id_of(&cloud.create("floatingip", floating).await);
+    let path = format!("floatingips/{floating}");
+    cloud.has_status(&path, "ACTIVE").await;
+    cloud.update("router", &dvr.router, json!({ "admin_state_up": false })).await;
+    cloud.has_status(&path, "DOWN").await;
+    cloud.update("router", &dvr.router, json!({ "admin_state_up": true })).await;
+    cloud.has_status(&path, "ACTIVE").await;
+    // It was the only one that the host had a router for.
+    cloud.lone().client.delete("port", &dvr.instance).await.expect("goes");
+    cloud.eventually("the host has no router", || cloud.router("cmp-0", &dvr.router).is_none()).await;
+    cloud.has_status(&path, "DOWN").await;
 }
 
 async fn what_matters_to_nobody_wakes_nobody(engine: Engine) {

@@ -19,9 +19,6 @@ pub async fn said(tx: &mut Tx<'_>, host: &str, outcome: &Outcome, stamp: &Stamp)
     let state = status::of_router(&outcome.state, outcome.router, there.ha);
     if let Some(agent) = there.agent.filter(|_| there.state != Some(state)) {
         tx.set_router_state(id, agent, state).await?;
-        if state == HaState::Active {
-            tx.set_others_standby(id, agent).await?;
-        }
         // What is bound where the active host is follows it.
         if there.ha {
             tx.router_due(id, stamp.now_us).await?;
@@ -66,6 +63,11 @@ async fn floating_ips(
             tx.set_floatingip_status(floating_ip, wanted, &stamp.now).await?;
         }
     }
+    floating_ips_leave(tx, stamp, id).await
+}
+
+/// Floating IPs that left a router are down.
+pub async fn floating_ips_leave(tx: &mut Tx<'_>, stamp: &Stamp, id: RouterId) -> Result<(), Fault> {
     for left in tx.floatingips_left(id).await? {
         tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
         tx.forget_last_router(&left).await?;
