@@ -2,6 +2,7 @@
 
 use model::api::agent::Agent;
 use model::api::network::{Network, ProviderSegment};
+use model::api::port::Port;
 use model::report::L2Configuration;
 use serde_json::{Value, json};
 
@@ -26,6 +27,11 @@ pub const L2_TOPIC: &str = "N/A";
 /// True of a port that is at one host.
 pub fn is_bound(vif_type: &str) -> bool {
     ![UNBOUND, BINDING_FAILED, DISTRIBUTED].contains(&vif_type)
+}
+
+/// The one host that a port is at.
+pub fn host(port: &Port) -> Option<&str> {
+    Some(port.host.as_str()).filter(|host| !host.is_empty() && is_bound(&port.vif_type))
 }
 
 /// True of a port's owner whose ports are on every host that needs them.

@@ -33,11 +33,6 @@ impl Tx<'_> {
         self.texts(sql, &[id.into()]).await
     }
 
-    /// The network of a port, read before it is locked.
-    pub async fn network_of_port(&mut self, port: &str) -> Result<Option<String>, DbError> {
-        Ok(self.texts("SELECT network_id FROM ports WHERE id = $1", &[port.into()]).await?.pop())
-    }
-
     /// Routers with an interface on a subnet of a network, and a gateway on an external one, by id.
     pub async fn routers_between(
         &mut self,
@@ -78,11 +73,6 @@ impl Tx<'_> {
     /// The floating IPs of a port, by id.
     pub async fn floatingips_of_port(&mut self, port: PortId) -> Result<Vec<FloatingIp>, DbError> {
         self.find(&FLOATINGIP, "port_id = $1 ORDER BY id", &[port.to_string().into()]).await
-    }
-
-    /// The floating IPs that a router carries: for their ports, or because they forward to some.
-    pub async fn floatingips_of_router(&mut self, router: RouterId) -> Result<Vec<FloatingIp>, DbError> {
-        self.find(&FLOATINGIP, "router_id = $1 ORDER BY id", &[router.to_string().into()]).await
     }
 
     /// Has an address of a port another floating IP on an external network?

@@ -5,8 +5,7 @@
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
 //! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment   facts and rows of one resource
-//! l3        what hosts have of routers, and what it is made of; l3_around: what ports have to do with
-//!           them; l3_said: what hosts say of them
+//! l3/       routers between the API and hosts: what they are made of, what hosts were told and said
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -22,8 +21,6 @@ mod engine;
 mod epoch;
 mod floatingip;
 mod l3;
-mod l3_around;
-mod l3_said;
 mod list;
 mod lock;
 mod migrate;
@@ -44,9 +41,7 @@ pub use engine::{
     Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
 };
 pub use floatingip::BetweenRow;
-pub use l3::count_statements;
-pub use l3_around::AroundRow;
-pub use l3_said::{RouterSaid, SaidRow};
+pub use l3::{AroundRow, RouterSaid, SaidRow, count_statements};
 pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};

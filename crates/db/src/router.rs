@@ -54,11 +54,6 @@ impl Tx<'_> {
         self.router_ports("router_id", &router.to_string()).await
     }
 
-    /// The ports by which routers are in a network.
-    pub async fn routers_of_network(&mut self, network: NetworkId) -> Result<Vec<RouterPortRow>, DbError> {
-        self.router_ports("network_id", &network.to_string()).await
-    }
-
     /// Whether a distributed router has an interface on a network.
     pub async fn is_routed_everywhere(&mut self, network: NetworkId) -> Result<bool, DbError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM router_ports rp JOIN routers r ON r.id = rp.router_id \
@@ -76,7 +71,7 @@ impl Tx<'_> {
         let mut out = Vec::new();
         self.each(&sql, &[id.into()], |row| {
             let ids = (row.text(0).parse(), row.text(1).parse(), row.text(2).parse());
-            let kind = RouterPortKind::ALL.into_iter().find(|kind| kind.as_str() == row.text(3));
+            let kind = RouterPortKind::of(row.text(3));
             if let ((Ok(port_id), Ok(router_id), Ok(network_id)), Some(kind)) = (ids, kind) {
                 out.push(RouterPortRow { port_id, router_id, network_id, kind });
             }

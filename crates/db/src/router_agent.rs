@@ -19,18 +19,17 @@ impl Tx<'_> {
         let sql = format!("SELECT ra.agent_id, {STATE} FROM router_agents ra WHERE ra.router_id = $1");
         let mut states = BTreeMap::new();
         self.each(&sql, &[router.to_string().into()], |row| {
-            let state = [HaState::Active, HaState::Standby].into_iter().find(|s| s.as_str() == row.text(1));
-            states.insert(row.text(0).to_owned(), state.unwrap_or(HaState::Unknown));
+            states.insert(row.text(0).to_owned(), HaState::of(row.text(1)));
         })
         .await?;
         let condition = "id IN (SELECT agent_id FROM router_agents WHERE router_id = $1) ORDER BY host";
         let agents: Vec<Agent> = self.find(&AGENT, condition, &[router.to_string().into()]).await?;
         let state = |agent: &Agent| states.get(&agent.id.to_string()).copied().unwrap_or(HaState::Unknown);
-        Ok(agents
-            .into_iter()
-            .map(|agent| (state(&agent), agent))
-            .map(|(state, agent)| (agent, state))
-            .collect())
+        let with_state = |agent: Agent| {
+            let state = state(&agent);
+            (agent, state)
+        };
+        Ok(agents.into_iter().map(with_state).collect())
     }
 
     /// The routers that an agent carries, by id.

@@ -28,6 +28,16 @@ where
     Ok(elements.iter().filter_map(|element| serde_json::from_str(element.get()).ok()).collect())
 }
 
+/// A value, or the default of its type where it cannot be read.
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
 /// The longest word or reason that is repeated of a message.
 const WORDS: usize = 200;
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::desired::{Key, L3Mode, Revision};
 use crate::lazy::Load;
-use crate::lenient::{ReportSent, Skipped, readable};
+use crate::lenient::{ReportSent, Skipped, or_default, readable};
 
 /// Outcomes in one report at most.
 pub const OUTCOMES: usize = 1000;
@@ -76,6 +76,12 @@ impl HaState {
             HaState::Standby => "standby",
             HaState::Unknown => "unknown",
         }
+    }
+
+    /// The state that a word stands for.
+    pub fn of(word: &str) -> HaState {
+        let known = [HaState::Active, HaState::Standby].into_iter().find(|state| state.as_str() == word);
+        known.unwrap_or(HaState::Unknown)
     }
 }
 
@@ -159,7 +165,8 @@ pub const L3_TOPIC: &str = "l3_agent";
 pub struct L3Configuration {
     #[serde(default)]
     pub agent_mode: L3Mode,
-    /// Routers without traffic for this host take nothing of it.
-    #[serde(default)]
+    /// Routers without traffic for this host take nothing of it. What cannot be read keeps nobody from
+    /// reading the mode.
+    #[serde(default, deserialize_with = "or_default")]
     pub lazy_routers: bool,
 }

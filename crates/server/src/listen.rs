@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloud::Stamp;
-use cloud::bind::is_bound;
+use cloud::bind;
 use cloud::l3::listen::{self, Behind, PortFacts};
 use db::Tx;
 use model::api::port::Port;
@@ -22,7 +22,8 @@ pub async fn port(
 ) -> Result<(), Fault> {
     let Some(port) = after.or(before) else { return Ok(()) };
     let mut facts = around(tx, port).await?;
-    if before.is_some() && !facts.behind.is_empty() && host(before) != host(after) {
+    let hosts = [before.and_then(bind::host), after.and_then(bind::host)];
+    if before.is_some() && !facts.behind.is_empty() && hosts[0] != hosts[1] {
         facts.floating = tx.routers_of_fixed_port(port.id).await?;
     }
     // As if it were the only port behind each router: mostly that is enough to know that none is due.
@@ -30,7 +31,7 @@ pub async fn port(
         return Ok(());
     }
     for behind in &mut facts.behind {
-        for host in [host(before), host(after)].into_iter().flatten() {
+        for host in hosts.into_iter().flatten() {
             if tx.others_on_host(port.network_id, port.id, &behind.subnets, host).await? {
                 behind.users.insert(host.to_owned());
             }
@@ -42,10 +43,6 @@ pub async fn port(
         tx.router_due(router, stamp.now_us).await?;
     }
     Ok(())
-}
-
-fn host(port: Option<&Port>) -> Option<&str> {
-    port.filter(|port| is_bound(&port.vif_type) && !port.host.is_empty()).map(|port| port.host.as_str())
 }
 
 async fn around(tx: &mut Tx<'_>, port: &Port) -> Result<PortFacts, Fault> {

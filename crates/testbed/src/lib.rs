@@ -11,7 +11,7 @@
 //! nats     a nats-server of a test's own              wires   the same test over every kind of bus
 //! crowd    many simulated hosts                       counting   a bus that counts
 //! talk     TCP and UDP between namespaces
-//! program  ours, as a process of its own
+//! program  ours, as a process of its own              draw    numbers from a seed
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -23,6 +23,7 @@ pub mod cloud;
 pub mod counting;
 pub mod crowd;
 pub mod demo;
+pub mod draw;
 mod engines;
 pub mod guest;
 pub mod keystone;
@@ -43,6 +44,7 @@ pub use authority::Authority;
 pub use client::Client;
 pub use cloud::{Cloud, Plan};
 pub use db::Engine;
+pub use draw::Draw;
 pub use guest::Guest;
 pub use keystone::Keystone;
 pub use lone::{Home, Lone};

@@ -1,14 +1,17 @@
 //! Both engines behind the `db` door, and what only PostgreSQL has: several servers at a time.
 
 mod engines {
+    mod carriage;
     mod centralized;
     mod door;
     mod faults;
     mod floatingips;
     mod log;
     mod races;
+    mod racing;
     mod relay;
     mod routers;
+    mod rows;
     mod same;
     mod secrets;
     mod trips;

@@ -2,10 +2,13 @@
 
 mod sim {
     mod bus;
+    mod carried;
     mod converge;
     mod database;
     mod hosts;
     mod outage;
+    mod routed;
     mod routers;
     mod told;
+    mod wander;
 }

@@ -2,6 +2,7 @@
 //! and settling looks closely; a change that cannot alter what any agent does names none.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use model::api::agent::Agent;
 use model::api::port::Port;
@@ -10,7 +11,7 @@ use model::api::subnet::Subnet;
 use model::report::{L3_TOPIC, L3Configuration};
 use model::{RouterId, SubnetId};
 
-use crate::bind::is_bound;
+use crate::bind::host;
 
 /// A router with an interface in a port's network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +59,9 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts) -
     due
 }
 
-fn host(port: &Port) -> Option<&str> {
-    Some(port.host.as_str()).filter(|host| !host.is_empty() && is_bound(&port.vif_type))
+/// Neither local to a site nor to a link: below fc00::/7.
+fn is_routed_ipv6(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.octets()[0] < 0xfc)
 }
 
 fn concerns(before: Option<&Port>, after: Option<&Port>, behind: &Behind) -> bool {
@@ -76,7 +78,7 @@ fn concerns(before: Option<&Port>, after: Option<&Port>, behind: &Behind) -> boo
     let baremetal = |port: Option<&Port>| port.is_some_and(|port| port.vnic_type == "baremetal");
     let ipv6 = |port: Option<&Port>| {
         let on = |ip: &&model::api::port::FixedIp| behind.subnets.contains(&ip.subnet_id);
-        port.is_some_and(|port| port.fixed_ips.iter().filter(on).any(|ip| ip.ip_address.is_ipv6()))
+        port.is_some_and(|port| port.fixed_ips.iter().filter(on).any(|ip| is_routed_ipv6(ip.ip_address)))
     };
     old != new && other_hosts
         || baremetal(before) != baremetal(after) && !behind.baremetal

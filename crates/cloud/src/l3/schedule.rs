@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::api::agent::Agent;
 use model::api::router::Router;
 use model::desired::L3Mode;
-use model::report::L3Configuration;
 use model::{AgentId, RouterId};
 
+use super::listen;
 use crate::{Refusal, Rules};
 
 /// The type of the agents that carry routers.
@@ -15,11 +15,8 @@ pub const L3_AGENT: &str = "L3 agent";
 
 /// How an agent carries routers; `None` for one of another kind, or one that says nothing clear.
 pub fn mode(agent: &Agent) -> Option<L3Mode> {
-    if agent.agent_type != L3_AGENT {
-        return None;
-    }
-    let said = serde_json::from_value::<L3Configuration>(agent.configurations.clone());
-    said.ok().map(|configuration| configuration.agent_mode)
+    let said = (agent.agent_type == L3_AGENT).then(|| listen::configuration(agent))?;
+    said.map(|configuration| configuration.agent_mode)
 }
 
 /// Network nodes carry routers that they are told to; compute hosts those that their instances use.
@@ -54,7 +51,7 @@ pub struct Placement {
 }
 
 /// How many agents are to carry a router.
-pub fn most(router: &Router, rules: &Rules) -> usize {
+fn most(router: &Router, rules: &Rules) -> usize {
     if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 }
 }
 
@@ -72,18 +69,44 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
         .filter(hinted)
         .filter(|agent| carries(agent, router.distributed))
         .collect();
-    let dead = |id: &&AgentId| !facts.agents.iter().filter(alive).any(|agent| agent.id == **id);
-    let mut remove: Vec<AgentId> = Vec::new();
+    let is_dead = |id: &AgentId| !facts.agents.iter().filter(alive).any(|agent| agent.id == *id);
+    let kept = kept(router, facts, is_dead);
+    let surplus = facts.current.iter().filter(|id| !kept.contains(id)).copied();
+    let mut dead: Vec<AgentId> = Vec::new();
     if facts.failover && !eligible.is_empty() {
-        remove.extend(facts.current.iter().filter(dead));
+        dead.extend(kept.iter().copied().filter(is_dead));
     }
-    let kept = facts.current.len() - remove.len();
     let most = most(router, rules);
     let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
-    let add = spread(free, &facts.load, most.saturating_sub(kept));
+    let add = spread(free, &facts.load, most.saturating_sub(kept.len() - dead.len()));
     // Nobody is let go for whom there is no other.
-    remove.truncate(if router.ha { remove.len() } else { add.len() });
-    Placement { add, remove }
+    dead.truncate(if router.ha { dead.len() } else { add.len() });
+    Placement { add, remove: surplus.chain(dead).collect() }
+}
+
+/// False when placing may find something to do for a router that these carry.
+pub fn suffice(carrying: &[Agent], router: &Router, rules: &Rules) -> bool {
+    carrying.len() == most(router, rules) && !carrying.iter().any(|agent| is_unfit(agent, router))
+}
+
+fn is_unfit(agent: &Agent, router: &Router) -> bool {
+    mode(agent).is_some() && !carries(agent, router.distributed)
+}
+
+/// Of those who carry the router, those who may as it is: a router changes its kind while it is down, and
+/// what stands ready on several agents, or on one for whole routers, may become one for a single agent, or
+/// one that is distributed.
+fn kept(router: &Router, facts: &Facts, is_dead: impl Fn(&AgentId) -> bool) -> Vec<AgentId> {
+    let is_unfit = |id: &AgentId| {
+        let agent = facts.agents.iter().find(|agent| agent.id == *id);
+        agent.is_some_and(|agent| is_unfit(agent, router))
+    };
+    let mut kept: Vec<AgentId> = facts.current.iter().copied().filter(|id| !is_unfit(id)).collect();
+    if !router.ha {
+        kept.sort_by_key(|id| is_dead(id));
+        kept.truncate(1);
+    }
+    kept
 }
 
 /// The least loaded of each zone in turn, so that one zone's loss leaves another's.

@@ -68,7 +68,7 @@ pub fn serves(facts: &RouterFacts, host: &str) -> bool {
 /// The host that carries a floating IP by itself; `None`: it is carried where the gateway is.
 pub fn carrier<'a>(facts: &RouterFacts, ip: &'a FloatingFact) -> Option<&'a str> {
     let host = ip.host.as_deref()?;
-    let carries = matches!(facts.mode(host), Some(L3Mode::Dvr | L3Mode::DvrSnat));
+    let carries = facts.mode(host).is_some_and(L3Mode::has_own_way);
     (facts.row.admin_state_up && facts.row.distributed && carries).then_some(host)
 }
 

@@ -6,7 +6,7 @@ use model::api::port::Port;
 use model::api::subnet::Subnet;
 use model::desired::{Key, Kind};
 
-use crate::bind::is_bound;
+use crate::bind::{self, is_bound};
 use crate::l3::AGENT_GATEWAY;
 use crate::segment::is_tunnel;
 use crate::view::part;
@@ -31,11 +31,7 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let Some(id) = after.or(before).map(|port| port.id) else { return Vec::new() };
     let mut out = Vec::new();
     let key = |kind| Key::new(kind, id.0);
-    let host = |port: Option<&Port>| {
-        port.filter(|port| is_bound(&port.vif_type))
-            .map(|port| port.host.clone())
-            .filter(|host| !host.is_empty())
-    };
+    let host = |port: Option<&Port>| port.and_then(bind::host).map(str::to_owned);
     let (old_host, new_host) = (host(before), host(after));
     let view = |port: Option<&Port>| port.map(part::port);
     if old_host != new_host || view(before) != view(after) {

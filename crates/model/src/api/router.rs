@@ -184,6 +184,10 @@ impl RouterPortKind {
             RouterPortKind::Ha => "ha",
         }
     }
+
+    pub fn of(word: &str) -> Option<RouterPortKind> {
+        RouterPortKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// What a POST asks for, checked by the table.

@@ -39,6 +39,11 @@ impl L3Mode {
             L3Mode::DvrNoExternal => "dvr_no_external",
         }
     }
+
+    /// The host has a way of its own to external networks, and carries its instances' floating IPs.
+    pub const fn has_own_way(self) -> bool {
+        matches!(self, L3Mode::Dvr | L3Mode::DvrSnat)
+    }
 }
 
 impl fmt::Display for L3Mode {

@@ -8,7 +8,7 @@ use model::AgentId;
 use model::api::Invalid;
 use model::api::agent::{AGENT, Agent};
 use model::api::query::{Filter, Query};
-use model::api::router::{ROUTER, Router};
+use model::api::router::ROUTER;
 use model::api::table::Resource;
 use model::report::HaState;
 use serde_json::{Map, Value, json};
@@ -18,6 +18,7 @@ use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call};
 use crate::retry;
+use crate::routes::router;
 
 /// `/v2.0/agents/{id}/l3-routers`, and below it a router's id.
 pub async fn routers(app: &App, call: &Call, agent: &str, router: Option<&str>) -> Result<Answer, Fault> {
@@ -56,11 +57,6 @@ async fn load_agent(tx: &mut Tx<'_>, id: &str) -> Result<Agent, Fault> {
     found.ok_or_else(|| Refusal::NotFound { table: &AGENT, id: id.to_owned() }.into())
 }
 
-async fn load_router(tx: &mut Tx<'_>, id: &str) -> Result<Router, Fault> {
-    let found = tx.get(&ROUTER, id).await?;
-    found.ok_or_else(|| Refusal::NotFound { table: &ROUTER, id: id.to_owned() }.into())
-}
-
 async fn list(app: &App, guard: &Guard<'_>, agent: &str) -> Result<Answer, Fault> {
     let mut tx = app.db().read().await?;
     let agent = load_agent(&mut tx, agent).await?;
@@ -88,9 +84,9 @@ async fn shown(
 
 async fn add(app: &App, agent: &str, router: &str) -> Result<Answer, Fault> {
     let mut tx = app.db().begin().await?;
-    let router = load_router(&mut tx, router).await?;
-    tx.lock_routers(&[router.id]).await?;
+    tx.lock(&ROUTER, router).await?;
     tx.lock(&AGENT, agent).await?;
+    let router = router::load(&mut tx, router).await?;
     let agent = load_agent(&mut tx, agent).await?;
     let current: Vec<AgentId> =
         tx.router_agents(router.id).await?.into_iter().map(|(agent, _)| agent.id).collect();
@@ -107,8 +103,8 @@ async fn remove(app: &App, agent: &str, router: &str) -> Result<Answer, Fault> {
     let mut tx = app.db().begin().await?;
     let agent = load_agent(&mut tx, agent).await?;
     schedule::check_remove(&agent)?;
-    let router = load_router(&mut tx, router).await?;
-    tx.lock_routers(&[router.id]).await?;
+    tx.lock(&ROUTER, router).await?;
+    let router = router::load(&mut tx, router).await?;
     if tx.router_agents(router.id).await?.iter().any(|(carrying, _)| carrying.id == agent.id) {
         tx.unbind_router(router.id, agent.id).await?;
         // Else it would be given to one again before the operator has said to which.
@@ -136,7 +132,7 @@ pub async fn agents(app: &App, call: &Call, router: &str) -> Result<Answer, Faul
     let guard = Guard::of(app, call);
     guard.may("get_l3-agents", "")?;
     let mut tx = app.db().read().await?;
-    let router = load_router(&mut tx, router).await?;
+    let router = router::load(&mut tx, router).await?;
     let carrying = tx.router_agents(router.id).await?;
     let alive = |agent: &Agent| agent.heartbeat_us > app.alive_since_us();
     let any_alive = carrying.iter().any(|(agent, _)| alive(agent));

@@ -2,6 +2,7 @@
 
 use db::Tx;
 use model::api::Given;
+use model::api::port::PORT;
 use model::api::table::Resource;
 use serde_json::Value;
 
@@ -23,7 +24,7 @@ pub async fn networks_of(
     let gateway = given.0.get("external_gateway_info").and_then(|gateway| gateway.get("network_id"));
     networks.extend(gateway.and_then(Value::as_str).map(str::to_owned));
     for port in PORTS.into_iter().filter_map(said) {
-        networks.extend(tx.network_of_port(port).await?);
+        networks.extend(tx.network_of(&PORT, port).await?);
     }
     if table.parent.is_some_and(|parent| parent.table.singular == "floatingip")
         && let Some(id) = said("floatingip_id")

@@ -13,8 +13,6 @@ use crate::{retry, routes};
 
 mod router;
 
-pub use router::floating_ips_leave;
-
 const TOO_MUCH: &str = "a report is of fewer parts";
 
 pub async fn store(app: App, report: Report) -> Result<(), Fault> {

@@ -1,24 +1,24 @@
 //! Floating IPs and port forwardings on both engines: what becomes of them with their ports;
 //! and of those who race for one thing exactly one wins.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use bus::Bus;
-use db::{Db, Engine};
+use db::Db;
 use model::api::floatingip::{FLOATINGIP, FloatingIp};
 use serde_json::{Value, json};
-use server::Settings;
 use testbed::client::id_of;
-use testbed::{Client, Lone};
-use tokio::task::JoinSet;
+use testbed::{Client, Engine, wait};
+
+use super::racing::{Servers, counts};
 
 const EACH: usize = 6;
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// An external network, and one of instances behind a router.
 struct Place {
-    lone: Lone,
-    client: Client,
+    servers: Servers,
     db: Db,
+    client: Client,
     external: String,
     inside: String,
     router: String,
@@ -26,9 +26,9 @@ struct Place {
 
 impl Place {
     async fn start(engine: Engine, pool: Value) -> Place {
-        let lone = Lone::start_on(engine, Settings::default(), Bus::in_process()).await.expect("starts");
-        let (client, db) = (lone.client.clone(), lone.open().await.expect("opens"));
-        let network = |fields| async { id_of(&client.create("network", fields).await.expect("a network")) };
+        let servers = Servers::start(engine).await;
+        let (client, db) = (servers.client(0), servers.open().await);
+        let network = |fields| servers.make("network", fields);
         let external = network(json!({ "router:external": true })).await;
         let inside = network(json!({})).await;
         let subnet = json!({ "network_id": external, "ip_version": 4, "cidr": "192.0.2.0/24",
@@ -42,7 +42,7 @@ impl Place {
         let body = json!({ "subnet_id": behind }).to_string();
         let (status, answer) = client.send("PUT", &path, Some(body), &[]).await.expect("answers");
         assert_eq!(status, 200, "{answer}");
-        Place { client, lone, db, external, inside, router }
+        Place { client, servers, db, external, inside, router }
     }
 
     async fn port(&self, ips: &[&str]) -> String {
@@ -69,22 +69,6 @@ impl Place {
     async fn put(&self, path: &str, body: Value) -> (u16, Value) {
         self.client.send("PUT", path, Some(body.to_string()), &[]).await.expect("answers")
     }
-
-    /// The same requests at once; the answers by status.
-    async fn race(&self, requests: Vec<(&'static str, String, Value)>) -> BTreeMap<u16, Vec<Value>> {
-        let mut racing = JoinSet::new();
-        for (method, path, body) in requests {
-            let client = self.client.clone();
-            racing.spawn(async move {
-                client.send(method, &path, Some(body.to_string()), &[]).await.expect("an answer")
-            });
-        }
-        let mut answers: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-        for (status, answer) in racing.join_all().await {
-            answers.entry(status).or_default().push(answer);
-        }
-        answers
-    }
 }
 
 fn forwarding(port: &str, ip: &str, number: u16) -> Value {
@@ -92,10 +76,6 @@ fn forwarding(port: &str, ip: &str, number: u16) -> Value {
         "internal_port_id": port, "internal_ip_address": ip, "protocol": "tcp", "internal_port": number,
         "external_port": number,
     }})
-}
-
-fn counts(answers: &BTreeMap<u16, Vec<Value>>) -> Vec<(u16, usize)> {
-    answers.iter().map(|(status, answers)| (*status, answers.len())).collect()
 }
 
 testbed::on_both_engines!(a_floating_ip_follows_its_port);
@@ -120,15 +100,16 @@ async fn a_floating_ip_follows_its_port(engine: Engine) {
     place.client.delete("port", &port).await.expect("goes");
     let after = place.show(&id).await;
     assert_eq!((&after["port_id"], &after["router_id"]), (&Value::Null, &Value::Null), "{after}");
-    let mut tx = place.db.read().await.expect("reads");
-    let stored: Vec<FloatingIp> = tx.find(&FLOATINGIP, "1 = 1", &[]).await.expect("finds");
-    let owed = stored[0].last_router_id.map(|router| router.to_string());
-    assert_eq!(owed, Some(place.router), "whose report is owed");
-    drop(tx);
+    let nothing_owed = wait::until(LIMIT, || async {
+        let mut tx = place.db.read().await.ok()?;
+        let stored: Vec<FloatingIp> = tx.find(&FLOATINGIP, "1 = 1", &[]).await.ok()?;
+        stored[0].last_router_id.is_none().then_some(())
+    });
+    assert!(nothing_owed.await.is_some(), "the router is on no host: nobody reports of it");
+    assert_eq!(place.show(&id).await["status"], "DOWN");
     place.client.delete("floatingip", &id).await.expect("goes");
     let left = place.client.get("ports?device_owner=network:floatingip").await.expect("lists");
     assert_eq!(left, json!([]), "its own port is gone");
-    place.lone.stop().await;
 }
 
 testbed::on_both_engines!(forwardings_follow_their_ports);
@@ -159,7 +140,6 @@ async fn forwardings_follow_their_ports(engine: Engine) {
     place.client.delete("port", &two).await.expect("goes");
     let after = place.show(&id).await;
     assert_eq!((&after["router_id"], &after["port_forwardings"]), (&Value::Null, &json!([])));
-    place.lone.stop().await;
 }
 
 testbed::on_both_engines!(one_floating_ip_gets_the_fixed_address);
@@ -171,19 +151,20 @@ async fn one_floating_ip_gets_the_fixed_address(engine: Engine) {
     for at in 0..EACH {
         let id = id_of(&place.floatingip(None).await);
         requests.push(match at % 2 {
-            0 => ("PUT", format!("/v2.0/floatingips/{id}"), json!({ "floatingip": { "port_id": port } })),
+            0 => {
+                ("PUT", format!("/v2.0/floatingips/{id}"), Some(json!({ "floatingip": { "port_id": port } })))
+            }
             _ => (
                 "POST",
                 "/v2.0/floatingips".into(),
-                json!({ "floatingip": { "floating_network_id": place.external, "port_id": port } }),
+                Some(json!({ "floatingip": { "floating_network_id": place.external, "port_id": port } })),
             ),
         });
     }
-    let answers = place.race(requests).await;
+    let answers = place.servers.all(requests).await;
     let won = answers.iter().filter(|(status, _)| **status < 300).map(|(_, answers)| answers.len());
     assert_eq!(won.sum::<usize>(), 1, "{answers:#?}");
     assert_eq!(answers.get(&409).map(Vec::len), Some(EACH - 1), "{answers:#?}");
-    place.lone.stop().await;
 }
 
 testbed::on_both_engines!(one_floating_ip_gets_the_last_address);
@@ -191,11 +172,10 @@ testbed::on_both_engines!(one_floating_ip_gets_the_last_address);
 async fn one_floating_ip_gets_the_last_address(engine: Engine) {
     let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.11" }])).await;
     let body = json!({ "floatingip": { "floating_network_id": place.external } });
-    let answers = place.race(vec![("POST", "/v2.0/floatingips".into(), body); EACH]).await;
+    let answers = place.servers.all(vec![("POST", "/v2.0/floatingips".into(), Some(body)); EACH]).await;
     assert_eq!(counts(&answers), [(201, 1), (409, EACH - 1)], "{answers:#?}");
     let left = place.client.get("ports?device_owner=network:floatingip").await.expect("lists");
     assert_eq!(left.as_array().map(Vec::len), Some(1), "{left}");
-    place.lone.stop().await;
 }
 
 testbed::on_both_engines!(one_forwarding_gets_the_port);
@@ -209,10 +189,9 @@ async fn one_forwarding_gets_the_port(engine: Engine) {
     }
     let of = |at: usize| format!("/v2.0/floatingips/{}/port_forwardings", ids[at % 2]);
     // Half come from another floating IP, and lead to the same port of the instance.
-    let requests = (0..EACH).map(|at| ("POST", of(at), forwarding(&port, "10.0.0.5", 80)));
-    let answers = place.race(requests.collect()).await;
+    let requests = (0..EACH).map(|at| ("POST", of(at), Some(forwarding(&port, "10.0.0.5", 80))));
+    let answers = place.servers.all(requests.collect()).await;
     assert_eq!(counts(&answers), [(201, 1), (400, EACH - 1)], "{answers:#?}");
-    place.lone.stop().await;
 }
 
 testbed::on_both_engines!(a_port_goes_or_is_forwarded_to);
@@ -224,16 +203,10 @@ async fn a_port_goes_or_is_forwarded_to(engine: Engine) {
         let id = id_of(&place.floatingip(None).await);
         assert_eq!(place.forward(&id, &one, "10.0.0.5", 80).await.0, 201);
         let path = format!("/v2.0/floatingips/{id}/port_forwardings");
-        let mut racing = JoinSet::new();
-        let (client, path) = (place.client.clone(), path.clone());
-        let body = forwarding(&two, "10.0.0.6", 81).to_string();
-        racing.spawn(async move { client.send("POST", &path, Some(body), &[]).await.expect("answers").0 });
-        let client = place.client.clone();
-        let path = format!("/v2.0/ports/{one}");
-        racing.spawn(async move { client.send("DELETE", &path, None, &[]).await.expect("answers").0 });
-        let mut statuses = racing.join_all().await;
-        statuses.sort_unstable();
-        assert_eq!(statuses, [201, 204], "round {round}");
+        let body = forwarding(&two, "10.0.0.6", 81);
+        let requests = vec![("POST", path, Some(body)), ("DELETE", format!("/v2.0/ports/{one}"), None)];
+        let answers = place.servers.all(requests).await;
+        assert_eq!(counts(&answers), [(201, 1), (204, 1)], "round {round}: {answers:#?}");
         let after = place.show(&id).await;
         assert_eq!(after["port_forwardings"].as_array().map(Vec::len), Some(1), "{after}");
         assert_eq!(
@@ -243,5 +216,4 @@ async fn a_port_goes_or_is_forwarded_to(engine: Engine) {
         );
         place.client.delete("port", &two).await.expect("goes");
     }
-    place.lone.stop().await;
 }

@@ -1,7 +1,6 @@
 //! Two servers on one database: of those who race for one thing exactly one wins, and nothing that
 //! must hold is broken.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bus::Bus;
@@ -9,22 +8,22 @@ use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
-use testbed::{Client, Home, Lone, Postgres, wait};
+use testbed::{Client, wait};
 use tokio::task::JoinSet;
+
+use super::racing::{Answers, Servers, counts};
 
 const ROUNDS: usize = 6;
 const EACH: usize = 4;
 
 struct Two {
-    servers: [Lone; 2],
+    servers: Servers,
     behind: tokio_postgres::Client,
 }
 
 async fn two(settings: Settings, bus: &Bus) -> Two {
-    let database = Postgres::database().await.expect("a database");
-    let one = || Lone::start_in(Home::from(database.clone()), settings.clone(), bus.clone());
-    let servers = [one().await.expect("starts"), one().await.expect("starts")];
-    Two { servers, behind: database.client().await.expect("connects") }
+    let (servers, behind) = Servers::on_postgres(settings, bus).await;
+    Two { servers, behind }
 }
 
 impl Two {
@@ -33,31 +32,16 @@ impl Two {
     }
 
     fn client(&self, at: usize) -> Client {
-        self.servers[at % 2].client.clone()
+        self.servers.client(at)
     }
 
     /// The same request several times at once, on both servers in turn; the answers by status.
-    async fn race(&self, method: &'static str, path: &str, body: Option<Value>) -> BTreeMap<u16, Vec<Value>> {
-        let requests = (0..2 * EACH).map(|_| (method, path.to_owned(), body.clone()));
-        self.all(requests.collect()).await
-    }
-
-    async fn all(&self, requests: Vec<(&'static str, String, Option<Value>)>) -> BTreeMap<u16, Vec<Value>> {
-        let mut racing = JoinSet::new();
-        for (at, (method, path, body)) in requests.into_iter().enumerate() {
-            let client = self.client(at);
-            let body = body.map(|body| body.to_string());
-            racing.spawn(async move { client.send(method, &path, body, &[]).await.expect("an answer") });
-        }
-        let mut answers: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-        for (status, answer) in racing.join_all().await {
-            answers.entry(status).or_default().push(answer);
-        }
-        answers
+    async fn race(&self, method: &'static str, path: &str, body: Option<Value>) -> Answers {
+        self.servers.all(vec![(method, path.to_owned(), body); 2 * EACH]).await
     }
 
     async fn network(&self) -> String {
-        id_of(&self.client(0).create("network", json!({})).await.expect("a network"))
+        self.servers.make("network", json!({})).await
     }
 
     async fn count(&self, sql: &str) -> i64 {
@@ -65,11 +49,7 @@ impl Two {
     }
 }
 
-fn counts(answers: &BTreeMap<u16, Vec<Value>>) -> Vec<(u16, usize)> {
-    answers.iter().map(|(status, answers)| (*status, answers.len())).collect()
-}
-
-fn kinds(answers: &BTreeMap<u16, Vec<Value>>, status: u16) -> Vec<&str> {
+fn kinds(answers: &Answers, status: u16) -> Vec<&str> {
     let all = answers.get(&status).into_iter().flatten();
     let mut kinds: Vec<&str> = all.filter_map(|answer| answer["NeutronError"]["type"].as_str()).collect();
     kinds.sort_unstable();
@@ -148,7 +128,7 @@ async fn a_network_is_deleted_or_gets_ports() {
         // Who is first differs from round to round.
         let mut requests = vec![post.clone(), post.clone(), delete.clone(), post];
         requests.rotate_left(round % 4);
-        let answers = two.all(requests).await;
+        let answers = two.servers.all(requests).await;
         match counts(&answers).as_slice() {
             [(204, 1), (404, 3)] => gone += 1,
             [(201, 3), (409, 1)] => kept += 1,

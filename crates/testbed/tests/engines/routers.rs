@@ -2,14 +2,10 @@
 //! who want the same exactly one wins, nobody is told that the server is broken, and what must hold of a
 //! router's ports holds afterwards.
 
-use std::collections::BTreeMap;
-
-use bus::Bus;
 use serde_json::{Value, json};
-use server::Settings;
-use testbed::client::id_of;
-use testbed::{Client, Engine, Home, Lone, Postgres};
-use tokio::task::JoinSet;
+use testbed::Engine;
+
+use super::racing::{Asked, Servers, counts};
 
 const ROUNDS: usize = 5;
 const EACH: usize = 6;
@@ -22,59 +18,9 @@ testbed::on_both_engines!(
     everything_at_once_leaves_no_port_behind,
 );
 
-struct Servers(Vec<Lone>);
-
-type Asked = (&'static str, String, Option<Value>);
-
-impl Servers {
-    async fn start(engine: Engine) -> Servers {
-        let settings = Settings::default();
-        Servers(match engine {
-            Engine::Sqlite => vec![Lone::start(settings, Bus::in_process()).await.expect("starts")],
-            Engine::Postgres => {
-                let database = Postgres::database().await.expect("a database");
-                let bus = Bus::in_process();
-                let one = || Lone::start_in(Home::from(database.clone()), settings.clone(), bus.clone());
-                vec![one().await.expect("starts"), one().await.expect("starts")]
-            }
-        })
-    }
-
-    fn client(&self, at: usize) -> Client {
-        self.0[at % self.0.len()].client.clone()
-    }
-
-    async fn make(&self, singular: &str, fields: Value) -> String {
-        id_of(&self.client(0).create(singular, fields).await.expect("is made"))
-    }
-
-    async fn subnet(&self, cidr: &str, external: bool) -> (String, String) {
-        let network = self.make("network", json!({ "router:external": external })).await;
-        let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": cidr, "enable_dhcp": false });
-        let subnet = self.make("subnet", subnet).await;
-        (network, subnet)
-    }
-
-    /// All at once, on the servers in turn; the answers by status. None may say that we are broken.
-    async fn all(&self, requests: Vec<Asked>) -> BTreeMap<u16, Vec<Value>> {
-        let mut racing = JoinSet::new();
-        for (at, (method, path, body)) in requests.into_iter().enumerate() {
-            let client = self.client(at);
-            let body = body.map(|body| body.to_string());
-            racing.spawn(async move { client.send(method, &path, body, &[]).await.expect("an answer") });
-        }
-        let mut answers: BTreeMap<u16, Vec<Value>> = BTreeMap::new();
-        for (status, answer) in racing.join_all().await {
-            assert!(status < 500, "{status} {answer}");
-            answers.entry(status).or_default().push(answer);
-        }
-        answers
-    }
-
-    async fn ports(&self, query: &str) -> Vec<Value> {
-        let ports = self.client(0).get(&format!("ports?{query}")).await.expect("ports");
-        ports.as_array().cloned().unwrap_or_default()
-    }
+async fn ports(servers: &Servers, query: &str) -> Vec<Value> {
+    let ports = servers.client(0).get(&format!("ports?{query}")).await.expect("ports");
+    ports.as_array().cloned().unwrap_or_default()
 }
 
 fn join(router: &str, what: Value) -> Asked {
@@ -91,10 +37,6 @@ fn lead_out(router: &str, network: Value) -> Asked {
     ("PUT", format!("/v2.0/routers/{router}"), Some(json!({ "router": { "external_gateway_info": info } })))
 }
 
-fn counts(answers: &BTreeMap<u16, Vec<Value>>) -> Vec<(u16, usize)> {
-    answers.iter().map(|(status, answers)| (*status, answers.len())).collect()
-}
-
 /// By subnet, the same router several times: the subnet is joined once.
 async fn one_router_joins_the_subnet(engine: Engine) {
     let servers = Servers::start(engine).await;
@@ -104,7 +46,7 @@ async fn one_router_joins_the_subnet(engine: Engine) {
         let requests = (0..EACH).map(|_| join(&router, json!({ "subnet_id": subnet }))).collect();
         let answers = servers.all(requests).await;
         assert_eq!(counts(&answers), [(200, 1), (400, EACH - 1)], "{answers:#?}");
-        assert_eq!(servers.ports(&format!("network_id={network}")).await.len(), 1);
+        assert_eq!(ports(&servers, &format!("network_id={network}")).await.len(), 1);
         servers.client(0).delete("router", &router).await.expect_err("has an interface");
         let gone = servers.all(vec![leave(&router, &subnet)]).await;
         assert_eq!(counts(&gone), [(200, 1)], "{gone:#?}");
@@ -127,7 +69,7 @@ async fn one_router_gets_the_port(engine: Engine) {
         let answers = servers.all(requests).await;
         assert_eq!(counts(&answers), [(200, 1), (409, EACH - 1)], "{answers:#?}");
         let winner = answers[&200][0]["id"].as_str().expect("a router").to_owned();
-        let kept = servers.ports(&format!("network_id={network}")).await;
+        let kept = ports(&servers, &format!("network_id={network}")).await;
         assert_eq!(kept[0]["device_id"], winner.as_str());
         for path in routers {
             let id = path.split('/').nth(3).expect("an id").to_owned();
@@ -150,15 +92,15 @@ async fn a_router_has_one_gateway(engine: Engine) {
         assert_eq!(counts(&answers), [(200, 6)], "{answers:#?}");
         let shown = servers.client(0).get(&format!("routers/{router}")).await.expect("a router");
         let owner = "device_owner=network:router_gateway";
-        let ports = servers.ports(&format!("device_id={router}&{owner}")).await;
-        let networks: Vec<&Value> = ports.iter().map(|port| &port["network_id"]).collect();
+        let gateways = ports(&servers, &format!("device_id={router}&{owner}")).await;
+        let networks: Vec<&Value> = gateways.iter().map(|port| &port["network_id"]).collect();
         let info = &shown["external_gateway_info"];
         let wanted: Vec<&Value> = if info.is_null() { vec![] } else { vec![&info["network_id"]] };
         assert_eq!(networks, wanted, "{shown:#}");
-        let addresses = ports.first().map_or(&Value::Null, |port| &port["fixed_ips"]);
+        let addresses = gateways.first().map_or(&Value::Null, |port| &port["fixed_ips"]);
         assert_eq!(*addresses, info["external_fixed_ips"]);
         let owner = "device_owner=network:router_centralized_snat";
-        let snat = servers.ports(&format!("device_id={router}&{owner}")).await;
+        let snat = ports(&servers, &format!("device_id={router}&{owner}")).await;
         let wanted = usize::from(round % 2 == 1 && !info.is_null());
         assert_eq!(snat.len(), wanted, "beside the interface of a distributed router");
     }
@@ -184,7 +126,7 @@ async fn an_interface_comes_or_its_subnet_goes(engine: Engine) {
         }
     }
     println!("the subnet went {gone} times, and was kept {kept} times");
-    assert_eq!(servers.ports(&format!("device_id={router}")).await.len(), kept);
+    assert_eq!(ports(&servers, &format!("device_id={router}")).await.len(), kept);
 }
 
 /// Interfaces, gateways, kinds, ports and deletes all at once: nobody waits for ever or breaks, and a
@@ -216,7 +158,7 @@ async fn everything_at_once_leaves_no_port_behind(engine: Engine) {
         servers.all(vec![("DELETE", path.clone(), None)]).await;
         let (status, _) = servers.client(0).send("GET", &path, None, &[]).await.expect("an answer");
         assert_eq!(status, 404);
-        let left = servers.ports(&format!("device_id={router}")).await;
+        let left = ports(&servers, &format!("device_id={router}")).await;
         assert!(left.is_empty(), "{left:#?}");
     }
 }

@@ -4,122 +4,18 @@ use db::{Allocated, Db, DbError, Reader, Tx};
 use model::api::port::Port;
 use model::api::query;
 use model::api::router::{ROUTER, RouterPortKind};
-use model::api::table::{Resource, Source, Type};
+use model::api::table::Resource;
 use model::api::{RESOURCES, network::NETWORK, port::PORT, subnet::SUBNET};
 use model::desired::Kind;
 use model::{AgentId, NetworkId, PortId, RouterId, SubnetId};
-use serde_json::{Map, Value, json};
-use testbed::{Engine, Home};
-use uuid::Uuid;
+use serde_json::{Value, json};
+use testbed::{Draw, Engine, Home};
 
-/// Texts that languages, escapes and wildcards would tell apart or mix up.
-const TEXTS: &[&str] = &[
-    "",
-    "a",
-    "A",
-    "b",
-    "B",
-    "aa",
-    "a b",
-    "a-b",
-    "a_b",
-    "ab",
-    "Ab",
-    "_",
-    "-",
-    "%",
-    "a%",
-    "10",
-    "9",
-    "é",
-    "e",
-    "z",
-    "Z",
-    "ß",
-    "ss",
-    "日本",
-    "🦀",
-    "\"quoted\"",
-    "back\\slash",
-    "tab\tline\n",
-    "'",
-    "NULL",
-    "null",
-    "true",
-];
-/// Columns that may be null, as the migrations say.
-const NULLABLE: &[&str] = &[
-    "ipv4_address_scope",
-    "ipv6_address_scope",
-    "network_type",
-    "physical_network",
-    "segmentation_id",
-    "qos_policy_id",
-    "subnetpool_id",
-    "gateway_ip",
-    "ipv6_ra_mode",
-    "ipv6_address_mode",
-    "segment_id",
-    "data_plane_status",
-    "device_profile",
-    "hardware_offload_type",
-    "hints",
-    "numa_affinity_policy",
-    "resource_request",
-    "qos_network_policy_id",
-    "trusted",
-    "failure",
-    "availability_zone",
-    "resources_synced",
-    "flavor_id",
-    "ha_vr_id",
-];
+use super::rows::{TEXTS, id, row, text};
+
 const NETWORKS: usize = 12;
 const PORTS: usize = 80;
 const ROUTERS: usize = 9;
-
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn text(&mut self) -> &'static str {
-        TEXTS[self.below(TEXTS.len())]
-    }
-}
-
-fn id(kind: u128, n: usize) -> Uuid {
-    // Scattered, so that order by id is not order of making.
-    Uuid::from_u128(kind << 120 | (n as u128 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) << 32 | n as u128)
-}
-
-/// A row of any table, its columns drawn by their types.
-fn row(table: &'static Resource, draw: &mut Draw, fixed: &[(&str, Value)]) -> Map<String, Value> {
-    let mut row = Map::new();
-    for attr in table.attrs {
-        let Source::Column(column) = attr.source else { continue };
-        let drawn = match attr.ty {
-            _ if NULLABLE.contains(&column) && draw.below(3) == 0 => Value::Null,
-            Type::Text => json!(draw.text()),
-            Type::Int => json!(draw.below(5)),
-            Type::Bool => json!(draw.below(2) == 0),
-            Type::Json if column == "tags" => {
-                json!(
-                    (0..draw.below(4)).map(|_| draw.text()).filter(|tag| !tag.is_empty()).collect::<Vec<_>>()
-                )
-            }
-            Type::Json => json!([]),
-        };
-        let fixed = fixed.iter().find(|(name, _)| *name == column).map(|(_, value)| value.clone());
-        row.insert(attr.name.into(), fixed.unwrap_or(drawn));
-    }
-    row
-}
 
 async fn fill(db: &Db) {
     let mut draw = Draw(20_261_121);
@@ -147,7 +43,7 @@ async fn fill(db: &Db) {
         tx.insert(&NETWORK, &row(&NETWORK, &mut draw, &fixed)).await.expect("a network");
         let segment = Allocated {
             network_type: "vxlan".into(),
-            physical_network: draw.text().into(),
+            physical_network: text(&mut draw).into(),
             segmentation_id: 100 + n as i64,
         };
         tx.hold_segment(&segment, network).await.expect("a segment");

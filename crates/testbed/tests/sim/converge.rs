@@ -15,7 +15,7 @@ use server::Settings;
 use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
 use testbed::wires::{BusKind, Wires};
-use testbed::{Lone, Postgres, wait};
+use testbed::{Draw, Lone, Postgres, wait};
 
 // Once alone in one process, with SQLite; once among the real neighbours, PostgreSQL and NATS.
 testbed::on_both_engines!(
@@ -31,18 +31,6 @@ testbed::on_both_engines!(
 const HOSTS: u8 = 4;
 const ACTS: usize = 120;
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Draws numbers from a seed.
-pub struct Draw(pub u64);
-
-impl Draw {
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
 
 async fn started(engine: Engine, bus: Bus) -> Lone {
     Lone::start_on(engine, Settings::default(), bus).await.expect("starts")

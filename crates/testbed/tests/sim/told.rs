@@ -15,9 +15,9 @@ use server::Settings;
 use testbed::client::id_of;
 use testbed::nats::{NatsPlan, NatsServer};
 use testbed::simulated::SimulatedHost;
-use testbed::{Lone, wait};
+use testbed::{Draw, Lone, wait};
 
-use super::converge::{Draw, act, truth};
+use super::converge::{act, truth};
 
 async fn started(bus: Bus) -> Lone {
     Lone::start(Settings::default(), bus).await.expect("starts")

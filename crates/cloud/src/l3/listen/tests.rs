@@ -19,6 +19,11 @@ fn instance(host: &str) -> Port {
     port(5, 1, "10.0.0.5", "compute:nova", host)
 }
 
+fn at_ipv6(port: &mut Port, ips: &[&str]) {
+    let fixed = |ip: &&str| json!({ "subnet_id": id(1), "ip_address": ip });
+    port.fixed_ips = serde_json::from_value(ips.iter().map(fixed).collect()).expect("addresses");
+}
+
 fn with(change: impl FnOnce(&mut Port)) -> Option<Port> {
     let mut port = instance("h");
     change(&mut port);
@@ -100,6 +105,20 @@ fn only_what_can_alter_an_agents_work_names_a_router() {
                 f.floating.insert(id(100).into());
             }),
             true,
+        ),
+        (
+            "a globally routed address besides a local one",
+            with(|port| at_ipv6(port, &["fd00::5"])),
+            with(|port| at_ipv6(port, &["fd00::5", "2001:db8::5"])),
+            was(|_| ()),
+            true,
+        ),
+        (
+            "a local address besides a globally routed one",
+            with(|port| at_ipv6(port, &["2001:db8::5"])),
+            with(|port| at_ipv6(port, &["2001:db8::5", "fd00::5"])),
+            was(|_| ()),
+            false,
         ),
         (
             "a floating IP's port is renamed",

@@ -109,6 +109,33 @@ fn the_routers_of_dead_agents_stay_unless_the_operator_says_otherwise() {
 }
 
 #[test]
+fn a_router_of_another_kind_leaves_those_who_cannot_carry_it() {
+    let mut all =
+        [agent(1, "legacy", "a"), agent(2, "dvr_snat", "a"), agent(3, "legacy", "a"), agent(4, "x", "a")];
+    all[0].heartbeat_us = 1;
+    let with = |current: &[u128]| Facts { current: current.iter().map(|n| id(*n)).collect(), ..facts(&all) };
+    // Distributed, HA, who has it; who gets it, who loses it.
+    type Line<'a> = (bool, bool, &'a [u128], &'a [u128], &'a [u128]);
+    let table: [Line<'_>; 7] = [
+        (false, false, &[1, 2, 3], &[], &[1, 3]),
+        (false, false, &[1], &[], &[]),
+        (false, true, &[1, 2, 3], &[], &[]),
+        (true, false, &[3], &[2], &[3]),
+        (true, false, &[2, 3], &[], &[3]),
+        (true, true, &[1, 2, 3], &[], &[1, 3]),
+        (true, false, &[4], &[], &[]),
+    ];
+    for (distributed, ha, current, add, remove) in table {
+        let placed = placed(&router(distributed, ha, &[]), &with(current));
+        assert_eq!(
+            placed,
+            (add.to_vec(), remove.to_vec()),
+            "distributed {distributed}, HA {ha}, {current:?}"
+        );
+    }
+}
+
+#[test]
 fn operators_are_told_what_does_not_fit() {
     let add = |router: &Router, agent: &Agent, current: &[AgentId]| check_add(router, agent, current);
     let (plain, distributed, ha) =

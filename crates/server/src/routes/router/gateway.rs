@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::routes::{network, port};
-use crate::tasks::l3;
 
 /// Sets or clears the way out; the router's row is for the caller to store.
 pub async fn set(
@@ -52,9 +51,7 @@ pub async fn set(
         }
         (Change::Replaced | Change::Cleared, Some(at)) => {
             let leg = whole.legs.remove(at);
-            let network = network::load(tx, leg.port.network_id).await?;
             drop_leg(tx, stamp, leg.port.id).await?;
-            l3::leave(tx, stamp, whole.router.id, &network).await?;
         }
         _ => {}
     }

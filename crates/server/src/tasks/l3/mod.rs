@@ -24,8 +24,7 @@ use crate::error::Fault;
 use crate::nudge::{self, Nudge, Nudges};
 use crate::retry;
 
-pub use settle::{retire, settle_interfaces};
-pub use ways::leave;
+pub use settle::{let_go, retire, settle_interfaces};
 
 /// All routers that are due are looked at this often, whoever was to look at them before.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -50,7 +49,7 @@ pub async fn run(app: App, mut nudges: Nudges<RouterId>) {
 }
 
 /// Every router that is due, and every one without the agents that it should have: one that cannot
-/// be settled stops no other.
+/// be settled stops no other. Then what settling left.
 async fn settle_all(app: &App) -> Result<(), Fault> {
     let (mut after, mut tried) = ((i64::MIN, String::new()), BTreeSet::new());
     loop {
@@ -69,12 +68,13 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     let mut after = String::new();
     loop {
         let (found, wanting) = unscheduled(app, &after).await?;
-        let Some(last) = found else { return Ok(()) };
+        let Some(last) = found else { break };
         after = last.to_string();
         for router in wanting {
             settle_or_tell(app, router).await;
         }
     }
+    ways::sweep(app).await
 }
 
 /// The last of some routers that too few agents carry, and those of them that there is an agent for.

@@ -8,17 +8,17 @@ use cloud::l3::plan::{self, Share};
 use cloud::l3::schedule::{self, L3_AGENT};
 use cloud::{Stamp, status};
 use db::Tx;
+use model::RouterId;
+use model::api::agent::Agent;
 use model::api::port::PORT;
 use model::api::router::{ROUTER, Router};
 use model::desired;
 use model::l3::{RouterFacts, Told};
-use model::{AgentId, RouterId};
 
 use super::{ha, ways};
 use crate::app::App;
 use crate::error::Fault;
 use crate::routes;
-use crate::tasks::report;
 
 /// Brings what hosts have of a router to what it is.
 pub async fn once(app: &App, id: RouterId) -> Result<(), Fault> {
@@ -69,7 +69,11 @@ async fn settle(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: Router) -> R
     let changed = differing(&told, &shares);
     let whole = ways::settle(app, tx, stamp, &facts, &changed).await?;
     if !changed.is_empty() || shares.is_empty() {
-        lay_down(tx, stamp, facts.row.id, &shares, &changed).await?;
+        lay_down(tx, stamp, facts.row.id, &shares).await?;
+    }
+    // Hosts with something else to do say when they have done it; where there are none, nobody will.
+    if !changed.iter().any(|host| shares.contains_key(host)) {
+        let_go(tx, stamp, facts.row.id).await?;
     }
     settle_interfaces(tx, stamp, facts.row.id).await?;
     ha::leave(tx, stamp, &facts.row).await?;
@@ -82,17 +86,12 @@ async fn lay_down(
     stamp: &Stamp,
     id: RouterId,
     shares: &BTreeMap<String, Share>,
-    changed: &BTreeSet<String>,
 ) -> Result<(), Fault> {
     let carried: BTreeSet<IpAddr> = shares.values().flat_map(|share| floating_ips(&share.part)).collect();
     for (floating_ip, _) in
         tx.floatingips_but(id, "DOWN").await?.iter().filter(|(_, ip)| !carried.contains(ip))
     {
         tx.set_floatingip_status(floating_ip, "DOWN", &stamp.now).await?;
-    }
-    // Those that left it go down with its next report, if one is to come.
-    if !changed.iter().any(|host| shares.contains_key(host)) {
-        report::floating_ips_leave(tx, stamp, id).await?;
     }
     Ok(())
 }
@@ -108,12 +107,12 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
     if !row.admin_state_up || !is_needed || tx.is_router_taken(row.id).await? {
         return Ok(());
     }
-    let current: BTreeSet<AgentId> =
-        tx.ha_agents(row.id).await?.into_iter().map(|(agent, _)| agent).collect();
+    let carrying: Vec<Agent> = tx.router_agents(row.id).await?.into_iter().map(|(agent, _)| agent).collect();
     // Mostly it has all that it wants, and then nobody needs to know what others carry.
-    if current.len() >= schedule::most(row, app.rules()) {
+    if schedule::suffice(&carrying, row, app.rules()) {
         return Ok(());
     }
+    let current = carrying.iter().map(|agent| agent.id).collect();
     let facts = schedule::Facts { current, ..agents(app, tx).await? };
     let placement = schedule::place(row, &facts, app.rules());
     for agent in placement.remove {
@@ -181,6 +180,15 @@ fn differing(told: &BTreeMap<String, Told>, shares: &BTreeMap<String, Share>) ->
         |host: &String| (told.get(host).map(|told| &told.part), shares.get(host).map(|s| &s.told.part));
     let differs = |host: &&String| matches!(part(host), (before, after) if before != after);
     told.keys().chain(shares.keys()).filter(differs).cloned().collect()
+}
+
+/// Floating IPs that left the router are carried by it no more.
+pub async fn let_go(tx: &mut Tx<'_>, stamp: &Stamp, id: RouterId) -> Result<(), Fault> {
+    for left in tx.floatingips_left(id).await? {
+        tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
+        tx.forget_last_router(&left).await?;
+    }
+    Ok(())
 }
 
 /// A distributed interface works when some host has the router in place.

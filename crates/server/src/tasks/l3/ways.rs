@@ -6,12 +6,12 @@ use cloud::l3::AGENT_GATEWAY;
 use cloud::l3::schedule::L3_AGENT;
 use cloud::{Refusal, Stamp};
 use db::Tx;
-use model::api::network::Network;
+use model::NetworkId;
 use model::l3::RouterFacts;
-use model::{NetworkId, RouterId};
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::retry;
 use crate::routes::{network, port};
 
 /// Makes the ports that hosts need for the router's floating IPs, and takes away those that `changed`
@@ -46,15 +46,33 @@ pub async fn settle(
     Ok(whole)
 }
 
-/// Takes away a network's ports of the router's hosts that no floating IP needs: the router does not
-/// lead there any more when it is settled.
-pub async fn leave(tx: &mut Tx<'_>, stamp: &Stamp, router: RouterId, network: &Network) -> Result<(), Fault> {
-    for way in tx.ways_of_router(router, network.id, AGENT_GATEWAY).await? {
-        if !tx.way_is_used(network.id, &way.host).await? {
-            port::delete(tx, stamp, network, way).await?;
-        }
+/// Takes away ways that carry nothing. Settling does it when a floating IP leaves its router, as long as
+/// the router still leads to the network; what came to rest elsewhere is found here.
+pub async fn sweep(app: &App) -> Result<(), Fault> {
+    let mut tx = app.db().read().await?;
+    let idle = tx.idle_ways(AGENT_GATEWAY).await?;
+    drop(tx);
+    for (network, host) in idle {
+        retry::whole(|| drop_idle(app, network, &host)).await?;
     }
     Ok(())
+}
+
+async fn drop_idle(app: &App, id: NetworkId, host: &str) -> Result<(), Fault> {
+    let mut tx = app.db().begin().await?;
+    tx.lock_network(id).await?;
+    // Behind the lock nobody makes one, nor comes to need it.
+    if tx.way_is_used(id, host).await? {
+        return Ok(());
+    }
+    let stamp = app.stamp();
+    let had = tx.ways_of_host(id, host, AGENT_GATEWAY).await?;
+    tx.lock_ports(&had.iter().map(|row| row.id.to_string()).collect::<Vec<_>>()).await?;
+    for row in had {
+        let of = network::load(&mut tx, id).await?;
+        port::delete(&mut tx, &stamp, &of, row).await?;
+    }
+    Ok(app.commit(tx).await?)
 }
 
 /// False when there is no address for the host.

@@ -63,14 +63,5 @@ async fn floating_ips(
             tx.set_floatingip_status(floating_ip, wanted, &stamp.now).await?;
         }
     }
-    floating_ips_leave(tx, stamp, id).await
-}
-
-/// Floating IPs that left a router are down.
-pub async fn floating_ips_leave(tx: &mut Tx<'_>, stamp: &Stamp, id: RouterId) -> Result<(), Fault> {
-    for left in tx.floatingips_left(id).await? {
-        tx.set_floatingip_status(&left, "DOWN", &stamp.now).await?;
-        tx.forget_last_router(&left).await?;
-    }
-    Ok(())
+    l3::let_go(tx, stamp, id).await
 }

@@ -11,33 +11,13 @@ use std::process::Command;
 use cloud::Caller;
 use cloud::policy::{Fault, Policies, Target};
 use serde_json::{Value, json};
+use testbed::Draw;
 
 use super::ASKED;
 
 const CASES: usize = 1500;
 /// Callers and targets that the rules of a case are asked about.
 const ASKS: usize = 4;
-
-/// Draws from a seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())].clone()
-    }
-
-    /// True once in `times`.
-    fn chance(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-}
 
 /// Checks that both sides understand; `RULE` stands for another rule of the case.
 const CHECKS: [&str; 36] = [

@@ -1,26 +1,32 @@
 //! Ports: facts in, decision, rows out.
+//!
+//! ```text
+//! addresses   which ones a port gets          binding   where it is
+//! ```
 
-use cloud::bind::{self, Binding, is_bound};
+mod addresses;
+mod binding;
+
+use cloud::bind;
 use cloud::dhcp::DHCP_AGENT;
-use cloud::ipam::{self, PlanFacts, Search, Want};
-use cloud::l3::plan::Place;
+use cloud::ipam::{self, PlanFacts};
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp, status};
 use db::Tx;
 use model::api::network::Network;
-use model::api::port::{FixedIp, FixedIpAsk, PORT, Port, PortCreate, PortUpdate};
+use model::api::port::{FixedIp, PORT, Port, PortCreate, PortUpdate};
 use model::api::subnet::Subnet;
-use model::{NetworkId, PortId, SubnetId};
-use wire::Mac;
+use model::{NetworkId, PortId};
 
 use crate::app::App;
 use crate::error::Fault;
 use crate::listen;
-use crate::routes::{floatingip, network, router, subnet};
+use crate::routes::{floatingip, network, router};
+use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
+use binding::bind_to;
 
-/// Generated MAC addresses that may turn out to be taken before the request fails.
-const MAC_TRIES: usize = 16;
+pub use binding::{bind_again, bind_at};
 
 pub async fn create(
     app: &App,
@@ -54,115 +60,6 @@ pub async fn create(
     Ok(port)
 }
 
-/// A subnet that does not exist is "not found"; one of another network is for `ipam` to refuse.
-async fn check_subnets_exist(
-    tx: &mut Tx<'_>,
-    asked: Option<&[FixedIpAsk]>,
-    subnets: &[Subnet],
-) -> Result<(), Fault> {
-    let known = |id: &SubnetId| subnets.iter().any(|subnet| subnet.id == *id);
-    let strange = asked.into_iter().flatten().filter_map(|ask| ask.subnet_id).find(|id| !known(id));
-    match strange {
-        // With no subnets at all there is nothing to compare with.
-        Some(id) if !subnets.is_empty() => subnet::load(tx, &id.to_string()).await.map(drop),
-        _ => Ok(()),
-    }
-}
-
-/// The MAC address asked for, or one that no port of the network has.
-async fn mac(
-    app: &App,
-    tx: &mut Tx<'_>,
-    stamp: &mut Stamp,
-    network: NetworkId,
-    asked: Option<Mac>,
-) -> Result<Mac, Fault> {
-    if let Some(mac) = asked {
-        let in_use = tx.mac_in_use(network, &mac.to_string()).await?;
-        return if in_use { Err(Refusal::MacInUse { mac, network }.into()) } else { Ok(mac) };
-    }
-    let mut made = stamp.mac(app.rules().base_mac);
-    for _ in 0..MAC_TRIES {
-        if !tx.mac_in_use(network, &made.to_string()).await? {
-            break;
-        }
-        made = stamp.mac(app.rules().base_mac);
-    }
-    Ok(made)
-}
-
-async fn bind_to(
-    app: &App,
-    tx: &mut Tx<'_>,
-    host: &str,
-    (vnic_type, owner): (&str, &str),
-    network: &Network,
-) -> Result<Binding, Fault> {
-    if bind::is_distributed(owner) {
-        return Ok(bind::distributed());
-    }
-    let mut agents = vec![];
-    if !host.is_empty() {
-        tx.share_host(host).await?;
-        agents = tx.agents_of_host(host).await?;
-    }
-    let l2 = agents.iter().find(|agent| agent.topic == bind::L2_TOPIC);
-    Ok(bind::bind(host, vnic_type, network, l2, app.alive_since_us()))
-}
-
-/// Turns wishes into addresses that nobody holds; `kept` are held by the port already.
-async fn find_addresses(
-    tx: &mut Tx<'_>,
-    stamp: &mut Stamp,
-    wants: Vec<Want>,
-    facts: &PlanFacts<'_>,
-    kept: &[FixedIp],
-) -> Result<Vec<FixedIp>, Fault> {
-    let mut found: Vec<FixedIp> = kept.to_vec();
-    for want in wants {
-        match want {
-            Want::Exactly(fixed) => {
-                let ip = fixed.ip_address;
-                let held = tx.held_between(fixed.subnet_id, ip, ip).await?;
-                if !held.is_empty() || found.contains(&fixed) {
-                    return Err(Refusal::IpInUse { ip, subnet: fixed.subnet_id }.into());
-                }
-                found.push(fixed);
-            }
-            Want::AnyOf(choices) => {
-                let fixed = any_address(tx, stamp, &choices, facts, &found).await?;
-                found.push(fixed);
-            }
-        }
-    }
-    Ok(found)
-}
-
-async fn any_address(
-    tx: &mut Tx<'_>,
-    stamp: &mut Stamp,
-    choices: &[SubnetId],
-    facts: &PlanFacts<'_>,
-    taken: &[FixedIp],
-) -> Result<FixedIp, Fault> {
-    let lowest = matches!(facts.device_owner, "network:dhcp" | "network:distributed");
-    for id in choices {
-        let Some(subnet) = facts.subnets.iter().find(|subnet| subnet.id == *id) else { continue };
-        let mut search = if lowest { Search::lowest(subnet) } else { Search::random(subnet, stamp) };
-        while let Some((from, to)) = search.window() {
-            let mut held = tx.held_between(*id, from, to).await?;
-            let mine = taken.iter().filter(|fixed| fixed.subnet_id == *id).map(|fixed| fixed.ip_address);
-            held.extend(mine.filter(|ip| (from..=to).contains(ip)));
-            held.sort_unstable();
-            held.dedup();
-            if let Some(ip_address) = search.free(&held) {
-                return Ok(FixedIp { subnet_id: *id, ip_address });
-            }
-        }
-    }
-    Err(Refusal::NoAddressLeft { network: facts.network, subnets: choices.to_vec() }.into())
-}
-
 /// Notes for hosts what the change of a port means to them.
 async fn mark(
     tx: &mut Tx<'_>,
@@ -173,15 +70,13 @@ async fn mark(
     after: Option<&Port>,
 ) -> Result<(), Fault> {
     let dhcp_hosts = tx.dhcp_hosts_of(network.id).await?;
-    let host =
-        |port: Option<&Port>| port.filter(|port| is_bound(&port.vif_type)).map(|port| port.host.clone());
-    let (old_host, new_host) = (host(before), host(after));
+    let (old_host, new_host) = (before.and_then(bind::host), after.and_then(bind::host));
     let (mut first_on_host, mut last_on_host) = (false, false);
     if old_host != new_host {
-        if let Some(host) = &new_host {
+        if let Some(host) = new_host {
             first_on_host = tx.network_joins_host(network.id, host).await?;
         }
-        if let Some(host) = &old_host {
+        if let Some(host) = old_host {
             last_on_host = tx.network_leaves_host(network.id, host).await?;
         }
     }
@@ -265,20 +160,6 @@ pub async fn update(
     save(tx, stamp, &network, &subnets, &before, after).await
 }
 
-/// The addresses that a port keeps when only its MAC address changes: those not made of it.
-fn as_asked(port: &Port, subnets: &[Subnet]) -> Vec<FixedIpAsk> {
-    let auto = |fixed: &&FixedIp| subnets.iter().any(|s| s.id == fixed.subnet_id && s.is_auto_address());
-    port.fixed_ips
-        .iter()
-        .filter(|fixed| !auto(fixed))
-        .map(|fixed| FixedIpAsk {
-            subnet_id: Some(fixed.subnet_id),
-            ip_address: Some(fixed.ip_address),
-            delete_subnet: false,
-        })
-        .collect()
-}
-
 /// Stores a changed port, its addresses, and what it means to hosts.
 async fn save(
     tx: &mut Tx<'_>,
@@ -352,51 +233,6 @@ pub async fn settle_waiting(
         tx.update(&PORT, before.id, &before, &after, &stamp.now).await?;
     }
     Ok(())
-}
-
-/// Binds a port anew where it failed before; true when it is bound then.
-pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port) -> Result<bool, Fault> {
-    let network = network::load(tx, before.network_id).await?;
-    let binding = bind_to(app, tx, &before.host, (&before.vnic_type, &before.device_owner), &network).await?;
-    if binding.vif_type == before.vif_type {
-        return Ok(false);
-    }
-    let subnets = tx.subnets_of(network.id).await?;
-    let mut after = before.clone();
-    cloud::port::rebind(&mut after, &before.host, binding);
-    save(tx, stamp, &network, &subnets, before, after).await?;
-    Ok(true)
-}
-
-/// Binds a port of a router where it should be; what is there already is left as it is.
-pub async fn bind_at(
-    app: &App,
-    tx: &mut Tx<'_>,
-    stamp: &Stamp,
-    before: &Port,
-    place: Place<'_>,
-) -> Result<(), Fault> {
-    let host = if let Place::On(host) = place { host } else { "" };
-    let right = match place {
-        Place::On(_) => before.vif_type != bind::UNBOUND,
-        Place::Everywhere => before.vif_type == bind::DISTRIBUTED,
-        Place::Nowhere => before.vif_type == bind::UNBOUND,
-    };
-    if right && before.host == host {
-        return Ok(());
-    }
-    let network = network::load(tx, before.network_id).await?;
-    let binding = match place {
-        Place::Everywhere => bind::distributed(),
-        Place::On(_) | Place::Nowhere => {
-            bind_to(app, tx, host, (&before.vnic_type, &before.device_owner), &network).await?
-        }
-    };
-    let subnets = tx.subnets_of(network.id).await?;
-    let mut after = before.clone();
-    after.host = host.to_owned();
-    cloud::port::rebind(&mut after, &before.host, binding);
-    save(tx, stamp, &network, &subnets, before, after).await
 }
 
 pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {

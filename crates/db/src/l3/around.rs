@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use model::api::port::{PORT, Port};
 use model::{AgentId, NetworkId, PortId, RouterId, SubnetId};
 
+use super::counts::{self, BOUND, SERVED};
 use crate::engine::{DbError, Param, Tx};
 
 /// A port by which a router is in a network, with one of its addresses' subnets.
@@ -19,7 +20,7 @@ pub struct AroundRow {
 }
 
 const OTHERS: &str = "SELECT 1 FROM ports p JOIN ip_allocations a ON a.port_id = p.id \
-    WHERE p.network_id = $1 AND p.id <> $2 AND p.device_owner NOT LIKE 'network:%'";
+    WHERE p.network_id = $1 AND p.id <> $2";
 
 impl Tx<'_> {
     /// The routers of a network, by their ports there.
@@ -53,8 +54,7 @@ impl Tx<'_> {
         subnets: &BTreeSet<SubnetId>,
         host: &str,
     ) -> Result<bool, DbError> {
-        let bound = "AND p.host = $3 AND p.vif_type NOT IN ('unbound', 'binding_failed')";
-        self.any(network, but, subnets, bound, Some(host)).await
+        self.any(network, but, subnets, &format!("p.host = $3 AND {BOUND}"), Some(host)).await
     }
 
     /// True when another port there is of a bare-metal server.
@@ -64,7 +64,7 @@ impl Tx<'_> {
         but: PortId,
         subnets: &BTreeSet<SubnetId>,
     ) -> Result<bool, DbError> {
-        self.any(network, but, subnets, "AND p.vnic_type = 'baremetal'", None).await
+        self.any(network, but, subnets, "p.vnic_type = 'baremetal'", None).await
     }
 
     /// True when another port there has a globally routed IPv6 address.
@@ -74,7 +74,7 @@ impl Tx<'_> {
         but: PortId,
         subnets: &BTreeSet<SubnetId>,
     ) -> Result<bool, DbError> {
-        self.any(network, but, subnets, "AND LENGTH(a.ip_key) = 32 AND a.ip_key < 'fc'", None).await
+        self.any(network, but, subnets, "LENGTH(a.ip_key) = 32 AND a.ip_key < 'fc'", None).await
     }
 
     async fn any(
@@ -95,7 +95,10 @@ impl Tx<'_> {
         if marks.is_empty() {
             return Ok(false);
         }
-        let sql = format!("SELECT EXISTS ({OTHERS} {and} AND a.subnet_id IN ({}))", marks.join(", "));
+        let sql = format!(
+            "SELECT EXISTS ({OTHERS} AND {SERVED} AND {and} AND a.subnet_id IN ({}))",
+            marks.join(", ")
+        );
         Ok(self.number(&sql, &params).await? > 0)
     }
 
@@ -123,27 +126,21 @@ impl Tx<'_> {
         self.texts(sql, &[network.to_string().into(), owner.into()]).await
     }
 
-    /// The same of all hosts that were told of a router.
-    pub async fn ways_of_router(
-        &mut self,
-        router: RouterId,
-        network: NetworkId,
-        owner: &str,
-    ) -> Result<Vec<Port>, DbError> {
-        let condition = "host IN (SELECT host FROM router_hosts WHERE router_id = $1) AND network_id = $2 \
-                         AND device_owner = $3 ORDER BY id";
-        self.find(&PORT, condition, &[router.to_string().into(), network.to_string().into(), owner.into()])
-            .await
+    /// True when a host carries a floating IP of an external network by itself.
+    pub async fn way_is_used(&mut self, network: NetworkId, host: &str) -> Result<bool, DbError> {
+        let sql = counts::way_is_used(self.engine());
+        Ok(self.number(&sql, &[host.into(), network.to_string().into()]).await? > 0)
     }
 
-    /// True when a floating IP of an external network leads to a port of the host, by a distributed
-    /// router.
-    pub async fn way_is_used(&mut self, network: NetworkId, host: &str) -> Result<bool, DbError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM ports p JOIN floatingips f ON f.port_id = p.id \
-                   JOIN routers r ON r.id = f.router_id WHERE p.host = $1 AND f.floating_network_id = $2 \
-                   AND p.vif_type NOT IN ('unbound', 'binding_failed') \
-                   AND r.distributed = TRUE AND r.admin_state_up = TRUE)";
-        Ok(self.number(sql, &[host.into(), network.to_string().into()]).await? > 0)
+    /// Networks and hosts with a way out of `owner` that carries nothing.
+    pub async fn idle_ways(&mut self, owner: &str) -> Result<Vec<(NetworkId, String)>, DbError> {
+        let sql = counts::idle_ways(self.engine());
+        let mut out = Vec::new();
+        self.each(&sql, &[owner.into()], |row| {
+            out.extend(row.text(0).parse().ok().map(|network| (network, row.text(1).to_owned())));
+        })
+        .await?;
+        Ok(out)
     }
 
     /// Gives a host the MAC address by which switches know its routers; a conflict when it is taken.

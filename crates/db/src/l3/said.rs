@@ -40,12 +40,7 @@ impl Tx<'_> {
                    WHERE rh.router_id = $1 AND rh.host = $2";
         let mut out = None;
         self.each(sql, &[router.to_string().into(), host.into()], |row| {
-            let state = match row.text(3) {
-                "" => None,
-                "active" => Some(HaState::Active),
-                "standby" => Some(HaState::Standby),
-                _ => Some(HaState::Unknown),
-            };
+            let state = Some(row.text(3)).filter(|word| !word.is_empty()).map(HaState::of);
             let (central, ha) = (row.int(0) == 1, row.int(1) == 1);
             out = Some(SaidRow { central, ha, agent: row.text(2).parse().ok(), state });
         })
@@ -128,7 +123,7 @@ impl Tx<'_> {
 
     pub async fn set_floatingip_status(&mut self, id: &str, status: &str, now: &str) -> Result<(), DbError> {
         let sql = "UPDATE floatingips SET status = $1, revision_number = revision_number + 1, updated_at = $2 \
-                   WHERE id = $3";
+                   WHERE id = $3 AND status <> $1";
         self.later(sql, vec![status.into(), now.into(), id.into()]).await
     }
 
