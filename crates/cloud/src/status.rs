@@ -53,7 +53,10 @@ pub fn carried(part: &Router, said: Option<RouterState>, state: HaState, ha: boo
 pub fn of_router(state: &State, said: Option<RouterState>, ha: bool) -> HaState {
     match (state, said) {
         (State::Up, Some(RouterState { load: Load::Lazy, .. })) => HaState::Standby,
-        (State::Up, said) if ha => said.and_then(|said| said.ha).unwrap_or(HaState::Unknown),
+        // One that lacks a piece still is what it is among those that stand ready.
+        (State::Up | State::Failed { .. }, said) if ha => {
+            said.and_then(|said| said.ha).unwrap_or(HaState::Unknown)
+        }
         (State::Up, _) => HaState::Active,
         (State::Down | State::Failed { .. }, _) => HaState::Unknown,
     }
@@ -92,6 +95,29 @@ mod tests {
             assert_eq!(is_of_newest(reported, changed, told), counts, "{what}");
         }
     }
+
+    #[test]
+    fn a_router_that_failed_is_active_all_the_same() {
+        let (lazy, loaded) = (Load::Lazy, Load::Loaded(Reason::Snat));
+        let (active, standby, unknown) = (HaState::Active, HaState::Standby, HaState::Unknown);
+        let (up, down) = (State::Up, State::Down);
+        let failed = State::Failed { reason: "no route".into() };
+        for (state, load, said, ha, wanted, what) in [
+            (&up, loaded, Some(active), true, active, "active"),
+            (&up, loaded, Some(standby), true, standby, "standing by"),
+            (&up, loaded, None, true, unknown, "of several, and says nothing"),
+            (&up, lazy, Some(active), true, standby, "lazy"),
+            (&up, loaded, None, false, active, "alone"),
+            (&failed, loaded, Some(active), true, active, "active without some piece"),
+            (&failed, loaded, Some(standby), true, standby, "standing by without some piece"),
+            (&failed, loaded, None, true, unknown, "failed, and says nothing"),
+            (&failed, loaded, None, false, unknown, "failed alone"),
+            (&down, loaded, Some(active), true, unknown, "not there"),
+        ] {
+            assert_eq!(of_router(state, Some(RouterState { load, ha: said }), ha), wanted, "{what}");
+        }
+    }
+
     #[test]
     fn a_host_speaks_for_the_floating_ips_that_it_carries() {
         let ip = |n: u8| IpAddr::from([203, 0, 113, n]);

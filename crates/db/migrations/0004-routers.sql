@@ -38,16 +38,22 @@ CREATE TABLE router_ports (
 CREATE INDEX router_ports_router ON router_ports (router_id, kind);
 CREATE INDEX router_ports_network ON router_ports (network_id, kind);
 
--- Which agents carry a router's centralized traffic. state: active, standby or unknown. ha_port_id:
--- the agent's leg in the network of the router's hosts.
+-- Which agents carry a router's centralized traffic. state: active, standby or unknown, as the agent
+-- said. took_over: of several that say active, the greatest was the last to become it; 0 of others.
+-- ha_port_id: the agent's leg in the network of the router's hosts.
 CREATE TABLE router_agents (
     router_id TEXT NOT NULL REFERENCES routers (id) ON DELETE CASCADE,
     agent_id TEXT NOT NULL REFERENCES agents (id) ON DELETE CASCADE,
     state TEXT NOT NULL,
+    took_over BIGINT NOT NULL DEFAULT 0,
     ha_port_id TEXT,
     PRIMARY KEY (router_id, agent_id)
 );
 CREATE INDEX router_agents_agent ON router_agents (agent_id);
+
+-- Routers that an operator took from an agent: they are given to none until an operator does so, or they
+-- change.
+CREATE TABLE routers_taken (router_id TEXT PRIMARY KEY REFERENCES routers (id) ON DELETE CASCADE);
 
 -- Hosts that are told of a router. central: its agent is among router_agents. serves: ports there use
 -- it. loaded: it takes its place there, so the host has its networks. part: what the host was told,

@@ -8,12 +8,17 @@ use model::{AgentId, RouterId};
 
 use crate::engine::{DbError, Tx};
 
+/// An agent's state, of a row `ra`: of several that say that they are active, the last that became it is.
+pub(crate) const STATE: &str = "CASE WHEN ra.state = 'active' AND ra.took_over < \
+    (SELECT MAX(o.took_over) FROM router_agents o WHERE o.router_id = ra.router_id) \
+    THEN 'standby' ELSE ra.state END";
+
 impl Tx<'_> {
-    /// The agents that carry a router, by host, each with the state it reported.
+    /// The agents that carry a router, by host, each with its state.
     pub async fn router_agents(&mut self, router: RouterId) -> Result<Vec<(Agent, HaState)>, DbError> {
-        let sql = "SELECT agent_id, state FROM router_agents WHERE router_id = $1";
+        let sql = format!("SELECT ra.agent_id, {STATE} FROM router_agents ra WHERE ra.router_id = $1");
         let mut states = BTreeMap::new();
-        self.each(sql, &[router.to_string().into()], |row| {
+        self.each(&sql, &[router.to_string().into()], |row| {
             states.insert(row.text(0).to_owned(), HaState::of(row.text(1)));
         })
         .await?;
@@ -52,6 +57,21 @@ impl Tx<'_> {
         let sql = "INSERT INTO router_agents (router_id, agent_id, state) VALUES ($1, $2, 'standby') \
                    ON CONFLICT DO NOTHING";
         self.later(sql, vec![router.to_string().into(), agent.to_string().into()]).await
+    }
+
+    /// Keeps a router from being given to agents, or not any more.
+    pub async fn set_router_taken(&mut self, router: RouterId, taken: bool) -> Result<(), DbError> {
+        let sql = match taken {
+            true => "INSERT INTO routers_taken (router_id) VALUES ($1) ON CONFLICT DO NOTHING",
+            false => "DELETE FROM routers_taken WHERE router_id = $1",
+        };
+        self.later(sql, vec![router.to_string().into()]).await
+    }
+
+    /// True of a router that an operator took from an agent, and that nobody gives to one.
+    pub async fn is_router_taken(&mut self, router: RouterId) -> Result<bool, DbError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM routers_taken WHERE router_id = $1)";
+        Ok(self.number(sql, &[router.to_string().into()]).await? > 0)
     }
 
     /// Takes a router from an agent.

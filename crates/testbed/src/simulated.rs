@@ -50,6 +50,8 @@ struct Seen {
     told: BTreeMap<Key, u64>,
     answers: u64,
     full: u64,
+    /// What it says of HA routers that it stands ready for, if it was asked to say something else.
+    ha: Option<HaState>,
 }
 
 impl SimulatedHost {
@@ -115,6 +117,11 @@ impl SimulatedHost {
         lock(&self.seen).told.get(&key).copied().unwrap_or_default()
     }
 
+    /// From now on it says so of HA routers that it stands ready for.
+    pub fn say(&self, ha: HaState) {
+        lock(&self.seen).ha = Some(ha);
+    }
+
     /// Answers that arrived, and how many of them told everything.
     pub fn answers(&self) -> (u64, u64) {
         let seen = lock(&self.seen);
@@ -141,7 +148,8 @@ async fn follow(mut link: Link, sweep: Duration, seen: Arc<Mutex<Seen>>) {
                 next_sweep = Instant::now() + sweep;
                 link.sweep();
                 let all: Vec<Key> = link.store.wanted.keys().collect();
-                tell(&link, all);
+                let ha = lock(&seen).ha;
+                tell(&link, all, ha);
             }
         }
     }
@@ -165,16 +173,17 @@ fn take(link: &Link, heard: Heard, seen: &Mutex<Seen>) {
         }
     }
     let keys = if heard.full { link.store.wanted.keys().collect() } else { heard.taken.keys };
+    let ha = seen.ha;
     drop(seen);
-    tell(link, keys);
+    tell(link, keys, ha);
 }
 
-fn tell(link: &Link, keys: impl IntoIterator<Item = Key>) {
+fn tell(link: &Link, keys: impl IntoIterator<Item = Key>, ha: Option<HaState>) {
     let outcome = |key| {
         let part = link.store.wanted.get(key)?;
         let mut outcome = Outcome::new(key, link.store.revision(key), State::Up);
         if let Part::Router(router) = part {
-            outcome.router = Some(made_of(router));
+            outcome.router = Some(made_of(router, ha));
         }
         Some(outcome)
     };
@@ -182,10 +191,10 @@ fn tell(link: &Link, keys: impl IntoIterator<Item = Key>) {
 }
 
 /// What a host without a kernel makes of a router: of several that stand ready, each claims to be
-/// active once, and the last that says so is.
-fn made_of(router: &Router) -> RouterState {
+/// active once, unless it was asked to `say` something else, and the last that says so is.
+fn made_of(router: &Router, say: Option<HaState>) -> RouterState {
     let load = lazy::load(router);
-    let ready = if load == Load::Lazy { HaState::Standby } else { HaState::Active };
+    let ready = if load == Load::Lazy { HaState::Standby } else { say.unwrap_or(HaState::Active) };
     RouterState { load, ha: router.ha.as_ref().map(|_| ready) }
 }
 

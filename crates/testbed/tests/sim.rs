@@ -2,6 +2,7 @@
 
 mod sim {
     mod bus;
+    mod carried;
     mod converge;
     mod database;
     mod hosts;

@@ -50,6 +50,11 @@ pub struct Placement {
     pub remove: Vec<AgentId>,
 }
 
+/// How many agents are to carry a router.
+fn most(router: &Router, rules: &Rules) -> usize {
+    if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 }
+}
+
 /// Who is to carry the router from now on besides those who do, and who no more.
 pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     let alive = |agent: &&Agent| agent.heartbeat_us > facts.alive_since_us && agent.admin_state_up;
@@ -71,12 +76,21 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     if facts.failover && !eligible.is_empty() {
         dead.extend(kept.iter().copied().filter(is_dead));
     }
-    let most = if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 };
+    let most = most(router, rules);
     let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
     let add = spread(free, &facts.load, most.saturating_sub(kept.len() - dead.len()));
     // Nobody is let go for whom there is no other.
     dead.truncate(if router.ha { dead.len() } else { add.len() });
     Placement { add, remove: surplus.chain(dead).collect() }
+}
+
+/// False when placing may find something to do for a router that these carry.
+pub fn suffice(carrying: &[Agent], router: &Router, rules: &Rules) -> bool {
+    carrying.len() == most(router, rules) && !carrying.iter().any(|agent| is_unfit(agent, router))
+}
+
+fn is_unfit(agent: &Agent, router: &Router) -> bool {
+    mode(agent).is_some() && !carries(agent, router.distributed)
 }
 
 /// Of those who carry the router, those who may as it is: a router changes its kind while it is down, and
@@ -85,7 +99,7 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
 fn kept(router: &Router, facts: &Facts, is_dead: impl Fn(&AgentId) -> bool) -> Vec<AgentId> {
     let is_unfit = |id: &AgentId| {
         let agent = facts.agents.iter().find(|agent| agent.id == *id);
-        agent.is_some_and(|agent| mode(agent).is_some() && !carries(agent, router.distributed))
+        agent.is_some_and(|agent| is_unfit(agent, router))
     };
     let mut kept: Vec<AgentId> = facts.current.iter().copied().filter(|id| !is_unfit(id)).collect();
     if !router.ha {

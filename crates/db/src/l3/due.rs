@@ -37,10 +37,22 @@ impl Tx<'_> {
         self.later(&sql, vec![json!(ids).to_string().into(), since.into()]).await
     }
 
-    /// Routers that are due, longest first.
-    pub async fn dues(&mut self, most: u32) -> Result<Vec<RouterId>, DbError> {
-        let sql = format!("SELECT router_id FROM router_dues ORDER BY since_us, router_id LIMIT {most}");
-        Ok(parsed(self.texts(&sql, &[]).await?))
+    /// Routers that are due and since when, longest first, after one of them.
+    pub async fn dues(
+        &mut self,
+        (since_us, router): (i64, &str),
+        most: u32,
+    ) -> Result<Vec<(i64, RouterId)>, DbError> {
+        let sql = format!(
+            "SELECT since_us, router_id FROM router_dues \
+             WHERE since_us > $1 OR (since_us = $1 AND router_id > $2) ORDER BY since_us, router_id LIMIT {most}"
+        );
+        let mut out = Vec::new();
+        self.each(&sql, &[since_us.into(), router.into()], |row| {
+            out.extend(row.text(1).parse().ok().map(|id| (row.int(0), id)));
+        })
+        .await?;
+        Ok(out)
     }
 
     /// Routers that a host has to do with, or may have: it carries them, was told of them, or has ports
@@ -53,7 +65,8 @@ impl Tx<'_> {
         Ok(parsed(self.texts(sql, &[host.into()]).await?))
     }
 
-    /// Routers with ports that too few agents carry: none, or of HA routers less than `wanted`.
+    /// Routers with ports that too few agents carry: none, or of HA routers less than `wanted`; without
+    /// those that an operator keeps from agents.
     pub async fn unscheduled_routers(
         &mut self,
         after: &str,
@@ -64,6 +77,7 @@ impl Tx<'_> {
             "SELECT r.id FROM routers r WHERE r.id > $1 AND r.admin_state_up = TRUE \
              AND (r.ha = TRUE OR EXISTS (SELECT 1 FROM router_ports rp WHERE rp.router_id = r.id)) \
              AND (SELECT COUNT(*) FROM router_agents ra WHERE ra.router_id = r.id) < CASE WHEN r.ha THEN $2 ELSE 1 END \
+             AND NOT EXISTS (SELECT 1 FROM routers_taken t WHERE t.router_id = r.id) \
              ORDER BY r.id LIMIT {most}"
         );
         Ok(parsed(self.texts(&sql, &[after.into(), wanted.into()]).await?))

@@ -13,6 +13,7 @@ use model::{PortId, RouterId};
 
 use super::counts::{BAREMETAL, IPV4, IPV6, USERS, filled};
 use crate::engine::{Cell, DbError, Param, Row, Tx};
+use crate::router_agent::STATE;
 
 /// Ids bound to one statement at most.
 const CHUNK: usize = 200;
@@ -116,7 +117,7 @@ impl Tx<'_> {
 
     async fn add_agents(&mut self, found: &mut Found, some: &Chosen<'_>) -> Result<(), DbError> {
         let sql = format!(
-            "SELECT ra.router_id, ra.agent_id, a.host, ra.state, ra.ha_port_id FROM router_agents ra \
+            "SELECT ra.router_id, ra.agent_id, a.host, {STATE}, ra.ha_port_id FROM router_agents ra \
              JOIN agents a ON a.id = ra.agent_id WHERE ra.router_id IN ({}) ORDER BY a.host",
             some.marks
         );

@@ -85,21 +85,25 @@ impl Tx<'_> {
         Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
+    /// Notes what an agent said of a router. What others said stays: one that is active all the time,
+    /// while it does not hear another become active, too, says so once.
     pub async fn set_router_state(
         &mut self,
         router: RouterId,
         agent: AgentId,
         state: HaState,
     ) -> Result<(), DbError> {
-        let sql = "UPDATE router_agents SET state = $1 WHERE router_id = $2 AND agent_id = $3";
-        self.later(sql, vec![state.as_str().into(), router.to_string().into(), agent.to_string().into()])
+        let took_over = match state {
+            HaState::Active => {
+                "(SELECT MAX(o.took_over) + 1 FROM router_agents o WHERE o.router_id = router_agents.router_id)"
+            }
+            HaState::Standby | HaState::Unknown => "0",
+        };
+        let sql = format!(
+            "UPDATE router_agents SET state = $1, took_over = {took_over} WHERE router_id = $2 AND agent_id = $3"
+        );
+        self.later(&sql, vec![state.as_str().into(), router.to_string().into(), agent.to_string().into()])
             .await
-    }
-
-    /// Of several that stand ready one is active: the others are not.
-    pub async fn set_others_standby(&mut self, router: RouterId, but: AgentId) -> Result<(), DbError> {
-        let sql = "UPDATE router_agents SET state = 'standby' WHERE router_id = $1 AND agent_id <> $2 AND state = 'active'";
-        self.later(sql, vec![router.to_string().into(), but.to_string().into()]).await
     }
 
     /// A router's floating IPs of another status, with their addresses.

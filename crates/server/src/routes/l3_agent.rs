@@ -92,6 +92,7 @@ async fn add(app: &App, agent: &str, router: &str) -> Result<Answer, Fault> {
         tx.router_agents(router.id).await?.into_iter().map(|(agent, _)| agent.id).collect();
     if schedule::check_add(&router, &agent, &current)? {
         tx.bind_router(router.id, agent.id).await?;
+        tx.set_router_taken(router.id, false).await?;
         tx.router_due(router.id, app.stamp().now_us).await?;
     }
     app.commit(tx).await?;
@@ -104,7 +105,11 @@ async fn remove(app: &App, agent: &str, router: &str) -> Result<Answer, Fault> {
     schedule::check_remove(&agent)?;
     tx.lock(&ROUTER, router).await?;
     let router = router::load(&mut tx, router).await?;
-    tx.unbind_router(router.id, agent.id).await?;
+    if tx.router_agents(router.id).await?.iter().any(|(carrying, _)| carrying.id == agent.id) {
+        tx.unbind_router(router.id, agent.id).await?;
+        // Else it would be given to one again before the operator has said to which.
+        tx.set_router_taken(router.id, true).await?;
+    }
     tx.router_due(router.id, app.stamp().now_us).await?;
     app.commit(tx).await?;
     Ok(Answer::empty())

@@ -41,24 +41,38 @@ pub struct Cloud {
 
 impl Cloud {
     pub async fn start(engine: Engine, nodes: usize, mischief: Option<Mischief>) -> Cloud {
+        Cloud::start_with(engine, nodes, mischief, Cloud::settings()).await
+    }
+
+    pub async fn start_with(
+        engine: Engine,
+        nodes: usize,
+        mischief: Option<Mischief>,
+        settings: Settings,
+    ) -> Cloud {
         let kind = match engine {
             Engine::Sqlite => BusKind::InProcess,
             Engine::Postgres => BusKind::Nats,
         };
         let names: Vec<String> = HOSTS.iter().map(|(name, _)| (*name).to_owned()).collect();
         let wires = kind.wires(&names, mischief).await.expect("a bus");
-        let lone = Lone::start_on(engine, Cloud::settings(), wires.server()).await.expect("starts");
+        let lone = Lone::start_on(engine, settings, wires.server()).await.expect("starts");
         let db = lone.open().await.expect("opens");
-        let mut hosts = Vec::new();
-        for (at, (name, mode)) in HOSTS.into_iter().enumerate() {
-            if mode == Some(L3Mode::DvrSnat) && at >= nodes {
-                continue;
+        let mut cloud = Cloud { wires, lone: Some(lone), hosts: Vec::new(), db };
+        for (at, (_, mode)) in HOSTS.into_iter().enumerate() {
+            if mode != Some(L3Mode::DvrSnat) || at < nodes {
+                cloud.join(at).await;
             }
-            let l3 = mode.map(|agent_mode| L3Configuration { agent_mode, lazy_routers: true });
-            let address = [192, 0, 2, at as u8 + 1].into();
-            hosts.push(SimulatedHost::start_as(wires.host(name), name, address, l3).await);
         }
-        Cloud { wires, lone: Some(lone), hosts, db }
+        cloud
+    }
+
+    /// One more of the hosts, which the server hears of for the first time.
+    pub async fn join(&mut self, at: usize) {
+        let (name, mode) = HOSTS[at];
+        let l3 = mode.map(|agent_mode| L3Configuration { agent_mode, lazy_routers: true });
+        let address = [192, 0, 2, at as u8 + 1].into();
+        self.hosts.push(SimulatedHost::start_as(self.wires.host(name), name, address, l3).await);
     }
 
     pub fn settings() -> Settings {
@@ -134,7 +148,7 @@ impl Cloud {
     pub async fn settled(&self) {
         let done = wait::until(LIMIT, || async {
             let mut tx = self.db.read().await.ok()?;
-            tx.dues(1).await.ok()?.is_empty().then_some(())
+            tx.dues((i64::MIN, ""), 1).await.ok()?.is_empty().then_some(())
         });
         assert!(done.await.is_some(), "routers stay due");
         let mut tx = self.db.read().await.expect("reads");
@@ -189,6 +203,23 @@ impl Cloud {
                 panic!("{} has {has:#?}\nand should have {should:#?}", host.name);
             }
         }
+    }
+
+    /// The router is active on one network node, and its gateway is there.
+    pub async fn is_active(&self, router: &str, host: &str) {
+        let gateway = format!("ports?device_owner=network:router_gateway&device_id={router}");
+        let looked = async || {
+            let path = format!("routers/{router}/l3-agents");
+            let agents = self.lone().client.get(&path).await.expect("agents");
+            let active = |agent: &&Value| agent["ha_state"] == "active";
+            let active = agents.as_array().expect("a list").iter().filter(active);
+            let active: Vec<Value> = active.map(|agent| agent["host"].clone()).collect();
+            let ports = self.lone().client.get(&gateway).await.expect("ports");
+            (active, ports[0]["binding:host_id"].clone())
+        };
+        let wanted = (vec![json!(host)], json!(host));
+        let so = wait::until(LIMIT, || async { (looked().await == wanted).then_some(()) }).await;
+        assert!(so.is_some(), "{:?} and should be {wanted:?}", looked().await);
     }
 
     pub async fn members(&self, network: &str) -> Vec<String> {

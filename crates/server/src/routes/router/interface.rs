@@ -62,6 +62,7 @@ pub async fn change(
     settle_snat(app, tx, &mut stamp, &mut whole).await?;
     // The router is another one to its readers and to hosts.
     tx.bump_router(whole.router.id, &stamp.now).await?;
+    tx.set_router_taken(whole.router.id, false).await?;
     tx.router_due(whole.router.id, stamp.now_us).await?;
     Ok(answer(&whole, &port, &subnets))
 }

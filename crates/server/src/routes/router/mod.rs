@@ -119,6 +119,7 @@ pub async fn update(
     gateway::settle_snat(app, tx, stamp, &mut whole).await?;
     let after = store(tx, stamp, &before, whole.router).await?;
     if listen::is_of_router(&before, &after) {
+        tx.set_router_taken(after.id, false).await?;
         tx.router_due(after.id, stamp.now_us).await?;
     }
     Ok(())

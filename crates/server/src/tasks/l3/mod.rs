@@ -15,9 +15,9 @@ mod ways;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use cloud::l3::schedule::{self, L3_AGENT};
+use cloud::l3::schedule;
 use model::RouterId;
-use model::desired::L3Mode;
+use model::api::router::{ROUTER, Router};
 
 use crate::app::App;
 use crate::error::Fault;
@@ -51,44 +51,50 @@ pub async fn run(app: App, mut nudges: Nudges<RouterId>) {
 /// Every router that is due, and every one without the agents that it should have: one that cannot
 /// be settled stops no other. Then what settling left.
 async fn settle_all(app: &App) -> Result<(), Fault> {
-    let mut tried = BTreeSet::new();
+    let (mut after, mut tried) = ((i64::MIN, String::new()), BTreeSet::new());
     loop {
         let mut tx = app.db().read().await?;
-        let due = tx.dues(PAGE).await?;
+        let due = tx.dues((after.0, &after.1), PAGE).await?;
         drop(tx);
-        let fresh: Vec<RouterId> = due.into_iter().filter(|router| tried.insert(*router)).collect();
-        if fresh.is_empty() {
-            break;
-        }
-        for router in fresh {
-            settle_or_tell(app, router).await;
+        let Some((since_us, last)) = due.last() else { break };
+        after = (*since_us, last.to_string());
+        for (_, router) in due {
+            // One that is noted again meanwhile comes again, at most with the next sweep.
+            if tried.insert(router) {
+                settle_or_tell(app, router).await;
+            }
         }
     }
     let mut after = String::new();
     loop {
-        let found = unscheduled(app, &after).await?;
-        let Some(last) = found.last() else { break };
+        let (found, wanting) = unscheduled(app, &after).await?;
+        let Some(last) = found else { break };
         after = last.to_string();
-        for router in found {
+        for router in wanting {
             settle_or_tell(app, router).await;
         }
     }
     ways::sweep(app).await
 }
 
-/// Routers that too few agents carry, where there are agents that could.
-async fn unscheduled(app: &App, after: &str) -> Result<Vec<RouterId>, Fault> {
+/// The last of some routers that too few agents carry, and those of them that there is an agent for.
+async fn unscheduled(app: &App, after: &str) -> Result<(Option<RouterId>, Vec<RouterId>), Fault> {
     let mut tx = app.db().read().await?;
-    let since = app.alive_since_us();
-    let agents = tx.agents_of_type(L3_AGENT).await?;
-    let live = agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us > since);
-    let central = |mode| matches!(mode, Some(L3Mode::Legacy | L3Mode::DvrSnat));
-    let able = live.filter(|agent| central(schedule::mode(agent))).count();
-    if able == 0 {
-        return Ok(vec![]);
+    let wanted = i64::try_from(app.rules().max_l3_agents_per_router.max(1)).unwrap_or(i64::MAX);
+    let found = tx.unscheduled_routers(after, wanted, PAGE).await?;
+    if found.is_empty() {
+        return Ok((None, vec![]));
     }
-    let wanted = able.min(app.rules().max_l3_agents_per_router);
-    Ok(tx.unscheduled_routers(after, i64::try_from(wanted).unwrap_or(i64::MAX), PAGE).await?)
+    let mut facts = settle::agents(app, &mut tx).await?;
+    let mut wanting = Vec::new();
+    for id in &found {
+        let Some(row) = tx.get::<Router>(&ROUTER, id).await? else { continue };
+        facts.current = tx.ha_agents(*id).await?.into_iter().map(|(agent, _)| agent).collect();
+        if !schedule::place(&row, &facts, app.rules()).add.is_empty() {
+            wanting.push(*id);
+        }
+    }
+    Ok((found.last().copied(), wanting))
 }
 
 async fn settle_or_tell(app: &App, router: RouterId) {

@@ -2,14 +2,17 @@
 //! that several servers may settle it at a time, and whoever changes it meanwhile is seen or waits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use cloud::l3::plan::{self, Share};
 use cloud::l3::schedule::{self, L3_AGENT};
 use cloud::{Stamp, status};
 use db::Tx;
 use model::RouterId;
+use model::api::agent::Agent;
 use model::api::port::PORT;
 use model::api::router::{ROUTER, Router};
+use model::desired;
 use model::l3::{RouterFacts, Told};
 
 use super::{ha, ways};
@@ -24,10 +27,14 @@ pub async fn once(app: &App, id: RouterId) -> Result<(), Fault> {
     let ports = tx.router_ports_of(id).await?;
     tx.lock_ports(&ports.iter().map(|row| row.port_id.to_string()).collect::<Vec<_>>()).await?;
     let note = tx.router_note(id).await?;
-    if let Some(row) = tx.get::<Router>(&ROUTER, id).await? {
-        settle(app, &mut tx, &mut app.stamp(), row).await?;
+    let whole = match tx.get::<Router>(&ROUTER, id).await? {
+        Some(row) => settle(app, &mut tx, &mut app.stamp(), row).await?,
+        None => true,
+    };
+    // What could not be had is tried for again: the note stays.
+    if whole {
+        tx.router_is_settled(id, note);
     }
-    tx.router_is_settled(id, note);
     Ok(app.commit(tx).await?)
 }
 
@@ -40,13 +47,14 @@ pub async fn retire(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, id: RouterId)
     }
     row.admin_state_up = false;
     row.ha = false;
-    settle(app, tx, stamp, row).await
+    settle(app, tx, stamp, row).await.map(drop)
 }
 
-async fn settle(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: Router) -> Result<(), Fault> {
+/// False when hosts want for something that cannot be had.
+async fn settle(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: Router) -> Result<bool, Fault> {
     place(app, tx, &row).await?;
     ha::legs(app, tx, stamp, &row).await?;
-    let Some(mut facts) = tx.router_fact(row.id).await? else { return Ok(()) };
+    let Some(mut facts) = tx.router_fact(row.id).await? else { return Ok(true) };
     // As the caller wants it, which may be as it will be.
     let vr_id = facts.row.ha_vr_id;
     facts.row = Router { ha_vr_id: vr_id, ..row };
@@ -58,30 +66,54 @@ async fn settle(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: Router) -> R
         routes::port::bind_at(app, tx, stamp, port, place).await?;
     }
     tell(tx, &facts, &told, &shares).await?;
-    let differing = differing(&told, &shares);
-    ways::settle(app, tx, stamp, &facts, &differing).await?;
+    let changed = differing(&told, &shares);
+    let whole = ways::settle(app, tx, stamp, &facts, &changed).await?;
+    if !changed.is_empty() || shares.is_empty() {
+        lay_down(tx, stamp, facts.row.id, &shares).await?;
+    }
     // Hosts with something else to do say when they have done it; where there are none, nobody will.
-    if !differing.iter().any(|host| shares.contains_key(host)) {
+    if !changed.iter().any(|host| shares.contains_key(host)) {
         let_go(tx, stamp, facts.row.id).await?;
     }
     settle_interfaces(tx, stamp, facts.row.id).await?;
-    ha::leave(tx, stamp, &facts.row).await
+    ha::leave(tx, stamp, &facts.row).await?;
+    Ok(whole)
+}
+
+/// Floating IPs that no host speaks for any more are down.
+async fn lay_down(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    id: RouterId,
+    shares: &BTreeMap<String, Share>,
+) -> Result<(), Fault> {
+    let carried: BTreeSet<IpAddr> = shares.values().flat_map(|share| floating_ips(&share.part)).collect();
+    for (floating_ip, _) in
+        tx.floatingips_but(id, "DOWN").await?.iter().filter(|(_, ip)| !carried.contains(ip))
+    {
+        tx.set_floatingip_status(floating_ip, "DOWN", &stamp.now).await?;
+    }
+    Ok(())
+}
+
+fn floating_ips(part: &desired::Router) -> impl Iterator<Item = IpAddr> {
+    let tied = part.floating_ips.iter().map(|ip| ip.floating_ip);
+    tied.chain(part.port_forwardings.iter().map(|forwarding| forwarding.floating_ip))
 }
 
 /// Gives the router to the agents that should carry it.
 async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
     let is_needed = row.ha || !tx.router_ports_of(row.id).await?.is_empty();
-    if !row.admin_state_up || !is_needed {
+    if !row.admin_state_up || !is_needed || tx.is_router_taken(row.id).await? {
         return Ok(());
     }
-    let current = tx.router_agents(row.id).await?;
-    let facts = schedule::Facts {
-        agents: tx.agents_of_type(L3_AGENT).await?,
-        load: tx.router_load().await?,
-        current: current.iter().map(|(agent, _)| agent.id).collect(),
-        alive_since_us: app.alive_since_us(),
-        failover: false,
-    };
+    let carrying: Vec<Agent> = tx.router_agents(row.id).await?.into_iter().map(|(agent, _)| agent).collect();
+    // Mostly it has all that it wants, and then nobody needs to know what others carry.
+    if schedule::suffice(&carrying, row, app.rules()) {
+        return Ok(());
+    }
+    let current = carrying.iter().map(|agent| agent.id).collect();
+    let facts = schedule::Facts { current, ..agents(app, tx).await? };
     let placement = schedule::place(row, &facts, app.rules());
     for agent in placement.remove {
         tx.unbind_router(row.id, agent).await?;
@@ -90,6 +122,17 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
         tx.bind_router(row.id, agent).await?;
     }
     Ok(())
+}
+
+/// What placement looks at besides the router.
+pub async fn agents(app: &App, tx: &mut Tx<'_>) -> Result<schedule::Facts, Fault> {
+    Ok(schedule::Facts {
+        agents: tx.agents_of_type(L3_AGENT).await?,
+        load: tx.router_load().await?,
+        current: BTreeSet::new(),
+        alive_since_us: app.alive_since_us(),
+        failover: false,
+    })
 }
 
 /// Each host of a distributed router has a MAC address for switches; true when some were made.

@@ -15,33 +15,35 @@ use crate::retry;
 use crate::routes::{network, port};
 
 /// Makes the ports that hosts need for the router's floating IPs, and takes away those that `changed`
-/// hosts need no more.
+/// hosts need no more; false when a host goes without.
 pub async fn settle(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     facts: &RouterFacts,
     changed: &BTreeSet<String>,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let wanted = cloud::view::router::ways(facts);
+    let mut whole = true;
     let mut networks: BTreeSet<NetworkId> = wanted.iter().map(|(network, _)| *network).collect();
     networks.extend(facts.row.gw_network_id);
     for network in networks {
-        for host in changed {
+        let have: BTreeSet<String> = tx.hosts_with_way(network, AGENT_GATEWAY).await?.into_iter().collect();
+        for (_, host) in wanted.iter().filter(|(of, host)| *of == network && !have.contains(host)) {
+            whole &= make(app, tx, stamp, network, host).await?;
+        }
+        for host in changed.intersection(&have) {
             let mut had = tx.ways_of_host(network, host, AGENT_GATEWAY).await?;
             let needs = wanted.contains(&(network, host.clone()));
-            if needs && had.is_empty() {
-                make(app, tx, stamp, network, host).await?;
-            }
             // Another router's floating IPs may need it.
-            let keeps = needs || !had.is_empty() && tx.way_is_used(network, host).await?;
+            let keeps = needs || tx.way_is_used(network, host).await?;
             for row in had.drain(usize::from(keeps).min(had.len())..) {
                 let of = network::load(tx, network).await?;
                 port::delete(tx, stamp, &of, row).await?;
             }
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Takes away ways that carry nothing. Settling does it when a floating IP leaves its router, as long as
@@ -73,13 +75,14 @@ async fn drop_idle(app: &App, id: NetworkId, host: &str) -> Result<(), Fault> {
     Ok(app.commit(tx).await?)
 }
 
+/// False when there is no address for the host.
 async fn make(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     network: NetworkId,
     host: &str,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let agents = tx.agents_of_host(host).await?;
     let agent = agents.iter().find(|agent| agent.agent_type == L3_AGENT);
     let device_id = agent.map(|agent| agent.id.to_string()).unwrap_or_default();
@@ -88,8 +91,8 @@ async fn make(
     match port::create(app, tx, stamp, new).await {
         Err(Fault::Refused(Refusal::NoAddressLeft { .. })) => {
             tracing::warn!(network.id = %network, host.name = host, "no address is left for the host's floating IPs");
-            Ok(())
+            Ok(false)
         }
-        made => made.map(drop),
+        made => made.map(|_| true),
     }
 }

@@ -19,9 +19,6 @@ pub async fn said(tx: &mut Tx<'_>, host: &str, outcome: &Outcome, stamp: &Stamp)
     let state = status::of_router(&outcome.state, outcome.router, there.ha);
     if let Some(agent) = there.agent.filter(|_| there.state != Some(state)) {
         tx.set_router_state(id, agent, state).await?;
-        if state == HaState::Active {
-            tx.set_others_standby(id, agent).await?;
-        }
         // What is bound where the active host is follows it.
         if there.ha {
             tx.router_due(id, stamp.now_us).await?;
