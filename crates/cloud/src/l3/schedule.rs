@@ -42,8 +42,8 @@ pub struct Facts {
     pub current: BTreeSet<AgentId>,
     /// Heartbeats after this count as alive.
     pub alive_since_us: i64,
-    /// Routers of dead agents move to live ones.
-    pub failover: bool,
+    /// Agents without a heartbeat since then lose their routers to live ones.
+    pub abandoned_since_us: Option<i64>,
 }
 
 /// The agents of a router after a look at it.
@@ -67,17 +67,18 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
         .filter(hinted)
         .filter(|agent| carries(agent, router.distributed))
         .collect();
-    let dead = |id: &&AgentId| !facts.agents.iter().filter(alive).any(|agent| agent.id == **id);
     let mut remove: Vec<AgentId> = Vec::new();
-    if facts.failover && !eligible.is_empty() {
-        remove.extend(facts.current.iter().filter(dead));
+    // An HA router is taken over by those that stand ready.
+    if let (false, Some(since)) = (router.ha, facts.abandoned_since_us) {
+        let abandoned = facts.agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us <= since);
+        remove.extend(abandoned.map(|agent| agent.id).filter(|id| facts.current.contains(id)));
     }
     let kept = facts.current.len() - remove.len();
     let most = if router.ha { rules.max_l3_agents_per_router.max(1) } else { 1 };
     let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
     let add = spread(free, &facts.load, most.saturating_sub(kept));
     // Nobody is let go for whom there is no other.
-    remove.truncate(if router.ha { remove.len() } else { add.len() });
+    remove.truncate(if kept == 0 { add.len() } else { remove.len() });
     Placement { add, remove }
 }
 

@@ -1,4 +1,5 @@
-"""Runs Tempest's network API tests and prints one line for each: its outcome, its name, and the reason if any.
+"""Runs Tempest's network API tests, and Neutron's own of routers, and prints one line for each: its outcome,
+its name, and the reason if any.
 
 A class that cannot be set up is one line with the name CLASS.*. Tempest's configuration is where
 TEMPEST_CONFIG_DIR says.
@@ -10,6 +11,25 @@ import sys
 import unittest
 
 import tempest.api.network
+
+# Of Neutron's plugin for Tempest: what is about routers, their agents, floating IPs and port forwardings.
+ROUTERS = [
+    "neutron_tempest_plugin.api." + name
+    for name in (
+        "admin.test_external_network_extension",
+        "admin.test_floating_ips_admin_actions",
+        "admin.test_l3_agent_scheduler",
+        "admin.test_routers_flavors",
+        "admin.test_routers_ha",
+        "test_floating_ips",
+        "test_floating_ips_negative",
+        "test_port_forwarding_negative",
+        "test_port_forwardings",
+        "test_router_interface_fip",
+        "test_routers",
+        "test_routers_negative",
+    )
+]
 
 
 class Lines(unittest.TestResult):
@@ -40,4 +60,4 @@ names = [
     for module in pkgutil.walk_packages(tempest.api.network.__path__, "tempest.api.network.")
     if module.name.rpartition(".")[2].startswith("test_")
 ]
-unittest.defaultTestLoader.loadTestsFromNames(names).run(Lines())
+unittest.defaultTestLoader.loadTestsFromNames(names + ROUTERS).run(Lines())

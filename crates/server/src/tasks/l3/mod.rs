@@ -26,14 +26,16 @@ use crate::retry;
 
 pub use settle::{retire, settle_interfaces};
 
-/// All routers that are due are looked at this often, whoever was to look at them before.
+/// All routers that are due are looked at at least this often, whoever was to look at them before.
 const SWEEP: Duration = Duration::from_secs(30);
 
 /// Routers looked at in one go.
 const PAGE: u32 = 200;
 
 pub async fn run(app: App, mut nudges: RouterNudges) {
-    let mut sweep = tokio::time::interval(SWEEP);
+    // Often enough to see that agents died.
+    let half_down = Duration::from_secs((app.rules().agent_down_s / 2).max(1).unsigned_abs());
+    let mut sweep = tokio::time::interval(SWEEP.min(half_down));
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut due: BTreeSet<RouterNudge> = tokio::select! {
@@ -59,7 +61,7 @@ pub async fn run(app: App, mut nudges: RouterNudges) {
     }
 }
 
-/// Every router that is due, and every one without the agents that it should have: one that cannot
+/// Every router that is due, and every one with other agents than it should have: one that cannot
 /// be settled stops no other.
 async fn settle_all(app: &App) -> Result<(), Fault> {
     let mut tried = BTreeSet::new();
@@ -77,7 +79,7 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     }
     let mut after = String::new();
     loop {
-        let found = unscheduled(app, &after).await?;
+        let found = misplaced(app, &after).await?;
         let Some(last) = found.last() else { return Ok(()) };
         after = last.to_string();
         for router in found {
@@ -86,11 +88,14 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     }
 }
 
-/// Routers that too few agents carry, where there are agents that could.
-async fn unscheduled(app: &App, after: &str) -> Result<Vec<RouterId>, Fault> {
+/// Routers that too few agents carry, or one that was abandoned, where there are agents that could.
+async fn misplaced(app: &App, after: &str) -> Result<Vec<RouterId>, Fault> {
     let mut tx = app.db().read().await?;
     let since = app.alive_since_us();
     let agents = tx.agents_of_type(L3_AGENT).await?;
+    if !agents.iter().any(|agent| agent.heartbeat_us > since) {
+        app.note_deserted();
+    }
     let live = agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us > since);
     let central = |mode| matches!(mode, Some(L3Mode::Legacy | L3Mode::DvrSnat));
     let able = live.filter(|agent| central(schedule::mode(agent))).count();
@@ -98,7 +103,8 @@ async fn unscheduled(app: &App, after: &str) -> Result<Vec<RouterId>, Fault> {
         return Ok(vec![]);
     }
     let wanted = able.min(app.rules().max_l3_agents_per_router);
-    Ok(tx.unscheduled_routers(after, i64::try_from(wanted).unwrap_or(i64::MAX), PAGE).await?)
+    let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+    Ok(tx.misplaced_routers(after, wanted, app.abandoned_since_us(), PAGE).await?)
 }
 
 async fn settle_or_tell(app: &App, router: RouterId) {

@@ -75,7 +75,7 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
         load: tx.router_load().await?,
         current: current.iter().map(|(agent, _)| agent.id).collect(),
         alive_since_us: app.alive_since_us(),
-        failover: false,
+        abandoned_since_us: app.abandoned_since_us(),
     };
     let placement = schedule::place(row, &facts, app.rules());
     for agent in placement.remove {
