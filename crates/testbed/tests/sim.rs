@@ -4,6 +4,7 @@ mod sim {
     mod bus;
     mod converge;
     mod database;
+    mod failover;
     mod hosts;
     mod outage;
     mod routers;

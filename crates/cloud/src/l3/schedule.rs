@@ -70,7 +70,8 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     let mut remove: Vec<AgentId> = Vec::new();
     // An HA router is taken over by those that stand ready.
     if let (false, Some(since)) = (router.ha, facts.abandoned_since_us) {
-        let abandoned = facts.agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us <= since);
+        let abandoned =
+            facts.agents.iter().filter(|agent| agent.admin_state_up && agent.heartbeat_us <= since);
         remove.extend(abandoned.map(|agent| agent.id).filter(|id| facts.current.contains(id)));
     }
     let kept = facts.current.len() - remove.len();
