@@ -44,6 +44,8 @@ pub struct Rules {
     pub l3_ha: bool,
     /// Agents that carry the centralized traffic of an HA router.
     pub max_l3_agents_per_router: usize,
+    /// Routers move from dead agents to live ones; HA routers see to themselves.
+    pub allow_automatic_l3agent_failover: bool,
     /// Static routes per router.
     pub max_routes: usize,
     /// Seconds without a heartbeat after which an agent counts as dead.
@@ -73,6 +75,7 @@ impl Default for Rules {
             router_distributed: false,
             l3_ha: false,
             max_l3_agents_per_router: 3,
+            allow_automatic_l3agent_failover: false,
             max_routes: 30,
             agent_down_s: 75,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bus::Bus;
 use cloud::policy::Policies;
@@ -85,6 +85,8 @@ struct Inner {
     /// The tasks that settle DHCP and routers.
     networks: Nudger<NetworkId>,
     routers: Nudger<RouterId>,
+    /// When no agent that carries routers was known to live, last.
+    deserted: Mutex<Instant>,
     /// Hosts whose failed ports this server has tried to bind since they were last said to differ.
     rebound: Mutex<BTreeSet<String>>,
 }
@@ -101,8 +103,20 @@ impl App {
         let (routers, router_nudges) = nudge::channel();
         let (committed, revisions) = (Notify::new(), Mutex::default());
         let (policies, rebound) = (Arc::new(policies), Mutex::default());
-        let inner =
-            Inner { settings, db, bus, auth, policies, committed, revisions, networks, routers, rebound };
+        let deserted = Mutex::new(Instant::now());
+        let inner = Inner {
+            settings,
+            db,
+            bus,
+            auth,
+            policies,
+            committed,
+            revisions,
+            networks,
+            routers,
+            deserted,
+            rebound,
+        };
         (App(Arc::new(inner)), network_nudges, router_nudges)
     }
 
@@ -209,6 +223,22 @@ impl App {
     pub fn alive_since_us(&self) -> i64 {
         // Whole seconds, so that statements that hold it can be used again.
         (now_us() / 1_000_000 - self.rules().agent_down_s) * 1_000_000
+    }
+
+    /// Agents without a heartbeat since then lose their routers to live ones; `None` where routers
+    /// stay. When all were silent, as after an outage of the bus, the first that is back must not
+    /// get all routers: the others have as long to come back.
+    pub fn abandoned_since_us(&self) -> Option<i64> {
+        let rules = self.rules();
+        let patience = Duration::from_secs(2 * rules.agent_down_s.max(0).unsigned_abs());
+        let deserted = *self.0.deserted.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = rules.allow_automatic_l3agent_failover && deserted.elapsed() > patience;
+        waited.then(|| self.alive_since_us() - rules.agent_down_s * 1_000_000)
+    }
+
+    /// No agent that carries routers is known to live.
+    pub fn note_deserted(&self) {
+        *self.0.deserted.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 

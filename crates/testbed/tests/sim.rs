@@ -5,6 +5,7 @@ mod sim {
     mod carried;
     mod converge;
     mod database;
+    mod failover;
     mod hosts;
     mod outage;
     mod routed;

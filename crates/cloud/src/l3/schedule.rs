@@ -39,8 +39,8 @@ pub struct Facts {
     pub current: BTreeSet<AgentId>,
     /// Heartbeats after this count as alive.
     pub alive_since_us: i64,
-    /// Routers of dead agents move to live ones.
-    pub failover: bool,
+    /// Agents without a heartbeat since then lose their routers to live ones.
+    pub abandoned_since_us: Option<i64>,
 }
 
 /// The agents of a router after a look at it.
@@ -72,25 +72,39 @@ pub fn place(router: &Router, facts: &Facts, rules: &Rules) -> Placement {
     let is_dead = |id: &AgentId| !facts.agents.iter().filter(alive).any(|agent| agent.id == *id);
     let kept = kept(router, facts, is_dead);
     let surplus = facts.current.iter().filter(|id| !kept.contains(id)).copied();
+    let abandoned: Vec<AgentId> = facts
+        .agents
+        .iter()
+        .filter(|agent| is_abandoned(agent, facts.abandoned_since_us))
+        .map(|a| a.id)
+        .collect();
     let mut dead: Vec<AgentId> = Vec::new();
-    if facts.failover && !eligible.is_empty() {
-        dead.extend(kept.iter().copied().filter(is_dead));
+    // An HA router is taken over by those that stand ready.
+    if !router.ha {
+        dead.extend(kept.iter().copied().filter(|id| abandoned.contains(id)));
     }
     let most = most(router, rules);
     let free: Vec<&Agent> = eligible.into_iter().filter(|agent| !facts.current.contains(&agent.id)).collect();
     let add = spread(free, &facts.load, most.saturating_sub(kept.len() - dead.len()));
     // Nobody is let go for whom there is no other.
-    dead.truncate(if router.ha { dead.len() } else { add.len() });
+    dead.truncate(add.len());
     Placement { add, remove: surplus.chain(dead).collect() }
 }
 
 /// False when placing may find something to do for a router that these carry.
-pub fn suffice(carrying: &[Agent], router: &Router, rules: &Rules) -> bool {
-    carrying.len() == most(router, rules) && !carrying.iter().any(|agent| is_unfit(agent, router))
+pub fn suffice(carrying: &[Agent], router: &Router, abandoned_since_us: Option<i64>, rules: &Rules) -> bool {
+    let fits =
+        |agent: &Agent| !is_unfit(agent, router) && (router.ha || !is_abandoned(agent, abandoned_since_us));
+    carrying.len() == most(router, rules) && carrying.iter().all(fits)
 }
 
 fn is_unfit(agent: &Agent, router: &Router) -> bool {
     mode(agent).is_some() && !carries(agent, router.distributed)
+}
+
+/// Silent for long, and not because an operator took it out of service.
+fn is_abandoned(agent: &Agent, since_us: Option<i64>) -> bool {
+    since_us.is_some_and(|since| agent.admin_state_up && agent.heartbeat_us <= since)
 }
 
 /// Of those who carry the router, those who may as it is: a router changes its kind while it is down, and

@@ -65,22 +65,27 @@ impl Tx<'_> {
         Ok(parsed(self.texts(sql, &[host.into()]).await?))
     }
 
-    /// Routers with ports that too few agents carry: none, or of HA routers less than `wanted`; without
-    /// those that an operator keeps from agents.
-    pub async fn unscheduled_routers(
+    /// Routers with ports that too few agents carry: none, or of HA routers less than `wanted`; and those,
+    /// HA routers apart, that are with an agent without a heartbeat since `abandoned_us`. Without those
+    /// that an operator keeps from agents.
+    pub async fn misplaced_routers(
         &mut self,
         after: &str,
         wanted: i64,
+        abandoned_us: Option<i64>,
         most: u32,
     ) -> Result<Vec<RouterId>, DbError> {
         let sql = format!(
             "SELECT r.id FROM routers r WHERE r.id > $1 AND r.admin_state_up = TRUE \
              AND (r.ha = TRUE OR EXISTS (SELECT 1 FROM router_ports rp WHERE rp.router_id = r.id)) \
-             AND (SELECT COUNT(*) FROM router_agents ra WHERE ra.router_id = r.id) < CASE WHEN r.ha THEN $2 ELSE 1 END \
+             AND ((SELECT COUNT(*) FROM router_agents ra WHERE ra.router_id = r.id) < CASE WHEN r.ha THEN $2 ELSE 1 END \
+             OR (r.ha = FALSE AND EXISTS (SELECT 1 FROM router_agents ra JOIN agents a ON a.id = ra.agent_id \
+             WHERE ra.router_id = r.id AND a.admin_state_up = TRUE AND a.heartbeat_us <= $3))) \
              AND NOT EXISTS (SELECT 1 FROM routers_taken t WHERE t.router_id = r.id) \
              ORDER BY r.id LIMIT {most}"
         );
-        Ok(parsed(self.texts(&sql, &[after.into(), wanted.into()]).await?))
+        let abandoned_us = abandoned_us.unwrap_or(-1);
+        Ok(parsed(self.texts(&sql, &[after.into(), wanted.into(), abandoned_us.into()]).await?))
     }
 
     /// Makes all routers that a host has to do with due.

@@ -143,6 +143,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Describes port forwardings.",
     ),
     extension(
+        "floating-ip-port-forwarding-detail",
+        "Floating IP port forwarding detail",
+        "2022-05-06T10:00:00-00:00",
+        "Shows with a floating IP which port each of its forwardings leads to.",
+    ),
+    extension(
         "floating-ip-port-forwarding-port-ranges",
         "Floating IP Port Forwarding support port ranges",
         "2020-07-01T10:00:00-00:00",

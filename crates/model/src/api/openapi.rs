@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::api::floatingip_pool::FLOATINGIP_POOL;
 use crate::api::table::{Attr, Default, Resource, Type};
 use crate::api::validate::Check;
 use crate::api::{RESOURCES, extensions, quota};
@@ -31,6 +32,9 @@ pub fn document(version: &str) -> Value {
         }
     }
     paths.extend(router_paths());
+    paths.extend(agent_paths());
+    paths.insert(FLOATINGIP_POOL.url(), pool_path());
+    schemas.insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, false));
     paths.extend(quota_paths());
     schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));
     schemas.insert("error".into(), error_schema());
@@ -143,6 +147,70 @@ fn router_paths() -> Map<String, Value> {
         (format!("/v2.0/routers/{{id}}/{name}"), value)
     };
     actions.into_iter().map(path).collect()
+}
+
+/// Which agents carry which routers.
+fn agent_paths() -> Map<String, Value> {
+    let many = |plural: &str, singular: &str| {
+        let item = json!({ "$ref": format!("#/components/schemas/{singular}") });
+        wrap(plural, json!({ "type": "array", "items": item }))
+    };
+    let agent = path_parameter("id", "the agent's UUID");
+    let asked = wrap("router_id", json!({ "type": "string", "format": "uuid" }));
+    let routers = json!({
+        "parameters": [agent],
+        "get": {
+            "operationId": "list_l3_routers",
+            "responses": answers("200", Some(many("routers", "router")), &["401", "403", "404"]),
+        },
+        "post": {
+            "operationId": "add_l3_router",
+            "requestBody": { "required": true, "content": { "application/json": { "schema": asked } } },
+            "responses": answers("201", None, &["400", "401", "403", "404", "409"]),
+        },
+    });
+    let router = json!({
+        "parameters": [agent, path_parameter("router_id", "the router's UUID")],
+        "delete": {
+            "operationId": "remove_l3_router",
+            "responses": answers("204", None, &["401", "403", "404", "409"]),
+        },
+    });
+    let state = json!({ "type": ["string", "null"], "enum": ["active", "standby", "unknown", null] });
+    let shown = json!({ "allOf": [
+        { "$ref": "#/components/schemas/agent" },
+        { "type": "object", "properties": { "ha_state": state } },
+    ]});
+    let agents = json!({
+        "parameters": [path_parameter("id", "the router's UUID")],
+        "get": {
+            "operationId": "list_l3_agents",
+            "responses": answers(
+                "200",
+                Some(wrap("agents", json!({ "type": "array", "items": shown }))),
+                &["401", "403", "404"],
+            ),
+        },
+    });
+    [
+        ("/v2.0/agents/{id}/l3-routers", routers),
+        ("/v2.0/agents/{id}/l3-routers/{router_id}", router),
+        ("/v2.0/routers/{id}/l3-agents", agents),
+    ]
+    .map(|(path, value)| (path.to_owned(), value))
+    .into_iter()
+    .collect()
+}
+
+/// Subnets of external networks, from which floating IPs come: a list and nothing else.
+fn pool_path() -> Value {
+    let shown = json!({ "$ref": format!("#/components/schemas/{}", FLOATINGIP_POOL.singular) });
+    let listed = wrap(FLOATINGIP_POOL.plural, json!({ "type": "array", "items": shown }));
+    json!({ "get": {
+        "operationId": format!("list_{}", FLOATINGIP_POOL.plural),
+        "parameters": list_parameters(&FLOATINGIP_POOL),
+        "responses": answers("200", Some(listed), &["400", "401"]),
+    }})
 }
 
 /// Quotas are no resources: every project has them, and their attributes are the resources.

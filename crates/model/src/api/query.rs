@@ -209,22 +209,26 @@ pub fn links(
 ) -> Vec<(&'static str, String)> {
     let Some(limit) = query.limit else { return Vec::new() };
     let full = shown >= limit as usize;
-    let href = |marker: &str, reverse: bool| {
+    let href = |marker: Option<&str>, reverse: bool| {
         let mut out = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             if name != "marker" && name != "page_reverse" {
                 out.append_pair(&name, &value);
             }
         }
-        out.append_pair("marker", marker);
+        if let Some(marker) = marker {
+            out.append_pair("marker", marker);
+        }
         if reverse {
             out.append_pair("page_reverse", "True");
         }
         format!("{base}?{}", out.finish())
     };
-    // A page past the end leads back to where it was asked from.
-    let here = query.marker.as_deref();
-    let Some((first, last)) = ids.or(here.zip(here)) else { return Vec::new() };
+    // A page past the end leads back to the last one: the page before no marker.
+    if ids.is_none() && query.marker.is_none() {
+        return Vec::new();
+    }
+    let (first, last) = ids.unzip();
     let mut links = Vec::new();
     if full || query.reverse {
         links.push(("next", href(last, false)));
@@ -283,5 +287,12 @@ mod tests {
             links[1],
             ("previous", "http://h/v2.0/ports?limit=2&name=a&marker=f&page_reverse=True".into())
         );
+    }
+
+    #[test]
+    fn a_page_past_the_end_leads_back_to_the_last() {
+        let query = parsed("limit=2&marker=l").expect("good");
+        let links = links("http://h/v2.0/ports", "limit=2&marker=l", &query, 0, None);
+        assert_eq!(links, [("previous", "http://h/v2.0/ports?limit=2&page_reverse=True".into())]);
     }
 }

@@ -3,6 +3,7 @@
 use cloud::floatingip::{self, Between, Found, PlaceFacts, Turn, Wish};
 use cloud::{Refusal, Stamp};
 use db::Tx;
+use model::api::body::Given;
 use model::api::floatingip::{FLOATINGIP, FloatingIp, FloatingIpCreate, FloatingIpUpdate};
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port};
@@ -55,8 +56,11 @@ pub async fn update(
     stamp: &Stamp,
     guard: &Guard<'_>,
     id: &str,
-    change: FloatingIpUpdate,
+    given: Given,
 ) -> Result<(), Fault> {
+    // A change of nothing is an old way to say that it leads nowhere.
+    let nowhere = FloatingIpUpdate { port_id: Some(None), ..FloatingIpUpdate::default() };
+    let change = if given.0.is_empty() { nowhere } else { given.typed()? };
     let before = load(tx, id).await?;
     let turn = floatingip::turn(&before, &change)?;
     let mut after = before.clone();

@@ -310,7 +310,7 @@ async fn update_once(
             router::check_device(&mut tx, &guard, &given, Some(id)).await?;
             port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?
         }
-        "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,

@@ -1,15 +1,15 @@
-"""Runs Tempest's network API tests and prints one line for each: its outcome, its name, and the reason if any.
+"""Runs tests that Tempest runs, those of the modules and packages named, and prints one line for each: its
+outcome, its name, and the reason if any.
 
 A class that cannot be set up is one line with the name CLASS.*. Tempest's configuration is where
 TEMPEST_CONFIG_DIR says.
 """
 
+import importlib
 import pkgutil
 import re
 import sys
 import unittest
-
-import tempest.api.network
 
 
 class Lines(unittest.TestResult):
@@ -35,9 +35,14 @@ class Lines(unittest.TestResult):
     addFailure = addError
 
 
-names = [
-    module.name
-    for module in pkgutil.walk_packages(tempest.api.network.__path__, "tempest.api.network.")
-    if module.name.rpartition(".")[2].startswith("test_")
-]
+def modules(name):
+    """A module, or those of a package that have tests."""
+    module = importlib.import_module(name)
+    if not hasattr(module, "__path__"):
+        return [name]
+    found = pkgutil.walk_packages(module.__path__, name + ".")
+    return [module.name for module in found if module.name.rpartition(".")[2].startswith("test_")]
+
+
+names = [module for name in sys.argv[1:] for module in modules(name)]
 unittest.defaultTestLoader.loadTestsFromNames(names).run(Lines())

@@ -67,7 +67,7 @@ async fn an_operator_moves_a_router(engine: Engine) {
             .await;
         cloud.settled().await;
         let mut tx = cloud.db.read().await.expect("reads");
-        let wanting = tx.unscheduled_routers("", 1, 9).await.expect("reads");
+        let wanting = tx.misplaced_routers("", 1, None, 9).await.expect("reads");
         drop(tx);
         assert_eq!(wanting, [], "nor does a look at all routers give it to one");
         assert_eq!(carrying().await, [""; 0]);

@@ -101,11 +101,17 @@ fn the_routers_of_dead_agents_stay_unless_the_operator_says_otherwise() {
     let mut facts = facts(&all);
     facts.current = [id(1)].into();
     assert_eq!(placed(&router(false, false, &[]), &facts), (vec![], vec![]));
-    facts.failover = true;
+    facts.abandoned_since_us = Some(0);
+    assert_eq!(placed(&router(false, false, &[]), &facts), (vec![], vec![]), "not for so long");
+    facts.abandoned_since_us = Some(1);
     assert_eq!(placed(&router(false, false, &[]), &facts), (vec![2], vec![1]));
     assert_eq!(placed(&router(false, false, &["z"]), &facts), (vec![], vec![]), "nobody else takes it");
+    facts.agents[0].admin_state_up = false;
+    assert_eq!(placed(&router(false, false, &[]), &facts), (vec![], vec![]), "the operator took it out");
+    facts.agents[0].admin_state_up = true;
     facts.current = [id(1), id(2)].into();
-    assert_eq!(placed(&router(false, true, &[]), &facts), (vec![], vec![1]));
+    assert_eq!(placed(&router(false, false, &[]), &facts), (vec![], vec![1]));
+    assert_eq!(placed(&router(false, true, &[]), &facts), (vec![], vec![]), "it sees to itself");
 }
 
 #[test]

@@ -26,14 +26,16 @@ use crate::retry;
 
 pub use settle::{let_go, retire, settle_interfaces};
 
-/// All routers that are due are looked at this often, whoever was to look at them before.
+/// All routers that are due are looked at at least this often, whoever was to look at them before.
 const SWEEP: Duration = Duration::from_secs(30);
 
 /// Routers looked at in one go.
 const PAGE: u32 = 200;
 
 pub async fn run(app: App, mut nudges: Nudges<RouterId>) {
-    let mut sweep = nudge::sweep(SWEEP);
+    // Often enough to see that agents died.
+    let half_down = Duration::from_secs((app.rules().agent_down_s / 2).max(1).unsigned_abs());
+    let mut sweep = nudge::sweep(SWEEP.min(half_down));
     while let Some(due) = nudges.next(&mut sweep).await {
         for nudge in due {
             match nudge {
@@ -48,7 +50,7 @@ pub async fn run(app: App, mut nudges: Nudges<RouterId>) {
     }
 }
 
-/// Every router that is due, and every one without the agents that it should have: one that cannot
+/// Every router that is due, and every one with other agents than it should have: one that cannot
 /// be settled stops no other. Then what settling left.
 async fn settle_all(app: &App) -> Result<(), Fault> {
     let (mut after, mut tried) = ((i64::MIN, String::new()), BTreeSet::new());
@@ -67,7 +69,7 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     }
     let mut after = String::new();
     loop {
-        let (found, wanting) = unscheduled(app, &after).await?;
+        let (found, wanting) = misplaced(app, &after).await?;
         let Some(last) = found else { break };
         after = last.to_string();
         for router in wanting {
@@ -77,15 +79,17 @@ async fn settle_all(app: &App) -> Result<(), Fault> {
     ways::sweep(app).await
 }
 
-/// The last of some routers that too few agents carry, and those of them that there is an agent for.
-async fn unscheduled(app: &App, after: &str) -> Result<(Option<RouterId>, Vec<RouterId>), Fault> {
+/// The last of some routers that too few agents carry, or one that was abandoned, and those of them
+/// that there is an agent for.
+async fn misplaced(app: &App, after: &str) -> Result<(Option<RouterId>, Vec<RouterId>), Fault> {
     let mut tx = app.db().read().await?;
-    let wanted = i64::try_from(app.rules().max_l3_agents_per_router.max(1)).unwrap_or(i64::MAX);
-    let found = tx.unscheduled_routers(after, wanted, PAGE).await?;
-    if found.is_empty() {
+    let mut facts = settle::agents(app, &mut tx).await?;
+    if !facts.agents.iter().any(|agent| agent.heartbeat_us > facts.alive_since_us) {
+        app.note_deserted();
         return Ok((None, vec![]));
     }
-    let mut facts = settle::agents(app, &mut tx).await?;
+    let wanted = i64::try_from(app.rules().max_l3_agents_per_router.max(1)).unwrap_or(i64::MAX);
+    let found = tx.misplaced_routers(after, wanted, facts.abandoned_since_us, PAGE).await?;
     let mut wanting = Vec::new();
     for id in &found {
         let Some(row) = tx.get::<Router>(&ROUTER, id).await? else { continue };

@@ -109,7 +109,7 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
     }
     let carrying: Vec<Agent> = tx.router_agents(row.id).await?.into_iter().map(|(agent, _)| agent).collect();
     // Mostly it has all that it wants, and then nobody needs to know what others carry.
-    if schedule::suffice(&carrying, row, app.rules()) {
+    if schedule::suffice(&carrying, row, app.abandoned_since_us(), app.rules()) {
         return Ok(());
     }
     let current = carrying.iter().map(|agent| agent.id).collect();
@@ -131,7 +131,7 @@ pub async fn agents(app: &App, tx: &mut Tx<'_>) -> Result<schedule::Facts, Fault
         load: tx.router_load().await?,
         current: BTreeSet::new(),
         alive_since_us: app.alive_since_us(),
-        failover: false,
+        abandoned_since_us: app.abandoned_since_us(),
     })
 }
 

@@ -112,6 +112,8 @@ def gateways():
         'subnet-bad': TO | {'external_fixed_ips': [{'subnet_id': 'x'}]}})
     case('post-gateway-taken', [*EXT, port(network_id='{ext.id}', fixed_ips=[{'ip_address': '172.24.4.77'}])], step('POST', '/routers',
          {'router': {'external_gateway_info': TO | {'external_fixed_ips': [{'ip_address': '172.24.4.77'}]}}}))
+    case('post-gateway-taken-router', [*EXT, router('other', external_gateway_info=TO | {'external_fixed_ips': [{'ip_address': '172.24.4.77'}]})],
+         step('POST', '/routers', {'router': {'external_gateway_info': TO | {'external_fixed_ips': [{'ip_address': '172.24.4.77'}]}}}))
     case('post-gateway-taken-none', [*EXT, port(network_id='{ext.id}', fixed_ips=[{'ip_address': '172.24.4.77'}]), step('POST', '/routers',
          {'router': {'name': '{case}', 'external_gateway_info': TO | {'external_fixed_ips': [{'ip_address': '172.24.4.77'}]}}}, fails=True)],
          step('GET', '/routers?name={case}'), ['name'])

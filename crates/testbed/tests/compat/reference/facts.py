@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Asks the reference server every case of cases*.py and writes facts.json beside this file.
 
-    ORACLE=<folder of oracle.py> <python of the reference's environment> facts.py [--check] [--shuffle SEED]
+    [ONLY=REGEX] ORACLE=<folder of oracle.py> <python of the reference's environment> facts.py [--check|--merge] [--shuffle SEED]
 
+With ONLY, the cases of such names are asked and their answers printed; with --merge, they replace what is stored of them.
+A case whose setup fails is left out.
 --check writes nothing and reports what differs from the stored file; with --shuffle, which runs the cases
 in another order, a difference is something random or left behind that a case must not show.
 
@@ -17,6 +19,7 @@ be replayed in any order against one server.  Replay rules, also for other reade
   - expect.body has the shown attributes only, of the answer itself where it has no key around it; a list answer is {key: [items]}, in any order unless
     `ordered`; links is the list of rel names of <key>_links; `absent` names keys that must not be
     there; "attr#" is a length, "attr.sub" sub of the object attr or its values over the items of the list, "*" all keys;
+  - "settles": a server that places routers after the request may be asked again for a moment;
   - lists compare as sets, except dns_nameservers; type is NeutronError.type, null without envelope.
 """
 import json
@@ -37,6 +40,7 @@ os.environ.setdefault('EXT_DRIVERS', (
     'tag_ports_during_bulk_creation'))
 import cases  # noqa: E402
 import oracle  # noqa: E402
+from neutron.api.rpc.agentnotifiers import l3_rpc_agent_api  # noqa: E402
 from neutron.notifiers import batch_notifier  # noqa: E402
 from oslo_db import api as oslo_db_api  # noqa: E402
 
@@ -67,6 +71,8 @@ class Server:
             oracle.app()
             oslo_db_api.time = types.SimpleNamespace(sleep=lambda _: None)   # duplicate keys are retried: at once
             batch_notifier.BatchNotifier.queue_event = lambda *_: None   # no Nova and Placement to tell
+            # no agent answers when it is given a router: as if each did, at once
+            l3_rpc_agent_api.L3AgentNotifyAPI._notification_host = lambda *_, **__: None
             oracle.agents(3)
             self.beat = time.time()
         if path.startswith('/v2.0'):
@@ -222,6 +228,12 @@ def run(server, case):
     return expect
 
 
+def write(lines):
+    with open(OUT, 'w') as f:
+        f.write('{"header":' + json.dumps(HEADER, indent=1) + ',\n"cases":[\n' + ',\n'.join(lines) + '\n]}\n')
+    print(f'{len(lines)} cases')
+
+
 def main():
     check = '--check' in sys.argv
     todo = sorted(cases.all_cases(), key=lambda c: c['name'])
@@ -238,12 +250,21 @@ def main():
         results[case['name']] = run(server, case)
     lines = []
     for case in todo:
-        fact = {k: case[k] for k in ('name', 'needs', 'spends', 'ordered', 'setup', 'request', 'undo') if k == 'setup' or case.get(k)}
+        if not results[case['name']]['status']:
+            continue
+        fact = {k: case[k] for k in ('name', 'needs', 'spends', 'settles', 'ordered', 'setup', 'request', 'undo')
+                if k == 'setup' or case.get(k)}
         fact['expect'] = results[case['name']]
         if fact['expect']['status'] >= 500 or fact['expect']['type'] == 'NeutronDbObjectDuplicateEntry':
             fact['quirk'] = True
         lines.append(json.dumps(fact, separators=(',', ':'), sort_keys=False))
-    if only:
+    if '--merge' in sys.argv:
+        with open(OUT) as f:
+            stored = {c['name']: json.dumps(c, separators=(',', ':')) for c in json.load(f)['cases']}
+        known = {c['name'] for c in cases.all_cases()}
+        merged = stored | {json.loads(line)['name']: line for line in lines}
+        write([merged[name] for name in sorted(merged) if name in known])
+    elif only:
         print('\n'.join(lines))
     elif check:
         with open(OUT) as f:
@@ -253,9 +274,7 @@ def main():
             if old.get(name) != new.get(name):
                 print('differs:', name, json.dumps(old.get(name)), json.dumps(new.get(name)), sep='\n  ')
     else:
-        with open(OUT, 'w') as f:
-            f.write('{"header":' + json.dumps(HEADER, indent=1) + ',\n"cases":[\n' + ',\n'.join(lines) + '\n]}\n')
-        print(f'{len(lines)} cases')
+        write(lines)
     if os.environ.get('LEFTOVER', '1'):
         for kind in ('routers', 'networks', 'ports', 'subnets'):
             left = server.ask('GET', f'/v2.0/{kind}?fields=name')[1][kind]
