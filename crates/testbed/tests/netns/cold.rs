@@ -1,7 +1,6 @@
 //! First packets, when nobody knows anybody's MAC yet.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use model::desired::L3Mode;
 use serde_json::Value;

@@ -117,6 +117,12 @@ async fn the_world(distributed: bool, name: &str) {
     reaches(a, &ip_b, "from floating IP to floating IP").await;
     reaches(b, &ip_a, "and back").await;
     reaches(c, &ip_a, "to a neighbour's floating IP").await;
+    // Not the router itself answers: it is the instance behind the address, which sees who comes.
+    let inside = Mirror::listen(&a.namespace, 7002).expect("listens");
+    for (from, as_whom) in [(a, &ip_a), (b, &ip_b), (c, &gateway)] {
+        let seen = seen_as(&from.namespace, &ip_a, inside.port, ANSWER).await;
+        assert_eq!(seen.unwrap_or_else(|e| panic!("{}: {e:#}", from.name)), *as_whom, "{}", from.name);
+    }
 
     // A floating IP moves: the old address is nobody's, the same floating IP leads elsewhere.
     let moved = json!({ "port_id": guests[2].1["id"] });
@@ -287,6 +293,16 @@ async fn distributed_routers_serve_flat_networks() {
     reaches(&b, &c_ip, "on one host").await;
     reaches(&c, &outside.far, "out by the network node").await;
     reaches(&a, &outside.far, "out by the network node").await;
+    // A switch would move the router's MAC from port to port: it never sees it.
+    let owner = "device_owner=network:router_interface_distributed";
+    let ports = cloud.client.get(&format!("ports?{owner}")).await.expect("ports");
+    let learnt = run_in(&cloud.place.namespace("underlay"), &["bridge", "fdb", "show"]).await.expect("FDB");
+    let macs: Vec<String> =
+        ports.as_array().expect("ports").iter().map(|p| text(&p["mac_address"])).collect();
+    assert_eq!(macs.len(), 2, "one in each network");
+    for mac in macs {
+        assert!(!learnt.contains(&mac), "the switch learnt {mac}:\n{learnt}");
+    }
     cloud.stop().await.expect("stops");
 }
 
