@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bus::Bus;
 use model::desired::L3Mode;
 use serde_json::Value;
 use testbed::client::id_of;
@@ -52,7 +53,13 @@ async fn another_takes_over(distributed: bool, name: &str) {
         true => vec![Some(L3Mode::Dvr), Some(L3Mode::DvrSnat), Some(L3Mode::DvrSnat)],
         false => vec![None, Some(L3Mode::Legacy), Some(L3Mode::Legacy)],
     };
-    let cloud = Cloud::start(plan).await.expect("a cloud; these tests need root");
+    let mut cloud = Cloud::build(plan, Bus::in_process()).await.expect("a cloud; these tests need root");
+    for host in 0..3 {
+        // What is told at once is not to be found by a look at everything.
+        cloud.set_sweep_s(host, 600);
+        cloud.start_agent(host);
+    }
+    cloud.agents_alive().await.expect("agents report themselves");
     let outside = cloud.outside("public", 113).await.expect("a world");
     let network = cloud.network_of("net", "10.1.0.0/24").await.expect("a network");
     let plan = RouterPlan { distributed, ha: true, enable_snat: true };
