@@ -7,15 +7,15 @@
 //! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours, addresses inside
-//! 7 open     taps up
-//! 8 announce addresses that appeared, to those on the links
+//! 7 open     ports and uplinks up; those on the links are told of new devices of ours; these up
+//! 8 announce addresses that appeared on devices that were there
 //! 9 ready    keepalived, of routers that stand ready on several hosts
 //! 10 floods  hosts that broadcast goes to
 //! ```
 //! Every act is also pretended on a copy of what was seen, so that each step decides on the
 //! host as the steps before it leave it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::desired::{Key, Kind};
@@ -33,8 +33,8 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
         Scope::All => (None, None),
         Scope::Some { keys, slots } => (Some(keys), Some(slots.as_ref())),
     };
-    let (now, steps, news) = (seen.clone(), Vec::new(), Vec::new());
-    let mut plan = Plan { now, steps, news, target: &target, keys, slots };
+    let (now, steps, news, born) = (seen.clone(), Vec::new(), Vec::new(), BTreeMap::new());
+    let mut plan = Plan { now, steps, news, born, target: &target, keys, slots };
     plan.clear();
     plan.make();
     plan.shape();
@@ -42,7 +42,10 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.join();
     plan.entries();
     plan.inside();
-    plan.open();
+    plan.open(|make| !matches!(make, Make::Veth { .. }));
+    plan.announce_born();
+    plan.open(|make| matches!(make, Make::Veth { .. }));
+    plan.clear_tables();
     plan.announce();
     plan.start_keepalived();
     plan.floods();
@@ -55,6 +58,8 @@ pub(crate) struct Plan<'a> {
     pub steps: Vec<Step>,
     /// To be told when the links are open: part, namespace, device and address.
     pub news: Vec<(Key, String, String, IpAddr)>,
+    /// Devices made, by namespace and name, with their other ends.
+    pub born: BTreeMap<(String, String), String>,
     pub target: &'a Target,
     /// The parts looked at; `None` for all, as below.
     pub keys: Option<&'a BTreeSet<Key>>,
@@ -131,7 +136,11 @@ impl Plan<'_> {
                 Make::Bridge { mac, .. } => Op::AddBridge { device, mac },
                 Make::Vxlan { vni, local, port, .. } => Op::AddVxlan { device, vni, local, port },
                 Make::Vlan { parent, vid, .. } => Op::AddVlan { device, parent, vid },
-                Make::Veth { netns, peer, peer_mac, .. } => Op::AddVeth { device, netns, peer, peer_mac },
+                Make::Veth { netns, peer, peer_mac, .. } => {
+                    let mtu_bytes = want.mtu_bytes.unwrap_or(DEFAULT_MTU_BYTES);
+                    self.born.insert((netns.clone(), peer.clone()), device.clone());
+                    Op::AddVeth { device, netns, peer, peer_mac, mtu_bytes }
+                }
             };
             self.act(*key, op);
         }
@@ -191,15 +200,14 @@ impl Plan<'_> {
         }
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, which: impl Fn(&Make) -> bool) {
         let target = self.target;
-        for (name, (key, want)) in &target.links {
+        for (name, (key, want)) in target.links.iter().filter(|(_, (_, want))| which(&want.make)) {
             let up = want.up;
             if self.usable(name, want).is_some_and(|link| link.up != up) {
                 self.act(*key, Op::SetUp { device: name.clone(), up });
             }
         }
-        self.clear_tables();
     }
 
     /// The device of this name, if it is what we want or can become it.
@@ -237,6 +245,9 @@ impl Plan<'_> {
         }
     }
 }
+
+/// Of a device of which nobody says one.
+const DEFAULT_MTU_BYTES: u32 = 1500;
 
 enum Clear {
     /// Takes it out of its bridge; it is somebody else's.

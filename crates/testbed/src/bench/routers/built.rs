@@ -17,6 +17,8 @@ use crate::{process, show};
 const LIMIT: Duration = Duration::from_secs(300);
 /// Nothing is done any more when this passes without CPU time.
 const QUIET: Duration = Duration::from_millis(400);
+/// A look at a thousand namespaces takes part of a millisecond.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     let mut table = show::table(&[
@@ -110,7 +112,11 @@ async fn ours(count: usize) -> anyhow::Result<Both> {
 async fn restart(cloud: &mut Cloud, count: usize) -> anyhow::Result<Spent> {
     let (cpu, start) = (process::own_cpu(), Instant::now());
     cloud.start_agent(0);
-    cloud.has_router_namespaces(0, count, LIMIT).await?;
+    let all = wait::until_every(LOOK, LIMIT, || async {
+        let names = cloud.router_namespaces(0).ok()?;
+        (names.len() == count).then_some(())
+    });
+    all.await.with_context(|| format!("not {count} namespaces"))?;
     let idle = quiet().await?;
     Ok(Spent { cpu: process::own_cpu().saturating_sub(cpu), wall: idle.duration_since(start) })
 }
