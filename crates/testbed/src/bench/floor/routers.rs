@@ -5,15 +5,18 @@
 //! nobody needs to ask for them.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{OFlag, open, openat};
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::SockProtocol;
+use nix::sys::stat::Mode;
 
 use super::netlink::{Batch, Socket};
 use super::table;
@@ -35,14 +38,14 @@ const BRIDGES: u32 = 100_000;
 const DEVICES: u32 = 200_000;
 
 const SETTINGS: [(&str, &str); 8] = [
-    ("net/ipv6/conf/default/accept_ra", "0"),
-    ("net/ipv4/conf/all/promote_secondaries", "1"),
-    ("net/ipv4/ip_forward", "1"),
-    ("net/ipv6/conf/all/forwarding", "1"),
-    ("net/ipv4/conf/all/arp_ignore", "1"),
-    ("net/ipv4/conf/all/arp_announce", "2"),
-    ("net/ipv4/conf/all/send_redirects", "0"),
-    ("net/ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv4/conf/all/promote_secondaries", "1"),
+    ("ipv4/ip_forward", "1"),
+    ("ipv6/conf/all/forwarding", "1"),
+    ("ipv4/conf/all/arp_ignore", "1"),
+    ("ipv4/conf/all/arp_announce", "2"),
+    ("ipv4/conf/all/send_redirects", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
 ];
 
 /// Makes routers in a namespace that is the host's, namespaces by name in a folder, and takes them
@@ -54,11 +57,15 @@ pub fn run(host: &Path, folder: &Path, count: usize) -> anyhow::Result<(Spent, S
             setns(&host, CloneFlags::CLONE_NEWNET)?;
             fs::create_dir_all(folder)?;
             let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
+            let settings = Settings::open()?;
             // The outside's bridge is the first.
             for at in 0..=count as u32 {
                 socket.send("add a bridge", bridge(at))?;
+                settings.write(&format!("ipv6/conf/br{at}/disable_ipv6"), "1")?;
             }
-            let made = timed(|| (0..count as u32).try_for_each(|at| make(&host, &mut socket, folder, at)))?;
+            let made = timed(|| {
+                (0..count as u32).try_for_each(|at| make((&host, &settings), &mut socket, folder, at))
+            })?;
             let gone = timed(|| (0..count as u32).try_for_each(|at| delete(folder, at)))?;
             Ok((made, gone))
         };
@@ -76,14 +83,20 @@ fn name(at: u32) -> String {
     format!("floor-{at}")
 }
 
-fn make(host: &File, socket: &mut Socket, folder: &Path, at: u32) -> anyhow::Result<()> {
+fn make(
+    (host, taps_settings): (&File, &Settings),
+    socket: &mut Socket,
+    folder: &Path,
+    at: u32,
+) -> anyhow::Result<()> {
     let path = folder.join(name(at));
     File::create(&path)?;
     unshare(CloneFlags::CLONE_NEWNET)?;
     let none: Option<&str> = None;
     mount(Some("/proc/thread-self/ns/net"), &path, none, MsFlags::MS_BIND, none)?;
+    let settings = Settings::open()?;
     for (setting, value) in SETTINGS {
-        fs::write(format!("/proc/sys/{setting}"), value)?;
+        settings.write(setting, value)?;
     }
     let own = File::open(&path)?;
     let taps = [DEVICES + 2 * at, DEVICES + 2 * at + 1];
@@ -93,7 +106,7 @@ fn make(host: &File, socket: &mut Socket, folder: &Path, at: u32) -> anyhow::Res
     Socket::open(SockProtocol::NetlinkNetFilter)?.send("add a table", table::translation("outside"))?;
     setns(host, CloneFlags::CLONE_NEWNET)?;
     for tap in taps {
-        fs::write(format!("/proc/sys/net/ipv6/conf/tap{tap}/disable_ipv6"), "1")?;
+        taps_settings.write(&format!("ipv6/conf/tap{tap}/disable_ipv6"), "1")?;
     }
     socket.send("join bridges", ports([(taps[0], BRIDGES + 1 + at), (taps[1], BRIDGES)]))
 }
@@ -109,6 +122,7 @@ const NEW: i32 = ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
 const KIND: u16 = 1;
 const DATA: u16 = 2;
 const PEER: u16 = 1;
+const MULTICAST_SNOOPING: u16 = 23;
 
 fn link(batch: Batch, flags: i32, index: u32, up: bool) -> Batch {
     batch.request(libc::RTM_NEWLINK, flags, &head(index, up))
@@ -126,9 +140,34 @@ fn head(index: u32, up: bool) -> [u8; 16] {
 }
 
 fn bridge(at: u32) -> Batch {
-    link(Batch::default(), NEW, BRIDGES + at, true)
+    let made = link(Batch::default(), NEW, BRIDGES + at, true)
         .text(libc::IFLA_IFNAME, &format!("br{at}"))
-        .nest(libc::IFLA_LINKINFO, |info| info.text(KIND, "bridge"))
+        .nest(libc::IFLA_LINKINFO, |info| {
+            info.text(KIND, "bridge").nest(DATA, |data| data.attr(MULTICAST_SNOOPING, &[0]))
+        });
+    // One that was set is not sought among the ports each time that one comes.
+    link(made, ACK, BRIDGES + at, true).number(libc::IFLA_MTU, MTU_BYTES)
+}
+
+/// Settings of a namespace, whose place in the kernel's cache of names is looked for only once.
+struct Settings {
+    ipv4: OwnedFd,
+    ipv6: OwnedFd,
+}
+
+impl Settings {
+    fn open() -> anyhow::Result<Settings> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let folder = |name| open(name, flags, Mode::empty());
+        Ok(Settings { ipv4: folder("/proc/sys/net/ipv4")?, ipv6: folder("/proc/sys/net/ipv6")? })
+    }
+
+    fn write(&self, setting: &str, value: &str) -> anyhow::Result<()> {
+        let (family, name) = setting.split_once('/').unwrap_or_default();
+        let folder = if family == "ipv4" { &self.ipv4 } else { &self.ipv6 };
+        let file = openat(folder, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(File::from(file).write_all(value.as_bytes())?)
+    }
 }
 
 /// Both pairs, each with the other end in the namespace.
