@@ -7,21 +7,21 @@
 //! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours
-//! 7 inside   all within namespaces, their ways outside open before there is a way to them
-//!   open     taps up
-//! 8 announce addresses that appeared, to those on the links
-//! 9 ready    keepalived, of routers that stand ready on several hosts
-//! 10 floods  hosts that broadcast goes to
+//! 7 inside   all within namespaces that were there: their ways outside open before there is a way to them
+//! 8 open     uplinks up; those on the links are told of new devices of ours; these up, ways outside first
+//! 9 announce addresses that appeared on devices that were there
+//! 10 ready   keepalived, of routers that stand ready on several hosts
+//! 11 floods  hosts that broadcast goes to
 //! ```
 //! Every act is also pretended on a copy of what was seen, so that each step decides on the
 //! host as the steps before it leave it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use model::desired::{Key, Kind};
 
-use crate::names::{self, Mark};
+use crate::names::{self, Mark, Netns};
 use crate::observed::{Ipv6, Link, LinkKind, Observed, TableMark};
 use crate::op::{Op, Step};
 use crate::target::{Make, Target, WantLink, target};
@@ -34,17 +34,23 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
         Scope::All => (None, None),
         Scope::Some { keys, slots } => (Some(keys), Some(slots.as_ref())),
     };
-    let (now, steps, news) = (seen.clone(), Vec::new(), Vec::new());
-    let mut plan = Plan { now, steps, news, opened: Vec::new(), target: &target, keys, slots };
+    let (now, steps, news, born) = (seen.clone(), Vec::new(), Vec::new(), BTreeMap::new());
+    let opened = Vec::new();
+    let mut plan = Plan { seen, now, steps, news, born, opened, target: &target, keys, slots };
     plan.clear();
     plan.make();
     plan.shape();
     plan.filter();
     plan.join();
     plan.entries();
-    plan.open_outward();
+    plan.open_outward(has_inside);
     plan.inside();
-    plan.open();
+    plan.open(|make| !matches!(make, Make::Veth { .. }));
+    plan.announce_born();
+    plan.open_outward(|_, _| true);
+    plan.await_opened(|_| true);
+    plan.open(|make| matches!(make, Make::Veth { .. }));
+    plan.clear_tables();
     plan.announce();
     plan.start_keepalived();
     plan.floods();
@@ -52,6 +58,8 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
 }
 
 pub(crate) struct Plan<'a> {
+    /// The host as it was.
+    pub seen: &'a Observed,
     /// The host as the steps so far leave it.
     pub now: Observed,
     pub steps: Vec<Step>,
@@ -59,6 +67,8 @@ pub(crate) struct Plan<'a> {
     pub news: Vec<(Key, String, String, IpAddr)>,
     /// Ways outside that come up: part, namespace and tap.
     pub opened: Vec<(Key, String, String)>,
+    /// Devices made, by namespace and name, with their other ends.
+    pub born: BTreeMap<(String, String), String>,
     pub target: &'a Target,
     /// The parts looked at; `None` for all, as below.
     pub keys: Option<&'a BTreeSet<Key>>,
@@ -135,7 +145,11 @@ impl Plan<'_> {
                 Make::Bridge { mac, .. } => Op::AddBridge { device, mac },
                 Make::Vxlan { vni, local, port, .. } => Op::AddVxlan { device, vni, local, port },
                 Make::Vlan { parent, vid, .. } => Op::AddVlan { device, parent, vid },
-                Make::Veth { netns, peer, peer_mac, .. } => Op::AddVeth { device, netns, peer, peer_mac },
+                Make::Veth { netns, peer, peer_mac, .. } => {
+                    let mtu_bytes = want.mtu_bytes.unwrap_or(DEFAULT_MTU_BYTES);
+                    self.born.insert((netns.clone(), peer.clone()), device.clone());
+                    Op::AddVeth { device, netns, peer, peer_mac, mtu_bytes }
+                }
             };
             self.act(*key, op);
         }
@@ -197,12 +211,12 @@ impl Plan<'_> {
 
     /// A question for a next hop that is asked before the link carries frames is lost, and repeated
     /// only after a second: who comes from inside finds the way outside open.
-    fn open_outward(&mut self) {
+    fn open_outward(&mut self, which: impl Fn(&Observed, &str) -> bool) {
         let target = self.target;
         for (name, (key, want)) in &target.links {
             let Make::Veth { netns, peer, .. } = &want.make else { continue };
             let down = self.usable(name, want).is_some_and(|link| !link.up);
-            if names::is_outward(peer) && want.up && down {
+            if names::is_outward(peer) && want.up && down && which(self.seen, netns) {
                 self.act(*key, Op::SetUp { device: name.clone(), up: true });
                 self.opened.push((*key, netns.clone(), name.clone()));
             }
@@ -220,15 +234,14 @@ impl Plan<'_> {
         }
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, which: impl Fn(&Make) -> bool) {
         let target = self.target;
-        for (name, (key, want)) in &target.links {
+        for (name, (key, want)) in target.links.iter().filter(|(_, (_, want))| which(&want.make)) {
             let up = want.up;
             if self.usable(name, want).is_some_and(|link| link.up != up) {
                 self.act(*key, Op::SetUp { device: name.clone(), up });
             }
         }
-        self.clear_tables();
     }
 
     /// The device of this name, if it is what we want or can become it.
@@ -266,6 +279,15 @@ impl Plan<'_> {
         }
     }
 }
+
+/// Something may send by a namespace's ways outside before its own devices open: it was there, or
+/// other namespaces lead into it.
+fn has_inside(seen: &Observed, netns: &str) -> bool {
+    seen.namespaces.contains_key(netns) || matches!(Netns::parse(netns), Some(Netns::Fip(_)))
+}
+
+/// Of a device of which nobody says one.
+const DEFAULT_MTU_BYTES: u32 = 1500;
 
 enum Clear {
     /// Takes it out of its bridge; it is somebody else's.

@@ -259,6 +259,26 @@ impl<'a> Plan<'a> {
         self.act_inside(key, netns, acts);
     }
 
+    /// While they are shut: many that are made at once need not hear of each other.
+    pub fn announce_born(&mut self) {
+        let target = self.target;
+        for (key, netns, device, ip) in std::mem::take(&mut self.news) {
+            let at = (netns, device);
+            let tap = self.born.get(&at).and_then(|tap| target.links.get(tap));
+            let bridge = tap.and_then(|(_, link)| link.bridge.as_ref().filter(|_| link.up));
+            let mac = self.inner_link(&at.0, &at.1).map(|link| link.mac);
+            match (tap, bridge, mac) {
+                (Some(_), Some((bridge, _)), Some(mac)) => {
+                    let (bridge, uplink) = (bridge.clone(), target.uplinks.get(bridge).cloned());
+                    self.act(key, Op::Announce { bridge, uplink, mac, ip });
+                }
+                // Nobody can reach it.
+                (Some(_), None, _) => {}
+                _ => self.news.push((key, at.0, at.1, ip)),
+            }
+        }
+    }
+
     pub fn announce(&mut self) {
         for (key, netns, device, ip) in std::mem::take(&mut self.news) {
             self.act_inside(key, &netns, [Inside::Announce { device, ip }]);

@@ -52,12 +52,14 @@ pub enum Op {
         parent: String,
         vid: u16,
     },
-    /// A pair of devices, one here and one inside a namespace.
+    /// A pair of devices, one here and one inside a namespace, both born with the MTU: the kernel
+    /// goes through all routes when it changes.
     AddVeth {
         device: String,
         netns: String,
         peer: String,
         peer_mac: Mac,
+        mtu_bytes: u32,
     },
     /// A pair of devices in two namespaces.
     AddVethBetween {
@@ -165,6 +167,15 @@ pub enum Op {
         netns: String,
         act: Inside,
     },
+    /// Tells those on a network's link who has an address behind a device that is about to be
+    /// opened: through the bridge to who is there already, later on by the uplink alone. Those who
+    /// come with it know nothing that could be wrong. Leaves no trace.
+    Announce {
+        bridge: String,
+        uplink: Option<String>,
+        mac: Mac,
+        ip: IpAddr,
+    },
     /// Lets keepalived decide on which host a router is active; one that runs is told anew.
     StartKeepalived {
         netns: String,
@@ -236,6 +247,7 @@ impl Op {
             | Op::SetNeighbour { device, .. }
             | Op::DeleteNeighbour { device, .. } => Some(device),
             Op::ReplaceTable { content, .. } => Some(&content.device),
+            Op::Announce { bridge, .. } => Some(bridge),
             Op::AddVethBetween { .. }
             | Op::DeleteTable { .. }
             | Op::AddNetns { .. }
@@ -279,8 +291,8 @@ impl fmt::Display for Op {
                 write!(f, "add vxlan {device} vni {vni} local {local} port {port}")
             }
             Op::AddVlan { device, parent, vid } => write!(f, "add vlan {device} on {parent} vid {vid}"),
-            Op::AddVeth { device, netns, peer, peer_mac } => {
-                write!(f, "add veth {device} to {peer} in {netns} mac {peer_mac}")
+            Op::AddVeth { device, netns, peer, peer_mac, mtu_bytes } => {
+                write!(f, "add veth {device} to {peer} in {netns} mac {peer_mac} mtu {mtu_bytes}")
             }
             Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
                 write!(f, "add veth {device} in {netns} mac {mac} to {peer} in {peer_netns} mac {peer_mac}")
@@ -318,6 +330,7 @@ impl fmt::Display for Op {
             Op::AddNetns { netns } => write!(f, "add netns {netns}"),
             Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),
             Op::Inside { netns, act } => write!(f, "in {netns}: {act}"),
+            Op::Announce { bridge, mac, ip, .. } => write!(f, "announce {ip} at {mac} on {bridge}"),
             Op::StartKeepalived { netns, router, .. } => write!(f, "start keepalived of {router} in {netns}"),
             Op::ReloadKeepalived { router, .. } => write!(f, "reload keepalived of {router}"),
             Op::StopKeepalived { router } => write!(f, "stop keepalived of {router}"),

@@ -24,15 +24,15 @@ impl Observed {
                 let kind = LinkKind::Vlan { parent: parent.clone(), vid: *vid };
                 self.add_link(device, kind, Mac::ZERO, 1500);
             }
-            Op::AddVeth { device, netns, peer, peer_mac } => {
-                self.add_link(device, LinkKind::Veth, Mac::ZERO, 1500);
+            Op::AddVeth { device, netns, peer, peer_mac, mtu_bytes } => {
+                self.add_link(device, LinkKind::Veth, Mac::ZERO, *mtu_bytes);
                 let inner = self.namespaces.entry(netns.clone()).or_default();
-                inner.links.insert(peer.clone(), inner_link(*peer_mac));
+                inner.links.insert(peer.clone(), inner_link(*peer_mac, *mtu_bytes));
             }
             Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
                 for (netns, device, mac) in [(netns, device, mac), (peer_netns, peer, peer_mac)] {
                     let inner = self.namespaces.entry(netns.clone()).or_default();
-                    inner.links.insert(device.clone(), inner_link(*mac));
+                    inner.links.insert(device.clone(), inner_link(*mac, 1500));
                 }
             }
             Op::DeleteLink { device } => self.delete_link(device),
@@ -84,6 +84,7 @@ impl Observed {
                 devices.for_each(|device| self.delete_other_end(device));
             }
             Op::Inside { netns, act } => self.pretend_inside(netns, act),
+            Op::Announce { .. } => {}
             Op::StartKeepalived { router, instance, .. } | Op::ReloadKeepalived { router, instance } => {
                 self.keepalived.insert(*router, Keepalived { hash: instance.hash(), alive: true });
             }
@@ -162,10 +163,12 @@ impl Observed {
         self.tunnels.remove(device);
         self.floods.remove(device);
         self.neighbours.remove(device);
-        for port in self.links.values_mut().filter(|l| l.master.as_deref() == Some(device)) {
-            (port.master, port.port) = (None, None);
-        }
         let Some(gone) = self.links.remove(device) else { return };
+        if matches!(gone.kind, LinkKind::Bridge { .. }) {
+            for port in self.links.values_mut().filter(|l| l.master.as_deref() == Some(device)) {
+                (port.master, port.port) = (None, None);
+            }
+        }
         for mark in self.tables.values_mut().filter(|mark| mark.index == gone.index) {
             mark.index = 0;
         }
@@ -186,10 +189,12 @@ impl Observed {
 
     /// A bridge forgets the entries of a port that leaves it.
     fn forget_port(&mut self, device: &str) {
-        for entries in self.fdb.values_mut() {
-            entries.retain(|_, port| port != device);
+        let Some(bridge) = self.links.get(device).and_then(|link| link.master.clone()) else { return };
+        let Some(entries) = self.fdb.get_mut(&bridge) else { return };
+        entries.retain(|_, port| port != device);
+        if entries.is_empty() {
+            self.fdb.remove(&bridge);
         }
-        self.fdb.retain(|_, entries| !entries.is_empty());
     }
 }
 
@@ -216,9 +221,9 @@ fn op_device(op: &Op) -> Option<&String> {
     }
 }
 
-fn inner_link(mac: Mac) -> InnerLink {
+fn inner_link(mac: Mac, mtu_bytes: u32) -> InnerLink {
     let addresses = std::collections::BTreeSet::new();
-    InnerLink { index: 2, mac, up: false, mtu_bytes: 1500, addresses }
+    InnerLink { index: 2, mac, up: false, mtu_bytes, addresses }
 }
 
 /// Takes one entry out of a device's map, and the map when it was the last.

@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub namespaces: BTreeMap<String, WantNamespace>,
     /// With the namespace that each runs in.
     pub keepalived: BTreeMap<RouterId, (String, Instance)>,
+    /// Of bridges that legs are joined to, the device on which switches see them.
+    pub uplinks: BTreeMap<String, String>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
     /// The network's part of each part that has one network.
@@ -221,6 +223,7 @@ impl Target {
         let network = Key::new(Kind::Network, leg.network.0);
         self.of_devices.insert(tap.clone(), network);
         self.of_devices.insert(carrier.bridge.clone(), network);
+        self.uplinks.extend(carrier.guarded().map(|device| (carrier.bridge.clone(), device.clone())));
         if leg.led {
             self.lead(carrier, leg.mac, 0, (key, tap.clone()));
         }

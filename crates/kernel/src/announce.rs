@@ -34,9 +34,14 @@ impl Announcement {
 
     /// Sends frames by a device, and keeps them for later.
     pub fn add(&mut self, device: u32, frames: Vec<Vec<u8>>) -> io::Result<()> {
+        self.add_for(device, Some(device), frames)
+    }
+
+    /// Sends frames by one device, and keeps them to be sent by another later.
+    pub fn add_for(&mut self, device: u32, later: Option<u32>, frames: Vec<Vec<u8>>) -> io::Result<()> {
         for frame in frames {
             send_to(self.fd.as_raw_fd(), device, &frame)?;
-            self.frames.push((device, frame));
+            self.frames.extend(later.map(|later| (later, frame)));
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! Acts carried out: in order, many per system call, going on after a failure.
 
+mod room;
+mod together;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use host::op::UNSET_BRIDGE_MTU_BYTES;
@@ -14,13 +16,16 @@ use nix::errno::Errno;
 use nix::poll::{PollTimeout, poll};
 
 use crate::KernelError;
+use crate::announce::Announcement;
 use crate::netlink::Message;
 use crate::netlink::socket::{Answer, Refusal};
 use crate::worker::Inner;
-use crate::{fdb, inside, link, netns, nft, sysctl};
+use crate::{fdb, link, netns, nft};
 
 /// A transaction costs the kernel more than its parts when it grows.
 const TRANSACTION_BYTES: usize = 64 << 10;
+/// Namespaces kept open for requests not sent yet.
+const NAMESPACES: usize = 512;
 
 /// How long devices that came up are waited for, and between two looks.
 const OPENS_WITHIN: Duration = Duration::from_millis(50);
@@ -41,7 +46,9 @@ impl Inner {
             inner: self,
             steps,
             waiting: Vec::new(),
+            unborn: BTreeSet::new(),
             namespaces: BTreeMap::new(),
+            announcement: None,
             failed: Vec::new(),
             keys: BTreeSet::new(),
         };
@@ -50,6 +57,9 @@ impl Inner {
             at += run.next(at);
         }
         run.flush();
+        if let Some(announcement) = run.announcement.take() {
+            run.inner.announcer.repeat(announcement);
+        }
         run.failed.sort_by_key(|failed| failed.index);
         run.failed
     }
@@ -61,18 +71,23 @@ struct Run<'a> {
     steps: &'a [Step],
     /// Requests not sent yet.
     waiting: Vec<(usize, Message)>,
+    /// Devices that are made, or given another MTU, by requests not sent yet.
+    unborn: BTreeSet<&'a str>,
     /// Namespaces that waiting requests speak of.
     namespaces: BTreeMap<String, File>,
+    /// To be repeated later on.
+    announcement: Option<Announcement>,
     failed: Vec<Failed>,
     /// Parts with a failure: what is left of them is not tried, so that no port is opened whose
     /// filter is missing.
     keys: BTreeSet<Key>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Carries out the step at a place, and those behind it that go with it; how many they were.
     fn next(&mut self, at: usize) -> usize {
-        match &self.steps[at].op {
+        let steps = self.steps;
+        match &steps[at].op {
             Op::ReplaceTable { .. } | Op::DeleteTable { .. } => {
                 let is_table = |s: &&Step| matches!(s.op, Op::ReplaceTable { .. } | Op::DeleteTable { .. });
                 let count = self.steps[at..].iter().take_while(is_table).count();
@@ -92,9 +107,27 @@ impl Run<'_> {
                 self.await_links(at, count);
                 count
             }
+            Op::DeleteLink { .. } => {
+                let is_link = |s: &&Step| matches!(s.op, Op::DeleteLink { .. });
+                let count = self.steps[at..].iter().take_while(is_link).count();
+                if count < together::MANY {
+                    self.one(at, &steps[at].op);
+                    return 1;
+                }
+                self.flush();
+                self.delete_links(at, count);
+                count
+            }
+            Op::AddNetns { netns } => {
+                if !self.may_try(at) {
+                    return 1;
+                }
+                let count = self.acts_inside(at + 1, netns);
+                self.create(at, count, netns);
+                1 + count
+            }
             Op::Inside { netns, .. } => {
-                let same = |s: &&Step| matches!(&s.op, Op::Inside { netns: other, .. } if other == netns);
-                let count = self.steps[at..].iter().take_while(same).count();
+                let count = self.acts_inside(at, netns);
                 self.flush();
                 self.inside(at, count, netns);
                 count
@@ -108,21 +141,24 @@ impl Run<'_> {
         }
     }
 
-    fn one(&mut self, at: usize, op: &Op) {
+    fn one(&mut self, at: usize, op: &'a Op) {
         let outcome = match op {
             Op::DisableIpv6 { device } => {
-                self.flush();
-                sysctl::set_ipv6(device, "disable_ipv6", "1").map_err(KernelError::io(op.to_string()))
+                if self.unborn.contains(device.as_str()) {
+                    self.flush();
+                }
+                let set = self.inner.settings.set_ipv6(device, "disable_ipv6", "1");
+                set.map_err(KernelError::io(op.to_string()))
             }
             Op::SilenceIpv6 { device } => {
                 // Silent first, and on after: in between it would take an address.
                 self.waiting.push((at, link::silence_ipv6(device)));
                 self.flush();
-                sysctl::set_ipv6(device, "disable_ipv6", "0").map_err(KernelError::io(op.to_string()))
+                let set = self.inner.settings.set_ipv6(device, "disable_ipv6", "0");
+                set.map_err(KernelError::io(op.to_string()))
             }
-            Op::AddNetns { netns } => {
-                self.namespaces.remove(netns);
-                create_netns(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
+            Op::Announce { bridge, uplink, mac, ip } => {
+                self.announce(op, (bridge, uplink.as_ref()), *mac, *ip)
             }
             Op::DeleteNetns { netns } => {
                 self.flush();
@@ -138,9 +174,10 @@ impl Run<'_> {
                 self.flush();
                 self.inner.keepalived.reload(*router, instance).map_err(KernelError::io(op.to_string()))
             }
-            Op::AddVeth { device, netns, peer, peer_mac } => self.namespace(op, netns).map(|to| {
+            Op::AddVeth { device, netns, peer, peer_mac, mtu_bytes } => self.namespace(op, netns).map(|to| {
                 self.inner.indexes.remove(device);
-                self.waiting.push((at, link::add_veth(device, peer, Some(*peer_mac), to)));
+                self.unborn.insert(device);
+                self.waiting.push((at, link::add_veth(device, (peer, *peer_mac, to), *mtu_bytes)));
             }),
             Op::AddVethBetween { netns, device, mac, peer_netns, peer, peer_mac } => {
                 self.namespace(op, netns).and_then(|from| {
@@ -150,6 +187,13 @@ impl Run<'_> {
                     Ok(())
                 })
             }
+            Op::AddBridge { device, .. }
+            | Op::AddVxlan { device, .. }
+            | Op::AddVlan { device, .. }
+            | Op::SetMtu { device, .. } => self.encode(op).map(|message| {
+                self.unborn.insert(device);
+                self.waiting.push((at, message));
+            }),
             _ => self.encode(op).map(|message| self.waiting.push((at, message))),
         };
         if let Err(error) = outcome {
@@ -196,6 +240,7 @@ impl Run<'_> {
             | Op::DeleteNetns { .. }
             | Op::ReplaceTable { .. }
             | Op::DeleteTable { .. }
+            | Op::Announce { .. }
             | Op::StartKeepalived { .. }
             | Op::ReloadKeepalived { .. }
             | Op::StopKeepalived { .. }
@@ -225,6 +270,9 @@ impl Run<'_> {
         if let Some(file) = self.namespaces.get(netns) {
             return Ok(file.as_raw_fd());
         }
+        if self.namespaces.len() >= NAMESPACES {
+            self.flush();
+        }
         let file = File::open(self.inner.netns_dir.join(netns)).map_err(KernelError::io(op.to_string()))?;
         Ok(self.namespaces.entry(netns.to_owned()).or_insert(file).as_raw_fd())
     }
@@ -233,6 +281,7 @@ impl Run<'_> {
         let (places, messages): (Vec<usize>, Vec<Message>) = self.waiting.drain(..).unzip();
         let outcomes = self.inner.route.request(messages);
         self.namespaces.clear();
+        self.unborn.clear();
         for (at, outcome) in places.into_iter().zip(outcomes) {
             let op = &self.steps[at].op;
             match outcome {
@@ -287,24 +336,6 @@ impl Run<'_> {
             }
             Op::DeleteTable { table } => Ok(nft::delete(table)),
             _ => Ok(Vec::new()),
-        }
-    }
-
-    fn inside(&mut self, at: usize, count: usize, netns: &str) {
-        let steps = self.steps;
-        let tried = (at..at + count).filter(|at| self.may_try(*at));
-        let todo: Vec<(usize, &Step)> = tried.map(|at| (at, &steps[at])).collect();
-        let path = self.inner.netns_dir.join(netns);
-        match netns::within(&path, || inside::apply(&todo)) {
-            Ok(done) => {
-                done.failed.into_iter().for_each(|(at, error)| self.fail(at, error));
-                // The thread ends only together with the worker.
-                let _ = self.inner.closing.send(done.sockets);
-                if let Some(announcement) = done.announcement {
-                    self.inner.announcer.repeat(announcement);
-                }
-            }
-            Err(source) => self.fail(at, KernelError::Namespace { path, source }),
         }
     }
 
@@ -367,14 +398,6 @@ impl Run<'_> {
         self.keys.insert(key);
         self.failed.push(Failed { index, key, error });
     }
-}
-
-/// Routers on a network are not a namespace's of ours to follow.
-fn create_netns(dir: &Path, name: &str) -> std::io::Result<()> {
-    netns::create_with(dir, name, || {
-        sysctl::set_ipv6("default", "accept_ra", "0")?;
-        sysctl::promote_secondaries()
-    })
 }
 
 fn awaited(step: &Step) -> Option<&str> {

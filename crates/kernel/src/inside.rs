@@ -7,5 +7,5 @@
 mod apply;
 mod observe;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{Done, apply};
 pub(crate) use observe::{is_ours, observe};

@@ -114,21 +114,23 @@ pub(crate) fn probe_vlan() -> Message {
 }
 
 /// A pair; the other end appears in the namespace of the descriptor.
-pub(crate) fn add_veth(device: &str, peer: &str, peer_mac: Option<Mac>, netns: RawFd) -> Message {
-    add(device).nest(libc::IFLA_LINKINFO, |info| {
-        info.attr_str(INFO_KIND, "veth").nest(INFO_DATA, |data| {
-            data.nest(VETH_PEER, |end| {
-                let end = end
-                    .raw(&ifinfomsg(0, 0, 0))
-                    .attr_str(libc::IFLA_IFNAME, peer)
-                    .attr_u32(libc::IFLA_NET_NS_FD, netns as u32);
-                match peer_mac {
-                    Some(mac) => end.attr(libc::IFLA_ADDRESS, &mac.0),
-                    None => end,
-                }
-            })
-        })
+pub(crate) fn add_veth(device: &str, (peer, mac, netns): (&str, Mac, RawFd), mtu_bytes: u32) -> Message {
+    add_pair(add(device).attr_u32(libc::IFLA_MTU, mtu_bytes), |end| {
+        end_of(end, peer, mac, netns).attr_u32(libc::IFLA_MTU, mtu_bytes)
     })
+}
+
+fn add_pair(device: Message, other: impl FnOnce(Message) -> Message) -> Message {
+    device.nest(libc::IFLA_LINKINFO, |info| {
+        let data = |data: Message| data.nest(VETH_PEER, |end| other(end.raw(&ifinfomsg(0, 0, 0))));
+        info.attr_str(INFO_KIND, "veth").nest(INFO_DATA, data)
+    })
+}
+
+fn end_of(end: Message, device: &str, mac: Mac, netns: RawFd) -> Message {
+    end.attr_str(libc::IFLA_IFNAME, device)
+        .attr(libc::IFLA_ADDRESS, &mac.0)
+        .attr_u32(libc::IFLA_NET_NS_FD, netns as u32)
 }
 
 /// A pair of which neither end appears here.
@@ -136,13 +138,29 @@ pub(crate) fn add_veth_between(
     (device, mac, netns): (&str, Mac, RawFd),
     (peer, peer_mac, peer_netns): (&str, Mac, RawFd),
 ) -> Message {
-    add_veth(device, peer, Some(peer_mac), peer_netns)
+    add_pair(add(device), |end| end_of(end, peer, peer_mac, peer_netns))
         .attr(libc::IFLA_ADDRESS, &mac.0)
         .attr_u32(libc::IFLA_NET_NS_FD, netns as u32)
 }
 
 pub(crate) fn delete(device: &str) -> Message {
     Message::new(libc::RTM_DELLINK, 0, &ifinfomsg(0, 0, 0)).attr_str(libc::IFLA_IFNAME, device)
+}
+
+/// Puts a device among those that are deleted together.
+pub(crate) fn set_group(device: &str, group: u32) -> Message {
+    set(device, 0, 0).attr_u32(libc::IFLA_GROUP, group)
+}
+
+/// Deletes all devices of a group at once, for the kernel waits once for all that may use them.
+pub(crate) fn delete_group(group: u32) -> Message {
+    Message::new(libc::RTM_DELLINK, 0, &ifinfomsg(0, 0, 0)).attr_u32(libc::IFLA_GROUP, group)
+}
+
+/// The group of a link message.
+pub(crate) fn group(payload: &[u8]) -> Option<u32> {
+    let found = attributes(payload.get(IFINFOMSG..)?).find(|(kind, _)| *kind == libc::IFLA_GROUP);
+    found.map(|(_, value)| u32_of(value))
 }
 
 pub(crate) fn set_up(device: &str, up: bool) -> Message {

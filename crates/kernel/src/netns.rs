@@ -30,31 +30,32 @@ pub fn within<T: Send>(namespace: &Path, act: impl FnOnce() -> T + Send) -> io::
 
 /// Makes a namespace with its loopback up; one of that name that works is left as it is.
 pub fn create(dir: &Path, name: &str) -> io::Result<()> {
-    create_with(dir, name, || Ok(()))
+    create_with(dir, name, || Ok(())).map(drop)
 }
 
-/// As [`create`]; `prepare` runs inside before anybody can see the namespace.
-pub(crate) fn create_with(
+/// As [`create`]; `prepare` runs inside before anybody can see the namespace. `None` when there is
+/// one of that name.
+pub(crate) fn create_with<T: Send>(
     dir: &Path,
     name: &str,
-    prepare: impl FnOnce() -> io::Result<()> + Send,
-) -> io::Result<()> {
+    prepare: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<Option<T>> {
     fs::create_dir_all(dir)?;
     let path = dir.join(name);
     if id(&path).is_ok() {
-        return Ok(());
+        return Ok(None);
     }
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o444).open(&path)?;
     let target = path.clone();
     let made = on_thread(move || {
         unshare(CloneFlags::CLONE_NEWNET)?;
-        prepare()?;
+        let prepared = prepare()?;
         let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
         let up = link::set_up("lo", true);
         socket.request_one(up).map_err(|refusal| io::Error::from(refusal.errno))?;
         let none: Option<&str> = None;
         mount(Some("/proc/thread-self/ns/net"), &target, none, MsFlags::MS_BIND, none)?;
-        Ok(())
+        Ok(Some(prepared))
     });
     if made.is_err() {
         let _ = fs::remove_file(&path);

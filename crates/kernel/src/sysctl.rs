@@ -1,52 +1,93 @@
-//! Settings under `/proc/sys`, of the namespace of the calling thread.
+//! Settings under `/proc/sys/net`, of one namespace.
+//!
+//! All namespaces' `ipv4` and `ipv6` hang in one place of the kernel's cache of names, which walks
+//! past the others' until it finds the right one. So each of the two is looked up once, and
+//! everything else from there.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 
 use host::op::{Of, Sysctl};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 
-/// Writes `net.ipv6.conf.DEVICE.NAME`.
-pub(crate) fn set_ipv6(device: &str, name: &str, value: &str) -> io::Result<()> {
-    write(&format!("net/ipv6/conf/{device}/{name}"), value, true)
+/// Settings of the namespace in which they were opened.
+pub(crate) struct Settings {
+    ipv4: OwnedFd,
+    /// `None`: a kernel without IPv6.
+    ipv6: Option<OwnedFd>,
 }
 
-pub(crate) fn set(name: &Sysctl, value: u32) -> io::Result<()> {
-    write(&name.to_string(), &value.to_string(), name.is_ipv6())
-}
+impl Settings {
+    /// Those of the namespace of the calling thread.
+    pub fn open() -> io::Result<Settings> {
+        let ipv6 = match folder("/proc/sys/net/ipv6") {
+            Err(Errno::ENOENT) => None,
+            found => Some(found?),
+        };
+        Ok(Settings { ipv4: folder("/proc/sys/net/ipv4")?, ipv6 })
+    }
 
-/// Keeps the other addresses of a subnet when the first is taken away.
-pub(crate) fn promote_secondaries() -> io::Result<()> {
-    write("net/ipv4/conf/all/promote_secondaries", "1", false)
-}
+    /// Writes `net.ipv6.conf.DEVICE.NAME`.
+    pub fn set_ipv6(&self, device: &str, name: &str, value: &str) -> io::Result<()> {
+        self.write(&format!("net/ipv6/conf/{device}/{name}"), value)
+    }
 
-/// The settings on our list that are the namespace's, or of all its devices.
-pub(crate) fn read() -> BTreeMap<Sysctl, u32> {
-    let names = Sysctl::plain().chain(Sysctl::of_devices(&Of::All)).chain(Sysctl::of_devices(&Of::Default));
-    // These are a device's alone, or of those to come.
-    let is_read = |name: &Sysctl| !matches!(name, Sysctl::ProxyDelay(_) | Sysctl::AddrGenMode(Of::All));
-    let names = names.filter(is_read);
-    names.filter_map(|name| value(&name).map(|value| (name, value))).collect()
-}
+    pub fn set(&self, name: &Sysctl, value: u32) -> io::Result<()> {
+        self.write(&name.to_string(), &value.to_string())
+    }
 
-/// How long a device waits before it answers for others.
-pub(crate) fn proxy_delay(device: &str) -> Option<(Sysctl, u32)> {
-    let name = Sysctl::ProxyDelay(Of::Device(device.to_owned()));
-    value(&name).map(|value| (name, value))
-}
+    /// Keeps the other addresses of a subnet when the first is taken away.
+    pub fn promote_secondaries(&self) -> io::Result<()> {
+        self.write("net/ipv4/conf/all/promote_secondaries", "1")
+    }
 
-fn value(name: &Sysctl) -> Option<u32> {
-    fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok()
-}
+    /// The settings on our list that are the namespace's, or of all its devices.
+    pub fn read(&self) -> BTreeMap<Sysctl, u32> {
+        let names =
+            Sysctl::plain().chain(Sysctl::of_devices(&Of::All)).chain(Sysctl::of_devices(&Of::Default));
+        // These are a device's alone, or of those to come.
+        let is_read = |name: &Sysctl| !matches!(name, Sysctl::ProxyDelay(_) | Sysctl::AddrGenMode(Of::All));
+        let names = names.filter(is_read);
+        names.filter_map(|name| self.value(&name).map(|value| (name, value))).collect()
+    }
 
-fn write(name: &str, value: &str, is_ipv6: bool) -> io::Result<()> {
-    match fs::write(format!("/proc/sys/{name}"), value) {
-        // Without IPv6 there is nothing to switch.
-        Err(error) if is_ipv6 && error.kind() == io::ErrorKind::NotFound && !has_ipv6() => Ok(()),
-        other => other,
+    /// How long a device waits before it answers for others.
+    pub fn proxy_delay(&self, device: &str) -> Option<(Sysctl, u32)> {
+        let name = Sysctl::ProxyDelay(Of::Device(device.to_owned()));
+        self.value(&name).map(|value| (name, value))
+    }
+
+    fn value(&self, name: &Sysctl) -> Option<u32> {
+        let mut text = [0; 16];
+        let length = self.file(&name.to_string(), OFlag::O_RDONLY).ok()??.read(&mut text).ok()?;
+        std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()
+    }
+
+    fn write(&self, name: &str, value: &str) -> io::Result<()> {
+        match self.file(name, OFlag::O_WRONLY)? {
+            Some(mut file) => file.write_all(value.as_bytes()),
+            // Without IPv6 there is nothing to switch.
+            None => Ok(()),
+        }
+    }
+
+    /// `None` of IPv6 where there is none.
+    fn file(&self, name: &str, flags: OFlag) -> io::Result<Option<File>> {
+        let (folder, rest) = match (name.strip_prefix("net/ipv4/"), name.strip_prefix("net/ipv6/")) {
+            (Some(rest), _) => (Some(&self.ipv4), rest),
+            (_, Some(rest)) => (self.ipv6.as_ref(), rest),
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        let Some(folder) = folder else { return Ok(None) };
+        let file = openat(folder, rest, flags | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(Some(File::from(file)))
     }
 }
 
-fn has_ipv6() -> bool {
-    fs::exists("/proc/sys/net/ipv6").unwrap_or(false)
+fn folder(path: &str) -> nix::Result<OwnedFd> {
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::announce::Announcer;
 use crate::netlink::Socket;
+use crate::sysctl::Settings;
 use crate::{KernelError, STATE_DIR, keepalived};
 
 /// What acts and observations work with.
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     /// Sockets of other namespaces that are done with.
     pub closing: mpsc::Sender<Vec<Socket>>,
     pub keepalived: keepalived::Dir,
+    pub settings: Settings,
 }
 
 type Job = Box<dyn FnOnce(&mut Inner) + Send>;
@@ -83,6 +85,7 @@ fn open(namespace: Option<&Path>, netns_dir: PathBuf) -> Result<Inner, KernelErr
         route: open(SockProtocol::NetlinkRoute)?,
         netfilter: open(SockProtocol::NetlinkNetFilter)?,
         netns_dir,
+        settings: Settings::open().map_err(KernelError::io("open settings"))?,
         indexes: HashMap::new(),
         closing,
         keepalived: keepalived::Dir::new(Path::new(STATE_DIR)),

@@ -14,7 +14,8 @@ use crate::announce::Announcement;
 use crate::apply::is_gone;
 use crate::netlink::socket::Refusal;
 use crate::netlink::{Message, Socket};
-use crate::{KernelError, addr, fdb, link, nft, route, sysctl};
+use crate::sysctl::Settings;
+use crate::{KernelError, addr, fdb, link, nft, route};
 
 /// What came of one entry.
 #[derive(Default)]
@@ -39,6 +40,7 @@ pub(crate) fn apply(todo: &[(usize, &Step)]) -> Done {
     };
     let mut run = Run {
         socket: &mut socket,
+        settings: None,
         indexes: BTreeMap::new(),
         waiting: Vec::new(),
         keys: BTreeSet::new(),
@@ -58,6 +60,7 @@ pub(crate) fn apply(todo: &[(usize, &Step)]) -> Done {
 
 struct Run<'a> {
     socket: &'a mut Socket,
+    settings: Option<Settings>,
     indexes: BTreeMap<String, u32>,
     waiting: Vec<(usize, &'a Step, Message)>,
     /// Parts with a failure.
@@ -73,7 +76,7 @@ impl<'a> Run<'a> {
         let message = match act {
             Inside::SetSysctl { name, value } => {
                 self.flush();
-                return set_sysctl(step, name, *value);
+                return self.set_sysctl(step, name, *value);
             }
             Inside::ReplaceTable { content } => {
                 self.flush();
@@ -166,6 +169,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn set_sysctl(&mut self, step: &Step, name: &Sysctl, value: u32) -> Result<(), KernelError> {
+        let settings = match &mut self.settings {
+            Some(settings) => settings,
+            none => none.insert(Settings::open().map_err(KernelError::io(step.op.to_string()))?),
+        };
+        settings.set(name, value).map_err(|source| match name.of() {
+            Some(Of::Device(device)) if source.kind() == io::ErrorKind::NotFound => {
+                KernelError::NoDevice { act: step.op.to_string(), device: device.clone() }
+            }
+            _ => KernelError::Io { act: step.op.to_string(), source },
+        })
+    }
+
     fn announce(&mut self, step: &Step, device: &str, ip: IpAddr) -> Result<(), KernelError> {
         let told = self.told(step, device)?;
         let announcement = match &mut self.done.announcement {
@@ -205,15 +221,6 @@ fn one_family(step: &Step, route: &Route) -> Result<(), KernelError> {
 fn is_as_wanted(op: &Op, refusal: &Refusal) -> bool {
     let is_rule = matches!(op, Op::Inside { act: Inside::AddRule { .. }, .. });
     op.is_cleanup() && is_gone(refusal) || is_rule && refusal.errno == Errno::EEXIST
-}
-
-fn set_sysctl(step: &Step, name: &Sysctl, value: u32) -> Result<(), KernelError> {
-    sysctl::set(name, value).map_err(|source| match name.of() {
-        Some(Of::Device(device)) if source.kind() == io::ErrorKind::NotFound => {
-            KernelError::NoDevice { act: step.op.to_string(), device: device.clone() }
-        }
-        _ => KernelError::Io { act: step.op.to_string(), source },
-    })
 }
 
 /// A kernel that lacks a kind of chain or expression does not find it.

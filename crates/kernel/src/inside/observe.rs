@@ -17,7 +17,8 @@ use crate::link::{self, Told};
 use crate::netlink::Socket;
 use crate::netlink::socket::Answer;
 use crate::observe::{dump, present};
-use crate::{addr, netns, nft, route, sysctl};
+use crate::sysctl::Settings;
+use crate::{addr, netns, nft, route};
 
 const LOOPBACK: &str = "lo";
 
@@ -70,9 +71,10 @@ impl Seen {
             }
             seen.rules = dump(&mut socket, "list rules", route::dump_rules)?;
             seen.neighbours = dump(&mut socket, "list neighbours", fdb::dump_neighbours)?;
-            seen.sysctls = sysctl::read();
+            let settings = Settings::open().map_err(KernelError::io("open settings"))?;
+            seen.sysctls = settings.read();
             let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
-            seen.sysctls.extend(proxies.filter_map(|link| sysctl::proxy_delay(&link.name)));
+            seen.sysctls.extend(proxies.filter_map(|link| settings.proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
             let answers = present("read a table", netfilter.request(vec![nft::get_nat()]))?;
             seen.table = answers.iter().find_map(|(_, bytes)| nft::parse_nat(bytes));

@@ -57,7 +57,7 @@ struct Cli {
     /// Simulated hosts of `hosts`
     #[arg(long, default_value_t = 1000, value_name = "N")]
     hosts: usize,
-    /// Numbers of routers of `routers`
+    /// Numbers of routers of `routers` and `rebuild`
     #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,N")]
     routers: Vec<usize>,
     /// The server to measure; the `neutrino` beside this program if not given
@@ -94,6 +94,8 @@ enum What {
     Scale,
     /// Routers: held and built by a network node, woken, and whom changes wake. Needs root
     Routers,
+    /// Of `routers`, what building them costs beside the floor. Needs root
+    Rebuild,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -176,6 +178,8 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;
+    } else if cli.what.contains(&What::Rebuild) {
+        routers::rebuild(&cli.routers).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -77,7 +77,13 @@ impl Host {
             let device = format!("{peer}-{n}");
             let (netns, peer) = (QROUTER.into(), peer.to_owned());
             let up = Inside::SetUp { device: peer.clone() };
-            steps.push(step(Op::AddVeth { device: device.clone(), netns, peer, peer_mac: Mac(mac) }));
+            steps.push(step(Op::AddVeth {
+                device: device.clone(),
+                netns,
+                peer,
+                peer_mac: Mac(mac),
+                mtu_bytes: 1500,
+            }));
             steps.push(step(Op::SetMaster { device: device.clone(), master: Some(bridge.into()) }));
             steps.push(step(Op::SetUp { device, up: true }));
             steps.extend(inside([up]));

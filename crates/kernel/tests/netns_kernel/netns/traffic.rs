@@ -70,7 +70,13 @@ async fn cloud() -> Option<Place> {
         let (device, peer) = (format!("tap{at}"), peer.to_owned());
         let peer_mac = Mac([2, 0, 0, 0, 1, at]);
         let netns = QROUTER.into();
-        steps.push(step(Op::AddVeth { device: device.clone(), netns, peer: peer.clone(), peer_mac }));
+        steps.push(step(Op::AddVeth {
+            device: device.clone(),
+            netns,
+            peer: peer.clone(),
+            peer_mac,
+            mtu_bytes: 1500,
+        }));
         steps.push(step(Op::SetMaster { device: device.clone(), master: Some(bridge.into()) }));
         steps.push(step(Op::SetUp { device, up: true }));
         let add = |net: &&str| Inside::AddAddress { device: peer.clone(), net: net.parse().expect("net") };

@@ -2,11 +2,13 @@
 //! changes wake.
 //!
 //! ```text
-//! node    namespaces, processes, memory: lazy and not; building all again
+//! node    namespaces, processes, memory: lazy and not
+//! built   all made and all taken away at once, beside the floor
 //! wake    from the request to the first packet          told    messages to a network node
 //! process one command per step, as Neutron's agent works
 //! ```
 
+mod built;
 mod node;
 mod process;
 mod told;
@@ -25,8 +27,14 @@ const COMPUTE: &str = "compute-1";
 
 pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     node::run(counts).await?;
+    built::run(counts).await?;
     wake::run().await?;
     told::run().await
+}
+
+/// Only what making and taking away costs.
+pub async fn rebuild(counts: &[usize]) -> anyhow::Result<()> {
+    built::run(counts).await
 }
 
 /// A cloud whose only real host is a network node, and a compute host without a kernel.
