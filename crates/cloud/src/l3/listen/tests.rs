@@ -186,7 +186,8 @@ fn subnets_and_routers_matter_by_what_hosts_are_told() {
         )
         .ok()
     };
-    let table: [(&str, bool, fn(&mut Router)); 9] = [
+    type Change = (&'static str, bool, fn(&mut Router));
+    let table: [Change; 9] = [
         ("description", false, |r| drop(r.rest.insert("description".into(), "x".into()))),
         ("status", false, |r| r.status = "DOWN".into()),
         ("zone hints", false, |r| r.availability_zone_hints = vec!["z".into()]),
