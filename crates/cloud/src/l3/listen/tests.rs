@@ -254,7 +254,8 @@ fn forwardings_matter_by_what_is_translated() {
         }))
         .expect("a forwarding")
     };
-    let table: [(&str, bool, fn(&mut PortForwarding)); 6] = [
+    type Case = (&'static str, bool, fn(&mut PortForwarding));
+    let table: [Case; 6] = [
         ("description", false, |of| drop(of.rest.insert("description".into(), "x".into()))),
         ("protocol", true, |of| of.protocol = "udp".into()),
         ("external port", true, |of| of.external_last = Some(81)),
