@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use model::api::floatingip::FloatingIp;
 use model::api::port::Port;
 use model::api::port_forwarding::{PortForwarding, PortForwardingCreate, PortForwardingUpdate, PortRange};
+use model::desired::SHIFTED_PORTS;
 use model::{PortForwardingId, RouterId, SubnetId};
 
 use crate::{Refusal, Stamp};
@@ -132,6 +133,21 @@ pub fn subnet(port: &Port, forwarding: &PortForwarding) -> Result<SubnetId, Refu
     found.map(|fixed| fixed.subnet_id).ok_or_else(|| {
         Refusal::Request(format!("Port {} does not have the IPv4 address {ip}.", forwarding.internal_port_id))
     })
+}
+
+/// Ports that lead to ports of other numbers take memory of hosts, one by one; `others` are those of the
+/// router's other forwardings.
+pub fn check_shifted(wanted: &PortForwarding, router: RouterId, others: i64) -> Result<(), Refusal> {
+    let count = match (wanted.external(), wanted.internal()) {
+        // A range that keeps its numbers is one whole.
+        (Some(from), to) if from.more() == 0 || to != Some(from) => i64::from(from.more()) + 1,
+        _ => 0,
+    };
+    let limit = i64::try_from(SHIFTED_PORTS).expect("it is small");
+    match count > 0 && others + count > limit {
+        true => Err(Refusal::TooManyShiftedPorts { router, limit, used: others }),
+        false => Ok(()),
+    }
 }
 
 /// All forwardings of a floating IP pass one router.

@@ -160,6 +160,11 @@ pub enum Refusal {
     FloatingIpForwards(FloatingIpId),
     #[error("Port {0} has ports forwarded to it.")]
     PortIsForwardedTo(PortId),
+    #[error(
+        "Router {router} leads {used} ports to ports of other numbers, of at most {limit}: delete port \
+         forwardings, or forward ranges to the same ports."
+    )]
+    TooManyShiftedPorts { router: RouterId, limit: i64, used: i64 },
     #[error("Port {port} has the floating IP {address}.")]
     PortHasFloatingIp { port: PortId, address: IpAddr },
     #[error("Port {0} has a floating IP of another project: ask an administrator.")]
@@ -172,6 +177,8 @@ pub enum Refusal {
     RouterHosted { router: RouterId, agent: AgentId },
     #[error("Router {router} is distributed, which agent {agent} is not for.")]
     AgentNotForDistributed { router: RouterId, agent: AgentId },
+    #[error("The project has {limit} HA routers, which is all that are told apart: router {router} is none.")]
+    TooManyHaRouters { router: RouterId, limit: u8 },
     #[error("Agents of compute hosts take routers by themselves.")]
     ComputeAgentTakesNone,
     #[error("Agents of compute hosts leave routers by themselves.")]

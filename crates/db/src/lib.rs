@@ -46,6 +46,7 @@ pub use list::Page;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};
 pub use router::RouterPortRow;
+pub use router_agent::ROUTER_LOAD;
 pub use row::Updated;
 pub use segment::Allocated;
 pub use view::ViewRows;

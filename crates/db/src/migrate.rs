@@ -16,23 +16,69 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";
 const NEWEST: &str = "SELECT COALESCE(MAX(number), 0) FROM migrations";
+/// Asks PostgreSQL whether there are notes.
+const NOTED: &str = "SELECT to_regclass('migrations') IS NOT NULL";
 /// What servers of PostgreSQL that start together wait for; any number that nobody else takes.
 const TURN: i64 = 0x6e65_7574_7269_6e6f;
 
-/// What is left to do after a migration.
-fn statements(done: i64) -> Result<Vec<(String, String)>, DbError> {
-    let newest = MIGRATIONS.last().map_or(0, |migration| migration.0);
+fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.0)
+}
+
+fn check_known(done: i64) -> Result<(), DbError> {
+    let newest = newest();
     if done > newest {
         return Err(DbError::Migration(format!(
             "the database is at migration {done}, this program knows {newest}: use a newer program"
         )));
     }
+    Ok(())
+}
+
+/// What is left to do after a migration.
+fn statements(done: i64) -> Result<Vec<(String, String)>, DbError> {
+    check_known(done)?;
     let mut out = Vec::new();
     for (number, name, sql) in MIGRATIONS.iter().filter(|migration| migration.0 > done) {
         let note = format!("INSERT INTO migrations (number, name) VALUES ({number}, '{name}')");
         out.push((format!("migration {number:04}-{name}"), format!("{sql};\n{note}")));
     }
     Ok(out)
+}
+
+/// Refuses a database that a server has not brought to the newest number.
+fn check_newest(done: i64) -> Result<(), DbError> {
+    check_known(done)?;
+    let newest = newest();
+    match done {
+        done if done == newest => Ok(()),
+        0 => Err(DbError::Migration("there are no tables in the database: no server has used it".into())),
+        done => Err(DbError::Migration(format!(
+            "the database is at migration {done} of {newest}: use the program of the server that runs on it"
+        ))),
+    }
+}
+
+/// Looks whether a file is at the newest number, and changes nothing.
+pub fn check_sqlite(connection: &Connection) -> Result<(), DbError> {
+    let failed = |source| DbError::from_sqlite("look at migrations", source);
+    let noted = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'migrations'";
+    let noted: i64 = connection.query_row(noted, [], |row| row.get(0)).map_err(failed)?;
+    let done = match noted {
+        0 => 0,
+        _ => connection.query_row(NEWEST, [], |row| row.get(0)).map_err(failed)?,
+    };
+    check_newest(done)
+}
+
+/// The same of a database of PostgreSQL.
+pub async fn check_postgres(client: &Client) -> Result<(), DbError> {
+    let failed = |source| DbError::from_postgres("look at migrations", source);
+    let done = match client.query_one(NOTED, &[]).await.map_err(failed)?.get(0) {
+        false => 0,
+        true => client.query_one(NEWEST, &[]).await.map_err(failed)?.get(0),
+    };
+    check_newest(done)
 }
 
 /// Brings a file to the newest number; harmless when it is there.
@@ -60,8 +106,7 @@ pub async fn postgres(client: &mut Client) -> Result<(), DbError> {
     // A migration may take longer than any statement of a request.
     tx.batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0").await.map_err(failed)?;
     tx.execute("SELECT pg_advisory_xact_lock($1)", &[&TURN]).await.map_err(failed)?;
-    let noted = "SELECT to_regclass('migrations') IS NOT NULL";
-    if !tx.query_one(noted, &[]).await.map_err(failed)?.get::<_, bool>(0) {
+    if !tx.query_one(NOTED, &[]).await.map_err(failed)?.get::<_, bool>(0) {
         tx.batch_execute(NOTES).await.map_err(failed)?;
     }
     let done: i64 = tx.query_one(NEWEST, &[]).await.map_err(failed)?.get(0);

@@ -54,6 +54,13 @@ impl Tx<'_> {
         self.router_ports("router_id", &router.to_string()).await
     }
 
+    /// Locks the routers that lead out by a network: what is shown of them follows their ports there.
+    pub async fn lock_routers_by(&mut self, network: NetworkId) -> Result<(), DbError> {
+        let sql = "SELECT router_id FROM router_ports WHERE network_id = $1 AND kind = 'gateway' ORDER BY router_id";
+        let routers = self.texts(sql, &[network.to_string().into()]).await?;
+        self.lock_all("routers", &routers).await
+    }
+
     /// Whether a distributed router has an interface on a network.
     pub async fn is_routed_everywhere(&mut self, network: NetworkId) -> Result<bool, DbError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM router_ports rp JOIN routers r ON r.id = rp.router_id \
@@ -121,12 +128,6 @@ impl Tx<'_> {
     pub async fn leads_out(&mut self, network: NetworkId) -> Result<bool, DbError> {
         let sql = "SELECT COUNT(*) FROM router_ports WHERE network_id = $1 AND kind = 'gateway'";
         Ok(self.number(sql, &[network.to_string().into()]).await? > 0)
-    }
-
-    /// Hosts that were told of a router.
-    pub async fn hosts_of_router(&mut self, router: RouterId) -> Result<Vec<String>, DbError> {
-        let sql = "SELECT host FROM router_hosts WHERE router_id = $1 ORDER BY host";
-        self.texts(sql, &[router.to_string().into()]).await
     }
 
     /// Forgets what a router that goes has besides its ports.

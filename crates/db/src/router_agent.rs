@@ -13,6 +13,9 @@ pub(crate) const STATE: &str = "CASE WHEN ra.state = 'active' AND ra.took_over <
     (SELECT MAX(o.took_over) FROM router_agents o WHERE o.router_id = ra.router_id) \
     THEN 'standby' ELSE ra.state END";
 
+/// Counted in the index by agent, and only when a router is given to one.
+pub const ROUTER_LOAD: &str = "SELECT agent_id, COUNT(*) FROM router_agents GROUP BY agent_id";
+
 impl Tx<'_> {
     /// The agents that carry a router, by host, each with its state.
     pub async fn router_agents(&mut self, router: RouterId) -> Result<Vec<(Agent, HaState)>, DbError> {
@@ -41,9 +44,8 @@ impl Tx<'_> {
 
     /// How many routers each agent carries.
     pub async fn router_load(&mut self) -> Result<BTreeMap<AgentId, i64>, DbError> {
-        let sql = "SELECT agent_id, COUNT(*) FROM router_agents GROUP BY agent_id";
         let mut out = BTreeMap::new();
-        self.each(sql, &[], |row| {
+        self.each(ROUTER_LOAD, &[], |row| {
             if let Ok(id) = row.text(0).parse() {
                 out.insert(id, row.int(1));
             }

@@ -13,15 +13,11 @@ pub mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use model::desired;
+use model::desired::{self, SHIFTED_PORTS};
 use serde::{Deserialize, Serialize};
 
 use crate::names;
 use tree::{Act, Chain, Datum, Element, Field, Hook, Map, Match, Rule, Tree};
-
-/// Ports that are led to ports of other numbers, of one router at most: each takes an element of
-/// a map, in the memory of the kernel.
-pub const SHIFTED_PORTS: usize = 8192;
 
 /// What is translated in one namespace.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

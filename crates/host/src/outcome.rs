@@ -36,8 +36,6 @@ pub enum Amiss {
     NoWay(NetworkId),
     #[error("keepalived does not run for it")]
     NoKeepalived,
-    #[error("{0} port forwardings need more ports than a router translates, or those of others")]
-    Forwardings(usize),
 }
 
 /// The state of a part on a host that looks like this.
@@ -129,10 +127,6 @@ fn links_amiss(want: &Wanted, now: &Observed, key: Key) -> Result<(), Amiss> {
         let missing = |what: String| Amiss::Missing(netns.clone(), what);
         let inside = now.namespaces.get(netns).ok_or_else(|| Amiss::NoNamespace(netns.clone()))?;
         inside_amiss(wanted, inside).map_err(missing)?;
-        let left_out = wanted.nat.as_ref().map_or(0, |nat| nat.left_out().len());
-        if left_out > 0 {
-            return Err(Amiss::Forwardings(left_out));
-        }
     }
     for (router, (_, instance)) in &target.keepalived {
         let seen = now.keepalived.get(router).filter(|seen| seen.alive);

@@ -21,7 +21,7 @@ mod router;
 
 pub use router::{
     Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
-    RouterSubnet,
+    RouterSubnet, SHIFTED_PORTS,
 };
 
 /// Counts commits that changed any host's desired state; never reused, never skipped by readers.

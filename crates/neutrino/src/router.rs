@@ -29,7 +29,7 @@ pub enum RouterCommand {
 }
 
 pub async fn run(command: &RouterCommand, config: Config) -> anyhow::Result<ExitCode> {
-    let db = Db::open(config.database.options()).await.context("cannot open the database")?;
+    let db = Db::open_existing(config.database.options()).await.context("cannot open the database")?;
     let (routers, json) = match command {
         RouterCommand::List { json } => (operator::routers(&db).await?, *json),
         RouterCommand::Show { id, json } => {

@@ -6,7 +6,9 @@ use cloud::Stamp;
 use cloud::bind;
 use cloud::l3::listen::{self, Behind, PortFacts};
 use db::Tx;
+use model::api::floatingip::FloatingIp;
 use model::api::port::Port;
+use model::api::port_forwarding::PortForwarding;
 use model::api::subnet::Subnet;
 use model::desired::{Key, Kind};
 use model::{NetworkId, RouterId, Touch};
@@ -65,6 +67,33 @@ async fn around(tx: &mut Tx<'_>, port: &Port) -> Result<PortFacts, Fault> {
     }
     facts.behind = behind.into_values().collect();
     Ok(facts)
+}
+
+/// A floating IP was created, changed or deleted.
+pub async fn floatingip(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    before: Option<&FloatingIp>,
+    after: Option<&FloatingIp>,
+) -> Result<(), Fault> {
+    for router in listen::of_floatingip(before, after) {
+        tx.router_due(router, stamp.now_us).await?;
+    }
+    Ok(())
+}
+
+/// A forwarding of a router was created, changed or deleted.
+pub async fn forwarding(
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    router: Option<RouterId>,
+    before: Option<&PortForwarding>,
+    after: Option<&PortForwarding>,
+) -> Result<(), Fault> {
+    match router.filter(|_| listen::is_of_forwarding(before, after)) {
+        Some(router) => Ok(tx.router_due(router, stamp.now_us).await?),
+        None => Ok(()),
+    }
 }
 
 /// A subnet changed: routers with a port in its network may have to tell, and hosts' own ways to it.

@@ -1,12 +1,14 @@
 //! Both engines behind the `db` door, and what only PostgreSQL has: several servers at a time.
 
 mod engines {
+    mod bounds;
     mod carriage;
     mod centralized;
     mod door;
     mod faults;
     mod floatingips;
     mod log;
+    mod order;
     mod races;
     mod racing;
     mod relay;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use model::api::agent::Agent;
+use model::api::floatingip::FloatingIp;
 use model::api::port::Port;
+use model::api::port_forwarding::PortForwarding;
 use model::api::router::Router;
 use model::api::subnet::Subnet;
 use model::report::{L3_TOPIC, L3Configuration};
@@ -99,6 +101,28 @@ pub fn is_of_router(before: &Router, after: &Router) -> bool {
         (row.admin_state_up, row.distributed, row.ha, row.ha_vr_id, gateway, row.routes.clone())
     };
     seen(before) != seen(after)
+}
+
+/// A floating IP created (`before` is `None`), changed, or deleted: the routers that it leaves, and the
+/// one that it comes to. Its description and the like are nothing to hosts.
+pub fn of_floatingip(before: Option<&FloatingIp>, after: Option<&FloatingIp>) -> BTreeSet<RouterId> {
+    let seen = |of: &FloatingIp| (of.router_id, of.port_id, of.fixed_ip_address, of.last_router_id);
+    if before.map(seen) == after.map(seen) {
+        return BTreeSet::new();
+    }
+    // With one that is deleted goes what its last router would have told of it.
+    let last = before.filter(|_| after.is_none()).and_then(|of| of.last_router_id);
+    let at = [before, after].into_iter().flatten().filter_map(|of| of.router_id);
+    at.chain(last).collect()
+}
+
+/// A forwarding that changes, or that comes or goes: its router carries another one then.
+pub fn is_of_forwarding(before: Option<&PortForwarding>, after: Option<&PortForwarding>) -> bool {
+    let seen = |of: &PortForwarding| {
+        let inside = (of.internal_port_id, of.internal_ip_address, of.internal());
+        (of.floatingip_id, of.protocol.clone(), of.external(), inside)
+    };
+    before.map(seen) != after.map(seen)
 }
 
 /// What the L3 agent of a host says of itself; `None` of agents of other kinds.

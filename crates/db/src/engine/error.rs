@@ -51,6 +51,8 @@ pub enum DbError {
     /// The file is not there, or not the one that was opened.
     #[error("the database file {0} is gone; bring it back or restart the server to make a new one")]
     Gone(PathBuf),
+    #[error("there is no database file {0}: no server has used it")]
+    Missing(PathBuf),
     /// The database server went away while it was asked to commit: nobody knows whether it did.
     #[error("{what}: the database server went away during a commit: {source}")]
     Uncertain { what: String, source: EngineError },

@@ -86,6 +86,17 @@ impl Db {
         })))
     }
 
+    /// Opens a database that a server has made, for whoever looks at it beside one: refuses one that is not
+    /// there or that another version of the program made.
+    pub async fn open_existing(options: impl Into<Options>) -> Result<Db, DbError> {
+        Ok(Db(Arc::new(match options.into() {
+            Options::Sqlite(options) => Inner::Sqlite(sqlite::File::open_existing(options)?),
+            Options::Postgres(options) => {
+                Inner::Postgres(Box::new(postgres::Pool::open_existing(options).await?))
+            }
+        })))
+    }
+
     pub fn engine(&self) -> Engine {
         match &*self.0 {
             Inner::Sqlite(_) => Engine::Sqlite,

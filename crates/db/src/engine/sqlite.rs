@@ -60,12 +60,29 @@ impl File {
     pub fn open(options: SqliteOptions) -> Result<File, DbError> {
         let mut writer = open(&options, true)?;
         migrate::sqlite(&mut writer.connection)?;
-        Ok(File {
+        Ok(File::of(options, Some(writer)))
+    }
+
+    /// Opens a file that a server has made, and changes nothing of it.
+    pub fn open_existing(options: SqliteOptions) -> Result<File, DbError> {
+        if identity(&options.path).is_none() {
+            return Err(DbError::Missing(options.path));
+        }
+        let sqlite = |source| DbError::from_sqlite("open", source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&options.path, flags).map_err(sqlite)?;
+        connection.busy_timeout(options.busy_timeout).map_err(sqlite)?;
+        migrate::check_sqlite(&connection)?;
+        Ok(File::of(options, None))
+    }
+
+    fn of(options: SqliteOptions, writer: Option<Opened>) -> File {
+        File {
             options,
-            writer: Arc::new(AsyncMutex::new(Some(writer))),
+            writer: Arc::new(AsyncMutex::new(writer)),
             readers: Mutex::new(Vec::new()),
             permits: Semaphore::new(READERS),
-        })
+        }
     }
 
     /// Starts a transaction that may write.

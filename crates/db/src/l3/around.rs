@@ -164,6 +164,13 @@ impl Tx<'_> {
         self.later("DELETE FROM ha_networks WHERE network_id = $1", vec![network.to_string().into()]).await
     }
 
+    /// How many other HA routers a project has; nobody else of the project comes by one until the commit.
+    pub async fn other_ha_routers(&mut self, project: &str, but: RouterId) -> Result<i64, DbError> {
+        self.lock_quota("HA router", project).await?;
+        let sql = "SELECT COUNT(*) FROM routers WHERE project_id = $1 AND ha = TRUE AND id <> $2";
+        self.number(sql, &[project.into(), but.to_string().into()]).await
+    }
+
     /// The numbers that routers have in such a network.
     pub async fn vr_ids(&mut self, network: NetworkId) -> Result<BTreeSet<u8>, DbError> {
         let sql = "SELECT vr_id FROM ha_vr_ids WHERE network_id = $1";

@@ -167,6 +167,10 @@ pub struct FloatingIp {
     pub centralized: bool,
 }
 
+/// Ports that are led to ports of other numbers, or one by one, of one router at most: each takes an
+/// element of a map, in the memory of the kernel. A range that keeps its numbers is one element.
+pub const SHIFTED_PORTS: usize = 8192;
+
 /// Ports of a floating IP that lead to ports of a fixed address, one by one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PortForwarding {

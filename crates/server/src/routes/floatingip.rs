@@ -14,6 +14,7 @@ use model::{FloatingIpId, NetworkId, RouterId, SubnetId};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
+use crate::listen;
 use crate::routes::{network, port, subnet};
 
 pub async fn create(
@@ -42,7 +43,7 @@ pub async fn create(
     let turn = floatingip::turn(&made, &change)?;
     take_turn(tx, guard, &mut made, turn).await?;
     tx.insert(&FLOATINGIP, &made).await?;
-    due(tx, stamp, [made.router_id]).await?;
+    listen::floatingip(tx, stamp, None, Some(&made)).await?;
     Ok(id)
 }
 
@@ -72,27 +73,7 @@ pub async fn update(
 /// Stores a changed floating IP, and has the routers looked at that it concerns.
 async fn save(tx: &mut Tx<'_>, stamp: &Stamp, before: &FloatingIp, after: &FloatingIp) -> Result<(), Fault> {
     tx.update(&FLOATINGIP, before.id, before, after, &stamp.now).await?;
-    let place = |floatingip: &FloatingIp| {
-        (floatingip.router_id, floatingip.port_id, floatingip.fixed_ip_address, floatingip.last_router_id)
-    };
-    if place(before) != place(after) {
-        due(tx, stamp, [before.router_id, after.router_id]).await?;
-    }
-    Ok(())
-}
-
-/// Has routers looked at by the task that settles them.
-pub async fn due(
-    tx: &mut Tx<'_>,
-    stamp: &Stamp,
-    routers: impl IntoIterator<Item = Option<RouterId>>,
-) -> Result<(), Fault> {
-    let mut routers: Vec<RouterId> = routers.into_iter().flatten().collect();
-    routers.sort_unstable();
-    for router in routers {
-        tx.router_due(router, stamp.now_us).await?;
-    }
-    Ok(())
+    listen::floatingip(tx, stamp, Some(before), Some(after)).await
 }
 
 async fn take_turn(
@@ -191,7 +172,7 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
     let forwards = tx.forwards(floatingip.id).await?;
     floatingip::delete(&floatingip, forwards)?;
     tx.delete(&FLOATINGIP, floatingip.id).await?;
-    due(tx, stamp, [floatingip.router_id, floatingip.last_router_id]).await?;
+    listen::floatingip(tx, stamp, Some(&floatingip), None).await?;
     let network = network::load(tx, floatingip.floating_network_id).await?;
     if let Some(own) = tx.get::<Port>(&PORT, floatingip.floating_port_id).await? {
         port::delete(tx, stamp, &network, own).await?;
@@ -268,7 +249,7 @@ pub async fn forget(tx: &mut Tx<'_>, stamp: &Stamp, forwardings: &[PortForwardin
     for forwarding in forwardings {
         tx.delete(&PORT_FORWARDING, forwarding.id).await?;
         let before = load(tx, forwarding.floatingip_id).await?;
-        due(tx, stamp, [before.router_id]).await?;
+        listen::forwarding(tx, stamp, before.router_id, Some(forwarding), None).await?;
         if before.port_id.is_none() && !tx.forwards(before.id).await? {
             let mut after = before.clone();
             floatingip::place(&mut after, None, PlaceFacts::default())?;

@@ -3,6 +3,7 @@
 use db::Tx;
 use model::api::Given;
 use model::api::port::PORT;
+use model::api::router::RouterPortKind;
 use model::api::table::Resource;
 use serde_json::Value;
 
@@ -49,6 +50,10 @@ pub async fn change(
             let change = given.map(|given| given.clone().typed()).transpose()?;
             return router::lock(tx, id, change.as_ref()).await;
         }
+        "port" if given.is_some() => {
+            lock_gateway(tx, id).await?;
+            None
+        }
         _ => None,
     };
     let Some(floatingip) = floatingip else { return Ok(tx.lock(table, id).await?) };
@@ -59,6 +64,18 @@ pub async fn change(
     tx.lock_networks(&networks).await?;
     if let Ok(floatingip) = floatingip.parse() {
         tx.lock_floatingips(&[floatingip]).await?;
+    }
+    Ok(())
+}
+
+/// What the API shows of a router's way out follows its gateway port: whoever changes that has the router
+/// locked before the port, as those have who settle it or say what became of it.
+async fn lock_gateway(tx: &mut Tx<'_>, port: &str) -> Result<(), Fault> {
+    let Ok(port) = port.parse() else { return Ok(()) };
+    let row = tx.router_port(port).await?.filter(|row| row.kind == RouterPortKind::Gateway);
+    if let Some(row) = row {
+        tx.lock_network(row.network_id).await?;
+        tx.lock_routers(&[row.router_id]).await?;
     }
     Ok(())
 }

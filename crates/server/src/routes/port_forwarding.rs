@@ -1,5 +1,6 @@
 //! Port forwardings: facts in, decision, rows out.
 
+use cloud::l3::listen::is_of_forwarding;
 use cloud::{Refusal, Stamp, port_forwarding};
 use db::Tx;
 use model::PortForwardingId;
@@ -10,6 +11,7 @@ use model::api::port_forwarding::{
 
 use crate::error::Fault;
 use crate::guard::Guard;
+use crate::listen;
 use crate::routes::floatingip;
 
 pub async fn create(
@@ -26,7 +28,7 @@ pub async fn create(
     let router = arrive(tx, stamp, guard, &of, &made).await?;
     // Whoever comes for the same ports waits for the floating IP, or for the port's network.
     tx.insert(&PORT_FORWARDING, &made).await?;
-    floatingip::due(tx, stamp, [Some(router)]).await?;
+    listen::forwarding(tx, stamp, Some(router), None, Some(&made)).await?;
     Ok(id)
 }
 
@@ -60,6 +62,7 @@ async fn arrive(
     let subnet = port_forwarding::subnet(&port, wanted)?;
     let found = floatingip::router_between(tx, &port, subnet, before.floating_network_id).await?;
     let router = port_forwarding::check_router(before, found.map(|between| between.router))?;
+    port_forwarding::check_shifted(wanted, router, tx.shifted_ports(router, wanted.id).await?)?;
     let mut after = before.clone();
     after.router_id = Some(router);
     cloud::floatingip::left(&mut after, before.router_id);
@@ -88,19 +91,10 @@ pub async fn update(
     }
     let after = port_forwarding::update(&before, change)?;
     let of = floatingip::load(tx, before.floatingip_id).await?;
-    let place = |forwarding: &PortForwarding| {
-        (
-            forwarding.internal_port_id,
-            forwarding.internal_ip_address,
-            forwarding.protocol.clone(),
-            forwarding.external(),
-            forwarding.internal(),
-        )
-    };
-    if place(&before) != place(&after) {
+    if is_of_forwarding(Some(&before), Some(&after)) {
         check(tx, guard, &of, &after).await?;
         let router = arrive(tx, stamp, guard, &of, &after).await?;
-        floatingip::due(tx, stamp, [Some(router)]).await?;
+        listen::forwarding(tx, stamp, Some(router), Some(&before), Some(&after)).await?;
     }
     tx.update(&PORT_FORWARDING, before.id, &before, &after, &stamp.now).await?;
     Ok(())

@@ -43,6 +43,7 @@ async fn give_auto_addresses(
     subnet: &Subnet,
 ) -> Result<(), Fault> {
     let subnets = tx.subnets_of(network.id).await?;
+    tx.lock_routers_by(network.id).await?;
     tx.lock_ports_of(network.id).await?;
     for before in tx.ports_of(network.id).await? {
         let facts = PlanFacts {
@@ -121,6 +122,7 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     cloud::subnet::delete(&subnet, holders.into_iter().map(|row| row.port_id).collect())?;
     let network = network::load(tx, subnet.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;
+    tx.lock_routers_by(network.id).await?;
     tx.lock_ports_of(network.id).await?;
     for id in tx.ports_with_address_on(subnet.id).await? {
         let Some(before) = tx.get::<model::api::port::Port>(&PORT, id).await? else { continue };

@@ -1,7 +1,7 @@
 //! The counts of routers cost what is behind the router, on both engines: their plans are printed,
 //! and looked at.
 
-use db::{Db, Engine, count_statements};
+use db::{Db, Engine, ROUTER_LOAD, count_statements};
 use testbed::Home;
 
 testbed::on_both_engines!(counts_reach_their_rows_by_indexes, counts_cost_nothing_for_ports_of_others);
@@ -116,6 +116,19 @@ async fn counts_reach_their_rows_by_indexes(engine: Engine) {
         let scanned: Vec<_> = lines.iter().filter(scans).collect();
         assert!(!lines.is_empty() && scanned.is_empty(), "{name} scans: {scanned:?}");
     }
+}
+
+/// How many routers each agent carries is read out of an index alone.
+#[tokio::test]
+async fn what_agents_carry_is_counted_in_an_index() {
+    let home = Home::make(Engine::Sqlite).await.expect("a database");
+    let db = home.open().await.expect("opens");
+    let mut tx = db.read().await.expect("reads");
+    let mut lines = Vec::new();
+    let sql = format!("EXPLAIN QUERY PLAN {ROUTER_LOAD}");
+    tx.each(&sql, &[], |row| lines.push(row.text(3).to_owned())).await.expect("a plan");
+    println!("load\n  {}", lines.join("\n  "));
+    assert!(lines.len() == 1 && lines[0].contains("COVERING INDEX router_agents_agent"), "{lines:?}");
 }
 
 /// Steps that SQLite's machine takes, or blocks that PostgreSQL looks at.

@@ -6,7 +6,11 @@ use serde_json::json;
 use server::Settings;
 use testbed::{Engine, Home, Lone, Postgres};
 
-testbed::on_both_engines!(an_epoch_is_kept_until_the_next_begins, text_that_cannot_be_stored_is_refused);
+testbed::on_both_engines!(
+    an_epoch_is_kept_until_the_next_begins,
+    text_that_cannot_be_stored_is_refused,
+    who_only_looks_neither_makes_a_database_nor_changes_it,
+);
 
 /// Servers that start at the same time on an empty database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,4 +102,39 @@ async fn text_that_cannot_be_stored_is_refused(engine: Engine) {
     let (status, answer) =
         lone.client.send("GET", "/v2.0/networks?tags=x", None, &[]).await.expect("an answer");
     assert_eq!((status, answer), (200, json!({ "networks": [] })));
+}
+
+async fn who_only_looks_neither_makes_a_database_nor_changes_it(engine: Engine) {
+    let home = Home::make(engine).await.expect("a database");
+    let options: db::Options = match &home {
+        Home::Folder(folder) => db::Options::new(folder.path().join("neutrino.db")),
+        Home::Database(database) => database.options().into(),
+    };
+    let refused = async |why: &str| {
+        let error = db::Db::open_existing(options.clone()).await.err().expect("is refused").to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    refused("no server has used it").await;
+    if let Home::Folder(folder) = &home {
+        let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    let db = home.open().await.expect("a server");
+    let looks = db::Db::open_existing(options.clone()).await.expect("it is there");
+    let mut tx = looks.read().await.expect("begins");
+    let newest = tx.number("SELECT MAX(number) FROM migrations", &[]).await.expect("reads");
+    drop(tx);
+    // Beside a server of the version before, and of the one after.
+    for (sql, why) in [
+        ("INSERT INTO migrations (number, name) VALUES (999, 'later')", "use a newer program"),
+        ("DELETE FROM migrations WHERE number > 1", "the program of the server"),
+    ] {
+        let mut tx = db.begin().await.expect("begins");
+        tx.execute(sql, &[]).await.expect("another version");
+        tx.commit().await.expect("commits");
+        refused(why).await;
+    }
+    let mut tx = db.read().await.expect("begins");
+    let left = tx.number("SELECT MAX(number) FROM migrations", &[]).await.expect("reads");
+    assert!(newest > 1 && left == 1, "nothing was migrated");
 }

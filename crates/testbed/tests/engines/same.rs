@@ -239,7 +239,7 @@ async fn facts(tx: &mut Tx<'_>) -> Result<Vec<String>, DbError> {
             tx.router_has_floating_ips_on(router, SubnetId(id(2, n))).await?
         ));
         out.push(format!("leads out: {:?}", tx.leads_out(NetworkId(id(1, n))).await?));
-        out.push(format!("told: {:?}", tx.hosts_of_router(router).await?));
+        out.push(format!("told: {:?}", tx.router_told(router).await?.into_keys().collect::<Vec<_>>()));
     }
     out.push(format!("default: {:?}", tx.default_external_network().await?));
     Ok(out)

@@ -207,3 +207,66 @@ fn subnets_and_routers_matter_by_what_hosts_are_told() {
     let at = |ip| Router { external_gateway_info: info(ip), ..before.clone() };
     assert!(is_of_router(&at("203.0.113.10"), &at("203.0.113.11")), "another address outside");
 }
+
+#[test]
+fn floating_ips_matter_to_the_routers_that_they_leave_and_come_to() {
+    let of = |router: Option<u128>, last: Option<u128>, port: Option<u128>| -> FloatingIp {
+        serde_json::from_value(json!({
+            "id": id(7), "project_id": "p", "floating_network_id": id(2), "floating_ip_address": "203.0.113.7",
+            "floating_port_id": id(8), "router_id": router.map(id), "last_router_id": last.map(id),
+            "port_id": port.map(id), "fixed_ip_address": port.map(|_| "10.0.0.7"), "status": "DOWN",
+            "qos_policy_id": null, "description": "",
+        }))
+        .expect("a floating IP")
+    };
+    let mut described = of(Some(1), None, Some(5));
+    described.rest.insert("description".into(), "x".into());
+    let mut active = of(Some(1), None, Some(5));
+    active.status = "ACTIVE".into();
+    let at = || Some(of(Some(1), None, Some(5)));
+    let table = [
+        ("made without a port", None, Some(of(None, None, None)), vec![]),
+        ("made with one", None, at(), vec![1]),
+        ("comes to a port", Some(of(None, None, None)), at(), vec![1]),
+        ("described", at(), Some(described), vec![]),
+        ("reported", at(), Some(active), vec![]),
+        ("another port of the router", at(), Some(of(Some(1), None, Some(6))), vec![1]),
+        ("a port of another router", at(), Some(of(Some(3), Some(1), Some(6))), vec![1, 3]),
+        ("leaves its port", at(), Some(of(None, Some(1), None)), vec![1]),
+        ("forwards only", Some(of(None, None, None)), Some(of(Some(1), None, None)), vec![1]),
+        ("goes", at(), None, vec![1]),
+        ("goes before its last router told of it", Some(of(None, Some(4), None)), None, vec![4]),
+        ("goes unused", Some(of(None, None, None)), None, vec![]),
+    ];
+    for (what, before, after, wanted) in table {
+        let due: Vec<RouterId> = of_floatingip(before.as_ref(), after.as_ref()).into_iter().collect();
+        assert_eq!(due, wanted.into_iter().map(|n| id(n).into()).collect::<Vec<_>>(), "{what}");
+    }
+}
+
+#[test]
+fn forwardings_matter_by_what_is_translated() {
+    let made = || -> PortForwarding {
+        serde_json::from_value(json!({
+            "id": id(9), "project_id": "p", "floatingip_id": id(7), "protocol": "tcp", "external_first": 80,
+            "external_last": 80, "internal_port_id": id(5), "internal_ip_address": "10.0.0.5",
+            "internal_first": 8080, "internal_last": 8080, "description": "",
+        }))
+        .expect("a forwarding")
+    };
+    type Case = (&'static str, bool, fn(&mut PortForwarding));
+    let table: [Case; 6] = [
+        ("description", false, |of| drop(of.rest.insert("description".into(), "x".into()))),
+        ("protocol", true, |of| of.protocol = "udp".into()),
+        ("external port", true, |of| of.external_last = Some(81)),
+        ("internal port", true, |of| of.internal_first = Some(8000)),
+        ("address", true, |of| of.internal_ip_address = [10, 0, 0, 6].into()),
+        ("port", true, |of| of.internal_port_id = id(6).into()),
+    ];
+    for (what, concerns, change) in table {
+        let mut after = made();
+        change(&mut after);
+        assert_eq!(is_of_forwarding(Some(&made()), Some(&after)), concerns, "{what}");
+    }
+    assert!(is_of_forwarding(None, Some(&made())) && is_of_forwarding(Some(&made()), None));
+}

@@ -162,3 +162,45 @@ fn operators_are_told_what_does_not_fit() {
     assert!(check_remove(&legacy).is_ok());
     assert!(matches!(check_remove(&dvr), Err(Refusal::ComputeAgentLeavesNone)));
 }
+
+/// Whoever is told that it is enough does not place: nothing may be left to do then.
+#[test]
+fn enough_is_when_placing_finds_nothing_to_do() {
+    let all = [
+        agent(1, "legacy", "a"),
+        agent(2, "dvr_snat", "a"),
+        agent(3, "dvr_snat", "a"),
+        agent(4, "dvr_snat", "a"),
+        agent(5, "dvr", "a"),
+    ];
+    let table: [(bool, bool, &[u128], bool); 10] = [
+        (false, false, &[], false),
+        (false, false, &[1], true),
+        (false, false, &[1, 2], false),
+        (true, false, &[1], false),
+        (true, false, &[2], true),
+        (true, false, &[5], false),
+        (false, true, &[1, 2], false),
+        (false, true, &[1, 2, 3], true),
+        (true, true, &[1, 2, 3], false),
+        (true, true, &[2, 3, 4], true),
+    ];
+    for (distributed, ha, current, wanted) in table {
+        let router = router(distributed, ha, &[]);
+        let carrying: Vec<Agent> =
+            all.iter().filter(|of| current.contains(&of.id.0.as_u128())).cloned().collect();
+        let enough = |since| suffice(&carrying, &router, since, &Rules::default());
+        assert_eq!(enough(None), wanted, "{distributed} {ha} {current:?}");
+        // Who stands ready takes over; the others are replaced.
+        assert_eq!(enough(Some(i64::MAX)), wanted && ha, "{distributed} {ha} {current:?}, all abandoned");
+        let facts = Facts { current: carrying.iter().map(|of| of.id).collect(), ..facts(&all) };
+        assert_eq!(placed(&router, &facts) == (vec![], vec![]), wanted, "{distributed} {ha} {current:?}");
+    }
+    // Nobody in the zone: placed again and again to no end, unless it is seen that it adds nobody.
+    let apart = router(true, true, &["z"]);
+    let facts = Facts { current: [id(2)].into(), ..facts(&all) };
+    assert!(
+        !suffice(&all[1..2], &apart, None, &Rules::default())
+            && place(&apart, &facts, &Rules::default()).add.is_empty()
+    );
+}

@@ -45,12 +45,25 @@ pub struct Pool {
 impl Pool {
     /// Connects, to see that it can be done, and migrates the database.
     pub async fn open(options: PostgresOptions) -> Result<Pool, DbError> {
+        Pool::connect(options, true).await
+    }
+
+    /// Connects to a database that a server has made, and changes nothing of it.
+    pub async fn open_existing(options: PostgresOptions) -> Result<Pool, DbError> {
+        Pool::connect(options, false).await
+    }
+
+    async fn connect(options: PostgresOptions, migrates: bool) -> Result<Pool, DbError> {
         let size = options.connections.max(1);
         let wait = options.wait;
         let patience = options.statement_timeout * 2;
         let target = Target::new(options)?;
         let (mut client, carrier) = target.connect().await?;
-        migrate::postgres(&mut client).await?;
+        if migrates {
+            migrate::postgres(&mut client).await?;
+        } else {
+            migrate::check_postgres(&client).await?;
+        }
         Ok(Pool {
             target,
             size,

@@ -98,7 +98,7 @@ fn listed(output: Output) -> String {
 async fn a_table_of_many_elements_is_written_and_taken_away() {
     let Some(place) = Place::new() else { return };
     done(&place, vec![step(Op::AddNetns { netns: QROUTER.into() })]).await;
-    let many = u16::try_from(host::nat::SHIFTED_PORTS).expect("fits");
+    let many = u16::try_from(model::desired::SHIFTED_PORTS).expect("fits");
     let wide = forwarding(6, Some((1, many)), Some((1001, many + 1000)));
     let floating_ips = (0..2000u32).map(|n| ((0xcb00_0000 + n).into(), (0x0a00_0000 + n).into())).collect();
     let content = Nat { forwardings: [wide].into(), floating_ips, ..full() };

@@ -11,8 +11,8 @@ pub mod action;
 mod gateway;
 mod interface;
 
-use cloud::l3::listen;
 use cloud::l3::schedule::L3_AGENT;
+use cloud::l3::{ha, listen};
 use cloud::router::routes::{self, Connected};
 use cloud::router::{Leg, device};
 use cloud::{Refusal, Stamp};
@@ -69,10 +69,19 @@ pub async fn create(
         gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
         router = store(tx, stamp, &router, whole.router).await?;
     }
+    check_ha(tx, &router).await?;
     if router.gw_port_id.is_some() || router.ha {
         tx.router_due(id, stamp.now_us).await?;
     }
     Ok(id)
+}
+
+/// Refuses an HA router that its hosts could not tell from the project's others.
+async fn check_ha(tx: &mut Tx<'_>, router: &Router) -> Result<(), Fault> {
+    if router.ha {
+        ha::check(router.id, tx.other_ha_routers(&router.project_id, router.id).await?)?;
+    }
+    Ok(())
 }
 
 async fn zones(tx: &mut Tx<'_>) -> Result<Vec<String>, Fault> {
@@ -117,6 +126,9 @@ pub async fn update(
         interface::take_over(app, tx, stamp, &mut whole).await?;
     }
     gateway::settle_snat(app, tx, stamp, &mut whole).await?;
+    if !before.ha {
+        check_ha(tx, &whole.router).await?;
+    }
     let after = store(tx, stamp, &before, whole.router).await?;
     if listen::is_of_router(&before, &after) {
         tx.set_router_taken(after.id, false).await?;

@@ -39,7 +39,8 @@ pub async fn legs(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, row: &Router) -
     };
     if row.ha_vr_id.is_none() {
         let taken = tx.vr_ids(network).await?;
-        let vr_id = ha::vr_id(&taken, stamp).ok_or(Refusal::NoAddressLeft { network, subnets: vec![] })?;
+        let vr_id = ha::vr_id(&taken, stamp)
+            .ok_or(Refusal::TooManyHaRouters { router: row.id, limit: ha::VR_IDS })?;
         tx.hold_vr_id(network, row.id, vr_id).await?;
     }
     for leg in legs.iter().filter(|leg| agents.iter().all(|(_, has)| *has != Some(**leg))) {

@@ -108,13 +108,17 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
         return Ok(());
     }
     let carrying: Vec<Agent> = tx.router_agents(row.id).await?.into_iter().map(|(agent, _)| agent).collect();
-    // Mostly it has all that it wants, and then nobody needs to know what others carry.
+    // Mostly it has all that it wants, and then nobody needs to know of others.
     if schedule::suffice(&carrying, row, app.abandoned_since_us(), app.rules()) {
         return Ok(());
     }
     let current = carrying.iter().map(|agent| agent.id).collect();
-    let facts = schedule::Facts { current, ..agents(app, tx).await? };
-    let placement = schedule::place(row, &facts, app.rules());
+    let mut facts = schedule::Facts { current, ..agents(app, tx).await? };
+    let mut placement = schedule::place(row, &facts, app.rules());
+    if !placement.add.is_empty() {
+        facts.load = tx.router_load().await?;
+        placement = schedule::place(row, &facts, app.rules());
+    }
     for agent in placement.remove {
         tx.unbind_router(row.id, agent).await?;
     }
@@ -124,11 +128,12 @@ async fn place(app: &App, tx: &mut Tx<'_>, row: &Router) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What placement looks at besides the router.
+/// What placement looks at besides the router, but for how much others carry: that is no matter until it
+/// is known that somebody is to be added.
 pub async fn agents(app: &App, tx: &mut Tx<'_>) -> Result<schedule::Facts, Fault> {
     Ok(schedule::Facts {
         agents: tx.agents_of_type(L3_AGENT).await?,
-        load: tx.router_load().await?,
+        load: BTreeMap::new(),
         current: BTreeSet::new(),
         alive_since_us: app.alive_since_us(),
         abandoned_since_us: app.abandoned_since_us(),
