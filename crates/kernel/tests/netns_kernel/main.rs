@@ -4,6 +4,7 @@ mod netns {
     mod inner;
     mod keepalived;
     mod law;
+    mod many;
     mod nat;
     mod place;
     mod steps;
