@@ -24,6 +24,9 @@ pub mod subject;
 pub mod sync;
 mod touch;
 
-pub use ids::{AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RouterId, SegmentId, SubnetId};
+pub use ids::{
+    AddressGroupId, AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
+    SecurityGroupId, SecurityGroupRuleId, SegmentId, SubnetId,
+};
 pub use lenient::Skipped;
 pub use touch::Touch;

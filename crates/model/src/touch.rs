@@ -1,7 +1,8 @@
 //! Whom a change touches: what the change log notes.
 
-use crate::NetworkId;
 use crate::desired::Key;
+use crate::{NetworkId, SecurityGroupId};
+use uuid::Uuid;
 
 /// What a host must look at again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,5 +25,22 @@ pub enum Touch {
     Service {
         host: String,
         network: NetworkId,
+    },
+    /// The host got or lost a security group, or its rules are about others than before: the group,
+    /// and the members and address groups that its rules are about.
+    Group {
+        host: String,
+        group: SecurityGroupId,
+    },
+    /// Every host that has the security group, looked up when the transaction ends.
+    Holders {
+        group: SecurityGroupId,
+        key: Key,
+    },
+    /// Every host that has a security group with a rule about this group or address group, looked up
+    /// when the transaction ends.
+    Namers {
+        named: Uuid,
+        key: Key,
     },
 }
