@@ -58,7 +58,7 @@ pub fn first_rules(
         }
         stamp.now_us += 1;
         let id = SecurityGroupRuleId(stamp.uuid());
-        rules.extend(begin_rule(id, &group.project_id, group.id, allowed, String::new(), stamp));
+        rules.extend(begin_rule(id, &group.project_id, group.id, allowed, None, stamp));
     }
     rules
 }

@@ -120,13 +120,13 @@ pub fn begin_rule(
     project_id: &str,
     group: SecurityGroupId,
     allowed: Allowed,
-    description: String,
+    description: Option<String>,
     stamp: &Stamp,
 ) -> Option<SecurityGroupRule> {
     let canonical = canonical(&allowed);
     let mut rest = Map::new();
     begin(&mut rest, stamp);
-    rest.insert("description".into(), Value::String(description));
+    rest.insert("description".into(), description.map_or(Value::Null, Value::String));
     let net = allowed.remote_ip_prefix.as_ref().and_then(|prefix| prefix.parse::<IpNet>().ok());
     Some(SecurityGroupRule {
         id,

@@ -47,7 +47,7 @@ CREATE TABLE security_group_rules (
     normalized_cidr TEXT,
     remote_group_id TEXT REFERENCES security_groups (id) ON DELETE CASCADE,
     remote_address_group_id TEXT REFERENCES address_groups (id),
-    description TEXT NOT NULL,
+    description TEXT,
     canonical TEXT NOT NULL,
     revision_number BIGINT NOT NULL,
     created_at TEXT NOT NULL,

@@ -36,7 +36,11 @@ pub async fn create(
     guard: &Guard<'_>,
     new: RbacPolicyCreate,
 ) -> Result<String, Fault> {
-    let owner = owner(tx, &new.object_type, &new.object_id).await?;
+    let owner = match owner(tx, &new.object_type, &new.object_id).await {
+        // Whose it is not is not told whether it is there.
+        Err(Fault::Refused(Refusal::NotFound { .. })) if guard.project().is_some() => String::new(),
+        owner => owner?,
+    };
     let policy = rbac_policy::create(new, &owner, guard.project(), stamp)?;
     if tx.same_policy(&policy.object_id, &policy.action, &policy.target_tenant).await?.is_some() {
         return Err(Refusal::DuplicateSharing.into());

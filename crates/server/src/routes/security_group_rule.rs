@@ -54,7 +54,7 @@ pub async fn create(
         return Err(Refusal::RuleExists(id).into());
     }
     let id = SecurityGroupRuleId(stamp.uuid());
-    let made = decide::begin_rule(id, &new.project_id, group, allowed, new.description, stamp);
+    let made = decide::begin_rule(id, &new.project_id, group, allowed, Some(new.description), stamp);
     let rule = made.ok_or_else(unknown)?;
     tx.insert(&SECURITY_GROUP_RULE, &rule).await?;
     changed(tx, stamp, &rule).await?;
