@@ -31,7 +31,7 @@ pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> 
     let secure = port_security(new.port_security_enabled, &new.device_owner, network);
     check_qos(new.qos_policy_id.as_ref())?;
     let groups = new.security_groups.as_ref().is_some_and(|groups| !groups.is_empty());
-    if groups && !secure && !is_trusted(&new.device_owner) {
+    if groups && !secure {
         return Err(Refusal::GroupsNeedPortSecurity);
     }
     let pairs = new.allowed_address_pairs.as_ref().is_some_and(|pairs| !pairs.is_empty());
@@ -202,9 +202,8 @@ pub fn groups_after(
     change: &PortUpdate,
 ) -> Result<Option<BTreeSet<SecurityGroupId>>, Refusal> {
     let secure = change.port_security_enabled.unwrap_or(before.port_security_enabled);
-    let owner = change.device_owner.as_deref().unwrap_or(&before.device_owner);
     let (had, asked) = (before.group_ids.as_ref(), change.security_groups.as_ref());
-    security_group::of_changed_port(before.id, had, asked, (secure, is_trusted(owner)))
+    security_group::of_changed_port(before.id, had, asked, secure)
 }
 
 /// True when the change makes the port be bound anew.

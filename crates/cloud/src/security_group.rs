@@ -123,11 +123,10 @@ pub fn of_changed_port(
     port: PortId,
     had: Option<&BTreeSet<SecurityGroupId>>,
     asked: Option<&BTreeSet<SecurityGroupId>>,
-    (secure, trusted): (bool, bool),
+    secure: bool,
 ) -> Result<Option<BTreeSet<SecurityGroupId>>, Refusal> {
     match asked {
-        Some(asked) if !asked.is_empty() && !secure && !trusted => Err(Refusal::GroupsNeedPortSecurity),
-        Some(_) if trusted => Ok(had.cloned()),
+        Some(asked) if !asked.is_empty() && !secure => Err(Refusal::GroupsNeedPortSecurity),
         Some(asked) => Ok(Some(asked.clone())),
         None if !secure && had.is_some_and(|had| !had.is_empty()) => Err(Refusal::PortHasGroups(port)),
         None => Ok(had.cloned()),

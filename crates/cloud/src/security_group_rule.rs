@@ -23,6 +23,10 @@ pub fn check(asked: &mut Allowed) -> Result<(), Refusal> {
             _ => {}
         }
     }
+    // Named by nothing is not named.
+    for remote in [&mut asked.remote_group_id, &mut asked.remote_address_group_id] {
+        remote.take_if(|id| id.is_empty());
+    }
     if (asked.port_range_min, asked.port_range_max) == ALL_PORTS {
         (asked.port_range_min, asked.port_range_max) = (None, None);
     }
@@ -38,7 +42,7 @@ pub fn check(asked: &mut Allowed) -> Result<(), Refusal> {
         return Err(Refusal::ProtocolOfIpv6(asked.protocol.clone().unwrap_or_default()));
     }
     let remotes = [&asked.remote_ip_prefix, &asked.remote_group_id, &asked.remote_address_group_id];
-    if remotes.into_iter().flatten().filter(|remote| !remote.is_empty()).count() > 1 {
+    if remotes.into_iter().flatten().count() > 1 {
         return Err(Refusal::SeveralRemotes);
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Address groups: the table, and the typed group of the decisions.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,8 @@ pub fn addresses(body: &Value) -> Result<BTreeSet<IpNet>, Invalid> {
         return Err(bad(format!("{} addresses are given, {MAX_LIST} are allowed at once.", list.len())));
     }
     let net = |item: &Value| {
-        let net = item.as_str().and_then(|text| text.parse::<IpNet>().ok());
+        let text = item.as_str().unwrap_or_default();
+        let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         net.map(|net| net.trunc()).ok_or_else(|| {
             bad(format!("{item} is not an address with a prefix length, such as 10.0.0.0/24."))
         })

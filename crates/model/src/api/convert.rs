@@ -120,13 +120,15 @@ fn is_protocol(name: &str) -> bool {
 
 /// As rules of security groups store it: in lower case, a number as text, `any` as nothing.
 fn rule_protocol(value: Value) -> Result<Value, String> {
+    if let Some(number) = value.as_u64().filter(|number| *number <= 255) {
+        return Ok(json!(number.to_string()));
+    }
     Ok(match named_protocol(value)? {
-        Value::String(text) if text == protocol::ANY => Value::Null,
+        Value::String(text) if text.eq_ignore_ascii_case(protocol::ANY) => Value::Null,
         Value::String(text) => match int(&json!(text)) {
             Ok(number) if !is_protocol(&text.to_lowercase()) => json!(number.to_string()),
             _ => json!(text.to_lowercase()),
         },
-        Value::Number(number) => json!(number.to_string()),
         other => other,
     })
 }
@@ -161,6 +163,7 @@ fn prefix(value: Value) -> Result<Value, String> {
     let text = match &value {
         Value::Null | Value::Bool(false) => return Ok(Value::Null),
         Value::String(text) if text.is_empty() => return Ok(Value::Null),
+        Value::Array(list) if list.is_empty() => return Ok(Value::Null),
         Value::String(text) => text.as_str(),
         _ => return Err(format!("{value} is not an address with a prefix length")),
     };

@@ -76,7 +76,9 @@ pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
         let message = format!("Invalid input for {name}: {why}.");
         let kind = match (how, &*value) {
             // The reference judges these inside the plug-in, or with types of their own.
-            (Check::DhcpOptions, _) | (Check::CidrOrNull, Value::String(_)) => InvalidKind::Input,
+            (Check::DhcpOptions | Check::TargetProject, _) | (Check::CidrOrNull, Value::String(_)) => {
+                InvalidKind::Input
+            }
             (Check::NameNotDefault(_), Value::String(text)) if is_default(text) => InvalidKind::NamedDefault,
             (Check::ServiceTypes, Value::Array(list)) if list.iter().all(Value::is_string) => {
                 InvalidKind::ServiceType

@@ -43,7 +43,7 @@ pub async fn create(
         (&SECURITY_GROUP, Some(&new.security_group_id)),
     ];
     for (table, id) in remotes {
-        let Some(id) = id.filter(|id| !id.is_empty()) else { continue };
+        let Some(id) = id else { continue };
         if !tx.finds(table, id, sees).await? {
             return Err(Refusal::NotFound { table, id: id.clone() }.into());
         }

@@ -102,7 +102,7 @@ def of_rules():
     add('rule-post-shape', one, rule(), ['*'])
     add('rule-get-shape', [*one, rule()], step('GET', R), ['*'])
     add('rule-put', [*one, rule()], step('PUT', R, {'security_group_rule': {'description': 'x'}}))
-    add('rule-post-values', one, rule(**TCP, remote_ip_prefix='10.1.2.3/8', description='d'), [*RULE, 'project_id', 'tenant_id', 'revision_number'])
+    add('rule-post-values', one, rule(**TCP, remote_ip_prefix='10.1.2.3/8', description='d'), [*RULE, 'project_id', 'tenant_id'])
     add('rule-delete', [*one, rule()], step('DELETE', R))
     add('rule-delete-twice', [*one, rule(), step('DELETE', R)], step('DELETE', R))
     add('rule-revision-of-group', [*one, rule()], step('GET', G), ['security_group_rules#'])
@@ -203,7 +203,7 @@ def of_defaults():
 
 
 def of_addresses():
-    shown = ['name', 'description', 'addresses', 'project_id', 'revision_number']
+    shown = ['name', 'description', 'addresses', 'project_id']
     add('ag-post-shape', [], ag(), ['*'])
     add('ag-get-shape', [ag()], step('GET', AG), ['*'])
     add('ag-post-values', [], ag(description='d', addresses=['10.0.0.0/8', '2001:db8::/32']), shown)
