@@ -15,9 +15,12 @@ use crate::guard::Guard;
 async fn owner(tx: &mut Tx<'_>, object_type: &str, id: &str) -> Result<String, Fault> {
     let of_group = |group: SecurityGroup| group.project_id;
     let of_addresses = |group: AddressGroup| group.project_id;
-    let (table, found) = match object_type {
-        "security_group" => (&SECURITY_GROUP, tx.get(&SECURITY_GROUP, id).await?.map(of_group)),
-        _ => (&ADDRESS_GROUP, tx.get(&ADDRESS_GROUP, id).await?.map(of_addresses)),
+    let table = if object_type == "security_group" { &SECURITY_GROUP } else { &ADDRESS_GROUP };
+    // Who shares it and who gets it wait for each other.
+    tx.lock(table, id).await?;
+    let found = match object_type {
+        "security_group" => tx.get(table, id).await?.map(of_group),
+        _ => tx.get(table, id).await?.map(of_addresses),
     };
     found.ok_or_else(|| Refusal::NotFound { table, id: id.to_owned() }.into())
 }
