@@ -75,7 +75,9 @@ impl Watched {
             let since = (!self.epoch.is_empty()).then_some(self.seen);
             let ask = SyncAsk { since, epoch: self.epoch.clone(), ..SyncAsk::all(host) };
             let answer = self.ask(ask).await;
-            for change in answer.parts {
+            // What networks and their neighbours hear of is not of groups.
+            let of_groups = |kind| !matches!(kind, Kind::Network | Kind::Remote);
+            for change in answer.parts.into_iter().filter(|change| of_groups(change.key.kind)) {
                 let gone = if change.part.is_some() { "" } else { "-" };
                 out.insert(format!("{host} {gone}{}", change.key.kind.as_str()));
             }
@@ -109,15 +111,11 @@ async fn a_change_wakes_whom_it_concerns(engine: Engine) {
         client.rule(&db, json!({ "direction": "ingress", "remote_group_id": web })).await.expect("a rule");
     assert!(w.heard().await.is_empty(), "nor do its rules");
     let of_db = w.port("b", &[&db]).await;
-    assert_eq!(w.heard().await, ["b group", "b network", "b port"]);
+    assert_eq!(w.heard().await, ["b group", "b port"]);
     let of_web = w.port("a", &[&web]).await;
-    assert_eq!(
-        w.heard().await,
-        ["a group", "a network", "a port", "b member"],
-        "b is about the members of web"
-    );
+    assert_eq!(w.heard().await, ["a group", "a port", "b member"], "b is about the members of web");
     w.port("c", &[]).await;
-    assert_eq!(w.heard().await, ["c network", "c port"], "without groups");
+    assert_eq!(w.heard().await, ["c port"], "without groups");
     let second = w.port("c", &[&web]).await;
     assert_eq!(w.heard().await, ["b member", "c group", "c port"]);
     let third = w.port("c", &[&web]).await;
@@ -126,9 +124,9 @@ async fn a_change_wakes_whom_it_concerns(engine: Engine) {
     assert!(w.heard().await.is_empty(), "a name is nobody's");
     let pair = json!({ "allowed_address_pairs": [{ "ip_address": "10.9.0.0/24" }] });
     w.update(&of_web, pair).await;
-    assert_eq!(w.heard().await, ["a network", "a port", "b member"], "the network roams");
+    assert_eq!(w.heard().await, ["a port", "b member"]);
     w.update(&of_db, json!({ "allowed_address_pairs": [{ "ip_address": "10.9.0.0/24" }] })).await;
-    assert_eq!(w.heard().await, ["b network", "b port"], "nobody is about the members of db");
+    assert_eq!(w.heard().await, ["b port"], "nobody is about the members of db");
     client.rule(&web, json!({ "direction": "ingress", "protocol": "tcp" })).await.expect("a rule");
     assert_eq!(w.heard().await, ["a group", "c group"]);
     let back = json!({ "direction": "ingress", "remote_group_id": db });
