@@ -11,6 +11,7 @@
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
+//! secgroup  what ports may send and receive by their security groups
 //! announce  frames that tell who has an address
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
@@ -34,6 +35,7 @@ pub mod op;
 mod outcome;
 mod pretend;
 mod router;
+pub mod secgroup;
 mod spoof;
 mod target;
 mod uplink;
