@@ -251,7 +251,8 @@ pub fn content_hash(text: &str) -> u64 {
     })
 }
 
-pub(crate) const BRIDGE_PREFIX: &str = "brq";
+/// What begins the names of bridges of networks.
+pub const BRIDGE_PREFIX: &str = "brq";
 const TABLE_PREFIX: &str = "neutrino-";
 const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
 

@@ -4,6 +4,7 @@
 //! Kernel --jobs--> worker: one thread that lives in the governed namespace
 //!                    observe   dumps, or single questions when few places are looked at
 //!                    apply     acts, many per system call; goes on after a failure
+//! filter    what filters ports by their groups, as seen
 //! inside    acts and observations in other namespaces, one entry for all of one
 //! link fdb addr route nft   requests and what the kernel tells  netlink   framing
 //! netns     namespaces by name, and threads thrown away after entering one
@@ -21,6 +22,7 @@ mod error;
 mod events;
 mod fdb;
 mod file_limit;
+mod filter;
 mod inside;
 mod keepalived;
 mod link;

@@ -6,6 +6,7 @@ mod netns {
     mod dhcp;
     mod dvr;
     mod frames;
+    mod groups;
     mod lazy;
     mod outside;
     mod place;

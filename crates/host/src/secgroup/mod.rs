@@ -60,6 +60,10 @@ pub struct FilterSlots {
 }
 
 impl FilterSlots {
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     pub fn len(&self) -> usize {
         usize::from(self.ground) + self.chains.len() + self.sets.len() + self.items.len()
     }

@@ -21,6 +21,9 @@ use crate::names;
 use crate::op::Op;
 use crate::wanted::{Scope, Wanted};
 
+/// As many as fit into one transaction.
+const ELEMENTS_PER_OP: usize = 4000;
+
 /// What should be where.
 #[derive(Default)]
 pub struct WantFilter {
@@ -150,11 +153,11 @@ impl Plan<'_> {
             let Some(key) = set.key else { continue };
             let (gone, missing) = self.differences(at);
             // A net may take the place of others that it holds.
-            if !gone.is_empty() {
-                self.act(key, Op::DeleteElements { at: at.clone(), elements: gone });
+            for elements in gone.chunks(ELEMENTS_PER_OP) {
+                self.act(key, Op::DeleteElements { at: at.clone(), elements: elements.to_vec() });
             }
-            if !missing.is_empty() {
-                self.act(key, Op::AddElements { at: at.clone(), elements: missing });
+            for elements in missing.chunks(ELEMENTS_PER_OP) {
+                self.act(key, Op::AddElements { at: at.clone(), elements: elements.to_vec() });
             }
         }
         self.add_to(&[Set::Zones]);
