@@ -280,6 +280,7 @@ fn rank(at: &At) -> (u8, At) {
         _ if hooked => 0,
         Some("in" | "out") => 1,
         Some("g" | "r") => 2,
+        Some("deliver") => 4,
         _ => 3,
     };
     (rank, at.clone())
