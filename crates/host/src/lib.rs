@@ -12,6 +12,7 @@
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
 //! announce  frames that tell who has an address
+//! purge     connections that shall go: batches, what each asks for, which way is cheapest
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
@@ -33,6 +34,7 @@ pub mod observed;
 pub mod op;
 mod outcome;
 mod pretend;
+pub mod purge;
 mod router;
 mod spoof;
 mod target;
