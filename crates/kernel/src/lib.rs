@@ -10,6 +10,7 @@
 //! netns     namespaces by name, and threads thrown away after entering one
 //! keepalived, changes   its processes, and what they say
 //! announce  frames that tell of an address, sent again later
+//! conntrack/ tables of tracked connections: walked, matched, deleted from     thread  its priority and time
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -18,6 +19,7 @@ mod addr;
 mod announce;
 mod apply;
 mod changes;
+pub mod conntrack;
 mod error;
 mod events;
 mod fdb;
@@ -33,6 +35,7 @@ mod observe;
 pub mod packet;
 mod route;
 mod sysctl;
+pub mod thread;
 mod wait;
 mod worker;
 

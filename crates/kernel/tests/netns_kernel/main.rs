@@ -1,6 +1,7 @@
 //! The door on the real kernel: each test in namespaces of its own, removed when it ends.
 
 mod netns {
+    mod conntrack;
     mod inner;
     mod keepalived;
     mod law;
