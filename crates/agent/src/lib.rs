@@ -6,6 +6,7 @@
 //! kernel events -----------┘  |    report    outcomes until acknowledged
 //! timer (sweep) --------------┘    heartbeat "this host lives, and can"
 //!                                  reconcile observe, diff, apply, pretend
+//!                                  purges    connections to be forgotten, handed to ctpurge
 //!                                  dhcp      one task that answers for all networks
 //!                                  advertise one that advertises for all routers
 //! ```
@@ -19,6 +20,7 @@ mod dhcp;
 mod filter;
 mod heartbeat;
 mod link;
+mod purges;
 mod reconcile;
 mod report;
 mod run;

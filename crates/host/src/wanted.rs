@@ -68,6 +68,16 @@ pub struct Slots {
     pub filter: FilterSlots,
 }
 
+impl Scope {
+    /// Looks at whether connections of ports are judged anew, too.
+    pub fn add_revoked(&mut self, ports: &BTreeSet<PortId>) {
+        if let Scope::Some { slots, .. } = self {
+            let items = ports.iter().map(|id| secgroup::revoked_item(*id));
+            slots.filter.items.extend(items);
+        }
+    }
+}
+
 impl Slots {
     /// How many questions to the kernel these are.
     pub fn len(&self) -> usize {

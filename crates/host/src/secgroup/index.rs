@@ -92,6 +92,11 @@ impl Index {
         self.namers.contains_key(&Named::Group(group))
     }
 
+    /// Groups whose rules are about somebody.
+    pub fn namers(&self, named: Named) -> impl Iterator<Item = SecurityGroupId> {
+        self.namers.get(&named).into_iter().flatten().map(|key| SecurityGroupId(key.id))
+    }
+
     pub fn all_named(&self) -> impl Iterator<Item = Named> {
         self.namers.keys().copied()
     }

@@ -4,12 +4,14 @@
 //! rules   a group's rules merged          chains  the chains of groups, ports and the host
 //! index   which parts meet                sets    members, addresses, ports, zones
 //! tree    all of it as data and text      plan    from what is there to what should be
+//! due     connections to be forgotten
 //! ```
 //! Connections are known to the IP layer alone, ports of bridges to the bridge alone: a packet
 //! crosses both, and is marked at the first with what the second has to know of it. A network has
 //! a zone of its own, so that equal addresses in two networks are two.
 
 mod chains;
+mod due;
 mod index;
 mod plan;
 mod rules;
@@ -19,14 +21,16 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use model::PortId;
-use model::desired::{Direction, Group, Key, Kind, Part, Port};
+use ipnet::IpNet;
+use model::desired::{Direction, Group, Key, Kind, Member, Part, Port};
+use model::{PortId, SecurityGroupId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names;
-use crate::wanted::{Slots, Wanted};
+use crate::wanted::{Scope, Slots, Wanted};
 
+pub use due::{Due, Zones, purge_due, purge_released, purge_unexplained};
 pub use sets::Set;
 pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, Value};
 
@@ -99,7 +103,7 @@ pub(crate) fn port_chains(want: &Wanted, port: &Port) -> [Chain; 2] {
 }
 
 /// A group of the port that this host was not told of.
-pub(crate) fn unknown_group(want: &Wanted, port: &Port) -> Option<model::SecurityGroupId> {
+pub(crate) fn unknown_group(want: &Wanted, port: &Port) -> Option<SecurityGroupId> {
     index::known(port, |key| want.get(key)).find(|(_, group)| group.is_none()).map(|(id, _)| id)
 }
 
@@ -151,7 +155,7 @@ pub(crate) fn add_slots(want: &Wanted, slots: &mut Slots, part: &Part, old: &[Pa
         }
         Part::Member(member) => {
             for group in member.groups.iter().filter(|group| want.secgroups.is_named(**group)) {
-                for net in member.addresses.iter().map(ipnet::IpNet::trunc) {
+                for net in member.addresses.iter().map(IpNet::trunc) {
                     let family = tree::family(&net);
                     match sets::is_host(&net) {
                         true => drop(filter.items.insert((Set::Hosts(family, *group).at(), Item::Net(net)))),
@@ -169,8 +173,26 @@ pub(crate) fn add_slots(want: &Wanted, slots: &mut Slots, part: &Part, old: &[Pa
     }
 }
 
+/// Where it is said that a port's connections are judged anew.
+pub(crate) fn revoked_item(id: PortId) -> (At, Item) {
+    (Set::Revoked.at(), Item::Device(names::tap(id)))
+}
+
+/// Addresses that groups lost with a version of a member, by group.
+fn member_lost(want: &Wanted, before: &Member) -> BTreeMap<SecurityGroupId, BTreeSet<IpNet>> {
+    let mut lost: BTreeMap<SecurityGroupId, BTreeSet<IpNet>> = BTreeMap::new();
+    for group in before.groups.iter().filter(|group| want.secgroups.is_named(**group)) {
+        let gone = before.addresses.iter().map(IpNet::trunc);
+        let gone: BTreeSet<IpNet> = gone.filter(|net| !want.secgroups.has_member(*group, *net)).collect();
+        if !gone.is_empty() {
+            lost.insert(*group, gone);
+        }
+    }
+    lost
+}
+
 /// Both tables as nft reads them, in an order in which each names only what is before it.
-pub fn text(chains: &[Chain], sets: &BTreeMap<At, BTreeMap<Item, Value>>) -> String {
+pub fn text(want: &Wanted) -> String {
     struct Table<'a>(Family, &'a [Chain], &'a BTreeMap<At, BTreeMap<Item, Value>>);
     impl fmt::Display for Table<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,5 +208,8 @@ pub fn text(chains: &[Chain], sets: &BTreeMap<At, BTreeMap<Item, Value>>) -> Str
             writeln!(f, "}}")
         }
     }
+    let all = WantFilter::new(want, &Scope::All);
+    let chains: Vec<Chain> = all.chains.into_iter().map(|(_, chain)| chain).collect();
+    let (chains, sets) = (&chains, &all.sets.into_iter().map(|(at, set)| (at, set.wanted)).collect());
     [Family::Inet, Family::Bridge].map(|family| Table(family, chains, sets).to_string()).concat()
 }

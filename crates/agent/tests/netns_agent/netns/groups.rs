@@ -43,27 +43,28 @@ pub async fn settled(place: &Place, host: &str, key: Key) {
     eventually(&format!("{key} in place"), state, |(settled, _)| *settled).await;
 }
 
-/// One packet of each kind, by name. Every packet begins something.
-fn packets(a: &Guest, b: &Guest) -> Vec<(&'static str, Vec<u8>)> {
+/// One packet of each kind, by name. Every packet begins something, which no round before did.
+fn packets(a: &Guest, b: &Guest, round: u16) -> Vec<(&'static str, Vec<u8>)> {
     let (from, to) = (a.port.mac, b.port.mac);
+    let (number, base) = (round as u8, 5000 + 20 * round);
     let make = |v6: bool, protocol: u8, payload: &dyn Fn(IpAddr, IpAddr) -> Vec<u8>| {
         let (src, dst) = if v6 { (a.v6(), b.v6()) } else { (a.v4(), b.v4()) };
         packet(from, to, src, dst, protocol, &payload(src, dst))
     };
     vec![
-        ("tcp 80", make(false, 6, &|src, dst| syn(src, dst, 4001, 80))),
-        ("tcp 443", make(false, 6, &|src, dst| syn(src, dst, 4002, 443))),
-        ("udp 80", udp4(from, to, a.v4(), b.v4(), 4003, 80)),
-        ("udp 65535", udp4(from, to, a.v4(), b.v4(), 4004, 65535)),
-        ("sctp 80", make(false, 132, &|_, _| sctp(4005, 80))),
-        ("echo", make(false, 1, &|src, dst| echo(src, dst, 8, 0, 1))),
-        ("timestamp", make(false, 1, &|src, dst| echo(src, dst, 13, 0, 2))),
+        ("tcp 80", make(false, 6, &|src, dst| syn(src, dst, base + 1, 80))),
+        ("tcp 443", make(false, 6, &|src, dst| syn(src, dst, base + 2, 443))),
+        ("udp 80", udp4(from, to, a.v4(), b.v4(), base + 3, 80)),
+        ("udp 65535", udp4(from, to, a.v4(), b.v4(), base + 4, 65535)),
+        ("sctp 80", make(false, 132, &|_, _| sctp(base + 5, 80))),
+        ("echo", make(false, 1, &|src, dst| echo(src, dst, 8, 0, number))),
+        ("timestamp", make(false, 1, &|src, dst| echo(src, dst, 13, 0, number))),
         ("253", make(false, 253, &|_, _| vec![7; 30])),
-        ("tcp6 80", make(true, 6, &|src, dst| syn(src, dst, 4011, 80))),
-        ("tcp6 443", make(true, 6, &|src, dst| syn(src, dst, 4012, 443))),
-        ("udp6 80", udp6(from, to, a.v6(), b.v6(), 4013, 80)),
-        ("sctp6 80", make(true, 132, &|_, _| sctp(4015, 80))),
-        ("echo6", make(true, 58, &|src, dst| echo(src, dst, 128, 0, 3))),
+        ("tcp6 80", make(true, 6, &|src, dst| syn(src, dst, base + 11, 80))),
+        ("tcp6 443", make(true, 6, &|src, dst| syn(src, dst, base + 12, 443))),
+        ("udp6 80", udp6(from, to, a.v6(), b.v6(), base + 13, 80)),
+        ("sctp6 80", make(true, 132, &|_, _| sctp(base + 15, 80))),
+        ("echo6", make(true, 58, &|src, dst| echo(src, dst, 128, 0, number))),
         ("253 6", make(true, 253, &|_, _| vec![8; 30])),
     ]
 }
@@ -175,10 +176,10 @@ async fn every_kind(place: &Place, host: &str, way: Direction, own: &Guest, othe
         ports: Ports::Range { first: 9, last: 9 },
         ..rule(way, Ethertype::V4)
     };
-    for (what, rules, expected) in cases(way, other) {
+    for ((what, rules, expected), round) in cases(way, other).into_iter().zip(1..) {
         place.server.put(host, [group(OWN, rules.into_iter().chain([marker.clone()]))]);
         settled(place, host, group_key(OWN)).await;
-        let seen = arrivals(place, from, to, &packets(from, to)).await;
+        let seen = arrivals(place, from, to, &packets(from, to, round)).await;
         let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
         assert_eq!(seen, expected, "{way:?} of {what}");
     }

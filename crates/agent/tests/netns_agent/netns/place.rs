@@ -80,6 +80,7 @@ impl Place {
             namespace: Some(self.path(host)),
             netns_dir: self.netns_dir(host),
             tunneling_ip,
+            ctpurge_socket: self.dir.path().join(format!("{host}.purge")),
             sweep_interval_s: 2,
             heartbeat_interval_s: 1,
             ..Config::new(host)
