@@ -7,6 +7,7 @@ mod netns {
     mod dvr;
     mod frames;
     mod groups;
+    mod groups_live;
     mod lazy;
     mod outside;
     mod place;

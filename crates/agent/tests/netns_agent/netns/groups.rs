@@ -24,6 +24,12 @@ pub fn rule(direction: Direction, ethertype: Ethertype) -> GroupRule {
     GroupRule { direction, ethertype, protocol: None, ports: Ports::Any, remote: RemoteSide::Any }
 }
 
+/// A port of a protocol of IPv4.
+pub fn service(direction: Direction, protocol: u8, port: u16) -> GroupRule {
+    let ports = Ports::Range { first: port, last: port };
+    GroupRule { protocol: Some(protocol), ports, ..rule(direction, Ethertype::V4) }
+}
+
 /// All that there is, either way.
 pub fn any() -> Vec<GroupRule> {
     let ways = [Direction::Ingress, Direction::Egress];
@@ -143,7 +149,7 @@ fn told(guests: &[&Guest]) -> Vec<Part> {
     parts
 }
 
-async fn wired(place: &Place, guests: &[(&str, &Guest)]) -> Vec<Running> {
+pub async fn wired(place: &Place, guests: &[(&str, &Guest)]) -> Vec<Running> {
     let hosts: BTreeSet<&str> = guests.iter().map(|(host, _)| *host).collect();
     let all: Vec<&Guest> = guests.iter().map(|(_, guest)| *guest).collect();
     for host in &hosts {
@@ -170,14 +176,11 @@ async fn wired(place: &Place, guests: &[(&str, &Guest)]) -> Vec<Running> {
 /// From the other to the one whose group is looked at, or the other way.
 async fn every_kind(place: &Place, host: &str, way: Direction, own: &Guest, other: &Guest) {
     let (from, to) = if way == Direction::Ingress { (other, own) } else { (own, other) };
-    // What shows that all before it was judged.
-    let marker = GroupRule {
-        protocol: Some(17),
-        ports: Ports::Range { first: 9, last: 9 },
-        ..rule(way, Ethertype::V4)
-    };
+    // What shows that all before it was judged; either way, for it is one connection.
+    let marker = |way| service(way, 17, 9);
+    let markers = [marker(Direction::Ingress), marker(Direction::Egress)];
     for ((what, rules, expected), round) in cases(way, other).into_iter().zip(1..) {
-        place.server.put(host, [group(OWN, rules.into_iter().chain([marker.clone()]))]);
+        place.server.put(host, [group(OWN, rules.into_iter().chain(markers.clone()))]);
         settled(place, host, group_key(OWN)).await;
         let seen = arrivals(place, from, to, &packets(from, to, round)).await;
         let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
@@ -185,7 +188,7 @@ async fn every_kind(place: &Place, host: &str, way: Direction, own: &Guest, othe
     }
 }
 
-fn guests() -> (Guest, Guest) {
+pub fn guests() -> (Guest, Guest) {
     (Guest::nth(1).in_groups(&[OWN]), Guest::nth(2).in_groups(&[OTHER]))
 }
 
