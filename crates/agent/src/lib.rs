@@ -9,6 +9,7 @@
 //!                                  purges    connections to be forgotten, handed to ctpurge
 //!                                  dhcp      one task that answers for all networks
 //!                                  advertise one that advertises for all routers
+//! ctpurge: a process of its own, that forgets connections
 //! ```
 //! Start, restart, a lost message and a repair run the same path. Stopping leaves the wiring as
 //! it is: a data plane survives its controller.
@@ -16,6 +17,7 @@
 mod advertise;
 mod backoff;
 mod config;
+pub mod ctpurge;
 mod dhcp;
 mod filter;
 mod heartbeat;

@@ -10,7 +10,8 @@
 //! netns     namespaces by name, and threads thrown away after entering one
 //! keepalived, changes   its processes, and what they say
 //! announce  frames that tell of an address, sent again later
-//! conntrack/ tables of tracked connections: walked, matched, deleted from     thread  its priority and time
+//! conntrack/ tables of tracked connections: walked, matched, deleted from
+//! own       this process and the calling thread: priority, time, memory
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -32,10 +33,10 @@ mod netlink;
 pub mod netns;
 mod nft;
 mod observe;
+pub mod own;
 pub mod packet;
 mod route;
 mod sysctl;
-pub mod thread;
 mod wait;
 mod worker;
 

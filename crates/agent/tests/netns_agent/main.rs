@@ -3,6 +3,7 @@
 
 mod netns {
     mod carry;
+    mod ctpurge;
     mod dhcp;
     mod dvr;
     mod frames;

@@ -58,7 +58,8 @@ pub struct Progress {
     pub deleted: u64,
 }
 
-/// What a job came to. Counts are of the last try; a flush counts for one of the jobs that asked for it.
+/// What a job came to; counts are of the last try. A zone that the kernel flushed counts for the jobs that
+/// asked for all of it, by how many entries the place had before and after.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// Entries deleted that this job asked for; others may have asked for the same.

@@ -8,6 +8,7 @@
 //! hosts    many hosts of one server            peer     stored figures
 //! scale    memory of a server with many ports  show     tables
 //! routers/ a network node with many routers
+//! purge/   connections forgotten in batches
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -19,6 +20,7 @@ mod hosts;
 mod load;
 mod peer;
 mod process;
+mod purge;
 mod routers;
 mod scale;
 mod server;
@@ -60,6 +62,9 @@ struct Cli {
     /// Numbers of routers of `routers`
     #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,N")]
     routers: Vec<usize>,
+    /// Tables of 500,000 and 1,000,000 connections too, with `purge`
+    #[arg(long)]
+    all_sizes: bool,
     /// The server to measure; the `neutrino` beside this program if not given
     #[arg(long, value_name = "PROGRAM")]
     server: Option<PathBuf>,
@@ -94,6 +99,8 @@ enum What {
     Scale,
     /// Routers: held and built by a network node, woken, and whom changes wake. Needs root
     Routers,
+    /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
+    Purge,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -176,6 +183,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;
+    }
+    if wanted(What::Purge) {
+        purge::run(server, cli.all_sizes).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -1,9 +1,10 @@
-//! The calling thread: its priority, and the time it has run.
+//! This process and the calling thread: priority, time, memory.
 
 use std::io;
 use std::time::Duration;
 
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Makes the calling thread step back behind others: 0 is usual, 19 the most. More may be given up, and
 /// only a privileged process may take it back.
@@ -22,4 +23,18 @@ pub fn cpu_time() -> Duration {
         0 => Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
         _ => Duration::ZERO,
     }
+}
+
+/// Memory of this process that is in RAM; 0 where `/proc` does not say.
+pub fn resident_kib() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Ends the process rather than let its data outgrow a limit.
+pub fn limit_memory(bytes: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
+    setrlimit(Resource::RLIMIT_DATA, bytes.min(hard), hard)?;
+    Ok(())
 }
