@@ -26,8 +26,9 @@ pub enum Touch {
         host: String,
         network: NetworkId,
     },
-    /// The host got or lost a security group, or its rules are about others than before: the group,
-    /// and the members and address groups that its rules are about.
+    /// A port of the security group came to the host or left it. If it was the first or the last, looked
+    /// up when the transaction ends: the group, and the members and address groups that its rules are
+    /// about.
     Group {
         host: String,
         group: SecurityGroupId,
@@ -42,5 +43,12 @@ pub enum Touch {
     Namers {
         named: Uuid,
         key: Key,
+    },
+    /// The rules of the security group are about this group or address group, and were not, or the other
+    /// way round. Every host that has the security group, looked up when the transaction ends: the
+    /// members, or the address group.
+    Remotes {
+        group: SecurityGroupId,
+        named: Uuid,
     },
 }

@@ -5,6 +5,7 @@ mod engines {
     mod door;
     mod faults;
     mod floatingips;
+    mod groups;
     mod log;
     mod races;
     mod relay;

@@ -4,6 +4,7 @@ mod sim {
     mod bus;
     mod converge;
     mod database;
+    mod groups;
     mod hosts;
     mod outage;
     mod routers;
