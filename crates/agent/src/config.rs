@@ -117,7 +117,7 @@ fn netns_dir() -> PathBuf {
 }
 
 fn ctpurge_socket() -> PathBuf {
-    PathBuf::from("/run/neutrino/ctpurge.sock")
+    crate::ctpurge::Settings::default().socket
 }
 
 fn vxlan_port() -> u16 {

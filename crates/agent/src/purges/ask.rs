@@ -1,24 +1,22 @@
 //! Talking to ctpurge: hands jobs over whenever it is there, and asks until they are done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::purge::{Answer, Job, JobId, Request, VERSION, decode, encode, frame_len};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use model::purge::{Answer, Job, JobId, Request, State};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::backoff::Backoff;
+use crate::ctpurge::{ClientError, Conversation};
 
-/// For one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Between questions whether jobs are done.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Jobs of one request. Each weighs as much as a message takes.
-const AT_ONCE: usize = 1;
+/// Addresses of the jobs of one request: what surely fits into a message.
+const WEIGHT: usize = 12_000;
+/// Jobs of one request.
+const AT_ONCE: usize = 100;
 
 /// Runs until nobody sends jobs.
 pub(super) async fn run(
@@ -33,14 +31,14 @@ pub(super) async fn run(
             let Some(job) = inbox.recv().await else { return };
             waiting.insert(job.id, job);
         }
-        let outcome = converse(&socket, &mut waiting, &mut inbox, &ended).await;
-        if let Err(error) = outcome {
-            if backoff.is_fresh() {
-                tracing::warn!(%error, path = %socket.display(), "ctpurge is not reached; purges wait");
+        match converse(&socket, &mut waiting, &mut inbox, &ended).await {
+            Ok(()) => backoff.reset(),
+            Err(error) => {
+                if backoff.is_fresh() {
+                    tracing::warn!(%error, "connections that should be forgotten wait");
+                }
+                sleep(backoff.next()).await;
             }
-            sleep(backoff.next()).await;
-        } else {
-            backoff.reset();
         }
     }
 }
@@ -51,22 +49,17 @@ async fn converse(
     waiting: &mut BTreeMap<JobId, Job>,
     inbox: &mut mpsc::UnboundedReceiver<Job>,
     ended: &mpsc::UnboundedSender<JobId>,
-) -> io::Result<()> {
-    let mut stream = UnixStream::connect(socket).await?;
-    match ask(&mut stream, &Request::Hello { version: VERSION }).await? {
-        Answer::Hello { .. } => {}
-        other => return Err(misunderstood(&other)),
-    }
+) -> Result<(), ClientError> {
+    let mut conversation = Conversation::open(socket).await?;
     let mut accepted = BTreeSet::new();
     while !waiting.is_empty() {
         while let Ok(job) = inbox.try_recv() {
             waiting.insert(job.id, job);
         }
-        let fresh: Vec<Job> = waiting.values().filter(|job| !accepted.contains(&job.id)).cloned().collect();
-        for jobs in fresh.chunks(AT_ONCE) {
-            let Answer::Submitted { outcomes } = ask(&mut stream, &Request::Submit { jobs: jobs.to_vec() }).await?
-            else {
-                return Err(io::Error::other("ctpurge took no jobs"));
+        for jobs in requests(waiting, &accepted) {
+            let outcomes = match conversation.ask(&Request::Submit { jobs: jobs.clone() }).await? {
+                Answer::Submitted { outcomes } if outcomes.len() == jobs.len() => outcomes,
+                other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
             };
             for (job, refused) in jobs.iter().zip(outcomes) {
                 match refused {
@@ -79,18 +72,17 @@ async fn converse(
                 }
             }
         }
-        for id in accepted.iter().copied().filter(|id| waiting.contains_key(id)).collect::<Vec<_>>() {
-            match ask(&mut stream, &Request::Job { id }).await? {
+        accepted.retain(|id| waiting.contains_key(id));
+        for id in accepted.clone() {
+            match conversation.ask(&Request::Job { id }).await? {
                 Answer::Job { job: Some(shown) } if !shown.state.has_ended() => {}
                 Answer::Job { job } => {
-                    if let Some(shown) = job
-                        && shown.state.name() == "failed"
-                    {
-                        tracing::error!(job = %id, what = shown.what, "purge failed");
+                    if let Some(State::Failed { reason, .. }) = job.map(|shown| shown.state) {
+                        tracing::error!(job = %id, reason, "purge failed");
                     }
                     end(id, waiting, ended);
                 }
-                other => return Err(misunderstood(&other)),
+                other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
             }
         }
         if !waiting.is_empty() {
@@ -100,27 +92,25 @@ async fn converse(
     Ok(())
 }
 
+/// Jobs that are to be handed over, as many together as a message takes.
+fn requests(waiting: &BTreeMap<JobId, Job>, accepted: &BTreeSet<JobId>) -> Vec<Vec<Job>> {
+    let mut requests: Vec<Vec<Job>> = Vec::new();
+    let mut weight = 0;
+    for job in waiting.values().filter(|job| !accepted.contains(&job.id)) {
+        weight += job.what.weight();
+        match requests.last_mut() {
+            Some(last) if weight < WEIGHT && last.len() < AT_ONCE => last.push(job.clone()),
+            _ => {
+                weight = job.what.weight();
+                requests.push(vec![job.clone()]);
+            }
+        }
+    }
+    requests
+}
+
 fn end(id: JobId, waiting: &mut BTreeMap<JobId, Job>, ended: &mpsc::UnboundedSender<JobId>) {
     waiting.remove(&id);
     // An agent that ended asks again when it is back.
     let _ = ended.send(id);
-}
-
-async fn ask(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
-    let exchange = async {
-        stream.write_all(&encode(request).map_err(io::Error::other)?).await?;
-        let mut head = [0; 4];
-        stream.read_exact(&mut head).await?;
-        let mut bytes = vec![0; frame_len(head).map_err(io::Error::other)?];
-        stream.read_exact(&mut bytes).await?;
-        decode(&bytes).map_err(io::Error::other)
-    };
-    match timeout(PATIENCE, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))? {
-        Answer::Refused(refused) => Err(io::Error::other(refused.message)),
-        answer => Ok(answer),
-    }
-}
-
-fn misunderstood(answer: &Answer) -> io::Error {
-    io::Error::other(format!("ctpurge answered {answer:?}"))
 }

@@ -1,8 +1,8 @@
 //! Which chains filter the ports of a host, and what stands in them.
 //!
 //! ```text
-//! inet    zone      ct zone of the network, before connections are looked up
-//!         standing  of bridged packets -> mark: what the connection is, for the bridge to see
+//! inet    zoning    ct zone of the network, before connections are looked up
+//!         standing  of bridged packets -> marking: what the connection is, for the bridge to see
 //! bridge  filter    by the device it came by: out-PORT, else deliver
 //!         out-PORT  -> deliver, or drop
 //!         deliver   by the device it goes to: in-PORT, else accept
@@ -98,11 +98,11 @@ pub fn address_sets(id: AddressGroupId) -> [(Ethertype, At); 2] {
 
 fn zone() -> Chain {
     let act = Act::SetZone(ZONES.to_owned());
-    Chain { at: At::inet("zone"), hook: Some(Hook::Prerouting), rules: vec![rule([], act)] }
+    Chain { at: At::inet("zoning"), hook: Some(Hook::Prerouting), rules: vec![rule([], act)] }
 }
 
 fn standing() -> Chain {
-    let rules = vec![rule([Match::FromBridge], Act::Jump("mark".to_owned()))];
+    let rules = vec![rule([Match::FromBridge], Act::Jump("marking".to_owned()))];
     Chain { at: At::inet("standing"), hook: Some(Hook::Standing), rules }
 }
 
@@ -115,7 +115,7 @@ fn mark() -> Chain {
         set(Match::Established { reply: true }, REPLY),
         set(Match::Invalid, INVALID),
     ];
-    Chain { at: At::inet("mark"), hook: None, rules }
+    Chain { at: At::inet("marking"), hook: None, rules }
 }
 
 fn filter() -> Chain {

@@ -210,6 +210,15 @@ pub fn text(want: &Wanted) -> String {
     }
     let all = WantFilter::new(want, &Scope::All);
     let chains: Vec<Chain> = all.chains.into_iter().map(|(_, chain)| chain).collect();
-    let (chains, sets) = (&chains, &all.sets.into_iter().map(|(at, set)| (at, set.wanted)).collect());
+    let mut sets: BTreeMap<At, BTreeMap<Item, Value>> =
+        all.sets.into_iter().map(|(at, set)| (at, set.wanted)).collect();
+    // As on a host that has none yet.
+    for (value, zone) in sets.entry(Set::Zones.at()).or_default().values_mut().zip(1..) {
+        *value = Value::Zone(zone);
+    }
+    let (chains, sets) = (&chains, &sets);
     [Family::Inet, Family::Bridge].map(|family| Table(family, chains, sets).to_string()).concat()
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,13 @@ const SET_KEY_LENGTH: u16 = 5;
 const SET_VALUE_TYPE: u16 = 6;
 const SET_VALUE_LENGTH: u16 = 7;
 const SET_ID: u16 = 10;
+const SET_USERDATA: u16 = 13;
+/// Tells nft, which lists it, that keys and values are in this machine's order: rows of kind,
+/// length and number.
+const NATIVE: [u8; 12] = {
+    let one = 1u32.to_ne_bytes();
+    [0, 4, one[0], one[1], one[2], one[3], 1, 4, one[0], one[1], one[2], one[3]]
+};
 const ELEMENTS: u16 = 3;
 pub(super) const ELEMENT_KEY: u16 = 1;
 pub(super) const ELEMENT_VALUE: u16 = 2;
@@ -122,6 +129,10 @@ pub(crate) fn add_set(at: &At) -> Vec<Message> {
         .attr_be32(SET_KEY_TYPE, key)
         .attr_be32(SET_KEY_LENGTH, length)
         .attr_be32(SET_ID, 1);
+    let message = match set.holds() {
+        Holds::Devices | Holds::Ways | Holds::Zones => message.attr(SET_USERDATA, &NATIVE),
+        _ => message,
+    };
     vec![match set.holds() {
         Holds::Ways => message.attr_be32(SET_VALUE_TYPE, TYPE_VERDICT),
         Holds::Zones => message.attr_be32(SET_VALUE_TYPE, TYPE_INTEGER).attr_be32(SET_VALUE_LENGTH, 2),

@@ -2,6 +2,7 @@
 
 mod netns {
     mod conntrack;
+    mod filter;
     mod inner;
     mod keepalived;
     mod law;

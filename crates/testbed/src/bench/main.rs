@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! api      requests against a server           load     closed loop, CPU per request
+//! groups   members of security groups, and packets judged by them
 //! guard    an administrator against a member   floor/   bare work of the databases
 //! servers  two servers against one             server   our server as a process
 //! bus      round trips                         process  what /proc says of use
@@ -15,6 +16,7 @@
 mod api;
 mod bus;
 mod floor;
+mod groups;
 mod guard;
 mod hosts;
 mod load;
@@ -101,6 +103,8 @@ enum What {
     Routers,
     /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
     Purge,
+    /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
+    Groups,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -171,6 +175,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Servers) {
         servers::run(server).await?;
+    }
+    if wanted(What::Groups) {
+        groups::run().await?;
     }
     if wanted(What::Bus) {
         bus::run().await?;

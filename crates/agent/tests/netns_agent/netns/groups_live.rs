@@ -259,7 +259,7 @@ async fn a_filter_that_is_broken_by_hand_is_repaired() {
         format!("nft add element bridge neutrino m4-{OTHER} {{ 10.9.9.9 }}"),
         "nft flush map inet neutrino zones".to_owned(),
         "nft add chain bridge neutrino strange".to_owned(),
-        "nft flush chain inet neutrino mark".to_owned(),
+        "nft flush chain inet neutrino marking".to_owned(),
         "nft delete chain bridge neutrino filter".to_owned(),
         "nft delete table bridge neutrino".to_owned(),
         "nft delete table inet neutrino".to_owned(),
@@ -294,6 +294,41 @@ async fn what_is_unwanted_goes_and_leaves_nothing() {
 fn tables(ruleset: &str) -> String {
     let ours = ruleset.split("\ntable ").filter(|table| table.contains(" neutrino {"));
     ours.filter(|table| !table.starts_with("table netdev") && !table.starts_with("netdev")).collect()
+}
+
+/// What was not allowed any more is forgotten, and with it that it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_is_judged_anew_until_its_connections_are_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    only(&place, [service(INGRESS, TCP, 80), service(INGRESS, TCP, 81)]).await;
+    let mut goes = Open::new(&place, TCP, &other, &own, 80);
+    let mut stays = Open::new(&place, TCP, &other, &own, 81);
+    assert_eq!((goes.goes_on(), stays.goes_on()), ([true, true], [true, true]));
+    only(&place, [service(INGRESS, TCP, 81)]).await;
+    let revoked = || text(&place, "nft list set bridge neutrino revoked");
+    assert!(revoked().contains(&own.tap()), "{}", revoked());
+    let known = || text(&place, "cat /proc/net/nf_conntrack");
+    assert!(known().contains("dport=80 "), "{}", known());
+    let config = place.config("one");
+    let settings = agent::ctpurge::Settings {
+        socket: config.ctpurge_socket.clone(),
+        state_dir: place.path("purged"),
+        namespace: config.namespace.clone(),
+        netns_dir: config.netns_dir.clone(),
+        ..agent::ctpurge::Settings::default()
+    };
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let ctpurge = tokio::spawn(agent::ctpurge::run(settings, stopped));
+    eventually("restored", revoked, |text| !text.contains(&own.tap())).await;
+    assert!(!known().contains("dport=80 ") && known().contains("dport=81 "), "{}", known());
+    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
+    // What goes with its port is forgotten as well.
+    place.server.remove("one", [own.part().key()]);
+    eventually("forgotten", known, |text| !text.contains("dport=81 ")).await;
+    stop.send(true).expect("ctpurge runs");
+    ctpurge.await.expect("ctpurge does not panic").expect("ctpurge works");
 }
 
 /// However often it dies, what comes of it is what was asked for last.
