@@ -3,7 +3,6 @@
 //! NEUTRINO_SEED=N runs one seed, as printed by a run that failed.
 
 mod netns {
-    #[path = "../../netns/chance.rs"]
     mod chance;
 
     use std::net::IpAddr;
@@ -56,7 +55,8 @@ mod netns {
                 format!("netns_dir={}", text(place.folder())),
             ];
             set.extend(more.iter().map(|option| (*option).to_owned()));
-            let words = set.iter().flat_map(|option| ["--set".to_owned(), format!("ctpurge.{option}")]).collect();
+            let words =
+                set.iter().flat_map(|option| ["--set".to_owned(), format!("ctpurge.{option}")]).collect();
             Bed { place, namespaces, dir, words }
         }
 
@@ -67,7 +67,8 @@ mod netns {
         async fn start(&self) -> Program {
             let words: Vec<&str> = self.words.iter().map(String::as_str).chain(["ctpurge"]).collect();
             let log = self.dir.path().join("log");
-            let program = Program::start(Path::new(env!("CARGO_BIN_EXE_neutrino")), &words, log).expect("runs");
+            let program =
+                Program::start(Path::new(env!("CARGO_BIN_EXE_neutrino")), &words, log).expect("runs");
             program.says("connections are forgotten", SOON).await.expect("is up");
             program
         }
@@ -123,7 +124,8 @@ mod netns {
                 for (from, to) in (1..=ENDS).flat_map(|from| (1..=ENDS).map(move |to| (from, to))) {
                     for flow in 0..FLOWS {
                         let (from, to) = ((end(v4, from), 1000 + flow), (end(v4, to), 80));
-                        let (original, reply) = (Tuple::ports(protocol, from, to), Tuple::ports(protocol, to, from));
+                        let (original, reply) =
+                            (Tuple::ports(protocol, from, to), Tuple::ports(protocol, to, from));
                         all.push(Connection { zone, original, reply });
                     }
                 }
@@ -137,13 +139,16 @@ mod netns {
         let what = match chance.below(8) {
             0 if zone == ZONES => What::Zone(zone),
             1 | 2 => {
-                let known: Vec<&Connection> = all.iter().filter(|connection| connection.zone == zone).collect();
+                let known: Vec<&Connection> =
+                    all.iter().filter(|connection| connection.zone == zone).collect();
                 What::Tuples(Tuples { zone, tuples: (0..30).map(|_| chance.of(&known).original).collect() })
             }
             _ => {
                 let mut some = |most: usize| -> Addresses {
                     let count = 1 + chance.below(most);
-                    (0..count).map(|_| end(chance.below(3) > 0, 1 + chance.below(ENDS.into()) as u8)).collect()
+                    (0..count)
+                        .map(|_| end(chance.below(3) > 0, 1 + chance.below(ENDS.into()) as u8))
+                        .collect()
                 };
                 let (removed, peers) = (some(2), Peers::Of(some(4)));
                 What::Pairs(Pairs { zone: Some(zone), removed, peers, service: None, began: Began::Either })
@@ -170,12 +175,15 @@ mod netns {
         // Slow, so that it is killed while it works; in small batches, so that there are many.
         let bed = Bed::new(
             "ctpurge-killed",
-            &["share_percent=10", "slice_ms=1", "first_number=2", "second_number=2", "gather_ms=1"],
+            &["share_percent=30", "slice_ms=1", "first_number=2", "second_number=2", "gather_ms=1"],
         )
         .await;
         let all = every();
         bed.fill(&all);
-        let jobs: Vec<Job> = (0..60).map(|_| job(&mut chance, &bed, &all)).collect();
+        let jobs: Vec<Job> = std::iter::repeat_with(|| job(&mut chance, &bed, &all))
+            .filter(|job| job.check().is_ok())
+            .take(60)
+            .collect();
         let mut program = bed.start().await;
         let (client, mut acknowledged) = Client::start(bed.socket());
         let mut heard = 0;
@@ -191,7 +199,8 @@ mod netns {
             }
         }
         while heard < jobs.len() {
-            let said = tokio::time::timeout(SETTLED, acknowledged.recv()).await.expect("in time").expect("lives");
+            let said =
+                tokio::time::timeout(SETTLED, acknowledged.recv()).await.expect("in time").expect("lives");
             assert_eq!(said.refused, None, "{}", program.said());
             heard += 1;
         }
@@ -229,7 +238,17 @@ mod netns {
         assert!(!refused.status.success() && said.contains("neutrino ctpurge"), "{said}");
 
         let _program = bed.start().await;
-        let words = ["purge", "--removed", "10.0.0.1", "--peer", "10.0.0.2,10.0.0.3", "--zone", "2", "--protocol", "udp"];
+        let words = [
+            "purge",
+            "--removed",
+            "10.0.0.1",
+            "--peer",
+            "10.0.0.2,10.0.0.3",
+            "--zone",
+            "2",
+            "--protocol",
+            "udp",
+        ];
         let done = bed.operator(&words);
         // Both directions, two peers.
         let count = usize::from(FLOWS) * 2 * 2;

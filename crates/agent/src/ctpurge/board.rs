@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use model::purge::{Abilities, Costs, Job, JobId, JobShown, Outcome, Progress, Refused, Stats, Why};
 
 use super::jobs::{Jobs, Met, Number};
-use super::journal::{Journal, Record};
+use super::journal::{Journal, JournalError, Record};
 use super::settings::Settings;
 
 pub(super) struct Board {
-    journal: Mutex<Journal>,
+    /// `None` after the end: whoever still asks is refused, and another process may have it.
+    journal: Mutex<Option<Journal>>,
     shared: Mutex<Shared>,
     changed: Condvar,
     max_waiting: usize,
@@ -51,7 +52,7 @@ impl Board {
             deleted: HashMap::new(),
         };
         Board {
-            journal: Mutex::new(journal),
+            journal: Mutex::new(Some(journal)),
             shared: Mutex::new(shared),
             changed: Condvar::new(),
             max_waiting: settings.max_waiting_jobs,
@@ -62,7 +63,7 @@ impl Board {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Journal> {
+    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,7 +95,11 @@ impl Board {
         }
         let records: Vec<Record> = taken.iter().map(|(_, job)| Record::Job(job.clone())).collect();
         let live = |each: &mut dyn FnMut(&Record)| self.shared().jobs.live(each);
-        let added = if records.is_empty() { Ok(()) } else { journal.add(&records, live) };
+        let added = match &mut *journal {
+            _ if records.is_empty() => Ok(()),
+            Some(journal) => journal.add(&records, live),
+            None => Err(JournalError::Closed),
+        };
         drop(records);
         let mut shared = self.shared();
         match added {
@@ -159,6 +164,11 @@ impl Board {
         self.changed.notify_all();
     }
 
+    /// Lets go of the journal.
+    pub fn close(&self) {
+        *self.journal() = None;
+    }
+
     pub fn done(&self, number: Number, outcome: Outcome) {
         self.ended(|shared| shared.jobs.end(number, outcome), number);
     }
@@ -174,7 +184,7 @@ impl Board {
             shared.deleted.remove(&number);
             end(&mut shared)
         };
-        let Some(record) = record else { return };
+        let Some((record, journal)) = record.zip(journal.as_mut()) else { return };
         let live = |each: &mut dyn FnMut(&Record)| self.shared().jobs.live(each);
         if let Err(error) = journal.add_ended(&record, live) {
             tracing::warn!(%error, "the end of a job is not in the journal; after a restart it is done again");
@@ -192,7 +202,7 @@ impl Board {
     }
 
     pub fn stats(&self) -> Stats {
-        let journal_bytes = self.journal().bytes();
+        let journal_bytes = self.journal().as_ref().map_or(0, Journal::bytes);
         let shared = self.shared();
         Stats {
             counters: shared.jobs.counters,

@@ -68,7 +68,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     let journal =
         Journal::open(&settings.state_dir, settings.journal_max_bytes, |record| jobs.replay(record))?;
     let board = Arc::new(Board::new(journal, jobs, &settings));
-    let listener = serve::listen(&settings.socket)?;
+    let listener = serve::listen(&settings.socket, &settings.users)?;
     let mut working = {
         let (board, ours) = (Arc::clone(&board), settings.clone());
         let (ended, hears) = tokio::sync::oneshot::channel();
@@ -91,5 +91,6 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     if outcome.is_ok() {
         let _ = working.await;
     }
+    board.close();
     outcome
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::purge::{Answer, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, Why};
+use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -19,12 +20,13 @@ use super::stream::{self, StreamError};
 
 /// Connections at a time; each may hold one message.
 const CONNECTIONS: usize = 8;
+const STRANGERS: usize = 4;
 /// Jobs shown in one answer.
 const SHOWN_MAX: u32 = 1000;
 const ROOT: u32 = 0;
 
 /// Takes the place of a socket that is left of an earlier run: the journal's lock says that there is none.
-pub(super) fn listen(path: &Path) -> Result<UnixListener, CtpurgeError> {
+pub(super) fn listen(path: &Path, users: &[u32]) -> Result<UnixListener, CtpurgeError> {
     if let Some(dir) = path.parent() {
         let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(dir);
         made.map_err(CtpurgeError::io("make the folder", dir))?;
@@ -33,14 +35,17 @@ pub(super) fn listen(path: &Path) -> Result<UnixListener, CtpurgeError> {
         fs::remove_file(path).map_err(CtpurgeError::io("replace", path))?;
     }
     let listener = UnixListener::bind(path).map_err(CtpurgeError::io("listen at", path))?;
-    // Who may connect is told by the peer's credentials, which cannot be pretended.
-    let open = fs::Permissions::from_mode(0o666);
-    fs::set_permissions(path, open).map_err(CtpurgeError::io("open to others", path))?;
+    // Who is heard is told by the peer's credentials, which cannot be pretended; without others, nobody else
+    // even connects.
+    let mode = if users.is_empty() { 0o600 } else { 0o666 };
+    let open = fs::Permissions::from_mode(mode);
+    fs::set_permissions(path, open).map_err(CtpurgeError::io("set the permissions of", path))?;
     Ok(listener)
 }
 
 pub(super) async fn accept(listener: UnixListener, board: Arc<Board>, settings: &Settings) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let strangers = Arc::new(Semaphore::new(STRANGERS));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
         let stream = match listener.accept().await {
@@ -55,20 +60,34 @@ pub(super) async fn accept(listener: UnixListener, board: Arc<Board>, settings: 
             Ok(peer) => peer.uid() == ROOT || settings.users.contains(&peer.uid()),
             Err(_) => false,
         };
+        if !heard {
+            // Strangers take no place of those who are heard.
+            if let Ok(place) = Arc::clone(&strangers).try_acquire_owned() {
+                tokio::spawn(async move {
+                    turn_away(stream).await;
+                    drop(place);
+                });
+            }
+            continue;
+        }
         let board = Arc::clone(&board);
         tokio::spawn(async move {
-            converse(stream, heard, &board).await;
+            converse(stream, &board).await;
             drop(place);
         });
     }
 }
 
-async fn converse(mut stream: UnixStream, heard: bool, board: &Arc<Board>) {
-    if !heard {
-        let message = "only root, and the users in ctpurge.users, are heard";
-        let _ = stream::write(&mut stream, &Answer::Refused(Refused::new(Why::NotAllowed, message))).await;
-        return;
+async fn turn_away(mut stream: UnixStream) {
+    let message = "only root, and the users in ctpurge.users, are heard";
+    let said = stream::write(&mut stream, &Answer::Refused(Refused::new(Why::NotAllowed, message))).await;
+    if said.is_ok() {
+        // What is closed with bytes unread takes the answer with it.
+        let _ = timeout(PATIENCE / 50, stream.read(&mut [0; 512])).await;
     }
+}
+
+async fn converse(mut stream: UnixStream, board: &Arc<Board>) {
     let mut greeted = false;
     loop {
         // A place is not for those who say nothing from the first.

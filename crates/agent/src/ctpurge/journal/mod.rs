@@ -28,6 +28,8 @@ pub(super) enum JournalError {
     Full(u64),
     #[error("{0}")]
     Io(#[from] io::Error),
+    #[error("ctpurge is ending")]
+    Closed,
 }
 
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, setsockopt,
+    socket, sockopt,
 };
 
 use crate::process::thread_cpu;
@@ -79,8 +79,12 @@ pub fn purge(pairs: &Pairs) -> anyhow::Result<Floor> {
 }
 
 fn open() -> anyhow::Result<OwnedFd> {
-    let fd =
-        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)?;
+    let fd = socket(
+        AddressFamily::Netlink,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::NetlinkNetFilter,
+    )?;
     setsockopt(&fd, sockopt::SndBufForce, &(8 << 20))?;
     setsockopt(&fd, sockopt::RcvBufForce, &(8 << 20))?;
     bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;

@@ -9,7 +9,9 @@ use anyhow::Context;
 use host::purge::Connection;
 use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
 use kernel::netns;
-use model::purge::{Addresses, Began, Job, JobId, MAX_TUPLES, Pairs, Peers, Place, Reason, Tuple, Tuples, What};
+use model::purge::{
+    Addresses, Began, Job, JobId, MAX_TUPLES, Pairs, Peers, Place, Reason, Tuple, Tuples, What,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -61,7 +63,8 @@ impl Field {
     }
 
     fn connection(at: usize, peer: usize, flow: usize) -> Connection {
-        let ends = ((IpAddr::from(Field::peer(peer)), 1024 + flow as u16), (IpAddr::from(Field::address(at)), 53));
+        let ends =
+            ((IpAddr::from(Field::peer(peer)), 1024 + flow as u16), (IpAddr::from(Field::address(at)), 53));
         let (original, reply) = (Tuple::ports(17, ends.0, ends.1), Tuple::ports(17, ends.1, ends.0));
         Connection { zone: Field::zone(at), original, reply }
     }
@@ -74,7 +77,7 @@ impl Field {
     }
 
     /// Empties the table, and fills it.
-    pub fn fill(&mut self) -> anyhow::Result<()> {
+    pub fn fill(&self) -> anyhow::Result<()> {
         let mut table = Conntrack::open(Some(&self.namespace()))?;
         table.walk(Filter::default(), &mut Everything)?;
         let mut some = Vec::new();
@@ -114,7 +117,8 @@ impl Field {
             let of_address = (0..self.peers()).flat_map(|peer| (0..FLOWS).map(move |flow| (peer, flow)));
             let tuples: Vec<Tuple> =
                 of_address.map(|(peer, flow)| Field::connection(at, peer, flow).original).collect();
-            let job = |some: &[Tuple]| job(What::Tuples(Tuples { zone: Field::zone(at), tuples: some.to_vec() }));
+            let job =
+                |some: &[Tuple]| job(What::Tuples(Tuples { zone: Field::zone(at), tuples: some.to_vec() }));
             jobs.extend(tuples.chunks(MAX_TUPLES).map(job));
         }
         jobs.truncate(20);

@@ -35,7 +35,7 @@ pub struct Row {
 pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let (mut rows, mut exact) = (Vec::new(), Vec::new());
     for entries in if all { &ALL[..] } else { &QUICK[..] } {
-        let mut field = Field::new(*entries)?;
+        let field = Field::new(*entries)?;
         for (addresses, peers) in PAIRS.into_iter().filter(|(_, peers)| *peers <= field.peers()) {
             eprintln!("{entries} entries, {addresses} x {peers} pairs ...");
             let jobs = field.jobs(addresses, peers);

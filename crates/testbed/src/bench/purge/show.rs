@@ -26,7 +26,11 @@ pub fn rows(rows: &[Row]) {
         table.add_row([
             row.entries.to_string(),
             row.pairs.to_string(),
-            format!("{}{}", row.ours.deleted, if row.ours.deleted == row.floor.deleted { "" } else { " (!)" }),
+            format!(
+                "{}{}",
+                row.ours.deleted,
+                if row.ours.deleted == row.floor.deleted { "" } else { " (!)" }
+            ),
             format!("{ours:.3}"),
             format!("{:.3}", row.ours.wall.as_secs_f64()),
             mib(&row.ours),
@@ -48,7 +52,8 @@ pub fn rows(rows: &[Row]) {
 }
 
 pub fn exact(rows: &[(usize, Cost)]) {
-    let mut table = table(&["known connections in a table of", "deleted", "CPU s", "of it work", "deletes/s of work"]);
+    let mut table =
+        table(&["known connections in a table of", "deleted", "CPU s", "of it work", "deletes/s of work"]);
     for (entries, cost) in rows {
         let work = cost.counters.cpu_us as f64 / 1e6;
         table.add_row([

@@ -1,6 +1,7 @@
 //! A ctpurge with tables of its own: the host's namespace, and those of routers.
 
 use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use agent::ctpurge::{Acknowledged, Client, Conversation, CtpurgeError, Settings};
@@ -64,12 +65,11 @@ impl Bed {
     pub async fn start(&self) -> Running {
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(agent::ctpurge::run(self.settings.clone(), stopping));
-        eventually(
-            "it listens",
-            || std::os::unix::net::UnixStream::connect(&self.settings.socket).is_ok(),
-            |ok| *ok,
-        )
-        .await;
+        let hears = || UnixStream::connect(&self.settings.socket).is_ok() || task.is_finished();
+        eventually("it listens", hears, |hears| *hears).await;
+        if task.is_finished() {
+            panic!("it ended: {:?}", task.await);
+        }
         Running { stop, task }
     }
 
