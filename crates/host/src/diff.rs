@@ -4,7 +4,7 @@
 //! 1 clear    what fills a place wrongly: devices, namespaces, memberships
 //! 2 make     namespaces and devices
 //! 3 shape    alias, MTU, IPv6, ARP, and up for what we made
-//! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
+//! 4 filter   tables and chains: before a tap is joined, so that nothing passes unfiltered
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours, addresses inside
 //! 7 open     taps up
@@ -39,6 +39,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.make();
     plan.shape();
     plan.filter();
+    plan.guard();
     plan.join();
     plan.entries();
     plan.inside();
@@ -68,6 +69,11 @@ impl Plan<'_> {
         let needs = device.or_else(|| self.target.networks.get(&key)).copied();
         let needs = needs.filter(|needs| *needs != key);
         self.steps.push(Step { key, needs, op });
+    }
+
+    pub fn act_needing(&mut self, key: Key, needs: Option<Key>, op: Op) {
+        self.now.pretend(&op);
+        self.steps.push(Step { key, needs: needs.filter(|needs| *needs != key), op });
     }
 
     fn clear(&mut self) {
@@ -200,6 +206,7 @@ impl Plan<'_> {
             }
         }
         self.clear_tables();
+        self.unguard();
     }
 
     /// The device of this name, if it is what we want or can become it.

@@ -15,10 +15,13 @@ use crate::KernelError;
 use crate::netlink::Message;
 use crate::netlink::socket::Refusal;
 use crate::worker::Inner;
+use crate::nft::filter;
 use crate::{fdb, inside, link, netns, nft, sysctl};
 
 /// A transaction costs the kernel more than its parts when it grows.
 const TRANSACTION_BYTES: usize = 64 << 10;
+/// What filters ports by their groups changes in one transaction, up to what a socket takes at once.
+const FILTER_BYTES: usize = 512 << 10;
 
 /// A step that could not be done.
 #[derive(Debug)]
@@ -74,6 +77,12 @@ impl Run<'_> {
                 self.tables(at, count);
                 count
             }
+            op if op.is_filter() => {
+                let count = self.steps[at..].iter().take_while(|step| step.op.is_filter()).count();
+                self.flush();
+                self.tables(at, count);
+                count
+            }
             Op::StopKeepalived { .. } => {
                 let count = self.steps[at..].iter().map_while(stopped).count();
                 self.flush();
@@ -107,6 +116,10 @@ impl Run<'_> {
                 self.waiting.push((at, link::silence_ipv6(device)));
                 self.flush();
                 sysctl::set_ipv6(device, "disable_ipv6", "0").map_err(KernelError::io(op.to_string()))
+            }
+            Op::FilterBridged => {
+                self.flush();
+                sysctl::set_bridged().map_err(KernelError::io(op.to_string()))
             }
             Op::AddNetns { netns } => {
                 self.namespaces.remove(netns);
@@ -184,6 +197,13 @@ impl Run<'_> {
             | Op::DeleteNetns { .. }
             | Op::ReplaceTable { .. }
             | Op::DeleteTable { .. }
+            | Op::FilterBridged
+            | Op::ReplaceChain { .. }
+            | Op::DeleteChain { .. }
+            | Op::AddSet { .. }
+            | Op::DeleteSet { .. }
+            | Op::AddElements { .. }
+            | Op::DeleteElements { .. }
             | Op::StartKeepalived { .. }
             | Op::ReloadKeepalived { .. }
             | Op::StopKeepalived { .. }
@@ -238,7 +258,12 @@ impl Run<'_> {
         todo.reverse();
         while !todo.is_empty() {
             let (mut places, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
-            while bytes < TRANSACTION_BYTES
+            if self.steps[at].op.is_filter() {
+                messages.extend(filter::tables());
+                places.extend(messages.iter().filter_map(|_| todo.last().copied()));
+            }
+            let limit = if self.steps[at].op.is_filter() { FILTER_BYTES } else { TRANSACTION_BYTES };
+            while bytes < limit
                 && let Some(at) = todo.pop()
             {
                 match self.table(&self.steps[at].op) {
@@ -256,7 +281,11 @@ impl Run<'_> {
                 let Some(at) = places.get(message).copied().filter(|at| at_fault.insert(*at)) else {
                     continue;
                 };
-                let act = self.steps[at].op.to_string();
+                let op = &self.steps[at].op;
+                if op.is_filter() && op.is_cleanup() && is_gone(&refusal) {
+                    continue;
+                }
+                let act = op.to_string();
                 self.fail(at, KernelError::Refused { act, refusal });
             }
             if !at_fault.is_empty() {
@@ -273,6 +302,12 @@ impl Run<'_> {
                 Ok(nft::replace(table, index, content))
             }
             Op::DeleteTable { table } => Ok(nft::delete(table)),
+            Op::ReplaceChain { chain } => Ok(filter::replace_chain(chain)),
+            Op::DeleteChain { at } => Ok(filter::delete_chain(at)),
+            Op::AddSet { at } => Ok(filter::add_set(at)),
+            Op::DeleteSet { at } => Ok(filter::delete_set(at)),
+            Op::AddElements { at, elements } => Ok(filter::add_elements(at, elements)),
+            Op::DeleteElements { at, elements } => Ok(filter::delete_elements(at, elements)),
             _ => Ok(Vec::new()),
         }
     }
@@ -315,8 +350,8 @@ impl Run<'_> {
             return true;
         }
         let (key, error) = (*key, KernelError::Skipped { act: op.to_string() });
-        // A router goes on in its other networks.
-        if hindered {
+        // A router goes on in its other networks; a port that is not filtered is not opened.
+        if hindered && !op.is_filter() {
             self.failed.push(Failed { index: at, key, error });
         } else {
             self.fail(at, error);

@@ -20,6 +20,23 @@ pub(crate) fn promote_secondaries() -> io::Result<()> {
     write("net/ipv4/conf/all/promote_secondaries", "1", false)
 }
 
+/// Whether bridged packets are handed to the IP layer; `None` where the kernel cannot.
+pub(crate) fn bridged() -> Option<bool> {
+    let on = |name: &str| fs::read_to_string(format!("/proc/sys/{name}")).ok().map(|value| value.trim() == "1");
+    BRIDGED.iter().map(|name| on(name)).try_fold(true, |all, one| Some(all && one?))
+}
+
+/// Hands them on; a kernel that has this as a module is asked to load it.
+pub(crate) fn set_bridged() -> io::Result<()> {
+    if !fs::exists(format!("/proc/sys/{}", BRIDGED[0])).unwrap_or(false) {
+        // What it cannot do shows at once.
+        let _ = std::process::Command::new("modprobe").arg("br_netfilter").output();
+    }
+    BRIDGED.iter().try_for_each(|name| write(name, "1", false))
+}
+
+const BRIDGED: [&str; 2] = ["net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"];
+
 /// The settings on our list that are the namespace's, or of all its devices.
 pub(crate) fn read() -> BTreeMap<Sysctl, u32> {
     let value = |name: &Sysctl| fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok();

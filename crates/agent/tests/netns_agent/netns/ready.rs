@@ -103,5 +103,6 @@ fn bound(port: &RouterPort) -> Part {
         admin_state_up: true,
         allowed: None,
         trusted: false,
+        groups: None,
     })
 }

@@ -1,8 +1,10 @@
 //! The least that an operation can cost: its bare database work, with the rows that the server wrote.
 //!
 //! No API, no parsing, no decision, no HTTP: one prepared statement per table, one transaction per
-//! operation. `sqlite` and `postgres` do it in an empty database that has our tables.
+//! operation. `sqlite` and `postgres` do it in an empty database that has our tables. `conntrack` is the least
+//! that deleting connections can cost.
 
+pub mod conntrack;
 pub mod postgres;
 pub mod sqlite;
 
