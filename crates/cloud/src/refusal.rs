@@ -173,15 +173,16 @@ pub enum Refusal {
     PortsNeedProtocol,
     #[error("Ports run from 1 to 65535.")]
     PortIsZero,
-    #[error("Give both the first and the last port, or neither, and the first not above the last.")]
+    // Tempest looks for parts of these.
+    #[error("Give both ports or neither: port_range_min must be <= port_range_max.")]
     BadPortRange,
-    #[error("{0} is not a type or code of ICMP: they run from 0 to 255.")]
-    BadIcmp(u16),
-    #[error("The code {0} of ICMP needs a type.")]
+    #[error("Invalid value for ICMP {what}: {value} is not from 0 to 255.")]
+    BadIcmp { what: &'static str, value: u16 },
+    #[error("The code {0} is said, the ICMP type (port-range-min) is missing.")]
     IcmpCodeWithoutType(u16),
     #[error("The protocol {0} has no ports; TCP, UDP, UDP-Lite, SCTP and DCCP have.")]
     ProtocolHasNoPorts(String),
-    #[error("The prefix {0} is not of the rule's ethertype.")]
+    #[error("Conflicting value ethertype: the prefix {0} is of the other one.")]
     PrefixOfOtherFamily(String),
     #[error("The protocol {0} is of IPv6.")]
     ProtocolOfIpv6(String),

@@ -61,8 +61,8 @@ fn check_ports(asked: &Allowed) -> Result<(), Refusal> {
             _ => Err(Refusal::BadPortRange),
         },
         ICMP | ICMPV6 => match (first, last) {
-            (Some(value), _) | (_, Some(value)) if value > 255 => Err(Refusal::BadIcmp(value)),
-            (_, Some(value)) if value > 255 => Err(Refusal::BadIcmp(value)),
+            (Some(value), _) if value > 255 => Err(Refusal::BadIcmp { what: "type", value }),
+            (_, Some(value)) if value > 255 => Err(Refusal::BadIcmp { what: "code", value }),
             (None, Some(code)) => Err(Refusal::IcmpCodeWithoutType(code)),
             _ => Ok(()),
         },

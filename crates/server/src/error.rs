@@ -198,7 +198,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::PortsNeedProtocol => (400, "SecurityGroupProtocolRequiredWithPorts"),
         R::PortIsZero => (400, "SecurityGroupInvalidPortValue"),
         R::BadPortRange => (400, "SecurityGroupInvalidPortRange"),
-        R::BadIcmp(_) => (400, "SecurityGroupInvalidIcmpValue"),
+        R::BadIcmp { .. } => (400, "SecurityGroupInvalidIcmpValue"),
         R::IcmpCodeWithoutType(_) => (400, "SecurityGroupMissingIcmpType"),
         R::ProtocolHasNoPorts(_) => (400, "SecurityGroupInvalidProtocolForPort"),
         R::PrefixOfOtherFamily(_) => (400, "SecurityGroupRuleParameterConflict"),

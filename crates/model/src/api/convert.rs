@@ -154,7 +154,8 @@ fn port_number(value: Value) -> Result<Value, String> {
     }
     match int(&value) {
         Ok(number) if (0..=65535).contains(&number) => Ok(json!(number)),
-        _ => Err(format!("{value} is not from 0 to 65535")),
+        // Tempest looks for the beginning.
+        _ => Err(format!("Invalid value for port {value}, which is not from 0 to 65535")),
     }
 }
 
