@@ -34,6 +34,9 @@ pub struct Config {
     /// then this host is not the only one of the machine.
     #[serde(default)]
     pub state_dir: Option<PathBuf>,
+    /// Where ctpurge is asked to forget connections.
+    #[serde(default = "ctpurge_socket")]
+    pub ctpurge_socket: PathBuf,
     /// Address of the host that tunnels end at.
     #[serde(default)]
     pub tunneling_ip: Option<IpAddr>,
@@ -76,6 +79,7 @@ impl Config {
             namespace: None,
             netns_dir: netns_dir(),
             state_dir: None,
+            ctpurge_socket: ctpurge_socket(),
             tunneling_ip: None,
             vxlan_port: VXLAN_PORT,
             interface_mappings: BTreeMap::new(),
@@ -112,6 +116,10 @@ fn lazy_routers() -> bool {
 
 fn netns_dir() -> PathBuf {
     PathBuf::from("/run/netns")
+}
+
+fn ctpurge_socket() -> PathBuf {
+    crate::ctpurge::Settings::default().socket
 }
 
 fn vxlan_port() -> u16 {

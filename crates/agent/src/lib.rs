@@ -6,8 +6,10 @@
 //! kernel events -----------┘  |    report    outcomes until acknowledged
 //! timer (sweep) --------------┘    heartbeat "this host lives, and can"
 //!                                  reconcile observe, diff, apply, pretend
+//!                                  purges    connections to be forgotten, handed to ctpurge
 //!                                  dhcp      one task that answers for all networks
 //!                                  advertise one that advertises for all routers
+//! ctpurge: a process of its own, that forgets connections
 //! ```
 //! Start, restart, a lost message and a repair run the same path. Stopping leaves the wiring as
 //! it is: a data plane survives its controller.
@@ -15,10 +17,12 @@
 mod advertise;
 mod backoff;
 mod config;
+pub mod ctpurge;
 mod dhcp;
 mod filter;
 mod heartbeat;
 mod link;
+mod purges;
 mod reconcile;
 mod report;
 mod run;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::observed::Observed;
+use host::secgroup::purge_unexplained;
 use host::{Scope, Step, Wanted, keepalived, names};
 use kernel::{Failed, Kernel, KernelError};
 use model::desired::{Dhcp, Key, Kind, Part};
@@ -11,6 +12,7 @@ use model::report::{HaState, State};
 use model::{NetworkId, RouterId};
 
 use crate::config::Config;
+use crate::purges::Purges;
 use crate::{advertise, dhcp};
 
 /// What a turn found out.
@@ -24,17 +26,33 @@ pub(crate) struct Turn {
     pub steps: usize,
 }
 
+/// What a turn works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub config: &'a Config,
+    pub kernel: &'a Kernel,
+    pub dhcp: &'a dhcp::Handle,
+    pub advertise: &'a advertise::Handle,
+}
+
 /// Makes the host as wanted, as far as the scope goes.
 pub(crate) async fn turn(
-    config: &Config,
-    kernel: &Kernel,
-    dhcp: &dhcp::Handle,
-    advertise: &advertise::Handle,
-    want: &Wanted,
+    door: &Door<'_>,
+    purges: &mut Purges,
+    want: &mut Wanted,
+    known: &BTreeSet<Key>,
     scope: &Scope,
 ) -> Result<Turn, KernelError> {
+    let Door { config, kernel, dhcp, advertise } = *door;
     let mut now = kernel.observe(scope).await?;
+    purges.learn(&now, *scope == Scope::All);
+    if *scope == Scope::All {
+        let dues = purge_unexplained(want, &now, known, purges.zones());
+        purges.note(dues, want);
+    }
     let steps = host::diff(want, &now, scope);
+    purges.release(&steps, want);
+    let want: &Wanted = want;
     for step in &steps {
         tracing::debug!(host.name = config.host, part.key = %step.key, op = %step.op, "act");
     }

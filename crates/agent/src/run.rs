@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bus::{Bus, BusError};
+use host::secgroup::purge_due;
 use host::{Scope, Settings};
 use kernel::{Event, Kernel, raise_file_limit};
+use model::PortId;
 use model::desired::{Key, Kind, Part};
+use model::purge::JobId;
 use model::report::{Outcome, State};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,7 +20,8 @@ use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
-use crate::reconcile::{self, Turn};
+use crate::purges::Purges;
+use crate::reconcile::{self, Door, Turn};
 use crate::watch::Watch;
 use crate::{AgentError, advertise, dhcp};
 
@@ -46,8 +50,10 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     tasks.spawn(dhcp_task);
     tasks.spawn(advertise_task);
 
-    let link = link(&config, bus, health.clone())?;
-    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, health);
+    let mut link = link(&config, bus, health.clone())?;
+    let socket = config.ctpurge_socket.clone();
+    let purges = Purges::open(&config.state_dir(), socket, &mut link.store.wanted);
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, purges, health);
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -55,6 +61,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
             heard = agent.link.heard() => agent.told(heard),
             () = watch.changed() => agent.happened(&watch),
             () = timer => agent.sweep(),
+            ids = agent.purges.ended() => agent.purged(&ids),
         }
         agent.turn().await;
     }
@@ -82,6 +89,7 @@ struct Agent {
     dhcp: dhcp::Handle,
     advertise: advertise::Handle,
     link: Link,
+    purges: Purges,
     health: Arc<Mutex<Health>>,
     due: Due,
     next_sweep: Instant,
@@ -99,6 +107,8 @@ struct Due {
     all: bool,
     keys: BTreeSet<Key>,
     old: Vec<Part>,
+    /// Ports of which some are revoked no longer.
+    restored: BTreeSet<PortId>,
 }
 
 impl Agent {
@@ -107,6 +117,7 @@ impl Agent {
         kernel: Kernel,
         (dhcp, advertise): (dhcp::Handle, advertise::Handle),
         link: Link,
+        purges: Purges,
         health: Arc<Mutex<Health>>,
     ) -> Agent {
         Agent {
@@ -117,6 +128,7 @@ impl Agent {
             dhcp,
             advertise,
             link,
+            purges,
             health,
             due: Due::default(),
             failures: BTreeMap::new(),
@@ -154,6 +166,10 @@ impl Agent {
         }
     }
 
+    fn purged(&mut self, ids: &[JobId]) {
+        self.due.restored.extend(self.purges.forget(ids, &mut self.link.store.wanted));
+    }
+
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + self.config.sweep_interval();
         self.due.all = true;
@@ -162,17 +178,25 @@ impl Agent {
 
     async fn turn(&mut self) {
         // Before the first whole answer nobody knows what is not wanted.
-        let idle = !self.due.all && self.due.keys.is_empty();
+        let idle = !self.due.all && self.due.keys.is_empty() && self.due.restored.is_empty();
         if idle || !self.link.store.is_whole() {
             return;
         }
         let due = std::mem::take(&mut self.due);
-        let scope = match due.all {
+        let want = &mut self.link.store.wanted;
+        // Before what the filters were is gone.
+        let dues = purge_due(want, &due.old, self.purges.zones());
+        let revoked = self.purges.note(dues, want);
+        let mut scope = match due.all {
             true => Scope::All,
-            false => self.link.store.wanted.scope(&due.keys, &due.old),
+            false => want.scope(&due.keys, &due.old),
         };
-        let want = &self.link.store.wanted;
-        match reconcile::turn(&self.config, &self.kernel, &self.dhcp, &self.advertise, want, &scope).await {
+        scope.add_revoked(&revoked);
+        scope.add_revoked(&due.restored);
+        let known = due.old.iter().map(Part::key).collect();
+        let door =
+            Door { config: &self.config, kernel: &self.kernel, dhcp: &self.dhcp, advertise: &self.advertise };
+        match reconcile::turn(&door, &mut self.purges, want, &known, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
@@ -184,6 +208,7 @@ impl Agent {
     fn settle(&mut self, scope: &Scope, due: &Due, turn: Turn) {
         tracing::debug!(host.name = self.config.host, steps = turn.steps, "turn");
         self.turns += 1;
+        self.purges.learn(&turn.now, due.all);
         if due.all {
             self.known.clear();
         }
@@ -204,6 +229,7 @@ impl Agent {
             let router = host::router_state(&self.link.store.wanted, &turn.now, key);
             outcomes.push(Outcome { router, ..Outcome::new(key, self.link.store.revision(key), state) });
         }
+        self.purges.hand_over(|key| self.failures.contains_key(key));
         self.link.tell(outcomes);
         if !self.failures.is_empty() || !turn.leftovers.is_empty() {
             self.retry_soon();

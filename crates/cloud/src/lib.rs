@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! network, subnet, port, router, floatingip, port_forwarding   create, update and delete of one resource
+//! security_group, security_group_rule, address_group, rbac_policy                  the same
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
@@ -13,6 +14,7 @@
 //! stamp     time and randomness of one request
 //! ```
 
+pub mod address_group;
 pub mod bind;
 mod caller;
 pub mod dhcp;
@@ -25,9 +27,12 @@ pub mod policy;
 pub mod port;
 pub mod port_forwarding;
 pub mod quota;
+pub mod rbac_policy;
 mod refusal;
 pub mod router;
 pub mod rules;
+pub mod security_group;
+pub mod security_group_rule;
 pub mod segment;
 mod stamp;
 pub mod standard;

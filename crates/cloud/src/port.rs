@@ -1,5 +1,6 @@
 //! Ports: create, update, delete.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -7,13 +8,13 @@ use model::api::network::Network;
 use model::api::port::{
     AddressPair, AddressPairAsk, DhcpOpt, DhcpOptAsk, FixedIp, Port, PortCreate, PortUpdate,
 };
-use model::{NetworkId, PortId};
+use model::{NetworkId, PortId, SecurityGroupId};
 use serde_json::{Value, json};
 use wire::Mac;
 
 use crate::bind::{Binding, is_bound, is_distributed};
 use crate::standard::begin;
-use crate::{Refusal, Rules, Stamp, dns, status};
+use crate::{Refusal, Rules, Stamp, dns, security_group, status};
 
 /// What a create must know besides the request; addresses were found by `ipam`.
 #[derive(Debug, Clone)]
@@ -22,12 +23,17 @@ pub struct CreateFacts {
     pub mac: Mac,
     pub fixed_ips: Vec<FixedIp>,
     pub binding: Binding,
+    pub groups: BTreeSet<SecurityGroupId>,
 }
 
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> {
     let secure = port_security(new.port_security_enabled, &new.device_owner, network);
-    check_references(new.qos_policy_id.as_ref(), new.security_groups.as_ref(), secure)?;
+    check_qos(new.qos_policy_id.as_ref())?;
+    let groups = new.security_groups.as_ref().is_some_and(|groups| !groups.is_empty());
+    if groups && !secure {
+        return Err(Refusal::GroupsNeedPortSecurity);
+    }
     let pairs = new.allowed_address_pairs.as_ref().is_some_and(|pairs| !pairs.is_empty());
     if pairs && !secure {
         return Err(Refusal::PairsNeedPortSecurity);
@@ -38,15 +44,34 @@ pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> 
     Ok(())
 }
 
-fn check_references(qos: Option<&String>, groups: Option<&Vec<String>>, secure: bool) -> Result<(), Refusal> {
-    if let Some(policy) = qos {
-        return Err(Refusal::QosPolicyNotFound(policy.clone()));
+fn check_qos(policy: Option<&String>) -> Result<(), Refusal> {
+    policy.map_or(Ok(()), |policy| Err(Refusal::QosPolicyNotFound(policy.clone())))
+}
+
+/// The security groups that a port is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupsWanted {
+    /// None: it is not filtered.
+    None,
+    /// Its project's default group.
+    Default,
+    These(BTreeSet<SecurityGroupId>),
+}
+
+pub fn groups_wanted(new: &PortCreate, network: &Network) -> GroupsWanted {
+    match &new.security_groups {
+        _ if !port_security(new.port_security_enabled, &new.device_owner, network) => GroupsWanted::None,
+        Some(asked) => GroupsWanted::These(asked.clone()),
+        // What belongs to no project has no group to belong to.
+        None if new.project_id.is_empty() => GroupsWanted::None,
+        None => GroupsWanted::Default,
     }
-    match groups.and_then(|groups| groups.first()) {
-        Some(_) if !secure => Err(Refusal::GroupsNeedPortSecurity),
-        Some(group) => Err(Refusal::SecurityGroupNotFound(group.clone())),
-        None => Ok(()),
-    }
+}
+
+/// The groups by which a port is filtered; `None`: it is not.
+pub fn filtered_by(port: &Port) -> Option<&BTreeSet<SecurityGroupId>> {
+    let filtered = port.port_security_enabled && !is_trusted(&port.device_owner);
+    port.group_ids.as_ref().filter(|_| filtered)
 }
 
 fn check_mac(mac: Mac) -> Result<(), Refusal> {
@@ -58,8 +83,11 @@ fn check_mac(mac: Mac) -> Result<(), Refusal> {
 
 /// Ports of the services are trusted: they need no protection from themselves.
 fn port_security(asked: Option<bool>, device_owner: &str, network: &Network) -> bool {
-    let trusted = device_owner.starts_with("network:");
-    !trusted && asked.unwrap_or(network.port_security_enabled)
+    !is_trusted(device_owner) && asked.unwrap_or(network.port_security_enabled)
+}
+
+fn is_trusted(device_owner: &str) -> bool {
+    device_owner.starts_with("network:")
 }
 
 /// Makes a port of a checked request.
@@ -98,6 +126,7 @@ pub fn create(
         l2_ready: false,
         dhcp_ready: false,
         failure: None,
+        group_ids: Some(facts.groups),
         rest,
     };
     port.status = status::of(&port, true).into();
@@ -145,7 +174,7 @@ pub struct UpdateFacts {
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
     let security = change.port_security_enabled.unwrap_or(before.port_security_enabled);
-    check_references(change.qos_policy_id.as_ref(), change.security_groups.as_ref(), security)?;
+    check_qos(change.qos_policy_id.as_ref())?;
     if let Some(Some(mac)) = change.mac_address {
         check_mac(mac)?;
     }
@@ -164,7 +193,17 @@ pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
     if pairs && !security {
         return Err(Refusal::PairsNeedPortSecurity);
     }
-    Ok(())
+    groups_after(before, change).map(drop)
+}
+
+/// The groups of a port after a change.
+pub fn groups_after(
+    before: &Port,
+    change: &PortUpdate,
+) -> Result<Option<BTreeSet<SecurityGroupId>>, Refusal> {
+    let secure = change.port_security_enabled.unwrap_or(before.port_security_enabled);
+    let (had, asked) = (before.group_ids.as_ref(), change.security_groups.as_ref());
+    security_group::of_changed_port(before.id, had, asked, secure)
 }
 
 /// True when the change makes the port be bound anew.
@@ -180,6 +219,7 @@ pub fn rebinds(before: &Port, change: &PortUpdate) -> bool {
 /// Applies a checked change.
 pub fn update(before: &Port, change: PortUpdate, facts: UpdateFacts, rules: &Rules) -> Result<Port, Refusal> {
     let mut after = before.clone();
+    after.group_ids = groups_after(before, &change)?;
     after.admin_state_up = change.admin_state_up.unwrap_or(after.admin_state_up);
     after.device_id = change.device_id.unwrap_or(after.device_id);
     after.device_owner = change.device_owner.unwrap_or(after.device_owner);
@@ -307,6 +347,7 @@ pub(crate) fn test_port(id: PortId, network_id: NetworkId, fixed_ips: Vec<FixedI
         l2_ready: false,
         dhcp_ready: false,
         failure: None,
+        group_ids: Some(BTreeSet::new()),
         rest: Default::default(),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use model::api::Invalid;
 use model::api::table::Resource;
-use model::{AgentId, FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
+use model::{AddressGroupId, AgentId, FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SubnetId};
 use wire::Mac;
 
 /// Why a well-formed request is not carried out. `server::error` gives each its status and type.
@@ -145,6 +146,63 @@ pub enum Refusal {
     #[error("Address pairs need port security.")]
     PairsNeedPortSecurity,
 
+    #[error("Port {0} has security groups: take them away to switch port security off.")]
+    PortHasGroups(PortId),
+    #[error("A port's security groups are all stateful or all stateless.")]
+    StatefulAndStateless,
+
+    // Security groups and their rules.
+    #[error("Security group {0} is in use by ports.")]
+    SecurityGroupInUse(SecurityGroupId),
+    #[error("Security group {0} is a default group, which keeps its name.")]
+    DefaultGroupKeepsName(SecurityGroupId),
+    #[error("Security group {0} is its project's default group: ask an administrator.")]
+    DefaultGroupStays(SecurityGroupId),
+    // Tempest and clients look for the id at the end.
+    #[error("Security group rule already exists. Rule id is {0}.")]
+    RuleExists(String),
+    #[error("The same default rule is there: {0}.")]
+    DefaultRuleExists(String),
+    #[error("The request asks for the same rule twice.")]
+    RuleListedTwice,
+    #[error("Rules of one request are for one security group.")]
+    RulesOfSeveralGroups,
+    #[error("Rules of one request are of one project.")]
+    RulesOfSeveralProjects,
+    #[error("Ports are of a protocol: give one.")]
+    PortsNeedProtocol,
+    #[error("Ports run from 1 to 65535.")]
+    PortIsZero,
+    // Tempest looks for parts of these.
+    #[error("Give both ports or neither: port_range_min must be <= port_range_max.")]
+    BadPortRange,
+    #[error("Invalid value for ICMP {what}: {value} is not from 0 to 255.")]
+    BadIcmp { what: &'static str, value: u16 },
+    #[error("The code {0} is said, the ICMP type (port-range-min) is missing.")]
+    IcmpCodeWithoutType(u16),
+    #[error("The protocol {0} has no ports; TCP, UDP, UDP-Lite, SCTP and DCCP have.")]
+    ProtocolHasNoPorts(String),
+    #[error("Conflicting value ethertype: the prefix {0} is of the other one.")]
+    PrefixOfOtherFamily(String),
+    #[error("The protocol {0} is of IPv6.")]
+    ProtocolOfIpv6(String),
+    #[error("A rule has one remote at most: a prefix, a group or an address group.")]
+    SeveralRemotes,
+    #[error("Address group {0} is in use by rules.")]
+    AddressGroupInUse(AddressGroupId),
+    #[error("Address group {group} has {} already.", nets(addresses))]
+    AddressesExist { group: AddressGroupId, addresses: Vec<IpNet> },
+    #[error("Address group {group} does not have {}.", nets(addresses))]
+    AddressesNotFound { group: AddressGroupId, addresses: Vec<IpNet> },
+
+    // Sharing.
+    #[error("{object_type} cannot be shared for '{action}', only for 'access_as_shared'.")]
+    NoSuchSharing { action: String, object_type: String },
+    #[error("The same RBAC policy is there already.")]
+    DuplicateSharing,
+    #[error("Project {target} relies on {object} being shared with it.")]
+    SharingInUse { object: String, target: String },
+
     // Floating IPs and port forwardings.
     #[error("No IPv4 address is left on network {0}.")]
     ExternalAddressesExhausted(NetworkId),
@@ -187,4 +245,8 @@ pub enum Refusal {
 
 fn list(subnets: &[SubnetId]) -> String {
     subnets.iter().map(SubnetId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn nets(nets: &[IpNet]) -> String {
+    nets.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", ")
 }

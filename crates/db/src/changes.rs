@@ -13,6 +13,10 @@ use model::desired::{Key, Kind, Revision};
 use serde_json::json;
 use uuid::Uuid;
 
+mod groups;
+
+pub use groups::statements as group_statements;
+
 use crate::dialect;
 use crate::engine::{DbError, Tx};
 
@@ -29,6 +33,7 @@ const NEWEST: &str = "ON CONFLICT (host, kind, id) DO UPDATE SET revision = excl
 pub(crate) struct Marks {
     parts: BTreeSet<(String, Key)>,
     /// Members, memberships and services: of the last two their networks' parts are among `parts`, the ports' are looked up.
+    /// And all about security groups.
     wide: BTreeSet<Touch>,
     /// Hosts whose networks' hosts all look at their ports again.
     hosts: BTreeSet<String>,
@@ -58,7 +63,11 @@ impl Tx<'_> {
     pub fn mark(&mut self, touches: &[Touch]) {
         for touch in touches {
             let (host, key) = match touch {
-                Touch::Members { .. } => {
+                Touch::Members { .. }
+                | Touch::Group { .. }
+                | Touch::Holders { .. }
+                | Touch::Namers { .. }
+                | Touch::Remotes { .. } => {
                     self.marks.wide.insert(touch.clone());
                     continue;
                 }
@@ -140,6 +149,13 @@ impl Tx<'_> {
                 }
                 Touch::Membership { host, network } => (&remotes, host, network),
                 Touch::Service { host, network } => (&leases, host, network),
+                Touch::Group { .. }
+                | Touch::Holders { .. }
+                | Touch::Namers { .. }
+                | Touch::Remotes { .. } => {
+                    self.write_groups(touch).await?;
+                    continue;
+                }
                 Touch::Part { .. } => continue,
             };
             self.later(sql, vec![host.into(), network.to_string().into()]).await?;
@@ -236,8 +252,10 @@ impl Tx<'_> {
         // Whoever writes to the log has this row locked: neither waits for the other's rows.
         self.lock_revision().await?;
         let gone = "DELETE FROM changes WHERE revision <= $1 AND (\
-            kind IN ('port', 'remote', 'lease') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
+            kind IN ('port', 'remote', 'lease', 'member') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
             kind IN ('network', 'dhcp', 'fip') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id) OR \
+            kind = 'group' AND NOT EXISTS (SELECT 1 FROM security_groups g WHERE g.id = changes.id) OR \
+            kind = 'addresses' AND NOT EXISTS (SELECT 1 FROM address_groups a WHERE a.id = changes.id) OR \
             kind = 'router' AND NOT EXISTS (SELECT 1 FROM routers r WHERE r.id = changes.id))";
         let dropped = self.execute(gone, &[upto.into()]).await?;
         if dropped > 0 {

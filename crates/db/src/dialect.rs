@@ -2,7 +2,7 @@
 //!
 //! Neutral words in expressions of the tables: `{json_list EXPRESSION}` is the JSON list of an
 //! expression over the rows of a FROM, `{json_object 'name', EXPRESSION, ...}` an object without what is
-//! null, `{json_bool EXPRESSION}` a boolean in one.
+//! null, `{json_whole ...}` the same with it, `{json_bool EXPRESSION}` a boolean in one.
 
 use model::api::table::Type;
 
@@ -14,6 +14,14 @@ pub fn locking_free(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "",
         Engine::Postgres => " FOR NO KEY UPDATE SKIP LOCKED",
+    }
+}
+
+/// Keeps others from changing the rows that a query finds, which several may do at a time.
+pub fn locking_shared(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "",
+        Engine::Postgres => " FOR SHARE",
     }
 }
 
@@ -65,6 +73,8 @@ fn neutral_word(engine: Engine, word: &str, of: &str) -> String {
         // The patch drops what is null.
         ("json_object", Engine::Sqlite) => format!("json_patch('{{}}', json_object({of}))"),
         ("json_object", Engine::Postgres) => format!("json_strip_nulls(json_build_object({of}))"),
+        ("json_whole", Engine::Sqlite) => format!("json_object({of})"),
+        ("json_whole", Engine::Postgres) => format!("json_build_object({of})"),
         ("json_bool", Engine::Sqlite) => format!("json(CASE WHEN {of} THEN 'true' ELSE 'false' END)"),
         ("json_bool", Engine::Postgres) => of.to_owned(),
         _ => format!("{{{word} {of}}}"),

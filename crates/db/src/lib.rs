@@ -4,7 +4,8 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment   facts and rows of one resource
+//! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment,
+//! security_group, address_group, rbac_policy   facts and rows of one resource
 //! l3/       routers between the API and hosts: what they are made of, what hosts were told and said
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
@@ -14,6 +15,7 @@
 //! ```
 //! SQL is the subset that SQLite and PostgreSQL share. Nothing here decides.
 
+mod address_group;
 mod agent;
 mod changes;
 mod dialect;
@@ -28,15 +30,17 @@ mod network;
 mod port;
 mod port_forwarding;
 mod quota;
+mod rbac_policy;
 mod reader;
 mod router;
 mod router_agent;
 mod row;
+mod security_group;
 mod segment;
 mod subnet;
 mod view;
 
-pub use changes::Marked;
+pub use changes::{Marked, group_statements};
 pub use engine::{
     Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
 };
@@ -48,5 +52,6 @@ pub use reader::{Judge, Reader, Seen, Target};
 pub use router::RouterPortRow;
 pub use router_agent::ROUTER_LOAD;
 pub use row::Updated;
+pub use security_group::GroupRow;
 pub use segment::Allocated;
 pub use view::ViewRows;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::dialect;
 use crate::engine::{Cell, DbError, Engine, Param, Row, Tx};
-use crate::reader::{Facts, Reader, Seen};
+use crate::reader::{Facts, READER, Reader, Seen};
 use crate::row::{write_cell, write_key};
 
 /// One page of a list.
@@ -43,6 +43,7 @@ impl Tx<'_> {
         sql.select(table, &shown);
         sql.conditions(table, query);
         sql.order_and_page(table, query);
+        sql.bind_reader();
         let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new(), read: 0 };
         self.each(&sql.text, &sql.params, |row| rows.take(&shown, reader, row)).await?;
         Ok(Some(rows.page(query.reverse)))
@@ -211,6 +212,14 @@ impl Sql<'_> {
         self.params.len()
     }
 
+    /// Fills in who reads, where an expression asks for it.
+    fn bind_reader(&mut self) {
+        if self.text.contains(READER) {
+            let at = self.bind(self.reader.caller.to_owned().into());
+            self.text = self.text.replace(READER, &format!("${at}"));
+        }
+    }
+
     fn bind_all<'a>(&mut self, values: impl IntoIterator<Item = &'a String>) -> String {
         let marks: Vec<String> =
             values.into_iter().map(|value| format!("${}", self.bind(value.clone().into()))).collect();
@@ -225,8 +234,12 @@ impl Sql<'_> {
                 Filter::FixedIps { ip_address, subnet_id, ip_address_substr } => {
                     all.push(self.fixed_ips(ip_address, subnet_id, ip_address_substr));
                 }
-                // No port has a group before groups exist.
-                Filter::SecurityGroups(_) => all.push("1 = 0".into()),
+                Filter::SecurityGroups(groups) => {
+                    let marks = self.bind_all(groups);
+                    all.push(format!(
+                        "ports.id IN (SELECT pg.port_id FROM port_groups pg WHERE pg.group_id IN ({marks}))"
+                    ));
+                }
                 Filter::Tags { how, tags } => all.push(self.tags(table, *how, tags)),
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs, agents, hosts, and at the
+//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs, security groups, agents, hosts, and at the
 //! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
@@ -73,6 +73,28 @@ impl Tx<'_> {
     /// Locks several ports, in the order that everyone takes.
     pub async fn lock_ports(&mut self, ports: &[String]) -> Result<(), DbError> {
         self.lock_all("ports", ports).await
+    }
+
+    /// Locks a security group that is to go, and those whose rules are about it.
+    pub async fn lock_group_whole(&mut self, group: &str) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let sql = "SELECT DISTINCT security_group_id FROM security_group_rules \
+                   WHERE remote_group_id = $1 AND security_group_id <> $1";
+        let mut groups = self.texts(sql, &[group.into()]).await?;
+        groups.push(group.to_owned());
+        self.lock_all("security_groups", &groups).await
+    }
+
+    /// Locks the security group that a rule is of.
+    pub async fn lock_group_of_rule(&mut self, rule: &str) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        let sql = "SELECT id FROM security_groups WHERE id = \
+                   (SELECT security_group_id FROM security_group_rules WHERE id = $1) FOR NO KEY UPDATE";
+        self.later(sql, vec![rule.into()]).await
     }
 
     pub(crate) async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {

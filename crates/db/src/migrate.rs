@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "shared", include_str!("../migrations/0002-shared.sql")),
     (3, "quotas", include_str!("../migrations/0003-quotas.sql")),
     (4, "routers", include_str!("../migrations/0004-routers.sql")),
+    (5, "groups", include_str!("../migrations/0005-groups.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -1,13 +1,14 @@
 //! Who reads: which rows a query finds, and what of them is shown.
 
 use model::api::network::NETWORK;
+use model::api::security_group::SECURITY_GROUP;
 use model::api::table::{Resource, Source, Type};
 use serde_json::{Map, Value};
 
 use crate::engine::{Cell, DbError, Param, Row, Tx};
 
-/// A resource as policy rules look at it: its attributes, its network's behind `network:`, and those of
-/// what it belongs to behind `ext_parent:`.
+/// A resource as policy rules look at it: its attributes, its network's behind `network:`, its security
+/// group's behind `security_group:`, and those of what it belongs to behind `ext_parent:`.
 pub type Target = Map<String, Value>;
 
 /// Which rows and attributes a reader sees, and what time-bound expressions mean.
@@ -15,6 +16,8 @@ pub type Target = Map<String, Value>;
 pub struct Reader<'a> {
     /// Heartbeats after this (microseconds since the epoch) count as alive.
     pub alive_since_us: i64,
+    /// The reader's own project, whatever it finds: what is shared is shared with somebody.
+    pub caller: &'a str,
     /// Finds only rows that this project sees; `None` finds all.
     pub project: Option<&'a str>,
     /// Sees nothing at all.
@@ -44,6 +47,11 @@ pub enum Seen {
 /// Facts of a network that rules about its ports and subnets look at.
 const OF_NETWORK: [&str; 3] = ["project_id", "shared", "router:external"];
 const NETWORK_PREFIX: &str = "network:";
+/// Stands for the reader's own project in expressions of the tables.
+pub(crate) const READER: &str = "{reader}";
+/// Facts of a security group that rules about its rules look at.
+const OF_GROUP: [&str; 2] = ["project_id", "tenant_id"];
+const GROUP_PREFIX: &str = "security_group:";
 /// Facts of what a resource belongs to.
 const OF_PARENT: [&str; 2] = ["project_id", "tenant_id"];
 const PARENT_PREFIX: &str = "ext_parent:";
@@ -55,15 +63,21 @@ impl Tx<'_> {
         table: &'static Resource,
         id: &str,
         project: Option<&str>,
+        caller: &str,
     ) -> Result<Option<Target>, DbError> {
         let own =
             table.attrs.iter().filter(|attr| attr.policy_target || !matches!(attr.source, Source::Sql(_)));
         let mut keys: Vec<String> = own.map(|attr| attr.name.to_owned()).collect();
         keys.extend(OF_NETWORK.map(|name| format!("{NETWORK_PREFIX}{name}")));
         keys.extend(OF_PARENT.map(|name| format!("{PARENT_PREFIX}{name}")));
+        keys.extend(OF_GROUP.map(|name| format!("{GROUP_PREFIX}{name}")));
         let facts = Facts::of(table, &keys);
-        let (condition, params) = one(table, id, project);
-        let sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
+        let (condition, mut params) = one(table, id, project);
+        let mut sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
+        if sql.contains(READER) {
+            params.push(caller.into());
+            sql = sql.replace(READER, &format!("${}", params.len()));
+        }
         let mut found = None;
         self.each(&sql, &params, |row| found = Some(facts.read(row, 0))).await?;
         Ok(found)
@@ -89,6 +103,15 @@ impl Tx<'_> {
         let mut found = Target::new();
         self.each(&sql, &[network.into()], |row| found = facts.read(row, 0)).await?;
         Ok(found.into_iter().map(|(name, value)| (format!("{NETWORK_PREFIX}{name}"), value)).collect())
+    }
+
+    /// The facts of a security group that rules about its rules look at; none when it is not there.
+    pub async fn group_facts(&mut self, group: &str) -> Result<Target, DbError> {
+        let facts = Facts::of(&SECURITY_GROUP, &OF_GROUP.map(str::to_owned));
+        let sql = format!("SELECT {} FROM security_groups WHERE id = $1", facts.columns.join(", "));
+        let mut found = Target::new();
+        self.each(&sql, &[group.into()], |row| found = facts.read(row, 0)).await?;
+        Ok(found.into_iter().map(|(name, value)| (format!("{GROUP_PREFIX}{name}"), value)).collect())
     }
 
     /// The facts of what a resource is to belong to that rules look at; none when it is not there.
@@ -159,6 +182,16 @@ fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
             format!("(SELECT n.\"{column}\" FROM networks n WHERE n.id = {}.network_id)", table.plural);
         return Some((of_network, attr.ty));
     }
+    if let Some(name) = key.strip_prefix(GROUP_PREFIX) {
+        table.attr("security_group_id")?;
+        let attr = SECURITY_GROUP.attr(name)?;
+        let (Source::Column(column) | Source::Same(column)) = attr.source else { return None };
+        let of_group = format!(
+            "(SELECT g.\"{column}\" FROM security_groups g WHERE g.id = {}.security_group_id)",
+            table.plural
+        );
+        return Some((of_group, attr.ty));
+    }
     if let Some(name) = key.strip_prefix(PARENT_PREFIX) {
         let parent = table.parent?;
         let attr = parent.table.attr(name)?;
@@ -174,7 +207,7 @@ fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
             Some((format!("{}.\"{column}\"", table.plural), attr.ty))
         }
         // What changes with time is no fact for a rule.
-        Source::Sql(sql) if !sql.contains('{') => Some((sql.to_owned(), attr.ty)),
+        Source::Sql(sql) if !sql.replace(READER, "").contains('{') => Some((sql.to_owned(), attr.ty)),
         Source::None | Source::Sql(_) => None,
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::api::address_group::AddressGroup;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port};
+use model::api::security_group::SecurityGroup;
+use model::api::security_group_rule::SecurityGroupRule;
 use model::api::subnet::{SUBNET, Subnet};
 use model::desired::{Key, Kind};
 use model::l3::RouterFacts;
@@ -43,6 +46,12 @@ pub struct ViewRows {
     pub routers: Vec<RouterFacts>,
     /// The host's own ports in external networks.
     pub ways: Vec<Port>,
+    /// Security groups of the host's ports, with their rules.
+    pub groups: Vec<(SecurityGroup, Vec<SecurityGroupRule>)>,
+    /// Ports of the groups that rules of those are about.
+    pub members: Vec<Port>,
+    /// Address groups that rules of those are about.
+    pub addresses: Vec<AddressGroup>,
 }
 
 /// Whose rows the parts of a kind are made of, of the host `$1`: column of the id, and the rest of a
@@ -70,6 +79,17 @@ fn source(kind: Kind) -> (&'static str, &'static str) {
             "FROM ports WHERE host = $1 AND device_owner = 'network:floatingip_agent_gateway' \
              AND vif_type NOT IN ('unbound', 'binding_failed')",
         ),
+        Kind::Group => ("group_id", "FROM group_hosts WHERE host = $1"),
+        Kind::Member => (
+            "port_id",
+            "FROM port_groups WHERE group_id IN (SELECT r.remote_group_id FROM group_hosts gh \
+             JOIN security_group_rules r ON r.security_group_id = gh.group_id WHERE gh.host = $1)",
+        ),
+        Kind::Addresses => (
+            "remote_address_group_id",
+            "FROM security_group_rules WHERE security_group_id IN \
+             (SELECT group_id FROM group_hosts WHERE host = $1)",
+        ),
     }
 }
 
@@ -93,7 +113,8 @@ impl Tx<'_> {
             let (id, rest) = source(*kind);
             let left = limit.saturating_sub(out.len());
             // Of ids that cannot come twice, a short list is read off an index.
-            let distinct = if *kind == Kind::Dhcp { "DISTINCT" } else { "" };
+            let twice = matches!(kind, Kind::Dhcp | Kind::Member | Kind::Addresses);
+            let distinct = if twice { "DISTINCT" } else { "" };
             let sql = format!("SELECT {distinct} {id} {rest} AND {id} > $2 ORDER BY {id} LIMIT {left}");
             let found = self.texts(&sql, &[host.into(), after.into()]).await?;
             let ids = found.iter().filter_map(|id| Uuid::parse_str(id).ok());
@@ -124,6 +145,11 @@ impl Tx<'_> {
             rows.routers = self.router_facts(&routers).await?.into_values().collect();
         }
         rows.ways = self.some_ways(host, keys).await?;
+        let groups = self.some_ids(host, keys, Kind::Group).await?;
+        rows.groups = self.groups_with_rules(&groups).await?;
+        rows.members = self.some_members(host, keys).await?;
+        let addresses = self.some_ids(host, keys, Kind::Addresses).await?;
+        rows.addresses = self.address_groups(&addresses).await?;
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
         Ok(rows)
@@ -147,6 +173,16 @@ impl Tx<'_> {
         for chunk in ids(keys, Kind::Fip).chunks(CHUNK) {
             let (marks, params) = bind(host, chunk);
             out.extend(self.find(&PORT, &format!("network_id IN ({marks}) AND {condition}"), &params).await?);
+        }
+        Ok(out)
+    }
+
+    async fn some_members(&mut self, host: &str, keys: &[Key]) -> Result<Vec<Port>, DbError> {
+        let found = self.some_ids(host, keys, Kind::Member).await?;
+        let mut out = Vec::new();
+        for chunk in found.chunks(CHUNK) {
+            let params: Vec<Param> = chunk.iter().map(|id| id.as_str().into()).collect();
+            out.extend(self.find(&PORT, &format!("id IN ({})", marks(1, chunk.len())), &params).await?);
         }
         Ok(out)
     }

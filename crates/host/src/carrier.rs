@@ -112,7 +112,13 @@ pub fn own_slots(slots: &mut Slots, part: &Part) {
                 slots.inner.insert((fip, names::to_router_device(router.id)));
             }
         }
-        Part::Dhcp(_) | Part::Fip(_) | Part::Remote(_) | Part::Lease(_) => {}
+        Part::Dhcp(_)
+        | Part::Fip(_)
+        | Part::Remote(_)
+        | Part::Lease(_)
+        | Part::Group(_)
+        | Part::Member(_)
+        | Part::Addresses(_) => {}
     }
     for leg in leg::legs(part) {
         slots.namespaces.insert(leg.netns.to_string());

@@ -4,7 +4,7 @@
 //! 1 clear    what fills a place wrongly: devices, namespaces, memberships
 //! 2 make     namespaces and devices
 //! 3 shape    alias, MTU, IPv6, ARP, and up for what we made
-//! 4 filter   tables: before a tap is joined, so that nothing passes unfiltered
+//! 4 filter   tables and chains: before a tap is joined, so that nothing passes unfiltered
 //! 5 join     bridge ports and their flags
 //! 6 entries  forwarding, tunnels, neighbours
 //! 7 inside   all within namespaces that were there: their ways outside open before there is a way to them
@@ -41,6 +41,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.make();
     plan.shape();
     plan.filter();
+    plan.guard();
     plan.join();
     plan.entries();
     plan.open_outward(has_inside);
@@ -51,6 +52,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.await_opened(|_| true);
     plan.open(|make| matches!(make, Make::Veth { .. }));
     plan.clear_tables();
+    plan.unguard();
     plan.announce();
     plan.start_keepalived();
     plan.floods();
@@ -82,6 +84,11 @@ impl Plan<'_> {
         let needs = device.or_else(|| self.target.networks.get(&key)).copied();
         let needs = needs.filter(|needs| *needs != key);
         self.steps.push(Step { key, needs, op });
+    }
+
+    pub fn act_needing(&mut self, key: Key, needs: Option<Key>, op: Op) {
+        self.now.pretend(&op);
+        self.steps.push(Step { key, needs: needs.filter(|needs| *needs != key), op });
     }
 
     fn clear(&mut self) {

@@ -68,7 +68,13 @@ pub fn legs(part: &Part) -> Vec<Leg> {
         Part::Dhcp(dhcp) => vec![of_dhcp(dhcp)],
         Part::Router(router) => of_router(router),
         Part::Fip(fip) => vec![of_fip(fip)],
-        Part::Network(_) | Part::Port(_) | Part::Remote(_) | Part::Lease(_) => Vec::new(),
+        Part::Network(_)
+        | Part::Port(_)
+        | Part::Remote(_)
+        | Part::Lease(_)
+        | Part::Group(_)
+        | Part::Member(_)
+        | Part::Addresses(_) => Vec::new(),
     }
 }
 
@@ -85,7 +91,9 @@ pub fn stations(part: &Part) -> Vec<Station> {
             let led = legs(part).into_iter().filter(|leg| leg.led);
             led.map(|leg| Station { network: leg.network, mac: leg.mac, ips: ips(&leg) }).collect()
         }
-        Part::Network(_) | Part::Lease(_) => Vec::new(),
+        Part::Network(_) | Part::Lease(_) | Part::Group(_) | Part::Member(_) | Part::Addresses(_) => {
+            Vec::new()
+        }
     }
 }
 

@@ -11,7 +11,9 @@
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
+//! secgroup  what ports may send and receive by their security groups
 //! announce  frames that tell who has an address
+//! purge     connections that shall go: batches, what each asks for, which way is cheapest
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
@@ -33,7 +35,9 @@ pub mod observed;
 pub mod op;
 mod outcome;
 mod pretend;
+pub mod purge;
 mod router;
+pub mod secgroup;
 mod spoof;
 mod target;
 mod uplink;

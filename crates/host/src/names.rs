@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use model::desired::{Key, Kind};
+use model::desired::{Direction, Key, Kind};
 use model::{NetworkId, PortId, RouterId};
 use uuid::Uuid;
 
@@ -117,7 +117,7 @@ impl fmt::Display for Mark {
 
 /// The bridge of a network.
 pub fn bridge(id: NetworkId) -> String {
-    short("brq", id.0)
+    short(BRIDGE_PREFIX, id.0)
 }
 
 /// The device of a port that its instance (or namespace) is attached to.
@@ -216,8 +216,19 @@ pub fn is_tap(name: &str) -> bool {
 }
 
 pub fn is_bridge(name: &str) -> bool {
-    is_short("brq", name)
+    is_short(BRIDGE_PREFIX, name)
 }
+
+/// The chain of what a port sends or receives.
+pub fn port_chain(id: PortId, direction: Direction) -> String {
+    match direction {
+        Direction::Ingress => short("in-", id.0),
+        Direction::Egress => short("out-", id.0),
+    }
+}
+
+/// The inet and the bridge table that filter ports by their groups.
+pub const FILTER_TABLE: &str = "neutrino";
 
 /// The netdev table that filters what enters by a device.
 pub fn table(device: &str) -> String {
@@ -245,6 +256,8 @@ pub fn content_hash(text: &str) -> u64 {
     })
 }
 
+/// What begins the names of bridges of networks.
+pub const BRIDGE_PREFIX: &str = "brq";
 const TABLE_PREFIX: &str = "neutrino-";
 const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use wire::Mac;
 
 use crate::op::{PortFlags, Route, Rule, Sysctl};
+use crate::secgroup::Filter;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,6 +32,9 @@ pub struct Observed {
     pub namespaces: BTreeMap<String, Namespace>,
     /// Instances of keepalived, running or left behind.
     pub keepalived: BTreeMap<RouterId, Keepalived>,
+    /// What filters ports by their groups.
+    #[serde(skip)]
+    pub filter: Filter,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

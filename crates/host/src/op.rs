@@ -15,6 +15,7 @@ use wire::Mac;
 
 use crate::keepalived::Instance;
 use crate::nft::Table;
+use crate::secgroup::{At, Chain, Item, Value};
 
 pub use inside::{Inside, MAIN_TABLE, Route, Rule};
 pub use sysctl::{Of, Sysctl, UnknownSysctl};
@@ -156,6 +157,30 @@ pub enum Op {
     DeleteTable {
         table: String,
     },
+    /// Hands bridged packets of the host's namespace to the IP layer, where connections are known.
+    FilterBridged,
+    /// Makes or replaces, in one transaction with the ops of its kind around it, a chain of those
+    /// that filter ports by their groups.
+    ReplaceChain {
+        chain: Chain,
+    },
+    DeleteChain {
+        at: At,
+    },
+    AddSet {
+        at: At,
+    },
+    DeleteSet {
+        at: At,
+    },
+    AddElements {
+        at: At,
+        elements: Vec<(Item, Value)>,
+    },
+    DeleteElements {
+        at: At,
+        elements: Vec<(Item, Value)>,
+    },
     /// A namespace, its loopback up.
     AddNetns {
         netns: String,
@@ -250,6 +275,13 @@ impl Op {
             Op::Announce { bridge, .. } => Some(bridge),
             Op::AddVethBetween { .. }
             | Op::DeleteTable { .. }
+            | Op::FilterBridged
+            | Op::ReplaceChain { .. }
+            | Op::DeleteChain { .. }
+            | Op::AddSet { .. }
+            | Op::DeleteSet { .. }
+            | Op::AddElements { .. }
+            | Op::DeleteElements { .. }
             | Op::AddNetns { .. }
             | Op::DeleteNetns { .. }
             | Op::StartKeepalived { .. }
@@ -257,6 +289,19 @@ impl Op {
             | Op::StopKeepalived { .. }
             | Op::Inside { .. } => None,
         }
+    }
+
+    /// True of acts that are done together, in one transaction: those on what filters ports.
+    pub fn is_filter(&self) -> bool {
+        matches!(
+            self,
+            Op::ReplaceChain { .. }
+                | Op::DeleteChain { .. }
+                | Op::AddSet { .. }
+                | Op::DeleteSet { .. }
+                | Op::AddElements { .. }
+                | Op::DeleteElements { .. }
+        )
     }
 
     /// True when the act only takes something away: it is worth doing though others failed.
@@ -269,6 +314,9 @@ impl Op {
             | Op::DeleteFlood { .. }
             | Op::DeleteNeighbour { .. }
             | Op::DeleteTable { .. }
+            | Op::DeleteChain { .. }
+            | Op::DeleteSet { .. }
+            | Op::DeleteElements { .. }
             | Op::DeleteNetns { .. }
             | Op::StopKeepalived { .. }
             | Op::SetMaster { master: None, .. } => true,
@@ -327,6 +375,19 @@ impl fmt::Display for Op {
             Op::DeleteNeighbour { device, ip } => write!(f, "delete {device} neighbour {ip}"),
             Op::ReplaceTable { table, content } => write!(f, "replace table {table} on {}", content.device),
             Op::DeleteTable { table } => write!(f, "delete table {table}"),
+            Op::FilterBridged => f.write_str("hand bridged packets to the IP layer"),
+            Op::ReplaceChain { chain } => write!(f, "replace chain {}", chain.at),
+            Op::DeleteChain { at } => write!(f, "delete chain {at}"),
+            Op::AddSet { at } => write!(f, "add set {at}"),
+            Op::DeleteSet { at } => write!(f, "delete set {at}"),
+            Op::AddElements { at, elements } => {
+                write!(f, "add to {at}: ")?;
+                listed(f, elements)
+            }
+            Op::DeleteElements { at, elements } => {
+                write!(f, "take from {at}: ")?;
+                listed(f, elements)
+            }
             Op::AddNetns { netns } => write!(f, "add netns {netns}"),
             Op::DeleteNetns { netns } => write!(f, "delete netns {netns}"),
             Op::Inside { netns, act } => write!(f, "in {netns}: {act}"),
@@ -336,4 +397,13 @@ impl fmt::Display for Op {
             Op::StopKeepalived { router } => write!(f, "stop keepalived of {router}"),
         }
     }
+}
+
+/// The first of many.
+fn listed(f: &mut fmt::Formatter<'_>, elements: &[(Item, Value)]) -> fmt::Result {
+    const SHOWN: usize = 3;
+    for (place, (item, _)) in elements.iter().take(SHOWN).enumerate() {
+        write!(f, "{}{item}", if place == 0 { "" } else { ", " })?;
+    }
+    if elements.len() > SHOWN { write!(f, " and {} more", elements.len() - SHOWN) } else { Ok(()) }
 }

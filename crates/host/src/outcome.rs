@@ -1,8 +1,8 @@
 //! What became of a part, as far as the host shows it.
 
-use model::NetworkId;
 use model::desired::{Key, Network, Part, Port, Router};
 use model::report::{HaState, RouterState, State};
+use model::{NetworkId, SecurityGroupId};
 
 use crate::carrier::Impossible;
 use crate::diff::fits;
@@ -12,6 +12,7 @@ use crate::lazy;
 use crate::leg;
 use crate::names;
 use crate::observed::{Namespace, Observed};
+use crate::secgroup::{self, Chain, Item, Set};
 use crate::target::target;
 use crate::wanted::{Scope, Slots, Wanted};
 
@@ -36,6 +37,12 @@ pub enum Amiss {
     NoWay(NetworkId),
     #[error("keepalived does not run for it")]
     NoKeepalived,
+    #[error("it was not told of its security group {0}")]
+    NoGroup(SecurityGroupId),
+    #[error("bridged packets are not handed to the IP layer: connections are not known")]
+    NotBridged,
+    #[error("its filter is not in place: {0}")]
+    Unfiltered(String),
 }
 
 /// The state of a part on a host that looks like this.
@@ -55,6 +62,8 @@ pub fn state(want: &Wanted, now: &Observed, key: Key) -> State {
         }),
         Part::Router(router) => router_amiss(want, now, router),
         Part::Dhcp(_) | Part::Fip(_) => legs_amiss(want, now, part),
+        Part::Group(group) => chains_amiss(now, &secgroup::group_chains(group)),
+        Part::Member(_) | Part::Addresses(_) => Ok(()),
         Part::Lease(lease) => want.carrier(lease.network_id).map(drop).map_err(Amiss::from),
     };
     match amiss {
@@ -78,7 +87,35 @@ fn port_state(want: &Wanted, now: &Observed, port: &Port) -> Result<State, Amiss
     if link.master.as_ref() != Some(&carrier.bridge) {
         return Err(Amiss::NotJoined(tap, carrier.bridge));
     }
+    filter_amiss(want, now, port)?;
     if link.up { Ok(State::Up) } else { Err(Amiss::NotUp(tap)) }
+}
+
+fn filter_amiss(want: &Wanted, now: &Observed, port: &Port) -> Result<(), Amiss> {
+    if port.groups.is_none() {
+        return Ok(());
+    }
+    if now.filter.bridged != Some(true) {
+        return Err(Amiss::NotBridged);
+    }
+    if let Some(group) = secgroup::unknown_group(want, port) {
+        return Err(Amiss::NoGroup(group));
+    }
+    chains_amiss(now, &secgroup::ground())?;
+    chains_amiss(now, &secgroup::port_chains(want, port))?;
+    let tap = Item::Device(names::tap(port.id));
+    for set in [Set::WaysIn, Set::WaysOut] {
+        let at = set.at();
+        if now.filter.sets.get(&at).and_then(|set| set.get(&tap)) != set.wanted_item(want, &tap).as_ref() {
+            return Err(Amiss::Unfiltered(at.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn chains_amiss(now: &Observed, chains: &[Chain]) -> Result<(), Amiss> {
+    let missing = chains.iter().find(|chain| now.filter.chains.get(&chain.at) != Some(&chain.mark()));
+    missing.map_or(Ok(()), |chain| Err(Amiss::Unfiltered(format!("chain {}", chain.at))))
 }
 
 /// What the host made of a router; `None` of other parts.

@@ -83,6 +83,15 @@ impl Observed {
                 let devices = gone.iter().flat_map(|gone| gone.links.keys());
                 devices.for_each(|device| self.delete_other_end(device));
             }
+            Op::FilterBridged => self.filter.bridged = Some(true),
+            Op::ReplaceChain { chain } => {
+                self.filter.chains.insert(chain.at.clone(), chain.mark());
+            }
+            Op::DeleteChain { at } => drop(self.filter.chains.remove(at)),
+            Op::AddSet { at } => drop(self.filter.sets.entry(at.clone()).or_default()),
+            Op::DeleteSet { at } => drop(self.filter.sets.remove(at)),
+            Op::AddElements { at, elements } => self.filter.pretend_add(at, elements),
+            Op::DeleteElements { at, elements } => self.filter.pretend_delete(at, elements),
             Op::Inside { netns, act } => self.pretend_inside(netns, act),
             Op::Announce { .. } => {}
             Op::StartKeepalived { router, instance, .. } | Op::ReloadKeepalived { router, instance } => {

@@ -16,6 +16,7 @@ use crate::names::{self, Mark};
 use crate::nft::Table;
 use crate::observed::Ipv6;
 use crate::op::PortFlags;
+use crate::secgroup::WantFilter;
 use crate::spoof;
 use crate::wanted::{Scope, Wanted};
 
@@ -37,6 +38,8 @@ pub(crate) struct Target {
     pub uplinks: BTreeMap<String, String>,
     /// Physical interfaces that networks may use.
     pub interfaces: BTreeSet<String>,
+    /// What filters ports by their groups.
+    pub filter: WantFilter,
     /// The network's part of each part that has one network.
     pub networks: BTreeMap<Key, Key>,
     /// The network's part of each device that is joined to it.
@@ -104,6 +107,7 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
     for part in &parts {
         target.add(want, part);
     }
+    target.filter = WantFilter::new(want, scope);
     target
 }
 

@@ -7,8 +7,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use model::NetworkId;
 use model::desired::{Fip, Key, Kind, Network, Part, Remote, Router};
+use model::{NetworkId, PortId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wire::Mac;
@@ -16,6 +16,7 @@ use wire::Mac;
 use crate::carrier::{self, Carrier, Impossible};
 use crate::leg::{self, Leg};
 use crate::names;
+use crate::secgroup::{self, FilterSlots};
 
 /// What a host's configuration says of its wiring.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -36,6 +37,7 @@ pub struct Wanted {
     by_ip: BTreeMap<(NetworkId, IpAddr), BTreeSet<Key>>,
     by_device: BTreeMap<String, BTreeSet<Key>>,
     counts: BTreeMap<Kind, usize>,
+    pub(crate) secgroups: secgroup::Index,
 }
 
 /// What one reconcile looks at.
@@ -63,6 +65,17 @@ pub struct Slots {
     pub namespaces: BTreeSet<String>,
     /// Namespace and device: places in namespaces of which the rest is others'.
     pub inner: BTreeSet<(String, String)>,
+    pub filter: FilterSlots,
+}
+
+impl Scope {
+    /// Looks at whether connections of ports are judged anew, too.
+    pub fn add_revoked(&mut self, ports: &BTreeSet<PortId>) {
+        if let Scope::Some { slots, .. } = self {
+            let items = ports.iter().map(|id| secgroup::revoked_item(*id));
+            slots.filter.items.extend(items);
+        }
+    }
 }
 
 impl Slots {
@@ -77,6 +90,7 @@ impl Slots {
             + self.tables.len()
             + self.namespaces.len()
             + self.inner.len()
+            + self.filter.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -187,6 +201,21 @@ impl Wanted {
         Some(old)
     }
 
+    /// Known connections of the port are asked for by its groups again, until it is restored;
+    /// whether that is a change.
+    pub fn revoke(&mut self, port: PortId) -> bool {
+        self.secgroups.revoke(port)
+    }
+
+    pub fn restore(&mut self, port: PortId) -> bool {
+        self.secgroups.restore(port)
+    }
+
+    /// Zones that no network is given, for connections of another are in them.
+    pub fn hold_zones(&mut self, zones: BTreeSet<u16>) {
+        self.secgroups.held_zones = zones;
+    }
+
     /// What must be looked at so that these parts, and what they were before, are settled.
     pub fn scope(&self, keys: &BTreeSet<Key>, old: &[Part]) -> Scope {
         let mut closure = keys.clone();
@@ -218,6 +247,7 @@ impl Wanted {
         let by_device = devices.iter().filter_map(|device| self.by_device.get(device));
         let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
         let mut met: BTreeSet<Key> = met.chain([part.key()]).collect();
+        met.extend(secgroup::meets(self, part, old));
         let router_key = |router: &Router| Key::new(Kind::Router, router.id.0);
         if let Part::Fip(fip) = part {
             met.extend(self.routers(fip.network_id).map(router_key));
@@ -265,6 +295,7 @@ impl Wanted {
             }
         }
         carrier::own_slots(slots, part);
+        secgroup::add_slots(self, slots, part, old);
     }
 
     fn index(&mut self, part: &Part, act: impl Fn(&mut BTreeSet<Key>, Key)) {
@@ -281,6 +312,7 @@ impl Wanted {
         for device in devices(&self.settings, part) {
             touch(&mut self.by_device, device, key, &act);
         }
+        self.secgroups.touch(part, act);
     }
 }
 
@@ -306,12 +338,14 @@ fn devices(settings: &Settings, part: &Part) -> Vec<String> {
         }
         Part::Port(port) => vec![names::tap(port.id)],
         Part::Dhcp(_) | Part::Router(_) | Part::Fip(_) => leg::legs(part).iter().map(Leg::tap).collect(),
-        Part::Remote(_) | Part::Lease(_) => Vec::new(),
+        Part::Remote(_) | Part::Lease(_) | Part::Group(_) | Part::Member(_) | Part::Addresses(_) => {
+            Vec::new()
+        }
     }
 }
 
 /// Adds to or takes from a set in a map, which keeps no empty sets.
-fn touch<K: Ord>(
+pub(crate) fn touch<K: Ord>(
     map: &mut BTreeMap<K, BTreeSet<Key>>,
     at: K,
     key: Key,

@@ -19,8 +19,9 @@ use crate::KernelError;
 use crate::announce::Announcement;
 use crate::netlink::Message;
 use crate::netlink::socket::{Answer, Refusal};
+use crate::nft::filter;
 use crate::worker::Inner;
-use crate::{fdb, link, netns, nft};
+use crate::{fdb, link, netns, nft, sysctl};
 
 /// A transaction costs the kernel more than its parts when it grows.
 const TRANSACTION_BYTES: usize = 64 << 10;
@@ -30,6 +31,8 @@ const NAMESPACES: usize = 512;
 /// How long devices that came up are waited for, and between two looks.
 const OPENS_WITHIN: Duration = Duration::from_millis(50);
 const OPEN_PAUSE_MS: u8 = 1;
+/// What filters ports by their groups changes in one transaction, up to what a socket takes at once.
+const FILTER_BYTES: usize = 512 << 10;
 
 /// A step that could not be done.
 #[derive(Debug)]
@@ -91,6 +94,12 @@ impl<'a> Run<'a> {
             Op::ReplaceTable { .. } | Op::DeleteTable { .. } => {
                 let is_table = |s: &&Step| matches!(s.op, Op::ReplaceTable { .. } | Op::DeleteTable { .. });
                 let count = self.steps[at..].iter().take_while(is_table).count();
+                self.flush();
+                self.tables(at, count);
+                count
+            }
+            op if op.is_filter() => {
+                let count = self.steps[at..].iter().take_while(|step| step.op.is_filter()).count();
                 self.flush();
                 self.tables(at, count);
                 count
@@ -159,6 +168,10 @@ impl<'a> Run<'a> {
             }
             Op::Announce { bridge, uplink, mac, ip } => {
                 self.announce(op, (bridge, uplink.as_ref()), *mac, *ip)
+            }
+            Op::FilterBridged => {
+                self.flush();
+                sysctl::set_bridged().map_err(KernelError::io(op.to_string()))
             }
             Op::DeleteNetns { netns } => {
                 self.flush();
@@ -241,6 +254,13 @@ impl<'a> Run<'a> {
             | Op::ReplaceTable { .. }
             | Op::DeleteTable { .. }
             | Op::Announce { .. }
+            | Op::FilterBridged
+            | Op::ReplaceChain { .. }
+            | Op::DeleteChain { .. }
+            | Op::AddSet { .. }
+            | Op::DeleteSet { .. }
+            | Op::AddElements { .. }
+            | Op::DeleteElements { .. }
             | Op::StartKeepalived { .. }
             | Op::ReloadKeepalived { .. }
             | Op::StopKeepalived { .. }
@@ -300,7 +320,12 @@ impl<'a> Run<'a> {
         todo.reverse();
         while !todo.is_empty() {
             let (mut places, mut messages, mut bytes) = (Vec::new(), Vec::new(), 0);
-            while bytes < TRANSACTION_BYTES
+            if self.steps[at].op.is_filter() {
+                messages.extend(filter::tables());
+                places.extend(messages.iter().filter_map(|_| todo.last().copied()));
+            }
+            let limit = if self.steps[at].op.is_filter() { FILTER_BYTES } else { TRANSACTION_BYTES };
+            while bytes < limit
                 && let Some(at) = todo.pop()
             {
                 match self.table(&self.steps[at].op) {
@@ -318,7 +343,11 @@ impl<'a> Run<'a> {
                 let Some(at) = places.get(message).copied().filter(|at| at_fault.insert(*at)) else {
                     continue;
                 };
-                let act = self.steps[at].op.to_string();
+                let op = &self.steps[at].op;
+                if op.is_filter() && op.is_cleanup() && is_gone(&refusal) {
+                    continue;
+                }
+                let act = op.to_string();
                 self.fail(at, KernelError::Refused { act, refusal });
             }
             if !at_fault.is_empty() {
@@ -335,6 +364,12 @@ impl<'a> Run<'a> {
                 Ok(nft::replace(table, index, content))
             }
             Op::DeleteTable { table } => Ok(nft::delete(table)),
+            Op::ReplaceChain { chain } => Ok(filter::replace_chain(chain)),
+            Op::DeleteChain { at } => Ok(filter::delete_chain(at)),
+            Op::AddSet { at } => Ok(filter::add_set(at)),
+            Op::DeleteSet { at } => Ok(filter::delete_set(at)),
+            Op::AddElements { at, elements } => Ok(filter::add_elements(at, elements)),
+            Op::DeleteElements { at, elements } => Ok(filter::delete_elements(at, elements)),
             _ => Ok(Vec::new()),
         }
     }
@@ -384,8 +419,8 @@ impl<'a> Run<'a> {
             return true;
         }
         let (key, error) = (*key, KernelError::Skipped { act: op.to_string() });
-        // A router goes on in its other networks.
-        if hindered {
+        // A router goes on in its other networks; a port that is not filtered is not opened.
+        if hindered && !op.is_filter() {
             self.failed.push(Failed { index: at, key, error });
         } else {
             self.fail(at, error);

@@ -4,11 +4,14 @@
 //! Kernel --jobs--> worker: one thread that lives in the governed namespace
 //!                    observe   dumps, or single questions when few places are looked at
 //!                    apply     acts, many per system call; goes on after a failure
+//! filter    what filters ports by their groups, as seen
 //! inside    acts and observations in other namespaces, one entry for all of one
 //! link fdb addr route nft   requests and what the kernel tells  netlink   framing
 //! netns     namespaces by name, and threads thrown away after entering one
 //! keepalived, changes   its processes, and what they say
 //! announce  frames that tell of an address, sent again later
+//! conntrack/ tables of tracked connections: walked, matched, deleted from
+//! own       this process and the calling thread: priority, time, memory
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -17,10 +20,12 @@ mod addr;
 mod announce;
 mod apply;
 mod changes;
+pub mod conntrack;
 mod error;
 mod events;
 mod fdb;
 mod file_limit;
+mod filter;
 mod inside;
 mod keepalived;
 mod link;
@@ -28,6 +33,7 @@ mod netlink;
 pub mod netns;
 mod nft;
 mod observe;
+pub mod own;
 pub mod packet;
 mod route;
 mod sysctl;

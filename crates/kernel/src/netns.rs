@@ -63,6 +63,15 @@ pub(crate) fn create_with<T: Send>(
     made
 }
 
+/// Runs a closure on a thread of its own inside a fresh namespace without a name, which ends with the last
+/// socket that was opened there.
+pub(crate) fn within_fresh<T: Send>(act: impl FnOnce() -> T + Send) -> io::Result<T> {
+    on_thread(move || {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        Ok(act())
+    })
+}
+
 /// Deletes a namespace by name; it ends when the last socket and process in it do.
 pub fn delete(dir: &Path, name: &str) -> io::Result<()> {
     let path = dir.join(name);

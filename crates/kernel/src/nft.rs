@@ -4,6 +4,8 @@
 //! the more the more ports there are; what `table` builds is sent in transactions instead.
 
 mod expression;
+pub(crate) mod filter;
+pub(crate) mod filtered;
 mod nat;
 mod table;
 
@@ -112,9 +114,12 @@ fn add(family: u8, name: &str) -> Message {
 
 /// A table with its mark in its comment.
 fn marked(family: u8, name: &str, mark: TableMark) -> Message {
-    let text = comment(mark);
-    let userdata = [&[USERDATA_COMMENT, text.len() as u8 + 1], text.as_bytes(), &[0]].concat();
-    add(family, name).attr(TABLE_USERDATA, &userdata)
+    add(family, name).attr(TABLE_USERDATA, &userdata(&comment(mark)))
+}
+
+/// A short comment, as nft writes it.
+fn userdata(text: &str) -> Vec<u8> {
+    [&[USERDATA_COMMENT, text.len() as u8 + 1], text.as_bytes(), &[0]].concat()
 }
 
 fn message(family: u8, kind: u16, flags: i32) -> Message {

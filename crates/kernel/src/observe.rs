@@ -52,6 +52,7 @@ impl Inner {
             Some(_) => routers_of(&names),
             None => self.keepalived.list().map_err(KernelError::io("list keepalived"))?,
         };
+        seen.observed.filter = self.observe_whole_filter(slots.map(|slots| &slots.filter))?;
         self.finish(seen, &names, &routers)
     }
 
@@ -80,6 +81,9 @@ impl Inner {
         }
         let tables = slots.tables.iter().map(|table| nft::get(table)).collect();
         seen.add_tables(&present("read a table", self.netfilter.request(tables))?);
+        if !slots.filter.is_empty() {
+            seen.observed.filter = self.observe_filter(&slots.filter)?;
+        }
         let names = namespaces(slots);
         self.finish(seen, &names, &routers_of(&names))
     }

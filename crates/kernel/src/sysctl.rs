@@ -5,7 +5,7 @@
 //! everything else from there.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 
@@ -90,4 +90,22 @@ impl Settings {
 
 fn folder(path: &str) -> nix::Result<OwnedFd> {
     open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+const BRIDGED: [&str; 2] =
+    ["/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"];
+
+/// Whether bridged packets are handed to the IP layer; `None` where the kernel cannot.
+pub(crate) fn bridged() -> Option<bool> {
+    let on = |name: &str| fs::read_to_string(name).ok().map(|value| value.trim() == "1");
+    BRIDGED.iter().map(|name| on(name)).try_fold(true, |all, one| Some(all && one?))
+}
+
+/// Hands them on; a kernel that has this as a module is asked to load it.
+pub(crate) fn set_bridged() -> io::Result<()> {
+    if !fs::exists(BRIDGED[0]).unwrap_or(false) {
+        // What it cannot do shows at once.
+        let _ = std::process::Command::new("modprobe").arg("br_netfilter").output();
+    }
+    BRIDGED.iter().try_for_each(|name| fs::write(name, "1"))
 }

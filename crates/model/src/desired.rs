@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wire::Mac;
 
-use crate::{NetworkId, PortId, SubnetId};
+use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
 
+mod group;
 mod router;
 
+pub use group::{Addresses, Direction, Ethertype, Group, GroupRule, Member, Ports, RemoteSide};
 pub use router::{
     Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
     RouterSubnet, SHIFTED_PORTS,
@@ -45,11 +47,27 @@ pub enum Kind {
     Router,
     /// This host's own way to an external network; id of that network.
     Fip,
+    /// A security group of ports bound to this host; id of the group.
+    Group,
+    /// A port of groups that rules on this host are about; id of the port.
+    Member,
+    /// An address group that rules on this host are about; id of it.
+    Addresses,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 7] =
-        [Kind::Network, Kind::Port, Kind::Remote, Kind::Dhcp, Kind::Lease, Kind::Router, Kind::Fip];
+    pub const ALL: [Kind; 10] = [
+        Kind::Network,
+        Kind::Port,
+        Kind::Remote,
+        Kind::Dhcp,
+        Kind::Lease,
+        Kind::Router,
+        Kind::Fip,
+        Kind::Group,
+        Kind::Member,
+        Kind::Addresses,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -60,6 +78,9 @@ impl Kind {
             Kind::Lease => "lease",
             Kind::Router => "router",
             Kind::Fip => "fip",
+            Kind::Group => "group",
+            Kind::Member => "member",
+            Kind::Addresses => "addresses",
         }
     }
 
@@ -104,6 +125,9 @@ pub enum Part {
     Lease(Lease),
     Router(Router),
     Fip(Fip),
+    Group(Group),
+    Member(Member),
+    Addresses(Addresses),
 }
 
 impl Part {
@@ -116,6 +140,9 @@ impl Part {
             Part::Lease(part) => Key::new(Kind::Lease, part.port_id.0),
             Part::Router(part) => Key::new(Kind::Router, part.id.0),
             Part::Fip(part) => Key::new(Kind::Fip, part.network_id.0),
+            Part::Group(part) => Key::new(Kind::Group, part.id.0),
+            Part::Member(part) => Key::new(Kind::Member, part.port_id.0),
+            Part::Addresses(part) => Key::new(Kind::Addresses, part.id.0),
         }
     }
 
@@ -129,6 +156,7 @@ impl Part {
             Part::Lease(part) => vec![part.network_id],
             Part::Router(part) => part.networks(),
             Part::Fip(part) => vec![part.network_id],
+            Part::Group(_) | Part::Member(_) | Part::Addresses(_) => vec![],
         }
     }
 }
@@ -186,6 +214,10 @@ pub struct Port {
     /// True for the host's own DHCP port: it may answer DHCP and send router advertisements.
     #[serde(default)]
     pub trusted: bool,
+    /// The security groups that say what passes; of an empty set nothing does. `None`: nothing is
+    /// held back.
+    #[serde(default)]
+    pub groups: Option<BTreeSet<SecurityGroupId>>,
 }
 
 /// An address that a port may use besides its own.

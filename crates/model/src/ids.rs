@@ -41,13 +41,17 @@ macro_rules! ids {
 }
 
 ids! {
+    AddressGroupId
     /// One agent row: a role of one host.
     AgentId
     FloatingIpId
     NetworkId
     PortForwardingId
     PortId
+    RbacPolicyId
     RouterId
+    SecurityGroupId
+    SecurityGroupRuleId
     SegmentId
     SubnetId
 }

@@ -8,6 +8,7 @@
 //! l3        a router and what is around it, as rows say
 //! touch     whom a change touches
 //! sync      the messages between server and agent      subject   where they travel
+//! purge/    connections that shall go: jobs, and the messages about them
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
@@ -19,11 +20,15 @@ mod ids;
 pub mod l3;
 pub mod lazy;
 mod lenient;
+pub mod purge;
 pub mod report;
 pub mod subject;
 pub mod sync;
 mod touch;
 
-pub use ids::{AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RouterId, SegmentId, SubnetId};
+pub use ids::{
+    AddressGroupId, AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
+    SecurityGroupId, SecurityGroupRuleId, SegmentId, SubnetId,
+};
 pub use lenient::Skipped;
 pub use touch::Touch;

@@ -1,7 +1,8 @@
 //! Whom a change touches: what the change log notes.
 
-use crate::NetworkId;
 use crate::desired::Key;
+use crate::{NetworkId, SecurityGroupId};
+use uuid::Uuid;
 
 /// What a host must look at again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,5 +25,30 @@ pub enum Touch {
     Service {
         host: String,
         network: NetworkId,
+    },
+    /// A port of the security group came to the host or left it. If it was the first or the last, looked
+    /// up when the transaction ends: the group, and the members and address groups that its rules are
+    /// about.
+    Group {
+        host: String,
+        group: SecurityGroupId,
+    },
+    /// Every host that has the security group, looked up when the transaction ends.
+    Holders {
+        group: SecurityGroupId,
+        key: Key,
+    },
+    /// Every host that has a security group with a rule about this group or address group, looked up
+    /// when the transaction ends.
+    Namers {
+        named: Uuid,
+        key: Key,
+    },
+    /// The rules of the security group are about this group or address group, and were not, or the other
+    /// way round. Every host that has the security group, looked up when the transaction ends: the
+    /// members, or the address group.
+    Remotes {
+        group: SecurityGroupId,
+        named: Uuid,
     },
 }

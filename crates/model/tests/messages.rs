@@ -62,6 +62,7 @@ fn parts() -> Vec<Part> {
         admin_state_up: true,
         allowed: Some(vec![pair]),
         trusted: false,
+        groups: None,
     };
     let remote = Remote {
         port_id: PortId(id(3)),

@@ -30,6 +30,7 @@ pub struct Config {
     pub network: Rules,
     pub quotas: Limits,
     pub policy: Policy,
+    pub ctpurge: agent::ctpurge::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -159,6 +160,7 @@ impl Config {
         self.quotas.check().map_err(|why| anyhow::anyhow!("in [quotas]: {why}"))?;
         self.auth()?;
         self.database.check()?;
+        self.ctpurge.check()?;
         self.agent()?;
         Ok(())
     }
@@ -244,6 +246,7 @@ mod tests {
         let config = merged("", &[]).expect("defaults");
         assert_eq!(config.network, Rules::default());
         assert_eq!(config.quotas, Limits::default());
+        assert_eq!(config.ctpurge, agent::ctpurge::Settings::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
         assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
@@ -289,6 +292,8 @@ mod tests {
             ("[auth.keystone]\nauth_uri = 'x'", ("log.filter", "info"), "auth_uri"),
             ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("", ("database.kind", "postgresql"), "database.url"),
+            ("", ("ctpurge.first_number", "0"), "first_number"),
+            ("[ctpurge]\nfirst = 5", ("log.filter", "info"), "first"),
             ("", ("bus.kind", "rabbit"), "rabbit"),
             ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),
             ("[agent]\nhost = 'h'\nrole = ['l2']", ("log.filter", "info"), "role"),

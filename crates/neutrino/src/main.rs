@@ -5,6 +5,7 @@
 mod agent;
 mod buses;
 mod config;
+mod ctpurge;
 mod policy;
 mod router;
 mod serve;
@@ -46,6 +47,11 @@ enum Command {
     Server,
     /// Wires this host alone, for servers elsewhere; needs [agent] and [bus] kind = "nats"
     Agent,
+    /// Forgets connections of this host on request, in batches, as a process of its own
+    Ctpurge,
+    /// Shows and asks for connections that are forgotten; `neutrino ctpurge` does it
+    #[command(subcommand)]
+    Conntrack(ctpurge::ConntrackCommand),
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
     /// What the bus must let servers and hosts do
@@ -144,6 +150,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             serve::log(&config.log.filter);
             serve::runtime()?.block_on(agent::alone(&config))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Ctpurge => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::small_runtime()?.block_on(ctpurge::serve(config.ctpurge))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Conntrack(command) => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::small_runtime()?.block_on(ctpurge::run(&command, &config.ctpurge))
         }
         Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
             print!("{}", buses::nats_config(&servers, &hosts, certificates)?);

@@ -21,6 +21,15 @@ pub fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
+/// For a program that does little at a time.
+pub fn small_runtime() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+        .context("cannot start the runtime")
+}
+
 pub async fn server(config: Config) -> anyhow::Result<()> {
     let agent = config.agent()?;
     let bus = buses::open(&config.bus, agent.as_ref().map(|agent| agent.host.as_str()))?;

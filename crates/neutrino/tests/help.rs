@@ -34,6 +34,9 @@ fn help_of_every_command() {
         ("config-print.txt", &["config", "print", "--help"]),
         ("policy.txt", &["policy", "--help"]),
         ("router.txt", &["router", "--help"]),
+        ("ctpurge.txt", &["ctpurge", "--help"]),
+        ("conntrack.txt", &["conntrack", "--help"]),
+        ("conntrack-purge.txt", &["conntrack", "purge", "--help"]),
     ] {
         is_kept(name, &said(words));
     }

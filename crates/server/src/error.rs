@@ -115,7 +115,7 @@ impl Fault {
 fn refused(refusal: &Refusal) -> (u16, &'static str) {
     use Refusal as R;
     match refusal {
-        R::Invalid(invalid) => (400, invalid_type(invalid.kind)),
+        R::Invalid(why) => invalid(why.kind),
         R::Input(_) => (400, "InvalidInput"),
         R::Request(_) => (400, "BadRequest"),
         R::NotFound { table, .. } => (404, table.not_found),
@@ -187,12 +187,47 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::TooManyHaRouters { .. } => (409, "NoVRIDAvailable"),
         R::ComputeAgentTakesNone => (409, "DVRL3CannotAssignToDvrAgent"),
         R::ComputeAgentLeavesNone => (409, "DVRL3CannotRemoveFromDvrAgent"),
+        R::PortHasGroups(_) => (409, "PortSecurityPortHasSecurityGroup"),
+        R::StatefulAndStateless => (409, "SecurityGroupConflict"),
+        R::SecurityGroupInUse(_) => (409, "SecurityGroupInUse"),
+        R::DefaultGroupKeepsName(_) => (409, "SecurityGroupCannotUpdateDefault"),
+        R::DefaultGroupStays(_) => (409, "SecurityGroupCannotRemoveDefault"),
+        R::RuleExists(_) => (409, "SecurityGroupRuleExists"),
+        R::DefaultRuleExists(_) => (409, "DefaultSecurityGroupRuleExists"),
+        R::RuleListedTwice => (409, "DuplicateSecurityGroupRuleInPost"),
+        R::RulesOfSeveralGroups => (400, "SecurityGroupNotSingleGroupRules"),
+        R::RulesOfSeveralProjects => (400, "SecurityGroupRulesNotSingleProject"),
+        R::PortsNeedProtocol => (400, "SecurityGroupProtocolRequiredWithPorts"),
+        R::PortIsZero => (400, "SecurityGroupInvalidPortValue"),
+        R::BadPortRange => (400, "SecurityGroupInvalidPortRange"),
+        R::BadIcmp { .. } => (400, "SecurityGroupInvalidIcmpValue"),
+        R::IcmpCodeWithoutType(_) => (400, "SecurityGroupMissingIcmpType"),
+        R::ProtocolHasNoPorts(_) => (400, "SecurityGroupInvalidProtocolForPort"),
+        R::PrefixOfOtherFamily(_) => (400, "SecurityGroupRuleParameterConflict"),
+        R::ProtocolOfIpv6(_) => (400, "SecurityGroupEthertypeConflictWithProtocol"),
+        R::SeveralRemotes => (400, "SecurityGroupMultipleRemoteEntites"),
+        R::AddressGroupInUse(_) => (409, "AddressGroupInUse"),
+        R::AddressesExist { .. } => (400, "AddressesAlreadyExist"),
+        R::AddressesNotFound { .. } => (404, "AddressesNotFound"),
+        R::NoSuchSharing { .. } => (400, "InvalidActionForType"),
+        R::DuplicateSharing => (409, "DuplicateRbacPolicy"),
+        R::SharingInUse { .. } => (409, "RbacPolicyInUse"),
         R::PairsNeedPortSecurity => (409, "AddressPairAndPortSecurityRequired"),
     }
 }
 
+fn invalid(kind: InvalidKind) -> (u16, &'static str) {
+    let status = if kind == InvalidKind::NamedDefault { 409 } else { 400 };
+    (status, invalid_type(kind))
+}
+
 fn invalid_type(kind: InvalidKind) -> &'static str {
     match kind {
+        InvalidKind::RuleProtocol => "SecurityGroupRuleInvalidProtocol",
+        InvalidKind::RuleEthertype => "SecurityGroupRuleInvalidEtherType",
+        InvalidKind::RulePort => "SecurityGroupInvalidPortValue",
+        InvalidKind::RulePrefix => "InvalidCIDR",
+        InvalidKind::NamedDefault => "SecurityGroupDefaultAlreadyExists",
         InvalidKind::Input => "InvalidInput",
         InvalidKind::Request => "HTTPBadRequest",
         InvalidKind::Page => "BadRequest",

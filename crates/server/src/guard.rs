@@ -45,6 +45,11 @@ impl<'a> Guard<'a> {
         self.any(&["context_is_admin"])
     }
 
+    /// The project that the caller speaks for; empty for none.
+    pub fn caller_project(&self) -> &'a str {
+        &self.caller.project_id
+    }
+
     /// The project that queries are narrowed to; `None` for those who find everything.
     pub fn project(&self) -> Option<&'a str> {
         if self.any(&SEES_ALL) { None } else { Some(&self.caller.project_id) }
@@ -80,7 +85,8 @@ impl<'a> Guard<'a> {
 
     /// What the caller is shown of a resource that it may read or has just written.
     pub fn answers(&self, table: &'static Resource) -> Reader<'_> {
-        let mut reader = Reader { alive_since_us: self.alive_since_us, ..Reader::default() };
+        let caller = self.caller.project_id.as_str();
+        let mut reader = Reader { alive_since_us: self.alive_since_us, caller, ..Reader::default() };
         let mut depending: Vec<(&'static str, String)> = Vec::new();
         let mut looks_at = BTreeSet::new();
         for attr in table.attrs.iter().filter(|attr| attr.visible) {
@@ -126,6 +132,13 @@ impl<'a> Guard<'a> {
                     || self.asks_for_network(&rules) && !self.finds_network(tx, network).await?
                 {
                     return Err(Refusal::NotFound { table: &NETWORK, id: network.to_owned() }.into());
+                }
+                target.extend(facts);
+            }
+            if let Some(group) = given.0.get("security_group_id").and_then(Value::as_str) {
+                let facts = tx.group_facts(group).await?;
+                if facts.is_empty() {
+                    return Err(Refusal::SecurityGroupNotFound(group.to_owned()).into());
                 }
                 target.extend(facts);
             }
@@ -199,7 +212,7 @@ impl<'a> Guard<'a> {
         if project.is_none() && self.undecided(rules).is_ok_and(|rule| rule.is_none()) {
             return Ok(());
         }
-        let Some(mut target) = tx.target(table, id, project).await? else {
+        let Some(mut target) = tx.target(table, id, project, &self.caller.project_id).await? else {
             return Err(Refusal::NotFound { table, id: id.to_owned() }.into());
         };
         target.extend(changed);

@@ -33,6 +33,8 @@ pub struct Plan {
     pub physical_networks: Vec<String>,
     /// What the L3 agent of each host is for; hosts behind the last have none.
     pub l3: Vec<Option<L3Mode>>,
+    /// Ports that name no group are reached by each other only, as out of the box; else by everybody.
+    pub guarded: bool,
 }
 
 impl Plan {
@@ -44,6 +46,7 @@ impl Plan {
             settings: Settings::default(),
             physical_networks: vec![],
             l3: vec![],
+            guarded: false,
         }
     }
 }
@@ -93,16 +96,11 @@ impl Cloud {
         let (stop, stopping) = watch::channel(false);
         let serving = server::start(plan.settings, db, bus.clone(), listener, stopping).await?;
         let address = serving.address;
-        Ok(Cloud {
-            client: Client::new(address),
-            bus,
-            address,
-            hosts,
-            serving: Some(serving),
-            stop,
-            place,
-            _folder: folder,
-        })
+        let client = Client::new(address);
+        if !plan.guarded {
+            client.open_default_group().await?;
+        }
+        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, place, _folder: folder })
     }
 
     /// Builds a cloud with every agent running and known to the server.

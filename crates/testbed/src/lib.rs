@@ -3,6 +3,7 @@
 //! ```text
 //! place    namespaces and the links between them      guest   what runs inside an instance
 //! cloud    server, agents and a client around them    client  HTTP as any tool speaks it
+//! groups   security groups
 //! routing  routers, floating IPs      outside  an external network and the world behind it
 //! lone     a server without hosts      simulated  hosts without a kernel
 //! authority  certificates
@@ -25,7 +26,8 @@ pub mod crowd;
 pub mod demo;
 pub mod draw;
 mod engines;
-pub mod guest;
+pub mod groups;
+mod guest;
 pub mod keystone;
 pub mod lone;
 pub mod nats;

@@ -7,6 +7,7 @@ mod engines {
     mod door;
     mod faults;
     mod floatingips;
+    mod groups;
     mod log;
     mod order;
     mod races;

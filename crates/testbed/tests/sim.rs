@@ -6,6 +6,7 @@ mod sim {
     mod converge;
     mod database;
     mod failover;
+    mod groups;
     mod hosts;
     mod outage;
     mod routed;

@@ -3,9 +3,12 @@
 
 mod netns {
     mod carry;
+    mod ctpurge;
     mod dhcp;
     mod dvr;
     mod frames;
+    mod groups;
+    mod groups_live;
     mod lazy;
     mod outside;
     mod place;

@@ -74,14 +74,8 @@ pub const IS_ADMIN: &str = "context_is_admin";
 const REGEX_BYTES: usize = 1 << 18;
 
 /// Boolean attributes of collections that base rules name and nobody serves yet.
-const BOOLEANS: &[(&str, &str)] = &[
-    ("address_groups", "shared"),
-    ("address_scopes", "shared"),
-    ("policies", "shared"),
-    ("security_group_rules", "belongs_to_default_sg"),
-    ("security_groups", "shared"),
-    ("subnetpools", "shared"),
-];
+const BOOLEANS: &[(&str, &str)] =
+    &[("address_scopes", "shared"), ("policies", "shared"), ("subnetpools", "shared")];
 
 impl Credential {
     pub fn named(name: &str) -> Option<Credential> {

@@ -3,8 +3,10 @@
 //! ```text
 //! part    rows -> parts of one host        touch   before and after -> (host, part)
 //! router  a router's rows -> its part of one host
+//! group   security groups, members, address groups -> their parts, and whom they touch
 //! ```
 
+pub mod group;
 mod part;
 pub mod router;
 mod touch;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::NetworkId;
+use model::api::address_group::AddressGroup;
 use model::api::network::{Network, ProviderSegment};
 use model::api::port::Port;
 use model::api::subnet::Subnet;
@@ -16,8 +17,9 @@ use model::l3::RouterFacts;
 use model::report::L2Configuration;
 
 use crate::bind::segment_for;
-use crate::port::pair_net;
+use crate::port::{filtered_by, pair_net};
 use crate::segment::is_tunnel;
+use crate::view::group::{self, GroupRows};
 use crate::view::router as view;
 
 /// Rows behind some or all parts of one host. A row that is missing means that there is no part.
@@ -46,6 +48,12 @@ pub struct Facts<'a> {
     pub routers: &'a [RouterFacts],
     /// The host's own ports in external networks.
     pub ways: &'a [Port],
+    /// Security groups of the host's ports.
+    pub groups: &'a [GroupRows],
+    /// Ports of the groups that rules of those are about.
+    pub members: &'a [Port],
+    /// Address groups that rules of those are about.
+    pub addresses: &'a [AddressGroup],
 }
 
 impl Facts<'_> {
@@ -66,7 +74,11 @@ impl Facts<'_> {
         let leases = self.leases.iter().map(|row| (Kind::Lease, row.id.0));
         let routers = self.routers.iter().map(|facts| (Kind::Router, facts.row.id.0));
         let ways = self.ways.iter().map(|row| (Kind::Fip, row.network_id.0));
+        let groups = self.groups.iter().map(|rows| (Kind::Group, rows.group.id.0));
+        let members = self.members.iter().map(|row| (Kind::Member, row.id.0));
+        let addresses = self.addresses.iter().map(|row| (Kind::Addresses, row.id.0));
         let keys = ports.chain(networks).chain(remotes).chain(dhcp).chain(leases).chain(routers).chain(ways);
+        let keys = keys.chain(groups).chain(members).chain(addresses);
         let by_id = Index::of(self);
         keys.map(|(kind, id)| Key::new(kind, id))
             .filter_map(|key| Some((key, by_id.part(self, key)?)))
@@ -87,6 +99,9 @@ struct Index<'a> {
     routers: BTreeMap<uuid::Uuid, &'a RouterFacts>,
     /// By network.
     ways: BTreeMap<uuid::Uuid, &'a Port>,
+    groups: BTreeMap<uuid::Uuid, &'a GroupRows>,
+    members: BTreeMap<uuid::Uuid, &'a Port>,
+    addresses: BTreeMap<uuid::Uuid, &'a AddressGroup>,
 }
 
 impl<'a> Index<'a> {
@@ -98,6 +113,9 @@ impl<'a> Index<'a> {
             leases: by_id(facts.leases),
             routers: facts.routers.iter().map(|router| (router.row.id.0, router)).collect(),
             ways: facts.ways.iter().map(|row| (row.network_id.0, row)).collect(),
+            groups: facts.groups.iter().map(|rows| (rows.group.id.0, rows)).collect(),
+            members: by_id(facts.members),
+            addresses: facts.addresses.iter().map(|row| (row.id.0, row)).collect(),
         }
     }
 
@@ -132,6 +150,9 @@ impl<'a> Index<'a> {
                 let row = self.ways.get(&key.id)?;
                 Some(Part::Fip(view::fip(row, facts.subnets(row.network_id))))
             }
+            Kind::Group => self.groups.get(&key.id).map(|rows| Part::Group(group::group(rows))),
+            Kind::Member => self.members.get(&key.id).and_then(|row| group::member(row)).map(Part::Member),
+            Kind::Addresses => self.addresses.get(&key.id).map(|row| Part::Addresses(group::addresses(row))),
         }
     }
 }
@@ -149,6 +170,7 @@ pub fn port(row: &Port) -> desired::Port {
         admin_state_up: row.admin_state_up,
         allowed: row.port_security_enabled.then(pairs),
         trusted: row.device_owner.starts_with("network:"),
+        groups: filtered_by(row).cloned(),
     }
 }
 

@@ -9,7 +9,7 @@ use model::desired::{Key, Kind};
 use crate::bind::{self, is_bound};
 use crate::l3::AGENT_GATEWAY;
 use crate::segment::is_tunnel;
-use crate::view::part;
+use crate::view::{group, part};
 
 /// What is around the port.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,7 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
             out.push(Touch::Part { host: host.clone(), key: Key::new(Kind::Fip, facts.network.id.0) });
         }
     }
+    group::of_port(&mut out, before, after);
     out.sort_unstable();
     out.dedup();
     out

@@ -50,6 +50,15 @@ proptest! {
     }
 
     #[test]
+    fn groups_by_parts_come_to_the_same_as_all_at_once(
+        before in want::grouped(),
+        after in want::grouped(),
+        order in any::<u64>(),
+    ) {
+        one_by_one(before, after, order)?;
+    }
+
+    #[test]
     fn many_changes_in_one_scope_come_to_the_same(
         before in want::parts(),
         after in want::parts(),

@@ -6,10 +6,13 @@ use host::Wanted;
 use host::names::{self, Mark, Netns};
 use host::observed::{InnerLink, Ipv6, Link, LinkKind, Namespace, Observed, TableMark};
 use host::op::{Of, PortFlags, Route, Rule, Sysctl};
+use host::secgroup::{self, At, ChainMark, Filter, Item, Set, Value};
+use model::desired::{Direction, Ethertype};
 use proptest::prelude::*;
 use proptest::sample::select;
 use wire::Mac;
 
+use crate::want::groups::group_id;
 use crate::want::{ip, mac, network_id, port_id, router_id, tunnel_ip};
 
 /// A host with its physical interface and the taps of two instances.
@@ -40,9 +43,10 @@ pub fn observed() -> impl Strategy<Value = Observed> {
     ];
     let netns = netns.prop_map(|netns| netns.to_string());
     let namespaces = prop::collection::btree_map(netns, namespace(), 0..5);
-    (links, fdb, tunnels, floods, neighbours, tables, namespaces).prop_map(
-        |(links, fdb, tunnels, floods, neighbours, tables, namespaces)| {
-            let mut seen = Observed { links, tables, namespaces, ..Observed::default() };
+    let others = (namespaces, filter());
+    (links, fdb, tunnels, floods, neighbours, tables, others).prop_map(
+        |(links, fdb, tunnels, floods, neighbours, tables, (namespaces, filter))| {
+            let mut seen = Observed { links, tables, namespaces, filter, ..Observed::default() };
             settle(&mut seen);
             let vxlans: BTreeSet<String> = vxlans(&seen);
             for (bridge, mac, port) in fdb {
@@ -65,6 +69,36 @@ pub fn observed() -> impl Strategy<Value = Observed> {
     )
 }
 
+/// What may be left in tables of ours.
+fn filter() -> impl Strategy<Value = Filter> {
+    let chain = prop_oneof![
+        2 => select(secgroup::ground()).prop_map(|chain| chain.at),
+        2 => port_id().prop_map(|id| At::bridge(names::port_chain(id, Direction::Ingress))),
+        2 => group_id().prop_map(|id| At::bridge(format!("g-in-{id}"))),
+        1 => Just(At::bridge("strange")),
+    ];
+    let mark = (0..2u64, 0..3usize).prop_map(|(hash, rules)| ChainMark { hash, rules });
+    let net =
+        select(vec!["10.0.0.5/32", "10.0.0.99/32"]).prop_map(|net| Item::Net(net.parse().expect("net")));
+    let hosts = prop::collection::btree_map(net, Just(Value::None), 0..3);
+    let device = prop_oneof![bridge(), tap()].prop_map(Item::Device);
+    let zones = prop::collection::btree_map(device.clone(), (0..4u16).prop_map(Value::Zone), 0..4);
+    let ways = prop::collection::btree_map(device, Just(Value::Goto("in-1".to_owned())), 0..3);
+    let set = prop_oneof![
+        (group_id(), hosts).prop_map(|(id, items)| (Set::Hosts(Ethertype::V4, id).at(), items)),
+        zones.prop_map(|items| (Set::Zones.at(), items)),
+        ways.prop_map(|items| (Set::WaysIn.at(), items)),
+        Just((At::inet("strange"), BTreeMap::new())),
+    ];
+    let sets = prop::collection::btree_map(Just(()), set, 0..2);
+    let chains = prop::collection::btree_map(chain, mark, 0..6);
+    (chains, sets, prop::option::of(any::<bool>())).prop_map(|(chains, sets, bridged)| Filter {
+        chains,
+        sets: sets.into_values().collect(),
+        bridged,
+    })
+}
+
 /// Devices that are neither marked as ours nor wanted, and in no bridge that is.
 pub fn foreign(want: &Wanted, seen: &Observed) -> BTreeMap<String, Link> {
     let ours = |name: &String| seen.links.get(name).is_some_and(|l| Mark::parse(&l.alias).is_some());
@@ -82,6 +116,13 @@ pub fn shape(seen: &Observed) -> Observed {
     shape.links.values_mut().for_each(|link| link.index = 0);
     shape.tables.values_mut().for_each(|mark| mark.index = 0);
     shape.namespaces.values_mut().for_each(|namespace| namespace.id = 0);
+    // Zones differ by the order in which networks came, and the setting outlasts those it was for.
+    for value in shape.filter.sets.values_mut().flat_map(BTreeMap::values_mut) {
+        if let Value::Zone(zone) = value {
+            *zone = 0;
+        }
+    }
+    shape.filter.bridged = None;
     // A tap that was let go keeps what it was given; it is nobody's.
     shape.links.retain(|name, link| !names::is_tap(name) || link.master.is_some());
     if let Some(link) = shape.links.get_mut("eth1").filter(|link| link.master.is_none()) {

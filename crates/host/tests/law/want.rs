@@ -12,6 +12,8 @@ use proptest::sample::select;
 use uuid::Uuid;
 use wire::Mac;
 
+#[path = "groups.rs"]
+pub mod groups;
 #[path = "routers.rs"]
 pub mod routers;
 
@@ -48,6 +50,16 @@ pub fn routed() -> impl Strategy<Value = Parts> {
     together(prop::collection::vec(part, 4..12))
 }
 
+/// Little but groups, who is in them, and ports that have them.
+pub fn grouped() -> impl Strategy<Value = Parts> {
+    let part = prop_oneof![
+        1 => network().prop_map(Part::Network),
+        2 => port().prop_map(Part::Port),
+        5 => groups::part(),
+    ];
+    together(prop::collection::vec(part, 4..16))
+}
+
 fn together(parts: impl Strategy<Value = Vec<Part>>) -> impl Strategy<Value = Parts> {
     parts.prop_map(|parts| {
         let mut segments = BTreeSet::new();
@@ -73,7 +85,7 @@ fn together(parts: impl Strategy<Value = Vec<Part>>) -> impl Strategy<Value = Pa
                     let at = (fip.network_id, fip.port.mac, false);
                     macs.entry(at).or_insert(fip.port.port_id) == &fip.port.port_id
                 }
-                Part::Lease(_) => true,
+                Part::Lease(_) | Part::Group(_) | Part::Member(_) | Part::Addresses(_) => true,
             };
             if fresh {
                 all.insert(part.key(), part);
@@ -139,6 +151,7 @@ fn part() -> impl Strategy<Value = Part> {
         2 => dhcp().prop_map(Part::Dhcp),
         3 => routers::router().prop_map(Part::Router),
         2 => routers::fip().prop_map(Part::Fip),
+        4 => groups::part(),
     ]
 }
 
@@ -157,12 +170,13 @@ fn network() -> impl Strategy<Value = Network> {
     )
 }
 
-fn port() -> impl Strategy<Value = Port> {
+pub fn port() -> impl Strategy<Value = Port> {
     let pair = (mac(), select(vec!["10.0.9.0/24", "0.0.0.0/0", "fd00::/16"]))
         .prop_map(|(mac, net)| AddressPair { mac, net: net.parse::<IpNet>().expect("net") });
     let allowed = prop::option::of(prop::collection::vec(pair, 0..2));
-    (port_id(), mac(), prop::collection::vec(ip(), 0..3), any::<bool>(), allowed, prop::bool::weighted(0.1))
-        .prop_map(|(id, mac, fixed_ips, admin_state_up, allowed, trusted)| Port {
+    let trusted = prop::bool::weighted(0.1);
+    (port_id(), mac(), prop::collection::vec(ip(), 0..3), any::<bool>(), allowed, trusted, groups::of_port())
+        .prop_map(|(id, mac, fixed_ips, admin_state_up, allowed, trusted, groups)| Port {
             id,
             network_id: network_of(id),
             mac,
@@ -170,6 +184,7 @@ fn port() -> impl Strategy<Value = Port> {
             admin_state_up,
             allowed,
             trusted,
+            groups,
         })
 }
 

@@ -272,7 +272,7 @@ fn refusal(flags: u16, payload: &[u8]) -> Option<Refusal> {
 
 const NETLINK_GET_STRICT_CHK: i32 = 12;
 
-fn set_netlink_option(fd: &OwnedFd, option: i32) -> io::Result<()> {
+pub(crate) fn set_netlink_option(fd: &OwnedFd, option: i32) -> io::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: the descriptor is open for the borrow's length, and the option's value is an int
     // that lives across the call, with its own size given.

@@ -23,6 +23,7 @@ const HOOK_DEVICE: u16 = 3;
 const RULE_TABLE: u16 = 1;
 const RULE_CHAIN: u16 = 2;
 const RULE_EXPRESSIONS: u16 = 4;
+const RULE_USERDATA: u16 = 7;
 const EXPRESSION_NAME: u16 = 1;
 const EXPRESSION_DATA: u16 = 2;
 const DATA_VERDICT: u16 = 2;
@@ -75,6 +76,13 @@ pub(super) fn add_rule(
         .attr_str(RULE_TABLE, table)
         .attr_str(RULE_CHAIN, chain)
         .nest(RULE_EXPRESSIONS, fill)
+}
+
+impl Message {
+    /// What a rule says of itself.
+    pub(super) fn comment(self, text: &str) -> Message {
+        self.attr(RULE_USERDATA, &super::userdata(text))
+    }
 }
 
 pub(super) fn load(list: Message, place: u32, offset: u32, length: u32) -> Message {
@@ -130,7 +138,7 @@ pub(super) fn differ(list: Message, value: &[u8]) -> Message {
     compare_by(list, 1, value)
 }
 
-fn compare_by(list: Message, operator: u32, value: &[u8]) -> Message {
+pub(super) fn compare_by(list: Message, operator: u32, value: &[u8]) -> Message {
     expression(list, "cmp", |data| {
         data.attr_be32(1, REGISTER).attr_be32(2, operator).nest(3, |data| data.attr(DATA_VALUE, value))
     })

@@ -123,7 +123,7 @@ impl Known {
 }
 
 /// An address, or the part of it that a net fixes.
-fn address(list: Message, place: u32, offset: u32, net: &IpNet) -> Message {
+pub(super) fn address(list: Message, place: u32, offset: u32, net: &IpNet) -> Message {
     let (value, mask) = (octets(net.trunc().addr()), octets(netmask(net)));
     let list = load(list, place, offset, value.len() as u32);
     if net.prefix_len() == net.max_prefix_len() {
@@ -136,7 +136,7 @@ fn netmask(net: &IpNet) -> IpAddr {
     net.netmask()
 }
 
-const fn ether_type(ether: Ether) -> u16 {
+pub(super) const fn ether_type(ether: Ether) -> u16 {
     match ether {
         Ether::Arp => 0x0806,
         Ether::Ip => 0x0800,

@@ -1,6 +1,8 @@
 //! The door on the real kernel: each test in namespaces of its own, removed when it ends.
 
 mod netns {
+    mod conntrack;
+    mod filter;
     mod inner;
     mod keepalived;
     mod law;

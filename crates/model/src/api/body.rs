@@ -171,9 +171,13 @@ fn refuse(
 
 fn checked(attr: &Attr, value: Value) -> Result<Value, Invalid> {
     let mut value = convert(attr.convert, value)
-        .map_err(|why| Invalid::input(format!("Invalid input for {}: {why}.", attr.name)))?;
+        .map_err(|why| refused(attr, format!("Invalid input for {}: {why}.", attr.name)))?;
     check(attr.name, attr.check, &mut value)?;
     Ok(value)
+}
+
+fn refused(attr: &Attr, message: String) -> Invalid {
+    Invalid { kind: attr.convert.refusal(), message }
 }
 
 fn default(attr: &Attr) -> Option<Value> {

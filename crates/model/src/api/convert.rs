@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 use wire::Mac;
 
+use crate::api::{InvalidKind, protocol};
+
 /// A converter, by the reference's word for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Convert {
@@ -30,8 +32,31 @@ pub enum Convert {
     Pools,
     /// `convert_to_protocol`: a name or a number of one, untouched.
     Protocol,
+    /// `convert_protocol`, of rules
+    RuleProtocol,
+    /// `convert_ethertype_to_case_insensitive`
+    Ethertype,
+    /// `convert_validate_port_value`
+    PortNumber,
+    /// `convert_ip_prefix_to_cidr`
+    Prefix,
+    /// `convert_valid_object_type`
+    ObjectType,
     /// `convert_to_mac_if_none`: null asks for a generated address and stays null here.
     Mac,
+}
+
+impl Convert {
+    /// What a value that it refuses is answered with.
+    pub const fn refusal(self) -> InvalidKind {
+        match self {
+            Convert::RuleProtocol => InvalidKind::RuleProtocol,
+            Convert::Ethertype => InvalidKind::RuleEthertype,
+            Convert::PortNumber => InvalidKind::RulePort,
+            Convert::Prefix => InvalidKind::RulePrefix,
+            _ => InvalidKind::Input,
+        }
+    }
 }
 
 /// Applies a converter; the error is a clause that completes "ATTRIBUTE: ...".
@@ -63,7 +88,12 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
             _ => value,
         },
         Convert::Pools => pools(value),
-        Convert::Protocol => protocol(value)?,
+        Convert::Protocol => named_protocol(value)?,
+        Convert::RuleProtocol => rule_protocol(value)?,
+        Convert::Ethertype => ethertype(value)?,
+        Convert::PortNumber => port_number(value)?,
+        Convert::Prefix => prefix(value)?,
+        Convert::ObjectType => object_type(value)?,
         Convert::Mac => match &value {
             Value::String(text) => match text.parse::<Mac>() {
                 Ok(mac) => Value::String(mac.to_string()),
@@ -74,44 +104,76 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
     })
 }
 
-/// Names of IP protocols (IANA), as firewalls spell them.
-const PROTOCOLS: [&str; 26] = [
-    "ah",
-    "any",
-    "dccp",
-    "egp",
-    "esp",
-    "gre",
-    "hopopt",
-    "icmp",
-    "icmpv6",
-    "igmp",
-    "ip",
-    "ipip",
-    "ipv6-encap",
-    "ipv6-frag",
-    "ipv6-icmp",
-    "ipv6-nonxt",
-    "ipv6-opts",
-    "ipv6-route",
-    "ospf",
-    "pgm",
-    "rsvp",
-    "sctp",
-    "tcp",
-    "udp",
-    "udplite",
-    "vrrp",
-];
-
-fn protocol(value: Value) -> Result<Value, String> {
+fn named_protocol(value: Value) -> Result<Value, String> {
     let known = match &value {
         Value::Null => true,
-        Value::String(text) if PROTOCOLS.contains(&text.to_lowercase().as_str()) => true,
+        Value::String(text) if is_protocol(&text.to_lowercase()) => true,
         Value::String(_) => int(&value).is_ok_and(|number| (0..=255).contains(&number)),
         _ => false,
     };
     if known { Ok(value) } else { Err(format!("{value} is not an IP protocol")) }
+}
+
+fn is_protocol(name: &str) -> bool {
+    name == protocol::ANY || protocol::is_name(name)
+}
+
+/// As rules of security groups store it: in lower case, a number as text, `any` as nothing.
+fn rule_protocol(value: Value) -> Result<Value, String> {
+    if let Some(number) = value.as_u64().filter(|number| *number <= 255) {
+        return Ok(json!(number.to_string()));
+    }
+    Ok(match named_protocol(value)? {
+        Value::String(text) if text.eq_ignore_ascii_case(protocol::ANY) => Value::Null,
+        Value::String(text) => match int(&json!(text)) {
+            Ok(number) if !is_protocol(&text.to_lowercase()) => json!(number.to_string()),
+            _ => json!(text.to_lowercase()),
+        },
+        other => other,
+    })
+}
+
+/// Things that may be shared with other projects.
+fn object_type(value: Value) -> Result<Value, String> {
+    match value.as_str() {
+        Some("security_group" | "address_group") => Ok(value),
+        _ => Err(format!("{value} cannot be shared; security_group and address_group can")),
+    }
+}
+
+fn ethertype(value: Value) -> Result<Value, String> {
+    let known = value
+        .as_str()
+        .and_then(|text| ["IPv4", "IPv6"].into_iter().find(|known| known.eq_ignore_ascii_case(text)));
+    known.map(Value::from).ok_or_else(|| format!("{value} is not IPv4 or IPv6"))
+}
+
+fn port_number(value: Value) -> Result<Value, String> {
+    if value.is_null() {
+        return Ok(value);
+    }
+    match int(&value) {
+        Ok(number) if (0..=65535).contains(&number) => Ok(json!(number)),
+        // Tempest looks for the beginning.
+        _ => Err(format!("Invalid value for port {value}, which is not from 0 to 65535")),
+    }
+}
+
+/// A prefix with its length; of an address alone, that of the whole address.
+fn prefix(value: Value) -> Result<Value, String> {
+    let text = match &value {
+        Value::Null | Value::Bool(false) => return Ok(Value::Null),
+        Value::String(text) if text.is_empty() => return Ok(Value::Null),
+        Value::Array(list) if list.is_empty() => return Ok(Value::Null),
+        Value::String(text) => text.as_str(),
+        _ => return Err(format!("{value} is not an address with a prefix length")),
+    };
+    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let masked = || canonical_cidr(text)?.parse::<IpNet>().ok();
+    match net.or_else(masked) {
+        Some(net) => Ok(json!(net.to_string())),
+        None => Err(format!("{value} is not an address with a prefix length")),
+    }
 }
 
 fn boolean(value: &Value) -> Result<bool, String> {

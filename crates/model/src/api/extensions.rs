@@ -28,6 +28,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Refuses multicast addresses in address pairs.",
     ),
     extension(
+        "address-group",
+        "Address group",
+        "2020-07-15T10:00:00-00:00",
+        "Names lists of prefixes that rules of security groups are about.",
+    ),
+    extension(
         "agent",
         "agent",
         "2013-02-03T10:00:00-00:00",
@@ -277,6 +283,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Switches anti-spoofing of a network or port.",
     ),
     extension(
+        "port-security-groups-filtering",
+        "Port filtering on security groups",
+        "2018-01-09T09:00:00-00:00",
+        "Finds ports by their security groups.",
+    ),
+    extension(
         "port-trusted-vif",
         "Port trusted vif",
         "2024-07-10T10:00:00-00:00",
@@ -319,6 +331,24 @@ pub const EXTENSIONS: &[Extension] = &[
         "Limits how many resources a project may have.",
     ),
     extension(
+        "rbac-address-group",
+        "Add address_group type to RBAC",
+        "2021-01-20T00:00:00-00:00",
+        "Shares address groups with other projects.",
+    ),
+    extension(
+        "rbac-policies",
+        "RBAC Policies",
+        "2015-06-17T12:15:12-00:00",
+        "Shares things with some other projects.",
+    ),
+    extension(
+        "rbac-security-groups",
+        "Add security_group type to network RBAC",
+        "2019-02-14T00:00:00-00:00",
+        "Shares security groups with other projects.",
+    ),
+    extension(
         "revision-if-match",
         "If-Match constraints based on revision_number",
         "2016-12-11T00:00:00-00:00",
@@ -342,6 +372,42 @@ pub const EXTENSIONS: &[Extension] = &[
         "2015-01-01T10:00:00-00:00",
         "Hints where a router is carried, shows where it is.",
     ),
+    extension(
+        "security-group",
+        "security-group",
+        "2012-10-05T10:00:00-00:00",
+        "Says by rules what may reach and leave ports.",
+    ),
+    extension(
+        "security-groups-default-rules",
+        "Default rules for security groups",
+        "2022-12-19T10:00:00-00:00",
+        "Sets the rules that security groups begin with.",
+    ),
+    extension(
+        "security-groups-normalized-cidr",
+        "Normalized CIDR field for security group rules",
+        "2020-07-28T10:00:00-00:00",
+        "Shows the prefix of a rule without host bits.",
+    ),
+    extension(
+        "security-groups-remote-address-group",
+        "Remote address group id field for security group rules",
+        "2020-08-25T10:00:00-00:00",
+        "Makes rules about address groups.",
+    ),
+    extension(
+        "security-groups-rules-belongs-to-default-sg",
+        "Security group rule belongs to the project's default security group",
+        "2023-05-23T10:00:00-00:00",
+        "Shows whether a rule is of a default security group.",
+    ),
+    extension(
+        "security-groups-shared-filtering",
+        "Security group filtering on the shared field",
+        "2021-10-05T09:00:00-00:00",
+        "Finds security groups that others share.",
+    ),
     extension("sorting", "Sorting support", "2016-06-12T00:00:00-00:00", "Sorts lists."),
     extension(
         "standard-attr-description",
@@ -360,6 +426,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Resource timestamps",
         "2016-09-12T10:00:00-00:00",
         "Shows when resources were created and updated.",
+    ),
+    extension(
+        "stateful-security-group",
+        "Stateful security group",
+        "2019-11-26T09:00:00-00:00",
+        "Makes security groups that remember no connections.",
     ),
     extension(
         "subnet-external-network",

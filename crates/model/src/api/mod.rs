@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, router, floatingip, port_forwarding, agent
+//! network, subnet, port, router, floatingip, port_forwarding, agent,
+//! security_group, security_group_rule, default_rule, address_group, rbac_policy
 //!             the tables, and the typed resource that decisions use
+//! protocol    IP protocols by name
 //! convert, validate                the words of the tables, one function each
 //! body        request body -> checked attributes        query   query string -> filters, order, page
 //! quota       limits of projects
@@ -13,9 +15,11 @@
 //! policy targets and the OpenAPI document. A resource without rules of its own is a table
 //! and a migration.
 
+pub mod address_group;
 pub mod agent;
 pub mod body;
 pub mod convert;
+pub mod default_rule;
 pub mod extensions;
 pub mod floatingip;
 pub mod floatingip_pool;
@@ -23,9 +27,13 @@ pub mod network;
 pub mod openapi;
 pub mod port;
 pub mod port_forwarding;
+pub mod protocol;
 pub mod query;
 pub mod quota;
+pub mod rbac_policy;
 pub mod router;
+pub mod security_group;
+pub mod security_group_rule;
 pub mod subnet;
 pub mod table;
 pub mod validate;
@@ -34,13 +42,18 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 7] = [
+pub const RESOURCES: [&Resource; 12] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &port::PORT,
     &router::ROUTER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
+    &security_group::SECURITY_GROUP,
+    &security_group_rule::SECURITY_GROUP_RULE,
+    &default_rule::DEFAULT_RULE,
+    &address_group::ADDRESS_GROUP,
+    &rbac_policy::RBAC_POLICY,
     &agent::AGENT,
 ];
 
@@ -65,6 +78,12 @@ pub enum InvalidKind {
     AddressPairsExhausted,
     DuplicateAddressPair,
     AddressPairMissingIp,
+    /// And so have the attributes of rules, and the name that default groups have.
+    RuleProtocol,
+    RuleEthertype,
+    RulePort,
+    RulePrefix,
+    NamedDefault,
     /// And so has `service_types`.
     ServiceTypeNotText,
     ServiceType,

@@ -35,6 +35,7 @@ pub fn document(version: &str) -> Value {
     paths.extend(agent_paths());
     paths.insert(FLOATINGIP_POOL.url(), pool_path());
     schemas.insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, false));
+    paths.extend(address_group_paths());
     paths.extend(quota_paths());
     schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));
     schemas.insert("error".into(), error_schema());
@@ -136,16 +137,7 @@ fn router_paths() -> Map<String, Value> {
         ("add_extraroutes", &routes, &router),
         ("remove_extraroutes", &routes, &router),
     ];
-    let path = |(name, body, answer): (&str, &Value, &Value)| {
-        let content = json!({ "application/json": { "schema": body } });
-        let put = json!({
-            "operationId": name,
-            "requestBody": { "required": true, "content": content },
-            "responses": answers("200", Some(answer.clone()), &["400", "401", "403", "404", "409"]),
-        });
-        let value = json!({ "parameters": [path_parameter("id", "the router's UUID")], "put": put });
-        (format!("/v2.0/routers/{{id}}/{name}"), value)
-    };
+    let path = |(name, body, answer)| action("routers", "the router's UUID", name, body, answer);
     actions.into_iter().map(path).collect()
 }
 
@@ -211,6 +203,27 @@ fn pool_path() -> Value {
         "parameters": list_parameters(&FLOATINGIP_POOL),
         "responses": answers("200", Some(listed), &["400", "401"]),
     }})
+}
+
+/// What is done to an address group besides changing its attributes.
+fn address_group_paths() -> Map<String, Value> {
+    let prefixes = json!({ "type": "array", "items": { "type": "string" } });
+    let body = wrap("addresses", prefixes);
+    let group = wrap("address_group", json!({ "$ref": "#/components/schemas/address_group" }));
+    let path = |name| action("address-groups", "the address group's UUID", name, &body, &group);
+    ["add_addresses", "remove_addresses"].into_iter().map(path).collect()
+}
+
+/// A PUT below one resource.
+fn action(of: &str, id: &str, name: &str, body: &Value, answer: &Value) -> (String, Value) {
+    let content = json!({ "application/json": { "schema": body } });
+    let put = json!({
+        "operationId": name,
+        "requestBody": { "required": true, "content": content },
+        "responses": answers("200", Some(answer.clone()), &["400", "401", "403", "404", "409"]),
+    });
+    let value = json!({ "parameters": [path_parameter("id", id)], "put": put });
+    (format!("/v2.0/{of}/{{id}}/{name}"), value)
 }
 
 /// Quotas are no resources: every project has them, and their attributes are the resources.

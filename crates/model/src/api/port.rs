@@ -1,5 +1,6 @@
 //! Ports: the table, and the typed port of the decisions.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::api::table::{
     PROJECT_ID, REVISION_NUMBER, Resource, Source, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
 };
 use crate::api::validate::Check;
-use crate::{NetworkId, PortId, SubnetId};
+use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
 
 pub const PORT: Resource = Resource {
     singular: "port",
@@ -225,7 +226,7 @@ const ATTRS: &[Attr] = &[
     boolean("trusted").default(Default::Unset).post().put().shown().enforced().via("port-trusted-vif"),
     DESCRIPTION,
     json("security_groups")
-        .from(Source::Sql("'[]'"))
+        .from(Source::Sql("COALESCE(ports.group_ids, '[]')"))
         .default(Default::Unset)
         .convert(Convert::NullToEmptyList)
         .check(Check::UuidList)
@@ -239,6 +240,7 @@ const ATTRS: &[Attr] = &[
     boolean("l2_ready").default(Default::Unset),
     boolean("dhcp_ready").default(Default::Unset),
     text("failure").default(Default::Unset),
+    json("group_ids").default(Default::Unset),
     int("created_us").default(Default::Unset),
 ];
 
@@ -271,6 +273,8 @@ pub struct Port {
     pub dns_name: String,
     pub dns_domain: String,
     pub dns_assignment: Vec<DnsAssignment>,
+    /// Its security groups; `None` of a port from before there were any: nothing is held back.
+    pub group_ids: Option<BTreeSet<SecurityGroupId>>,
     /// The L2 agent of the bound host has wired it.
     pub l2_ready: bool,
     /// The DHCP agent of its network answers for it.
@@ -355,7 +359,7 @@ pub struct PortCreate {
     pub qos_policy_id: Option<String>,
     pub dns_name: String,
     pub dns_domain: String,
-    pub security_groups: Option<Vec<String>>,
+    pub security_groups: Option<BTreeSet<SecurityGroupId>>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -382,7 +386,7 @@ pub struct PortUpdate {
     pub qos_policy_id: Option<String>,
     pub dns_name: Option<String>,
     pub dns_domain: Option<String>,
-    pub security_groups: Option<Vec<String>>,
+    pub security_groups: Option<BTreeSet<SecurityGroupId>>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }

@@ -162,9 +162,14 @@ fn filter(attr: &'static Attr, values: &[String]) -> Result<Filter, Invalid> {
     debug_assert!(attr.source != Source::None, "{} filters by nothing", attr.name);
     let mut wanted = Vec::new();
     for value in values {
-        let how = if attr.ty == Type::Int { Convert::Int } else { attr.convert };
-        let value = convert(how, Value::String(value.clone()))
-            .map_err(|why| Invalid::input(format!("Invalid filter {}: {why}.", attr.name)))?;
+        let how = match (attr.ty, attr.convert) {
+            (Type::Int, Convert::None) => Convert::Int,
+            (_, how) => how,
+        };
+        let value = convert(how, Value::String(value.clone())).map_err(|why| Invalid {
+            kind: how.refusal(),
+            message: format!("Invalid filter {}: {why}.", attr.name),
+        })?;
         wanted.push(if attr.convert == Convert::Cidr { without_host_bits(value) } else { value });
     }
     Ok(Filter::In { attr: attr.name, values: wanted })

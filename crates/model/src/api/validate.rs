@@ -8,13 +8,14 @@ mod several;
 mod single;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::api::{Invalid, InvalidKind};
 use several::{
-    address_pairs, dhcp_options, fixed_ips, gateway_info, hints, host_route, object, pools, segments, unique,
-    zone_hints,
+    address_pairs, dhcp_options, fixed_ips, gateway_info, hints, host_route, list, object, pools, segments,
+    unique, zone_hints,
 };
-use single::{cidr, dns, ip, mac, name, port, port_range, service_type, text, uuid, values};
+use single::{cidr, dns, ip, is_default, mac, name, port, port_range, service_type, text, uuid, values};
 
 /// The most `allowed_address_pairs` of one port.
 pub const MAX_ADDRESS_PAIRS: usize = 10;
@@ -30,6 +31,8 @@ pub enum Check {
     TextOrNull(usize),
     /// Text that is printable and has no blanks at its ends.
     Name(usize),
+    /// Text that is not `default`, however it is written.
+    NameNotDefault(usize),
     Values(&'static [Option<&'static str>]),
     IpVersion,
     NonNegative,
@@ -60,6 +63,10 @@ pub enum Check {
     DictOrNull,
     DhcpOptions,
     Hints,
+    /// Prefixes, each with its length.
+    Prefixes,
+    /// A project's id, or `*` for all of them.
+    TargetProject,
 }
 
 type Checked = Result<(), String>;
@@ -75,7 +82,10 @@ pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
         let message = format!("Invalid input for {name}: {why}.");
         let kind = match (how, &*value) {
             // The reference judges these inside the plug-in, or with types of their own.
-            (Check::DhcpOptions, _) | (Check::CidrOrNull, Value::String(_)) => InvalidKind::Input,
+            (Check::DhcpOptions | Check::TargetProject, _) | (Check::CidrOrNull, Value::String(_)) => {
+                InvalidKind::Input
+            }
+            (Check::NameNotDefault(_), Value::String(text)) if is_default(text) => InvalidKind::NamedDefault,
             (Check::ServiceTypes, Value::Array(list)) if list.iter().all(Value::is_string) => {
                 InvalidKind::ServiceType
             }
@@ -109,6 +119,10 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::None => Ok(()),
         Check::Text(max) | Check::TextOrNull(max) => text(value, max).map(drop),
         Check::Name(max) => name(value, max),
+        Check::NameNotDefault(max) => match text(value, max)? {
+            name if is_default(&name) => Err("every project has a default group already".into()),
+            _ => Ok(()),
+        },
         Check::Values(allowed) => values(value, allowed),
         Check::IpVersion => match value.as_i64() {
             Some(4 | 6) => Ok(()),
@@ -144,5 +158,11 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::DictOrNull => object(value).map(drop),
         Check::DhcpOptions => dhcp_options(value),
         Check::Hints => hints(value),
+        Check::Prefixes => list(value)?.iter().try_for_each(|item| cidr(item).map(drop)),
+        Check::TargetProject => match value.as_str() {
+            Some("*") => Ok(()),
+            Some(text) if Uuid::parse_str(text).is_ok() => Ok(()),
+            _ => Err(format!("{value} is neither a project's UUID nor *")),
+        },
     }
 }

@@ -46,6 +46,12 @@ pub async fn change(
     let floatingip = match table.singular {
         "floatingip" => Some(id),
         "port_forwarding" => parent,
+        // Rules of others go with a group.
+        "security_group" if given.is_none() => return Ok(tx.lock_group_whole(id).await?),
+        "security_group_rule" => {
+            tx.lock_group_of_rule(id).await?;
+            return Ok(tx.lock(table, id).await?);
+        }
         "router" => {
             let change = given.map(|given| given.clone().typed()).transpose()?;
             return router::lock(tx, id, change.as_ref()).await;

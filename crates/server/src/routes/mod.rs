@@ -3,6 +3,7 @@
 //! Every write has the same steps: parse by the table, load facts, decide in `cloud`, save,
 //! mark what changed for hosts, answer with the stored resource.
 
+mod address_group;
 pub mod agent;
 mod discovery;
 pub mod floatingip;
@@ -14,7 +15,10 @@ mod plain;
 pub mod port;
 mod port_forwarding;
 mod quota;
+mod rbac_policy;
 pub mod router;
+mod security_group;
+mod security_group_rule;
 pub mod subnet;
 
 use axum::http::{Method, StatusCode};
@@ -47,6 +51,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
         ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
         ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
+        ["v2.0", "address-groups", id, action] => address_group::dispatch(app, call, id, action).await,
         ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
         ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
         ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
@@ -112,7 +117,7 @@ async fn refuse_create(app: &App, call: &Call, table: &'static Resource) -> Resu
 async fn member(app: &App, call: &Call, table: &'static Resource, id: &str) -> Result<Answer, Fault> {
     match call.method {
         Method::GET => show(app, call, table, id).await,
-        Method::PUT => update(app, call, table, id).await,
+        Method::PUT if table.ops.update => update(app, call, table, id).await,
         Method::DELETE => delete(app, call, table, id).await,
         _ => Err(Fault::MethodNotAllowed),
     }
@@ -125,9 +130,10 @@ fn unknown(table: &'static Resource, id: &str) -> Fault {
 async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer, Fault> {
     let max = Some(app.settings().pagination_max_limit).filter(|max| *max > 0);
     let mut query = query::parse(table, &call.query, max)?;
+    let guard = Guard::of(app, call);
+    security_group::look(app, &guard, table, &query.filters).await?;
     let mut tx = app.db().read().await?;
     let begin = format!("{{\"{}\":[", table.plural).into_bytes();
-    let guard = Guard::of(app, call);
     check_parent(&mut tx, call, &guard, table, None).await?;
     if let Some((of, parent)) = parent(call, table) {
         query.filters.push(Filter::In { attr: of.column, values: vec![parent.into()] });
@@ -242,6 +248,7 @@ async fn create_all(
         guard.create(&mut tx, table, item).await?;
     }
     check_parent(&mut tx, call, guard, table, None).await?;
+    security_group_rule::check_together(table, &given)?;
     quota::check(app, &mut tx, table, &given).await?;
     let mut ids = Vec::new();
     for item in given {
@@ -273,11 +280,19 @@ async fn create_one(
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "port" => {
             router::check_device(tx, guard, &given, None).await?;
+            security_group::check_port(tx, guard, &given).await?;
             Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string())
         }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
+        "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
+        "security_group_rule" => {
+            Ok(security_group_rule::create(tx, stamp, guard, given.typed()?).await?.to_string())
+        }
+        "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
+        "address_group" => address_group::create(tx, stamp, given.typed()?).await,
+        "rbac_policy" => rbac_policy::create(tx, stamp, guard, given.typed()?).await,
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -308,11 +323,14 @@ async fn update_once(
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => {
             router::check_device(&mut tx, &guard, &given, Some(id)).await?;
+            security_group::check_port(&mut tx, &guard, &given).await?;
             port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?
         }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
+        "security_group" => security_group::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "rbac_policy" => rbac_policy::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(table, call);
@@ -355,6 +373,10 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
+        "security_group" => security_group::delete(&mut tx, &guard, id).await?,
+        "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,
+        "address_group" => address_group::delete(&mut tx, id).await?,
+        "rbac_policy" => rbac_policy::delete(&mut tx, id).await?,
         "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }

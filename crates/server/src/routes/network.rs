@@ -10,7 +10,7 @@ use model::{NetworkId, Touch};
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{floatingip, port};
+use crate::routes::{floatingip, port, security_group};
 
 pub async fn create(
     app: &App,
@@ -24,6 +24,9 @@ pub async fn create(
         zones: if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? },
     };
     let network = cloud::network::create(new, facts, app.rules(), stamp)?;
+    if !network.project_id.is_empty() {
+        security_group::default_of(tx, stamp, &network.project_id).await?;
+    }
     tx.insert(&NETWORK, &network).await?;
     for segment in network.segments.iter().filter(|segment| segment.network_type != "local") {
         tx.hold_segment(&allocated(segment), network.id).await?;

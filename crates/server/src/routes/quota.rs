@@ -147,11 +147,24 @@ pub async fn check(
         *more.entry(project).or_default() += 1;
     }
     for (project, more) in more {
-        let (own, used) = tx.room(table, project).await?;
-        let own = own.map(|limit| (table.singular.to_owned(), limit));
-        if let Some(limit) = app.settings().quotas.with(own.into_iter().collect()).of(table) {
-            quota::check(table, limit, used, more)?;
-        }
+        check_room(app, tx, table, project, usize::try_from(more).unwrap_or(usize::MAX)).await?;
+    }
+    Ok(())
+}
+
+/// Is there room for some more of a resource?
+pub async fn check_room(
+    app: &App,
+    tx: &mut Tx<'_>,
+    table: &'static Resource,
+    project: &str,
+    more: usize,
+) -> Result<(), Fault> {
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let (own, used) = tx.room(table, project).await?;
+    let own = own.map(|limit| (table.singular.to_owned(), limit));
+    if let Some(limit) = app.settings().quotas.with(own.into_iter().collect()).of(table) {
+        quota::check(table, limit, used, more)?;
     }
     Ok(())
 }

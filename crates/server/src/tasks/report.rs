@@ -42,7 +42,13 @@ async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
         match outcome.key.kind {
             Kind::Port | Kind::Lease => port(app, &mut tx, &report.host, outcome, &stamp.now).await?,
             Kind::Router => router::said(&mut tx, &report.host, outcome, &stamp).await?,
-            Kind::Network | Kind::Remote | Kind::Dhcp | Kind::Fip => {
+            Kind::Network
+            | Kind::Remote
+            | Kind::Dhcp
+            | Kind::Fip
+            | Kind::Group
+            | Kind::Member
+            | Kind::Addresses => {
                 if let State::Failed { reason } = &outcome.state {
                     tracing::warn!(host.name = report.host, part = %outcome.key, reason, "host failed a part");
                 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use cloud::view;
+use cloud::view::group::GroupRows;
 use db::{Tx, ViewRows};
 use model::desired::{Key, Part, Revision};
 use model::sync::{Change, SyncAnswer, SyncAsk, words};
@@ -63,6 +64,9 @@ async fn changed(tx: &mut Tx<'_>, ask: &SyncAsk, since: Revision) -> Result<Vec<
 }
 
 fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
+    let of_group =
+        |(group, rules): &(_, Vec<_>)| GroupRows { group: Clone::clone(group), rules: rules.clone() };
+    let groups: Vec<GroupRows> = rows.groups.iter().map(of_group).collect();
     let facts = view::Facts {
         host,
         ports: &rows.ports,
@@ -78,6 +82,9 @@ fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
         configurations: &rows.configurations,
         routers: &rows.routers,
         ways: &rows.ways,
+        groups: &groups,
+        members: &rows.members,
+        addresses: &rows.addresses,
     };
     facts.parts()
 }

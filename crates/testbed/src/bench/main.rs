@@ -2,23 +2,27 @@
 //!
 //! ```text
 //! api      requests against a server           load     closed loop, CPU per request
+//! groups   members of security groups, and packets judged by them
 //! guard    an administrator against a member   floor/   bare work of the databases
 //! servers  two servers against one             server   our server as a process
 //! bus      round trips                         process  what /proc says of use
 //! hosts    many hosts of one server            peer     stored figures
 //! scale    memory of a server with many ports  show     tables
 //! routers/ a network node with many routers
+//! purge/   connections forgotten in batches
 //! wiring/  from a port to a wired device
 //! ```
 
 mod api;
 mod bus;
 mod floor;
+mod groups;
 mod guard;
 mod hosts;
 mod load;
 mod peer;
 mod process;
+mod purge;
 mod routers;
 mod scale;
 mod server;
@@ -60,6 +64,9 @@ struct Cli {
     /// Numbers of routers of `routers` and `rebuild`
     #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,N")]
     routers: Vec<usize>,
+    /// Tables of 500,000 and 1,000,000 connections too, with `purge`
+    #[arg(long)]
+    all_sizes: bool,
     /// The server to measure; the `neutrino` beside this program if not given
     #[arg(long, value_name = "PROGRAM")]
     server: Option<PathBuf>,
@@ -96,6 +103,10 @@ enum What {
     Routers,
     /// Of `routers`, what building them costs beside the floor. Needs root
     Rebuild,
+    /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
+    Purge,
+    /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
+    Groups,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -167,6 +178,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     if wanted(What::Servers) {
         servers::run(server).await?;
     }
+    if wanted(What::Groups) {
+        groups::run().await?;
+    }
     if wanted(What::Bus) {
         bus::run().await?;
     }
@@ -180,6 +194,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
         routers::run(&cli.routers).await?;
     } else if cli.what.contains(&What::Rebuild) {
         routers::rebuild(&cli.routers).await?;
+    }
+    if wanted(What::Purge) {
+        purge::run(server, cli.all_sizes).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -50,6 +50,19 @@ fn ran(schedstat: &str) -> Duration {
     Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
+/// Time that all threads of a process have run that still do, to the nanosecond.
+pub fn own_threads_cpu(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().filter_map(Result::ok);
+    threads.map(|thread| ran(&fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default())).sum()
+}
+
+/// The most memory that a process ever had in RAM.
+pub fn peak_kib(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
 /// Fields are counted after the name, which is in brackets and may hold anything.
 fn ticks(path: &str, fields: std::ops::Range<usize>) -> Duration {
     let stat = fs::read_to_string(path).unwrap_or_default();

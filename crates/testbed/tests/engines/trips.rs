@@ -60,8 +60,8 @@ async fn round_trips_per_request() {
     counted.lone.client.create("subnet", subnet).await.expect("a subnet");
     let port = json!({ "port": { "network_id": id, "binding:host_id": "h" } });
     let limits = [
-        (counted.trips("POST", "/v2.0/networks", Some(json!({ "network": {} }))).await, 5),
-        (counted.trips("POST", "/v2.0/ports", Some(port)).await, 12),
+        (counted.trips("POST", "/v2.0/networks", Some(json!({ "network": {} }))).await, 6),
+        (counted.trips("POST", "/v2.0/ports", Some(port)).await, 13),
         (counted.trips("GET", "/v2.0/ports", None).await, 1),
         (counted.trips("GET", &format!("/v2.0/networks/{id}"), None).await, 1),
         (counted.trips("GET", "/v2.0/networks?limit=2&sort_key=name&sort_dir=asc", None).await, 1),

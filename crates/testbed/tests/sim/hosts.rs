@@ -91,7 +91,8 @@ async fn a_thousand_hosts(kind: BusKind) {
 async fn many_at_once(crowd: &Crowd) {
     let flat = json!({ "provider:network_type": "flat", "provider:physical_network": "physnet1" });
     let id = id_of(&crowd.lone().client.create("network", flat).await.expect("a network"));
-    let port = |host| json!({ "network_id": id, "binding:host_id": Crowd::name(host) });
+    let port =
+        |host| json!({ "network_id": id, "binding:host_id": Crowd::name(host), "security_groups": [] });
     let body = json!({ "ports": (0..MANY).map(port).collect::<Vec<_>>() }).to_string();
     let (status, answer) =
         crowd.lone().client.send("POST", "/v2.0/ports", Some(body), &[]).await.expect("an answer");

@@ -104,7 +104,9 @@ async fn an_agent_is_told_of_the_kinds_it_understands() {
     let port = a_port(&lone, &network, "old").await;
     let all = ask(&lone, &SyncAsk::all("old")).await;
     let net = Key::new(Kind::Network, id_of(&network).parse().expect("an id"));
-    assert_eq!(keys(&all), BTreeSet::from([net, port]));
+    let member = Key::new(Kind::Member, port.id);
+    let others = all.parts.iter().filter(|change| change.key.kind != Kind::Group);
+    assert_eq!(others.map(|change| change.key).collect::<BTreeSet<_>>(), BTreeSet::from([net, port, member]));
     let kinds = vec!["port".to_owned(), "hologram".to_owned()];
     let some = ask(&lone, &SyncAsk { kinds: kinds.clone(), protocol: 99, ..SyncAsk::all("old") }).await;
     assert_eq!(keys(&some), BTreeSet::from([port]));

@@ -113,6 +113,69 @@ pub fn v6(text: &str) -> IpAddr {
     IpAddr::V6(text.parse::<Ipv6Addr>().expect("address"))
 }
 
+/// A packet of any protocol.
+pub fn packet(from: Mac, to: Mac, src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    match src.is_ipv4() {
+        true => ethernet(from, to, 0x0800, &packet4(src, dst, protocol, payload)),
+        false => ethernet(from, to, 0x86dd, &packet6(src, dst, protocol, payload)),
+    }
+}
+
+/// The first segment of a connection.
+pub fn syn(src: IpAddr, dst: IpAddr, sport: u16, dport: u16) -> Vec<u8> {
+    let ports = [sport.to_be_bytes(), dport.to_be_bytes()].concat();
+    let segment = [&ports[..], &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0x20, 0, 0, 0, 0, 0]].concat();
+    summed(src, dst, 6, segment, 16)
+}
+
+/// A question or an answer of ICMP or ICMPv6.
+pub fn echo(src: IpAddr, dst: IpAddr, kind: u8, code: u8, number: u8) -> Vec<u8> {
+    let message = vec![kind, code, 0, 0, 0, number, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    match src.is_ipv4() {
+        true => {
+            let sum = sum(&message);
+            [&message[..2], &sum.to_be_bytes(), &message[4..]].concat()
+        }
+        false => summed(src, dst, 58, message, 2),
+    }
+}
+
+/// The first chunk of an association.
+pub fn sctp(sport: u16, dport: u16) -> Vec<u8> {
+    let ports = [sport.to_be_bytes(), dport.to_be_bytes()].concat();
+    let chunk = [1, 0, 0, 20, 0, 0, 0, 7, 0, 0, 0xff, 0xff, 0, 1, 0, 1, 0, 0, 0, 1];
+    let mut packet = [&ports[..], &[0; 8], &chunk].concat();
+    let sum = crc32c(&packet);
+    packet[8..12].copy_from_slice(&sum.to_le_bytes());
+    packet
+}
+
+/// With the checksum over a header that is only thought of, written at a place.
+fn summed(src: IpAddr, dst: IpAddr, protocol: u8, mut segment: Vec<u8>, at: usize) -> Vec<u8> {
+    let length = (segment.len() as u32).to_be_bytes();
+    let head = [&octets(src)[..], &octets(dst), &length, &[0, 0, 0, protocol]].concat();
+    let sum = sum(&[&head[..], &segment].concat());
+    segment[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    segment
+}
+
+fn sum(bytes: &[u8]) -> u16 {
+    let mut sum = bytes
+        .chunks(2)
+        .fold(0u32, |sum, pair| sum + u32::from(pair[0]) * 256 + pair.get(1).copied().map_or(0, u32::from));
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8)
+            .fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (0u32.wrapping_sub(crc & 1))))
+    })
+}
+
 fn packet4(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let length = (20 + payload.len()) as u16;
     let mut header = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0];

@@ -8,8 +8,8 @@ use agent::Config;
 use host::names;
 use ipnet::IpNet;
 use kernel::netns;
-use model::desired::{AddressPair, Network, Part, Port, Remote, Segment};
-use model::{NetworkId, PortId};
+use model::desired::{AddressPair, Member, Network, Part, Port, Remote, Segment};
+use model::{NetworkId, PortId, SecurityGroupId};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -80,6 +80,7 @@ impl Place {
             namespace: Some(self.path(host)),
             netns_dir: self.netns_dir(host),
             tunneling_ip,
+            ctpurge_socket: self.dir.path().join(format!("{host}.purge")),
             sweep_interval_s: 2,
             heartbeat_interval_s: 1,
             ..Config::new(host)
@@ -215,6 +216,7 @@ impl Guest {
             admin_state_up: true,
             allowed: Some(Vec::new()),
             trusted: false,
+            groups: None,
         };
         Guest { name: format!("guest{n}"), port }
     }
@@ -222,6 +224,21 @@ impl Guest {
     pub fn with_pair(mut self, mac: Mac, net: IpNet) -> Guest {
         self.port.allowed.get_or_insert_default().push(AddressPair { mac, net });
         self
+    }
+
+    pub fn in_groups(mut self, groups: &[SecurityGroupId]) -> Guest {
+        self.port.groups = Some(groups.iter().copied().collect());
+        self
+    }
+
+    /// The port as hosts are told of it that have rules about its groups.
+    pub fn member(&self) -> Part {
+        let pairs = self.port.allowed.iter().flatten().map(|pair| pair.net);
+        Part::Member(Member {
+            port_id: self.port.id,
+            groups: self.port.groups.clone().unwrap_or_default(),
+            addresses: self.port.fixed_ips.iter().map(|ip| IpNet::from(*ip)).chain(pairs).collect(),
+        })
     }
 
     pub fn part(&self) -> Part {

@@ -125,5 +125,6 @@ fn bound(port: &RouterPort) -> Part {
         admin_state_up: true,
         allowed: None,
         trusted: false,
+        groups: None,
     })
 }

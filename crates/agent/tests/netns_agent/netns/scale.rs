@@ -28,6 +28,7 @@ fn port(n: u32) -> Port {
         admin_state_up: true,
         allowed: Some(Vec::new()),
         trusted: false,
+        groups: None,
     }
 }
 

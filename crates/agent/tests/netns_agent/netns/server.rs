@@ -54,6 +54,14 @@ impl Server {
         self.lock().outcomes.get(&(host.to_owned(), key)).map(|outcome| outcome.state.clone())
     }
 
+    /// Whether the host said of a part, as it was put last, that it is in place.
+    pub fn is_settled(&self, host: &str, key: Key) -> bool {
+        let shared = self.lock();
+        let put = shared.parts.get(host).and_then(|parts| parts.get(&key)).map(|(revision, _)| *revision);
+        let said = shared.outcomes.get(&(host.to_owned(), key));
+        said.is_some_and(|said| Some(said.revision) >= put && said.state == State::Up)
+    }
+
     pub fn outcomes(&self, host: &str) -> Vec<Outcome> {
         let shared = self.lock();
         let of_host = shared.outcomes.iter().filter(|((name, _), _)| name == host);

@@ -19,3 +19,8 @@ pub async fn eventually<T: Debug>(what: &str, ask: impl Fn() -> T, wanted: impl 
         tokio::time::sleep(STEP).await;
     }
 }
+
+/// A moment chosen at random, for faults that come at any time.
+pub async fn moment(length: Duration) {
+    tokio::time::sleep(length).await;
+}

@@ -15,7 +15,7 @@ fn notified(before: &RouterFacts, after: &RouterFacts) -> BTreeSet<String> {
     let touched = touches(after, &remembered(before), &shares(after));
     let host = |touch| match touch {
         Touch::Part { host, .. } | Touch::Membership { host, .. } | Touch::Service { host, .. } => Some(host),
-        Touch::Members { .. } => None,
+        _ => None,
     };
     touched.into_iter().filter_map(host).collect()
 }

@@ -1,12 +1,15 @@
 //! The rules there are where the operator says nothing: a file per resource, a row per rule.
 
+mod address_group;
 mod agent;
 mod floatingip;
 mod l3_agent;
 mod network;
 mod port;
 mod quota;
+mod rbac_policy;
 mod router;
+mod security_group;
 mod subnet;
 mod terms;
 
@@ -34,7 +37,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 9] = [
+const TABLES: [&[Default]; 12] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -42,6 +45,9 @@ const TABLES: [&[Default]; 9] = [
     router::RULES,
     floatingip::RULES,
     l3_agent::RULES,
+    security_group::RULES,
+    address_group::RULES,
+    rbac_policy::RULES,
     agent::RULES,
     quota::RULES,
 ];

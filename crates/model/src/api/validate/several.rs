@@ -10,7 +10,7 @@ use super::{Checked, MAX_ADDRESS_PAIRS, MAX_LIST};
 use crate::api::convert::{Convert, convert, strict_ip};
 use crate::api::{Invalid, InvalidKind};
 
-fn list(value: &Value) -> Result<&Vec<Value>, String> {
+pub(super) fn list(value: &Value) -> Result<&Vec<Value>, String> {
     let list = value.as_array().ok_or_else(|| format!("{value} is not a list"))?;
     if list.len() > MAX_LIST {
         return Err(format!("the list has {} entries, {MAX_LIST} are allowed", list.len()));

@@ -28,6 +28,10 @@ pub(super) fn name(value: &Value, max: usize) -> Checked {
     Ok(())
 }
 
+pub(super) fn is_default(name: &str) -> bool {
+    name.eq_ignore_ascii_case("default")
+}
+
 pub(super) fn values(value: &Value, allowed: &[Option<&str>]) -> Checked {
     let fits = match value {
         Value::Null => allowed.contains(&None),

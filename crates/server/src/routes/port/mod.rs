@@ -22,7 +22,7 @@ use model::{NetworkId, PortId};
 use crate::app::App;
 use crate::error::Fault;
 use crate::listen;
-use crate::routes::{floatingip, network, router};
+use crate::routes::{floatingip, network, router, security_group};
 use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
 use binding::bind_to;
 
@@ -50,9 +50,12 @@ pub async fn create(
     let binding =
         bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
             .await?;
-    let facts = CreateFacts { id, mac, fixed_ips, binding };
+    let wanted = cloud::port::groups_wanted(&new, &network);
+    let groups = security_group::of_port(tx, stamp, &new.project_id, wanted).await?;
+    let facts = CreateFacts { id, mac, fixed_ips, binding, groups };
     let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
+    tx.set_port_groups(None, (&port, view::group::filtered_on(&port))).await?;
     for fixed in &port.fixed_ips {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
     }
@@ -121,6 +124,9 @@ pub async fn update(
         change.host = Some(None);
     }
     cloud::port::check_update(&before, &change)?;
+    if let Some(asked) = &change.security_groups {
+        security_group::check_fit(tx, asked).await?;
+    }
     let network = network::load(tx, before.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;
     let new_mac = match change.mac_address {
@@ -173,6 +179,8 @@ async fn save(
     if view::lease(before, subnets) != view::lease(&after, subnets) {
         after.dhcp_ready = false;
     }
+    let (old_host, host) = (view::group::filtered_on(before), view::group::filtered_on(&after));
+    tx.set_port_groups(Some((before, old_host)), (&after, host)).await?;
     for fixed in before.fixed_ips.iter().filter(|fixed| !after.fixed_ips.contains(fixed)) {
         tx.release_address(fixed.subnet_id, fixed.ip_address).await?;
     }

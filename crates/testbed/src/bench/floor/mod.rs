@@ -2,8 +2,10 @@
 //!
 //! No API, no parsing, no decision, no HTTP: one prepared statement per table, one transaction per
 //! operation. `sqlite` and `postgres` do it in an empty database that has our tables. `routers`, with
-//! its `netlink` and `table`, is the bare work of the kernel for the routers of a host.
+//! its `netlink` and `table`, is the bare work of the kernel for the routers of a host; `conntrack` the
+//! least that deleting connections can cost.
 
+pub mod conntrack;
 mod netlink;
 pub mod postgres;
 pub mod routers;

@@ -274,11 +274,13 @@ def common(kind, base):
 
 def all_cases():
     import cases_floatingips
+    import cases_groups
     import cases_net
     import cases_port
     import cases_router
     CASES.clear()
     cases_floatingips.fill()
+    cases_groups.fill()
     cases_net.fill()
     cases_port.fill()
     cases_router.fill()

@@ -458,8 +458,10 @@ quota('over-port-and-forbidden', [limit(port=0), network('own')], ask('A', 'POST
 
 def all_cases():
     import cases_policy_floatingips
+    import cases_policy_groups
     import cases_policy_router
     if not any(case['name'].startswith('router-') for case in CASES):
         cases_policy_router.fill()
         cases_policy_floatingips.fill(add)
+        cases_policy_groups.fill(add)
     return CASES

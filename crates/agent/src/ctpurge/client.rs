@@ -1,0 +1,172 @@
+//! Asking ctpurge: for the agent, which never waits, and for operators, who do.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::purge::{Answer, Job, JobId, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::stream::{self, StreamError};
+use crate::backoff::Backoff;
+
+/// For one message to arrive whole, and for one answer of a process that may be waiting for its disk.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Jobs that wait here for ctpurge; who has more keeps them.
+const WAITING: usize = 4096;
+/// Addresses in one message: what surely fits into it.
+const WEIGHT: usize = 15_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("ctpurge is not reached at {}: {source}. Is `neutrino ctpurge` running?", .path.display())]
+    Unreached { path: PathBuf, source: io::Error },
+    #[error("ctpurge refused: {}", .0.message)]
+    Refused(Refused),
+    #[error("ctpurge ended the conversation")]
+    Ended,
+    #[error("ctpurge and we do not understand each other: {0}")]
+    Misunderstood(String),
+}
+
+/// An open connection.
+pub struct Conversation {
+    stream: UnixStream,
+}
+
+impl Conversation {
+    pub async fn open(socket: &Path) -> Result<Conversation, ClientError> {
+        let stream = UnixStream::connect(socket).await;
+        let stream = stream.map_err(|source| ClientError::Unreached { path: socket.to_owned(), source })?;
+        let mut conversation = Conversation { stream };
+        match conversation.ask(&Request::Hello { version: VERSION }).await? {
+            Answer::Hello { .. } => Ok(conversation),
+            other => Err(ClientError::Misunderstood(format!("{other:?}"))),
+        }
+    }
+
+    /// One request, and its answer; a refusal of the request is an error.
+    pub async fn ask(&mut self, request: &Request) -> Result<Answer, ClientError> {
+        let told = |error| match error {
+            StreamError::Io(_) => ClientError::Ended,
+            StreamError::Frame(error) => ClientError::Misunderstood(error.to_string()),
+        };
+        // A refusal may have been said before the request was heard.
+        let sent = stream::write(&mut self.stream, request).await;
+        let heard = timeout(PATIENCE * 3, stream::read(&mut self.stream)).await;
+        match heard.map_err(|_| ClientError::Ended)? {
+            Ok(Some(Answer::Refused(refused))) => Err(ClientError::Refused(refused)),
+            Ok(Some(answer)) => sent.map(|()| answer).map_err(told),
+            Ok(None) => Err(ClientError::Ended),
+            Err(error) => Err(told(error)),
+        }
+    }
+}
+
+/// What became of a job that was handed over: it is in ctpurge's journal, or can never be.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Acknowledged {
+    pub id: JobId,
+    /// `None`: accepted.
+    pub refused: Option<Refused>,
+}
+
+/// Hands jobs over, in order, whenever ctpurge is there; ends with its last clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Client {
+    /// Starts the task that hands over; the second of the pair hears what was acknowledged.
+    pub fn start(socket: PathBuf) -> (Client, mpsc::UnboundedReceiver<Acknowledged>) {
+        let (jobs, inbox) = mpsc::channel(WAITING);
+        let (acknowledged, hears) = mpsc::unbounded_channel();
+        tokio::spawn(hand_over(socket, inbox, acknowledged));
+        (Client { jobs }, hears)
+    }
+
+    /// Never waits. The job comes back when too many wait here: keep it, and hand it over after some were
+    /// acknowledged.
+    pub fn submit(&self, job: Job) -> Result<(), Box<Job>> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job) => Box::new(job),
+        })
+    }
+}
+
+async fn hand_over(
+    socket: PathBuf,
+    mut inbox: mpsc::Receiver<Job>,
+    acknowledged: mpsc::UnboundedSender<Acknowledged>,
+) {
+    let mut waiting: VecDeque<Job> = VecDeque::new();
+    let mut conversation = None;
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    loop {
+        if waiting.is_empty() {
+            match inbox.recv().await {
+                Some(job) => waiting.push_back(job),
+                None => return,
+            }
+        }
+        while waiting.len() < MAX_JOBS_PER_REQUEST
+            && let Ok(job) = inbox.try_recv()
+        {
+            waiting.push_back(job);
+        }
+        match send(&socket, &mut conversation, &mut waiting, &acknowledged).await {
+            Ok(true) => backoff.reset(),
+            Ok(false) => sleep(backoff.next()).await,
+            Err(error) => {
+                if backoff.is_fresh() {
+                    tracing::warn!(%error, jobs = waiting.len(), "jobs wait for ctpurge");
+                }
+                conversation = None;
+                sleep(backoff.next()).await;
+            }
+        }
+        if acknowledged.is_closed() {
+            return;
+        }
+    }
+}
+
+/// False when some are to be sent again, later.
+async fn send(
+    socket: &Path,
+    conversation: &mut Option<Conversation>,
+    waiting: &mut VecDeque<Job>,
+    acknowledged: &mpsc::UnboundedSender<Acknowledged>,
+) -> Result<bool, ClientError> {
+    let mut weight = 0;
+    let fits = |job: &&Job| {
+        weight += job.what.weight() + 10;
+        weight <= WEIGHT
+    };
+    let count = waiting.iter().take(MAX_JOBS_PER_REQUEST).take_while(fits).count().max(1);
+    let jobs: Vec<Job> = waiting.iter().take(count).cloned().collect();
+    let open = match conversation {
+        Some(open) => open,
+        none => none.insert(Conversation::open(socket).await?),
+    };
+    let outcomes = match open.ask(&Request::Submit { jobs }).await? {
+        Answer::Submitted { outcomes } if outcomes.len() == count => outcomes,
+        other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
+    };
+    let mut again = VecDeque::new();
+    for (job, refused) in waiting.drain(..count).zip(outcomes) {
+        match refused {
+            Some(refused) if refused.is_for_now() => again.push_back(job),
+            refused => drop(acknowledged.send(Acknowledged { id: job.id, refused })),
+        }
+    }
+    let all = again.is_empty();
+    // In front, so that their order stays.
+    again.append(waiting);
+    *waiting = again;
+    Ok(all)
+}

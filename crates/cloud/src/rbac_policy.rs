@@ -1,0 +1,95 @@
+//! RBAC policies: what may be shared, and when sharing may end.
+
+use std::collections::BTreeSet;
+
+use model::RbacPolicyId;
+use model::api::rbac_policy::{AS_SHARED, EVERYONE, RbacPolicy, RbacPolicyCreate};
+use serde_json::Map;
+
+use crate::{Refusal, Stamp};
+
+/// Makes a policy of a checked request; `owner` is the project of what it shares.
+pub fn create(
+    new: RbacPolicyCreate,
+    owner: &str,
+    by: Option<&str>,
+    stamp: &mut Stamp,
+) -> Result<RbacPolicy, Refusal> {
+    if new.action != AS_SHARED {
+        return Err(Refusal::NoSuchSharing { action: new.action, object_type: new.object_type });
+    }
+    check_owner(owner, by)?;
+    let mut rest = Map::new();
+    rest.insert("created_us".into(), stamp.now_us.into());
+    Ok(RbacPolicy {
+        id: RbacPolicyId(stamp.uuid()),
+        project_id: new.project_id,
+        object_type: new.object_type,
+        object_id: new.object_id,
+        action: new.action,
+        target_tenant: new.target_tenant,
+        rest,
+    })
+}
+
+/// Only the owner shares, and administrators, whose project is `None`.
+pub fn check_owner(owner: &str, by: Option<&str>) -> Result<(), Refusal> {
+    match by {
+        Some(project) if project != owner => {
+            Err(Refusal::Input("Only administrators share what belongs to other projects.".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// May a policy stop to share? `users`: projects that use what it shares; `others`: the targets of
+/// other policies that share it.
+pub fn check_end(
+    policy: &RbacPolicy,
+    owner: &str,
+    users: &BTreeSet<String>,
+    others: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let target = policy.target_tenant.as_str();
+    let left_out = |user: &&String| user.as_str() != owner && !others.contains(*user);
+    let in_use = match target {
+        _ if target == owner || others.contains(EVERYONE) => false,
+        EVERYONE => users.iter().any(|user| left_out(&user)),
+        target => users.contains(target),
+    };
+    if in_use {
+        return Err(Refusal::SharingInUse { object: policy.object_id.clone(), target: target.to_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sharing_ends_when_nobody_relies_on_it() {
+        let policy = |target: &str| RbacPolicy {
+            id: RbacPolicyId(uuid::Uuid::nil()),
+            project_id: "o".into(),
+            object_type: "security_group".into(),
+            object_id: "g".into(),
+            action: AS_SHARED.into(),
+            target_tenant: target.into(),
+            rest: Map::new(),
+        };
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        for (target, users, others, good) in [
+            ("a", &["a"][..], &[][..], false),
+            ("a", &["b"], &[], true),
+            ("a", &["a"], &["*"], true),
+            ("*", &["a"], &[], false),
+            ("*", &["a"], &["a"], true),
+            ("*", &["o"], &[], true),
+            ("o", &["o"], &[], true),
+        ] {
+            let end = check_end(&policy(target), "o", &set(users), &set(others));
+            assert_eq!(end.is_ok(), good, "{target} {users:?} {others:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Whom changes of security groups concern, looked up behind the lock of the revision.
+//!
+//! `group_hosts` says which hosts have ports of which groups. It is written here alone, so that of a
+//! port that comes and another that leaves at the same time the later one finds what the earlier left.
+
+use model::Touch;
+use model::desired::Kind;
+
+use super::{INTO, NEWEST, REVISION};
+use crate::engine::{DbError, Param, Tx};
+
+const HAS_PORT: &str = "EXISTS (SELECT 1 FROM port_groups WHERE group_id = $2 AND host = $1)";
+const HAD_PORT: &str = "EXISTS (SELECT 1 FROM group_hosts WHERE group_id = $2 AND host = $1)";
+
+/// The host `$1` has the first port of the group `$2`, or none any more: the group, and all that its
+/// rules are about.
+fn moved() -> String {
+    let differs = format!("{HAS_PORT} <> {HAD_PORT}");
+    format!(
+        "{INTO} SELECT CAST($1 AS TEXT), 'group', CAST($2 AS TEXT), ({REVISION}) WHERE {differs} \
+         UNION ALL SELECT DISTINCT CAST($1 AS TEXT), 'member', pg.port_id, ({REVISION}) \
+         FROM security_group_rules r JOIN port_groups pg ON pg.group_id = r.remote_group_id \
+         WHERE r.security_group_id = $2 AND {differs} \
+         UNION ALL SELECT DISTINCT CAST($1 AS TEXT), 'addresses', r.remote_address_group_id, ({REVISION}) \
+         FROM security_group_rules r \
+         WHERE r.security_group_id = $2 AND r.remote_address_group_id IS NOT NULL AND {differs} {NEWEST}"
+    )
+}
+
+fn joins() -> String {
+    format!(
+        "INSERT INTO group_hosts (group_id, host) SELECT CAST($2 AS TEXT), CAST($1 AS TEXT) \
+         WHERE {HAS_PORT} ON CONFLICT DO NOTHING"
+    )
+}
+
+fn leaves() -> String {
+    format!("DELETE FROM group_hosts WHERE group_id = $2 AND host = $1 AND NOT {HAS_PORT}")
+}
+
+fn holders() -> String {
+    format!(
+        "{INTO} SELECT host, CAST($2 AS TEXT), CAST($3 AS TEXT), ({REVISION}) FROM group_hosts \
+         WHERE group_id = $1 {NEWEST}"
+    )
+}
+
+/// `column`: what of a rule names the group.
+fn namers(column: &str) -> String {
+    format!(
+        "{INTO} SELECT DISTINCT gh.host, CAST($2 AS TEXT), CAST($3 AS TEXT), ({REVISION}) \
+         FROM security_group_rules r JOIN group_hosts gh ON gh.group_id = r.security_group_id \
+         WHERE r.{column} = $1 {NEWEST}"
+    )
+}
+
+/// Of the group `$1`: members of the group `$2`, or the address group that it is.
+fn remotes() -> [String; 2] {
+    [
+        format!(
+            "{INTO} SELECT gh.host, 'member', pg.port_id, ({REVISION}) \
+             FROM group_hosts gh JOIN port_groups pg ON pg.group_id = $2 WHERE gh.group_id = $1 {NEWEST}"
+        ),
+        format!(
+            "{INTO} SELECT gh.host, 'addresses', a.id, ({REVISION}) \
+             FROM group_hosts gh JOIN address_groups a ON a.id = $2 WHERE gh.group_id = $1 {NEWEST}"
+        ),
+    ]
+}
+
+/// Every statement here by name, how many parameters it takes with it; for those who look at plans.
+pub fn statements() -> Vec<(&'static str, String, usize)> {
+    let [members, addresses] = remotes();
+    vec![
+        ("moved", moved(), 2),
+        ("joins", joins(), 2),
+        ("leaves", leaves(), 2),
+        ("holders", holders(), 3),
+        ("namers of a group", namers("remote_group_id"), 3),
+        ("namers of an address group", namers("remote_address_group_id"), 3),
+        ("remote members", members, 2),
+        ("remote addresses", addresses, 2),
+    ]
+}
+
+impl Tx<'_> {
+    pub(super) async fn write_groups(&mut self, touch: Touch) -> Result<(), DbError> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| Param::from((*text).to_owned())).collect();
+        match touch {
+            Touch::Group { host, group } => {
+                let group = group.to_string();
+                for sql in [moved(), joins(), leaves()] {
+                    self.later(&sql, texts(&[&host, &group])).await?;
+                }
+            }
+            Touch::Holders { group, key } => {
+                let params = texts(&[&group.to_string(), key.kind.as_str(), &key.id.to_string()]);
+                self.later(&holders(), params).await?;
+            }
+            Touch::Namers { named, key } => {
+                let column = match key.kind {
+                    Kind::Addresses => "remote_address_group_id",
+                    _ => "remote_group_id",
+                };
+                let params = texts(&[&named.to_string(), key.kind.as_str(), &key.id.to_string()]);
+                self.later(&namers(column), params).await?;
+            }
+            Touch::Remotes { group, named } => {
+                for sql in remotes() {
+                    self.later(&sql, texts(&[&group.to_string(), &named.to_string()])).await?;
+                }
+            }
+            Touch::Part { .. } | Touch::Members { .. } | Touch::Membership { .. } | Touch::Service { .. } => {
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! RBAC policies: what else shares a thing, and which projects use it.
+
+use std::collections::BTreeSet;
+
+use model::RbacPolicyId;
+
+use crate::engine::{DbError, Tx};
+
+impl Tx<'_> {
+    /// The same policy, if it is there.
+    pub async fn same_policy(
+        &mut self,
+        object: &str,
+        action: &str,
+        target: &str,
+    ) -> Result<Option<String>, DbError> {
+        let sql = "SELECT id FROM rbac_policies WHERE object_id = $1 AND action = $2 AND target_tenant = $3";
+        Ok(self.texts(sql, &[object.into(), action.into(), target.into()]).await?.pop())
+    }
+
+    /// With whom a thing is shared by other policies.
+    pub async fn other_targets(
+        &mut self,
+        object: &str,
+        but: RbacPolicyId,
+    ) -> Result<BTreeSet<String>, DbError> {
+        let sql = "SELECT target_tenant FROM rbac_policies WHERE object_id = $1 AND id <> $2";
+        Ok(self.texts(sql, &[object.into(), but.to_string().into()]).await?.into_iter().collect())
+    }
+
+    /// Projects with ports that have a security group.
+    pub async fn projects_with_group(&mut self, group: &str) -> Result<BTreeSet<String>, DbError> {
+        let sql = "SELECT DISTINCT p.project_id FROM port_groups pg JOIN ports p ON p.id = pg.port_id \
+                   WHERE pg.group_id = $1";
+        Ok(self.texts(sql, &[group.into()]).await?.into_iter().collect())
+    }
+
+    /// Projects with rules about an address group.
+    pub async fn projects_with_addresses(&mut self, group: &str) -> Result<BTreeSet<String>, DbError> {
+        let sql = "SELECT DISTINCT project_id FROM security_group_rules WHERE remote_address_group_id = $1";
+        Ok(self.texts(sql, &[group.into()]).await?.into_iter().collect())
+    }
+
+    /// A thing goes, and what shares it with it.
+    pub async fn forget_policies(&mut self, object: &str) -> Result<(), DbError> {
+        self.later("DELETE FROM rbac_policies WHERE object_id = $1", vec![object.into()]).await
+    }
+}

@@ -1,0 +1,154 @@
+//! Security groups: those of ports and of projects, their rules, and what they begin with.
+
+use std::collections::BTreeSet;
+
+use model::api::default_rule::{DEFAULT_RULE, DefaultRule};
+use model::api::port::Port;
+use model::api::security_group::{SECURITY_GROUP, SecurityGroup};
+use model::api::security_group_rule::{SECURITY_GROUP_RULE, SecurityGroupRule};
+use model::{AddressGroupId, SecurityGroupId};
+
+use crate::dialect;
+use crate::engine::{DbError, Param, Tx};
+
+/// A group that a port asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupRow {
+    pub id: SecurityGroupId,
+    pub stateful: bool,
+}
+
+impl Tx<'_> {
+    /// A project's default group, if it has been made.
+    pub async fn default_group(&mut self, project: &str) -> Result<Option<SecurityGroupId>, DbError> {
+        let sql = "SELECT group_id FROM default_security_groups WHERE project_id = $1";
+        Ok(self.texts(sql, &[project.into()]).await?.pop().and_then(|id| id.parse().ok()))
+    }
+
+    /// Makes a group, which is stored already, its project's default; a conflict when there is one.
+    pub async fn set_default_group(&mut self, group: &SecurityGroup) -> Result<(), DbError> {
+        let sql = "INSERT INTO default_security_groups (project_id, group_id) VALUES ($1, $2)";
+        self.later(sql, vec![group.project_id.as_str().into(), group.id.to_string().into()]).await
+    }
+
+    /// Which of some groups there are, among those that a project sees; they stay as stateful as they
+    /// are until the transaction ends.
+    pub async fn groups_for_port(
+        &mut self,
+        asked: &BTreeSet<SecurityGroupId>,
+        project: Option<&str>,
+    ) -> Result<Vec<GroupRow>, DbError> {
+        let mut params: Vec<Param> = asked.iter().map(|id| id.to_string().into()).collect();
+        let marks: Vec<String> = (1..=asked.len()).map(|at| format!("${at}")).collect();
+        let mut condition = format!("id IN ({})", marks.join(", "));
+        if let Some(project) = project {
+            params.push(project.to_owned().into());
+            let at = format!("${}", params.len());
+            condition = format!("{condition} AND ({})", SECURITY_GROUP.seen_by.replace("{project}", &at));
+        }
+        let lock = dialect::locking_shared(self.engine());
+        let sql = format!(
+            "SELECT id, CASE WHEN stateful THEN 1 ELSE 0 END FROM security_groups WHERE {condition} ORDER BY id{lock}"
+        );
+        let mut out = Vec::new();
+        self.each(&sql, &params, |row| {
+            out.extend(row.text(0).parse().ok().map(|id| GroupRow { id, stateful: row.int(1) != 0 }));
+        })
+        .await?;
+        Ok(out)
+    }
+
+    /// Notes the groups of a port that had `before`; `host` is where it is filtered.
+    pub async fn set_port_groups(
+        &mut self,
+        before: Option<(&Port, &str)>,
+        after: (&Port, &str),
+    ) -> Result<(), DbError> {
+        let none = BTreeSet::new();
+        let (port, host) = after;
+        let had = before.and_then(|(port, _)| port.group_ids.as_ref()).unwrap_or(&none);
+        let has = port.group_ids.as_ref().unwrap_or(&none);
+        let id = || Param::from(port.id.to_string());
+        for group in had.difference(has) {
+            let sql = "DELETE FROM port_groups WHERE port_id = $1 AND group_id = $2";
+            self.later(sql, vec![id(), group.to_string().into()]).await?;
+        }
+        if before.is_some_and(|(_, old)| old != host) && had.intersection(has).next().is_some() {
+            let sql = "UPDATE port_groups SET host = $2 WHERE port_id = $1";
+            self.later(sql, vec![id(), host.to_owned().into()]).await?;
+        }
+        for group in has.difference(had) {
+            let sql = "INSERT INTO port_groups (port_id, group_id, host) VALUES ($1, $2, $3)";
+            self.later(sql, vec![id(), group.to_string().into(), host.to_owned().into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Have ports a group?
+    pub async fn group_in_use(&mut self, group: SecurityGroupId) -> Result<bool, DbError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM port_groups WHERE group_id = $1)";
+        Ok(self.number(sql, &[group.to_string().into()]).await? > 0)
+    }
+
+    pub async fn rules_of_group(
+        &mut self,
+        group: SecurityGroupId,
+    ) -> Result<Vec<SecurityGroupRule>, DbError> {
+        let condition = "security_group_id = $1 ORDER BY created_us, id";
+        self.find(&SECURITY_GROUP_RULE, condition, &[group.to_string().into()]).await
+    }
+
+    /// Rules of other groups that are about a group.
+    pub async fn rules_about_group(
+        &mut self,
+        group: SecurityGroupId,
+    ) -> Result<Vec<SecurityGroupRule>, DbError> {
+        let condition = "remote_group_id = $1 AND security_group_id <> $1 ORDER BY id";
+        self.find(&SECURITY_GROUP_RULE, condition, &[group.to_string().into()]).await
+    }
+
+    /// The rule of a group that allows the same, if there is one.
+    pub async fn same_rule(
+        &mut self,
+        group: SecurityGroupId,
+        canonical: &str,
+    ) -> Result<Option<String>, DbError> {
+        let sql = "SELECT id FROM security_group_rules WHERE security_group_id = $1 AND canonical = $2";
+        Ok(self.texts(sql, &[group.to_string().into(), canonical.into()]).await?.pop())
+    }
+
+    pub async fn rules_about_addresses(&mut self, group: AddressGroupId) -> Result<bool, DbError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM security_group_rules WHERE remote_address_group_id = $1)";
+        Ok(self.number(sql, &[group.to_string().into()]).await? > 0)
+    }
+
+    /// The rules that groups begin with.
+    pub async fn default_rules(&mut self) -> Result<Vec<DefaultRule>, DbError> {
+        self.find(&DEFAULT_RULE, "1 = 1 ORDER BY created_us, id", &[]).await
+    }
+
+    /// The groups of a host of which it must know, by `ids`; each with its rules.
+    pub(crate) async fn groups_with_rules(
+        &mut self,
+        ids: &[String],
+    ) -> Result<Vec<(SecurityGroup, Vec<SecurityGroupRule>)>, DbError> {
+        let mut out = Vec::new();
+        let marks: Vec<String> = (1..=ids.len()).map(|at| format!("${at}")).collect();
+        if ids.is_empty() {
+            return Ok(out);
+        }
+        let params: Vec<Param> = ids.iter().map(|id| id.as_str().into()).collect();
+        let marks = marks.join(", ");
+        let groups: Vec<SecurityGroup> =
+            self.find(&SECURITY_GROUP, &format!("id IN ({marks}) ORDER BY id"), &params).await?;
+        let mut rules: Vec<SecurityGroupRule> = self
+            .find(&SECURITY_GROUP_RULE, &format!("security_group_id IN ({marks}) ORDER BY id"), &params)
+            .await?;
+        for group in groups {
+            let (own, others) = rules.into_iter().partition(|rule| rule.security_group_id == group.id);
+            rules = others;
+            out.push((group, own));
+        }
+        Ok(out)
+    }
+}

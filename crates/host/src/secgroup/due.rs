@@ -1,0 +1,393 @@
+//! Which connections shall be forgotten, and which ports' are judged anew until they are: what
+//! follows from parts that changed, or from what was found otherwise than wanted.
+//!
+//! Filters change first and say at once what may pass; what is due here cleans the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::desired::{
+    Addresses, Direction, Ethertype, Group, GroupRule, Key, Kind, Member, Part, Port, Ports, RemoteSide,
+    Router,
+};
+use model::purge::{self, Began, Pairs, Peers, Place, Reason, Service, What};
+use model::{NetworkId, PortId, SecurityGroupId};
+
+use super::index::Named;
+use super::rules::{ICMP, ICMPV6};
+use super::sets::{Set, filtered, is_host};
+use super::tree::{Item, Value};
+use super::{group_chains, member_lost};
+use crate::names::{self, Netns};
+use crate::observed::Observed;
+use crate::op::{Op, Step};
+use crate::wanted::Wanted;
+
+/// Addresses in one job.
+const ADDRESSES: usize = 5000;
+
+/// A job that is due, without a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Due {
+    pub reason: Reason,
+    pub place: Place,
+    pub what: What,
+    /// Revoked until it is done.
+    pub ports: BTreeSet<PortId>,
+    /// The part that must be in place before it makes sense.
+    pub cause: Key,
+}
+
+/// Zones by bridge, as the host has them.
+pub type Zones = BTreeMap<String, u16>;
+
+/// What is due after parts changed; `want` is what they are, `old` what they were.
+pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones) -> Vec<Due> {
+    let mut dues = Dues { want, zones, old, all: Vec::new() };
+    for part in old {
+        match part {
+            Part::Port(port) => dues.port(port),
+            Part::Group(group) => dues.group(group),
+            Part::Member(member) => dues.member(member),
+            Part::Addresses(addresses) => dues.addresses(addresses),
+            Part::Router(router) => dues.router(router),
+            _ => {}
+        }
+    }
+    dues.all
+}
+
+/// What is due because the host was found otherwise than wanted, and nobody knows what it was before:
+/// connections that what was there may have let in.
+pub fn purge_unexplained(want: &Wanted, seen: &Observed, known: &BTreeSet<Key>, zones: &Zones) -> Vec<Due> {
+    let mut dues = Dues { want, zones, old: &[], all: Vec::new() };
+    let mut ports = BTreeSet::new();
+    for part in want.of_kind(Kind::Group).filter(|part| !known.contains(&part.key())) {
+        let Part::Group(group) = part else { continue };
+        let other = |chain: &super::Chain| {
+            seen.filter.chains.get(&chain.at).is_some_and(|mark| *mark != chain.mark())
+        };
+        if group_chains(group).iter().any(other) {
+            ports.extend(want.secgroups.holders(group.id).map(|key| PortId(key.id)));
+        }
+    }
+    for (at, items) in &seen.filter.sets {
+        match Set::parse(at) {
+            Some(Set::Revoked) => {
+                let keys = items.keys().flat_map(|item| match item {
+                    Item::Device(device) => want.keys_of_device(device),
+                    Item::Net(_) => BTreeSet::new(),
+                });
+                let left = keys.filter(|key| {
+                    key.kind == Kind::Port && want.get(*key).is_some_and(|p| filtered(p).is_some())
+                });
+                ports.extend(left.map(|key| PortId(key.id)).filter(|id| !want.secgroups.is_revoked(*id)));
+            }
+            Some(set @ Set::Hosts(_, group)) => {
+                let lost = items.keys().filter(|item| set.wanted_item(want, item).is_none());
+                let nets: BTreeSet<IpNet> = lost.filter_map(net_of).collect();
+                dues.lost_members(group, &nets);
+            }
+            _ => {}
+        }
+    }
+    let reason = Reason::RuleRemoved;
+    for (network, ports) in dues.by_network(ports.into_iter().map(|id| Key::new(Kind::Port, id.0))) {
+        dues.add(reason, network, ports.addresses, Peers::Any, None, Began::Either, ports.ids, super::GROUND);
+    }
+    dues.all
+}
+
+/// Zones that steps release, each with what is due for it.
+pub fn purge_released(steps: &[Step]) -> Vec<(u16, Due)> {
+    let zones = Set::Zones.at();
+    let released = steps.iter().filter_map(|step| match &step.op {
+        Op::DeleteElements { at, elements } if *at == zones => Some(elements),
+        _ => None,
+    });
+    let released = released.flatten().filter_map(|(_, value)| match value {
+        Value::Zone(zone) if *zone > 0 => Some(*zone),
+        _ => None,
+    });
+    let due = |zone| Due {
+        reason: Reason::ZoneReleased,
+        place: Place::Host,
+        what: What::Zone(zone),
+        ports: BTreeSet::new(),
+        cause: super::GROUND,
+    };
+    released.map(|zone| (zone, due(zone))).collect()
+}
+
+struct Dues<'a> {
+    want: &'a Wanted,
+    zones: &'a Zones,
+    old: &'a [Part],
+    all: Vec<Due>,
+}
+
+/// Ports of one network.
+#[derive(Clone, Default)]
+struct Together {
+    ids: BTreeSet<PortId>,
+    addresses: BTreeSet<IpNet>,
+}
+
+impl Dues<'_> {
+    fn port(&mut self, before: &Port) {
+        let key = Key::new(Kind::Port, before.id.0);
+        let after = match self.want.get(key) {
+            Some(Part::Port(port)) if port.network_id == before.network_id => Some(port),
+            _ => None,
+        };
+        let (network, had) = (before.network_id, addresses(before));
+        let Some(after) = after else {
+            let moved = self.want.get(Key::new(Kind::Remote, before.id.0)).is_some();
+            let reason = if moved { Reason::PortMoved } else { Reason::PortDeleted };
+            let none = BTreeSet::new();
+            return self.add(reason, network, had, Peers::Any, None, Began::Either, none, key);
+        };
+        let lost: BTreeSet<IpNet> = had.difference(&addresses(after)).copied().collect();
+        if !lost.is_empty() {
+            let none = BTreeSet::new();
+            self.add(Reason::PairRemoved, network, lost, Peers::Any, None, Began::Either, none, key);
+        }
+        let Some(groups) = &after.groups else { return };
+        let own = || Together { ids: [after.id].into(), addresses: addresses(after) };
+        let Some(left) = &before.groups else {
+            // It was not filtered at all.
+            let Together { ids, addresses } = own();
+            return self.add(
+                Reason::GroupRemoved,
+                network,
+                addresses,
+                Peers::Any,
+                None,
+                Began::Either,
+                ids,
+                key,
+            );
+        };
+        for id in left.difference(groups) {
+            match self.group_before(*id) {
+                Some(group) => {
+                    for rule in &group.rules {
+                        self.rule(Reason::GroupRemoved, rule, network, own(), key);
+                    }
+                }
+                None => {
+                    let Together { ids, addresses } = own();
+                    let (any, either) = (Peers::Any, Began::Either);
+                    self.add(Reason::GroupRemoved, network, addresses, any, None, either, ids, key);
+                }
+            }
+        }
+    }
+
+    fn group(&mut self, before: &Group) {
+        let key = Key::new(Kind::Group, before.id.0);
+        let none = BTreeSet::new();
+        let rules = match self.want.get(key) {
+            Some(Part::Group(after)) => &after.rules,
+            _ => &none,
+        };
+        let gone: Vec<&GroupRule> = before.rules.difference(rules).collect();
+        if gone.is_empty() {
+            return;
+        }
+        for (network, ports) in self.by_network(self.want.secgroups.holders(before.id)) {
+            for rule in &gone {
+                self.rule(Reason::RuleRemoved, rule, network, ports.clone(), key);
+            }
+        }
+    }
+
+    /// What a rule let pass to and from ports.
+    fn rule(&mut self, reason: Reason, rule: &GroupRule, network: NetworkId, of: Together, cause: Key) {
+        let peers = match rule.remote {
+            RemoteSide::Any => Peers::Any,
+            RemoteSide::Prefix(net) if net.prefix_len() == 0 => Peers::Any,
+            RemoteSide::Prefix(net) => Peers::Of([net].into()),
+            RemoteSide::Group(id) => few(self.want.secgroups.members(id).collect()),
+            RemoteSide::Addresses(id) => match self.want.get(Key::new(Kind::Addresses, id.0)) {
+                Some(Part::Addresses(part)) => few(part.nets.clone()),
+                _ => Peers::Any,
+            },
+        };
+        let began = match rule.direction {
+            Direction::Ingress => Began::Peer,
+            Direction::Egress => Began::Removed,
+        };
+        let v4 = rule.ethertype == Ethertype::V4;
+        let own = of.addresses.into_iter().filter(|net| net.addr().is_ipv4() == v4).collect();
+        self.add(reason, network, own, peers, service(rule), began, of.ids, cause);
+    }
+
+    fn member(&mut self, before: &Member) {
+        for (group, nets) in member_lost(self.want, before) {
+            self.lost_members(group, &nets);
+        }
+    }
+
+    /// Nobody of a group has these addresses any more.
+    fn lost_members(&mut self, group: SecurityGroupId, nets: &BTreeSet<IpNet>) {
+        self.lost(Named::Group(group), Reason::MemberRemoved, nets);
+    }
+
+    fn addresses(&mut self, before: &Addresses) {
+        let after = match self.want.get(Key::new(Kind::Addresses, before.id.0)) {
+            Some(Part::Addresses(part)) => part.nets.clone(),
+            _ => BTreeSet::new(),
+        };
+        let lost = before.nets.difference(&after).copied().collect();
+        self.lost(Named::Addresses(before.id), Reason::MemberRemoved, &lost);
+    }
+
+    /// Rules are about these no longer.
+    fn lost(&mut self, named: Named, reason: Reason, nets: &BTreeSet<IpNet>) {
+        if nets.is_empty() {
+            return;
+        }
+        let want = self.want;
+        let holders = want.secgroups.namers(named).flat_map(|group| want.secgroups.holders(group));
+        let all: BTreeSet<Key> = holders.collect();
+        let cause = want.secgroups.namer(named).unwrap_or(super::GROUND);
+        for (network, ports) in self.by_network(all) {
+            let peers = few(nets.clone());
+            self.add(reason, network, ports.addresses, peers, None, Began::Either, ports.ids, cause);
+        }
+    }
+
+    fn router(&mut self, before: &Router) {
+        let key = Key::new(Kind::Router, before.id.0);
+        // A router that is here no longer took its namespace with it.
+        let Some(Part::Router(after)) = self.want.get(key) else { return };
+        let netns = |centralized| match before.distributed && centralized {
+            true => Netns::Snat(before.id).to_string(),
+            false => Netns::Router(before.id).to_string(),
+        };
+        let due = |reason, centralized, address: IpAddr, service| Due {
+            reason,
+            place: Place::Netns(netns(centralized)),
+            what: What::Pairs(Pairs {
+                zone: None,
+                removed: [address].into(),
+                peers: Peers::Any,
+                service,
+                began: Began::Either,
+            }),
+            ports: BTreeSet::new(),
+            cause: key,
+        };
+        for gone in before.floating_ips.iter().filter(|one| !after.floating_ips.contains(one)) {
+            self.all.push(due(Reason::FloatingipRemoved, gone.centralized, gone.floating_ip, None));
+        }
+        for gone in before.port_forwardings.iter().filter(|one| !after.port_forwardings.contains(one)) {
+            let service = crate::nat::Forwarding::new(gone).map(|one| {
+                let ports = one.external.map(|(from, to)| purge::Ports { from, to });
+                Service { ports, ..Service::all_of(one.protocol) }
+            });
+            self.all.push(due(Reason::ForwardingRemoved, true, gone.floating_ip, service));
+        }
+    }
+
+    fn group_before(&self, id: SecurityGroupId) -> Option<Group> {
+        let of = |part: &Part| match part {
+            Part::Group(group) if group.id == id => Some(group.clone()),
+            _ => None,
+        };
+        self.old.iter().find_map(of).or_else(|| self.want.get(Key::new(Kind::Group, id.0)).and_then(of))
+    }
+
+    fn by_network(&self, ports: impl IntoIterator<Item = Key>) -> BTreeMap<NetworkId, Together> {
+        let mut by: BTreeMap<NetworkId, Together> = BTreeMap::new();
+        for key in ports {
+            if let Some(Part::Port(port)) = self.want.get(key) {
+                let together = by.entry(port.network_id).or_default();
+                together.ids.insert(port.id);
+                together.addresses.extend(addresses(port));
+            }
+        }
+        by
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one job")]
+    fn add(
+        &mut self,
+        reason: Reason,
+        network: NetworkId,
+        removed: BTreeSet<IpNet>,
+        peers: Peers,
+        service: Option<Service>,
+        began: Began,
+        ports: BTreeSet<PortId>,
+        cause: Key,
+    ) {
+        // A network without a zone has no connections; one that loses it loses them all.
+        let Some(zone) = self.zones.get(&names::bridge(network)) else { return };
+        if !self.want.secgroups.has_filtered(network) {
+            return;
+        }
+        let removed: Vec<IpNet> = removed.into_iter().filter(|net| net.prefix_len() > 0).collect();
+        for removed in removed.chunks(ADDRESSES) {
+            let v4 = |nets: &mut dyn Iterator<Item = &IpNet>| {
+                let (mut four, mut six) = (false, false);
+                nets.for_each(|net| if net.addr().is_ipv4() { four = true } else { six = true });
+                (four, six)
+            };
+            if let Peers::Of(of) = &peers {
+                let (ours, theirs) = (v4(&mut removed.iter()), v4(&mut of.iter()));
+                if !(ours.0 && theirs.0 || ours.1 && theirs.1) {
+                    continue;
+                }
+            }
+            let pairs = Pairs {
+                zone: Some(*zone),
+                removed: removed.iter().copied().collect(),
+                peers: peers.clone(),
+                service,
+                began,
+            };
+            let (what, ports) = (What::Pairs(pairs), ports.clone());
+            self.all.push(Due { reason, place: Place::Host, what, ports, cause });
+        }
+    }
+}
+
+fn addresses(port: &Port) -> BTreeSet<IpNet> {
+    let pairs = port.allowed.iter().flatten().map(|pair| pair.net.trunc());
+    port.fixed_ips.iter().map(|ip| IpNet::from(*ip)).chain(pairs).collect()
+}
+
+/// Peers by name, or, of very many, anybody.
+fn few(nets: BTreeSet<IpNet>) -> Peers {
+    let all = nets.iter().any(|net| net.prefix_len() == 0);
+    if all || nets.is_empty() || nets.len() > ADDRESSES {
+        Peers::Any
+    } else {
+        Peers::Of(nets.into_iter().collect())
+    }
+}
+
+fn service(rule: &GroupRule) -> Option<Service> {
+    let protocol = match (rule.ethertype, rule.protocol?) {
+        (Ethertype::V6, ICMP) => ICMPV6,
+        (_, protocol) => protocol,
+    };
+    let all = Service::all_of(protocol);
+    Some(match rule.ports {
+        Ports::Any => all,
+        Ports::Range { first, last } => {
+            Service { ports: Some(purge::Ports { from: first, to: last }), ..all }
+        }
+        Ports::Icmp { kind, code } => Service { icmp_type: Some(kind), icmp_code: code, ..all },
+    })
+}
+
+fn net_of(item: &Item) -> Option<IpNet> {
+    match item {
+        Item::Net(net) if is_host(net) => Some(*net),
+        _ => None,
+    }
+}

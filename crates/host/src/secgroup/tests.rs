@@ -1,0 +1,92 @@
+//! What groups become, as text.
+
+use model::desired::{Key, Part};
+use model::purge::{Began, Peers, Reason, What};
+
+use super::*;
+use crate::wanted::Settings;
+
+fn full() -> Wanted {
+    let parts: Vec<Part> = serde_json::from_str(include_str!("golden/full.json")).expect("parts");
+    let mut want = Wanted::new(Settings::default());
+    for part in parts {
+        want.put(part);
+    }
+    want
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "golden files are read")]
+fn tables_are_as_written() {
+    let text = text(&full());
+    let path = format!("{}/src/secgroup/golden/full.nft", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).expect("golden file is written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "{path}; UPDATE=1 writes what is");
+}
+
+/// A change, and what is due after it: reasons, peers by number, who began, ports revoked.
+fn due(change: impl FnOnce(&mut Wanted) -> Vec<Part>) -> Vec<(Reason, Option<usize>, Began, usize)> {
+    let mut want = full();
+    let network = want.of_kind(Kind::Network).next().expect("network").key();
+    let zones = Zones::from([(names::bridge(model::NetworkId(network.id)), 7)]);
+    let old = change(&mut want);
+    let dues = purge_due(&want, &old, &zones);
+    let shown = dues.into_iter().map(|due| {
+        let What::Pairs(pairs) = due.what else { panic!("not pairs") };
+        assert_eq!(pairs.zone, Some(7));
+        let peers = match pairs.peers {
+            Peers::Any => None,
+            Peers::Of(peers) => Some(peers.len()),
+        };
+        (due.reason, peers, pairs.began, due.ports.len())
+    });
+    shown.collect()
+}
+
+fn first(want: &Wanted, kind: Kind) -> Part {
+    want.of_kind(kind).next().expect("a part").clone()
+}
+
+#[test]
+fn what_goes_makes_purges_due() {
+    // Nothing is due for what comes, or is as it was.
+    assert_eq!(due(|want| vec![first(want, Kind::Group), first(want, Kind::Member)]), []);
+    let port = |want: &Wanted| first(want, Kind::Port).key();
+    assert_eq!(
+        due(|want| want.remove(port(want)).into_iter().collect()),
+        [(Reason::PortDeleted, None, Began::Either, 0)]
+    );
+    assert_eq!(
+        due(|want| {
+            let Part::Group(mut group) = first(want, Kind::Group) else { panic!("group") };
+            let about = |rule: &model::desired::GroupRule| {
+                matches!(rule.remote, model::desired::RemoteSide::Addresses(_))
+            };
+            group.rules.retain(|rule| !about(rule));
+            want.put(Part::Group(group)).into_iter().collect()
+        }),
+        [(Reason::RuleRemoved, Some(4), Began::Peer, 1)]
+    );
+    assert_eq!(
+        due(|want| {
+            let key = Key::new(Kind::Member, first(want, Kind::Member).key().id);
+            want.remove(key).into_iter().collect()
+        }),
+        [(Reason::MemberRemoved, Some(4), Began::Either, 1)]
+    );
+    let left = due(|want| {
+        let Part::Port(mut port) = first(want, Kind::Port) else { panic!("port") };
+        port.groups.iter_mut().for_each(|groups| drop(groups.pop_last()));
+        want.put(Part::Port(port)).into_iter().collect()
+    });
+    assert_eq!(left, [(Reason::GroupRemoved, None, Began::Peer, 1)]);
+    let moved = due(|want| {
+        let Part::Port(mut port) = first(want, Kind::Port) else { panic!("port") };
+        port.fixed_ips.clear();
+        want.put(Part::Port(port)).into_iter().collect()
+    });
+    assert_eq!(moved, [(Reason::PairRemoved, None, Began::Either, 0)]);
+}

@@ -1,0 +1,333 @@
+//! What filters ports as data, and its text in nft's syntax: chains of two tables of a host's own
+//! namespace, sets and maps that change by element.
+//!
+//! Owns how a chain, a set and an element look; `chains` says which there are, `kernel` writes the
+//! same tree straight into the kernel.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use model::desired::Ethertype;
+use serde::{Deserialize, Serialize};
+
+use crate::names;
+
+/// The table that a chain or set is in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Where connections are known.
+    Inet,
+    /// Where the ports of bridges are known.
+    Bridge,
+}
+
+/// Names a chain or a set.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct At {
+    pub family: Family,
+    pub name: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chain {
+    pub at: At,
+    pub hook: Option<Hook>,
+    /// Never none: a chain is recognised by what its rules are marked with.
+    pub rules: Vec<Rule>,
+}
+
+/// Where the kernel hands packets to a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hook {
+    /// Before connections are looked up.
+    Prerouting,
+    /// Of the inet table: after connections are looked up.
+    Standing,
+    /// Of the bridge table: behind all of the inet table.
+    Forward,
+}
+
+/// All matches must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rule {
+    pub matches: Vec<Match>,
+    pub act: Act,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Match {
+    /// Came by a bridge of ours.
+    FromBridge,
+    /// Of a connection that is known, or about one; and its direction there.
+    Established {
+        reply: bool,
+    },
+    /// Of no connection, and not the first of one.
+    Invalid,
+    Mark(u32),
+    /// Has one of the bits of a mark.
+    MarkOf(u32),
+    Arp,
+    Ip(Ethertype),
+    /// The device of that end is in no set of devices.
+    NotIn(End, String),
+    Transport(u8),
+    /// Ports of that end, both ends included.
+    Ports(End, u16, u16),
+    /// The byte of ICMP or ICMPv6.
+    IcmpType(Ethertype, u8),
+    IcmpCode(Ethertype, u8),
+    Net(End, IpNet),
+    /// An address of that end is in a set.
+    In(End, Ethertype, String),
+}
+
+/// Of a packet: where it is from, or where it goes to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    Source,
+    Destination,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    Accept,
+    Drop,
+    Return,
+    Jump(String),
+    Goto(String),
+    /// What a map says of the device of that end.
+    ByDevice(End, String),
+    /// Not the last word, as the next.
+    SetMark(u32),
+    /// By the device that the packet came by.
+    SetZone(String),
+}
+
+/// What is in a set, or is looked up in a map.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    Net(IpNet),
+    Device(String),
+}
+
+/// What a map says of an item.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Of sets, which say nothing but that it is there.
+    None,
+    Goto(String),
+    Zone(u16),
+}
+
+/// What a set may hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    Hosts(Ethertype),
+    Nets(Ethertype),
+    Devices,
+    /// A chain for each device.
+    Ways,
+    /// A zone for each device.
+    Zones,
+}
+
+/// What a chain that is there says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ChainMark {
+    /// Hash of its text, as its rules are marked with; 0 where they disagree.
+    pub hash: u64,
+    pub rules: usize,
+}
+
+impl At {
+    pub fn inet(name: impl Into<String>) -> At {
+        At { family: Family::Inet, name: name.into() }
+    }
+
+    pub fn bridge(name: impl Into<String>) -> At {
+        At { family: Family::Bridge, name: name.into() }
+    }
+}
+
+impl Chain {
+    pub fn mark(&self) -> ChainMark {
+        ChainMark { hash: names::content_hash(&self.to_string()), rules: self.rules.len() }
+    }
+}
+
+impl Family {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Family::Inet => "inet",
+            Family::Bridge => "bridge",
+        }
+    }
+}
+
+impl Hook {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Hook::Prerouting => "prerouting",
+            Hook::Standing | Hook::Forward => "forward",
+        }
+    }
+
+    pub const fn priority(self) -> i32 {
+        match self {
+            Hook::Prerouting => -300,
+            Hook::Standing => 0,
+            Hook::Forward => 100,
+        }
+    }
+}
+
+impl Holds {
+    /// Names of the type of the key, and of the value.
+    pub const fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Holds::Hosts(Ethertype::V4) | Holds::Nets(Ethertype::V4) => ("type ipv4_addr", None),
+            Holds::Hosts(Ethertype::V6) | Holds::Nets(Ethertype::V6) => ("type ipv6_addr", None),
+            Holds::Devices => ("type ifname", None),
+            Holds::Ways => ("type ifname", Some("verdict")),
+            Holds::Zones => ("typeof iifname", Some("ct zone")),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.family.as_str(), self.name)
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\tchain {} {{", self.at.name)?;
+        if let Some(hook) = self.hook {
+            let (name, priority) = (hook.name(), hook.priority());
+            writeln!(f, "\t\ttype filter hook {name} priority {priority}; policy accept;")?;
+        }
+        for rule in &self.rules {
+            writeln!(f, "\t\t{rule}")?;
+        }
+        writeln!(f, "\t}}")
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for one in &self.matches {
+            write!(f, "{one} ")?;
+        }
+        match &self.act {
+            Act::Accept => f.write_str("accept"),
+            Act::Drop => f.write_str("drop"),
+            Act::Return => f.write_str("return"),
+            Act::Jump(chain) => write!(f, "jump {chain}"),
+            Act::Goto(chain) => write!(f, "goto {chain}"),
+            Act::ByDevice(end, map) => write!(f, "{} vmap @{map}", device(*end)),
+            Act::SetMark(mark) => write!(f, "meta mark set {mark}"),
+            Act::SetZone(map) => write!(f, "ct zone set iifname map @{map}"),
+        }
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Match::FromBridge => write!(f, "iifname \"{}*\"", names::BRIDGE_PREFIX),
+            Match::Established { reply } => {
+                let direction = if *reply { "reply" } else { "original" };
+                write!(f, "ct state established,related ct direction {direction}")
+            }
+            Match::Invalid => f.write_str("ct state invalid"),
+            Match::Mark(mark) => write!(f, "meta mark {mark}"),
+            Match::MarkOf(bits) => write!(f, "meta mark & {bits} != 0"),
+            Match::Arp => f.write_str("meta protocol arp"),
+            Match::Ip(family) => write!(f, "meta protocol {}", ip(*family)),
+            Match::NotIn(end, set) => write!(f, "{} != @{set}", device(*end)),
+            Match::Transport(number) => write!(f, "meta l4proto {number}"),
+            Match::Ports(end, first, last) if first == last => write!(f, "th {} {first}", port(*end)),
+            Match::Ports(end, first, last) => write!(f, "th {} {first}-{last}", port(*end)),
+            Match::IcmpType(family, kind) => write!(f, "{} type {kind}", icmp(*family)),
+            Match::IcmpCode(family, code) => write!(f, "{} code {code}", icmp(*family)),
+            Match::Net(end, net) if net.prefix_len() == net.max_prefix_len() => {
+                write!(f, "{} {} {}", ip(family(net)), address(*end), net.addr())
+            }
+            Match::Net(end, net) => write!(f, "{} {} {}", ip(family(net)), address(*end), net.trunc()),
+            Match::In(end, family, set) => write!(f, "{} {} @{set}", ip(*family), address(*end)),
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Net(net) if net.prefix_len() == net.max_prefix_len() => write!(f, "{}", net.addr()),
+            Item::Net(net) => write!(f, "{net}"),
+            Item::Device(device) => f.write_str(device),
+        }
+    }
+}
+
+impl FromStr for Item {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Item, Self::Err> {
+        let host = text.parse::<IpAddr>().map(IpNet::from);
+        let net = host.or_else(|_| text.parse::<IpNet>());
+        Ok(net.map_or_else(|_| Item::Device(text.to_owned()), Item::Net))
+    }
+}
+
+pub const fn family(net: &IpNet) -> Ethertype {
+    match net {
+        IpNet::V4(_) => Ethertype::V4,
+        IpNet::V6(_) => Ethertype::V6,
+    }
+}
+
+const fn device(end: End) -> &'static str {
+    match end {
+        End::Source => "iifname",
+        End::Destination => "oifname",
+    }
+}
+
+const fn port(end: End) -> &'static str {
+    match end {
+        End::Source => "sport",
+        End::Destination => "dport",
+    }
+}
+
+const fn address(end: End) -> &'static str {
+    match end {
+        End::Source => "saddr",
+        End::Destination => "daddr",
+    }
+}
+
+const fn ip(family: Ethertype) -> &'static str {
+    match family {
+        Ethertype::V4 => "ip",
+        Ethertype::V6 => "ip6",
+    }
+}
+
+const fn icmp(family: Ethertype) -> &'static str {
+    match family {
+        Ethertype::V4 => "icmp",
+        Ethertype::V6 => "icmpv6",
+    }
+}

@@ -1,0 +1,75 @@
+//! RBAC policies, by which a project shares what it has with others: the table, and the typed policy.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::RbacPolicyId;
+use crate::api::convert::Convert;
+use crate::api::table::{Attr, Default, Ops, Resource, Source, int, text};
+use crate::api::validate::Check;
+
+pub const RBAC_POLICY: Resource = Resource {
+    singular: "rbac_policy",
+    plural: "rbac_policies",
+    path: "rbac-policies",
+    parent: None,
+    not_found: "RbacPolicyNotFound",
+    core: false,
+    bulk: false,
+    ops: Ops { create: true, update: true, delete: true },
+    seen_by: "rbac_policies.project_id = {project}",
+    quota: Some(10),
+    attrs: ATTRS,
+};
+
+/// The target that is every project.
+pub const EVERYONE: &str = "*";
+/// What security groups and address groups can be shared for.
+pub const AS_SHARED: &str = "access_as_shared";
+
+const ATTRS: &[Attr] = &[
+    text("id").check(Check::Uuid).shown().filter().default(Default::Unset),
+    text("object_type").convert(Convert::ObjectType).post().shown().filter().enforced(),
+    text("object_id").check(Check::Uuid).post().shown().filter().enforced(),
+    text("target_tenant").check(Check::TargetProject).post().put().shown().filter().enforced(),
+    text("tenant_id")
+        .from(Source::Same("project_id"))
+        .default(Default::Unset)
+        .check(Check::Text(255))
+        .post()
+        .shown()
+        .filter()
+        .target(),
+    text("action").check(Check::Text(255)).post().shown().filter().enforced(),
+    text("project_id").default(Default::Unset).check(Check::Text(255)).post().shown().filter().target(),
+    int("created_us").default(Default::Unset),
+];
+
+/// An RBAC policy as it is stored.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RbacPolicy {
+    pub id: RbacPolicyId,
+    pub project_id: String,
+    pub object_type: String,
+    pub object_id: String,
+    pub action: String,
+    pub target_tenant: String,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+/// What a POST asks for, checked by the table.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+pub struct RbacPolicyCreate {
+    pub project_id: String,
+    pub object_type: String,
+    pub object_id: String,
+    pub action: String,
+    pub target_tenant: String,
+}
+
+/// What a PUT changes.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+pub struct RbacPolicyUpdate {
+    pub target_tenant: Option<String>,
+}

@@ -1,0 +1,58 @@
+//! Connections forgotten: ours, one command per pair, one command per address, and the floor.
+//!
+//! ```text
+//! field    a namespace whose table is filled by hand         ours   ctpurge as a process
+//! peer     `conntrack -D`, sampled                           show   the tables
+//! ```
+
+mod field;
+mod ours;
+mod peer;
+mod show;
+
+use std::path::Path;
+
+use field::Field;
+use ours::Ours;
+
+/// What is measured with a table of some size.
+const PAIRS: [(usize, usize); 4] = [(10, 10), (10, 100), (100, 100), (100, 1000)];
+const QUICK: [usize; 2] = [10_000, 100_000];
+const ALL: [usize; 4] = [10_000, 100_000, 500_000, 1_000_000];
+
+/// One row.
+pub struct Row {
+    pub entries: usize,
+    pub pairs: usize,
+    pub ours: ours::Cost,
+    pub floor: crate::floor::conntrack::Floor,
+    /// CPU of one command per pair, and per address: of one.
+    pub per_pair: std::time::Duration,
+    pub per_address: std::time::Duration,
+    pub addresses: usize,
+}
+
+pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
+    let (mut rows, mut exact) = (Vec::new(), Vec::new());
+    for entries in if all { &ALL[..] } else { &QUICK[..] } {
+        let field = Field::new(*entries)?;
+        for (addresses, peers) in PAIRS.into_iter().filter(|(_, peers)| *peers <= field.peers()) {
+            eprintln!("{entries} entries, {addresses} x {peers} pairs ...");
+            let jobs = field.jobs(addresses, peers);
+            field.fill()?;
+            let (per_pair, per_address) = (peer::per_pair(&field)?, peer::per_address(&field)?);
+            field.fill()?;
+            let floor = field.floor(addresses, peers)?;
+            field.fill()?;
+            let ours = Ours::start(program, &field).await?.purge(jobs).await?;
+            let pairs = addresses * peers;
+            rows.push(Row { entries: *entries, pairs, ours, floor, per_pair, per_address, addresses });
+        }
+        field.fill()?;
+        let jobs = field.known();
+        exact.push((*entries, Ours::start(program, &field).await?.purge(jobs).await?));
+    }
+    show::rows(&rows);
+    show::exact(&exact);
+    Ok(())
+}
