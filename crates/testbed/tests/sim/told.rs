@@ -1,12 +1,12 @@
 //! What the server tells a host that asks, and what it believes of what the host says: page by page,
 //! by kinds that the host understands, and across lives of the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use bus::Bus;
-use model::desired::{Key, Kind, Revision};
+use model::desired::{Key, Kind, Part, Revision};
 use model::report::{Outcome, Report, State};
 use model::subject::Word;
 use model::sync::{SyncAnswer, SyncAsk};
@@ -91,7 +91,12 @@ async fn small_pages_come_to_the_same_as_large_ones() {
     for (name, large) in names.iter().zip(large) {
         let bus = nats.host_bus(name).expect("a bus");
         let small = truth(&bus, name).await;
-        assert!(small == large, "{name}: {} parts on small pages, {} on large", small.len(), large.len());
+        let kinds = |parts: &BTreeMap<Key, Part>| {
+            let count = |kind| parts.keys().filter(|key| key.kind == kind).count();
+            Kind::ALL.map(|kind| (kind.as_str(), count(kind)))
+        };
+        let what = format!("{name}: {:?} on small pages, {:?} on large", kinds(&small), kinds(&large));
+        assert!(small == large, "{what}");
         assert!(*name != "sim-0" || small.len() >= 700, "{name} has {} parts", small.len());
     }
     lone.stop().await;

@@ -43,7 +43,8 @@ fn whom_a_port_touches_by_its_groups() {
     let paired = Port { allowed_address_pairs: vec![pair], ..port("a", &[ONE]) };
     let trusted = Port { device_owner: "network:dhcp".into(), ..port("a", &[ONE]) };
     let older = Port { group_ids: None, ..port("a", &[]) };
-    let cases: [(&str, Option<&Port>, Option<&Port>, &[&str]); 14] = [
+    type Case<'a> = (&'a str, Option<&'a Port>, Option<&'a Port>, &'a [&'a str]);
+    let cases: [Case<'_>; 14] = [
         ("made", None, Some(&port("a", &[ONE])), &["namers of 1 member", "a 1"]),
         ("made nowhere", None, Some(&port("", &[ONE])), &["namers of 1 member"]),
         ("made without", None, Some(&port("a", &[])), &[]),
