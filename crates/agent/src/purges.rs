@@ -185,8 +185,13 @@ mod tests {
 
     fn due(n: u16) -> Due {
         let removed = [std::net::IpAddr::from([10, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]])].into();
-        let pairs =
-            Pairs { zone: Some(n % 3 + 1), removed, peers: Default::default(), service: None, began: Default::default() };
+        let pairs = Pairs {
+            zone: Some(n % 3 + 1),
+            removed,
+            peers: Default::default(),
+            service: None,
+            began: Default::default(),
+        };
         Due {
             reason: Reason::RuleRemoved,
             place: Place::Host,

@@ -194,7 +194,8 @@ impl Agent {
         scope.add_revoked(&revoked);
         scope.add_revoked(&due.restored);
         let known = due.old.iter().map(Part::key).collect();
-        let door = Door { config: &self.config, kernel: &self.kernel, dhcp: &self.dhcp, advertise: &self.advertise };
+        let door =
+            Door { config: &self.config, kernel: &self.kernel, dhcp: &self.dhcp, advertise: &self.advertise };
         match reconcile::turn(&door, &mut self.purges, want, &known, &scope).await {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {

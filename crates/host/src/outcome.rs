@@ -1,8 +1,8 @@
 //! What became of a part, as far as the host shows it.
 
-use model::{NetworkId, SecurityGroupId};
 use model::desired::{Key, Network, Part, Port, Router};
 use model::report::{HaState, RouterState, State};
+use model::{NetworkId, SecurityGroupId};
 
 use crate::carrier::Impossible;
 use crate::diff::fits;

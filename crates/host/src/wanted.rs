@@ -7,8 +7,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use model::{NetworkId, PortId};
 use model::desired::{Fip, Key, Kind, Network, Part, Remote, Router};
+use model::{NetworkId, PortId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wire::Mac;

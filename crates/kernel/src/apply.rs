@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use crate::KernelError;
 use crate::netlink::Message;
 use crate::netlink::socket::Refusal;
-use crate::worker::Inner;
 use crate::nft::filter;
+use crate::worker::Inner;
 use crate::{fdb, inside, link, netns, nft, sysctl};
 
 /// A transaction costs the kernel more than its parts when it grows.

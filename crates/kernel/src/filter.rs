@@ -96,7 +96,9 @@ impl Inner {
         message: impl Fn() -> crate::netlink::Message,
     ) -> Result<Vec<Answer>, KernelError> {
         match self.netfilter.dump(message) {
-            Err(refusal) if matches!(refusal.errno, Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => {
+            Err(refusal)
+                if matches!(refusal.errno, Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) =>
+            {
                 Ok(Vec::new())
             }
             other => other.map_err(KernelError::refused(what)),

@@ -22,7 +22,8 @@ pub(crate) fn promote_secondaries() -> io::Result<()> {
 
 /// Whether bridged packets are handed to the IP layer; `None` where the kernel cannot.
 pub(crate) fn bridged() -> Option<bool> {
-    let on = |name: &str| fs::read_to_string(format!("/proc/sys/{name}")).ok().map(|value| value.trim() == "1");
+    let on =
+        |name: &str| fs::read_to_string(format!("/proc/sys/{name}")).ok().map(|value| value.trim() == "1");
     BRIDGED.iter().map(|name| on(name)).try_fold(true, |all, one| Some(all && one?))
 }
 

@@ -45,7 +45,17 @@ pub struct Holding {
 
 /// Chains that a host has once, those that others go to first.
 pub fn ground() -> Vec<Chain> {
-    vec![mark(), deliver(), always_in(), always_out(), related_in(), related_out(), zone(), standing(), filter()]
+    vec![
+        mark(),
+        deliver(),
+        always_in(),
+        always_out(),
+        related_in(),
+        related_out(),
+        zone(),
+        standing(),
+        filter(),
+    ]
 }
 
 /// The chain of what reaches a port, and that of what it sends.

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::desired::{
-    Addresses, Direction, Ethertype, Group, GroupRule, Key, Kind, Member, Part, Port, Ports, RemoteSide, Router,
+    Addresses, Direction, Ethertype, Group, GroupRule, Key, Kind, Member, Part, Port, Ports, RemoteSide,
+    Router,
 };
 use model::purge::{self, Began, Pairs, Peers, Place, Reason, Service, What};
 use model::{NetworkId, PortId, SecurityGroupId};
@@ -78,7 +79,9 @@ pub fn purge_unexplained(want: &Wanted, seen: &Observed, known: &BTreeSet<Key>, 
                     Item::Device(device) => want.keys_of_device(device),
                     Item::Net(_) => BTreeSet::new(),
                 });
-                let left = keys.filter(|key| key.kind == Kind::Port && want.get(*key).is_some_and(|p| filtered(p).is_some()));
+                let left = keys.filter(|key| {
+                    key.kind == Kind::Port && want.get(*key).is_some_and(|p| filtered(p).is_some())
+                });
                 ports.extend(left.map(|key| PortId(key.id)).filter(|id| !want.secgroups.is_revoked(*id)));
             }
             Some(set @ Set::Hosts(_, group)) => {
@@ -155,7 +158,16 @@ impl Dues<'_> {
         let Some(left) = &before.groups else {
             // It was not filtered at all.
             let Together { ids, addresses } = own();
-            return self.add(Reason::GroupRemoved, network, addresses, Peers::Any, None, Began::Either, ids, key);
+            return self.add(
+                Reason::GroupRemoved,
+                network,
+                addresses,
+                Peers::Any,
+                None,
+                Began::Either,
+                ids,
+                key,
+            );
         };
         for id in left.difference(groups) {
             match self.group_before(*id) {
@@ -351,7 +363,11 @@ fn addresses(port: &Port) -> BTreeSet<IpNet> {
 /// Peers by name, or, of very many, anybody.
 fn few(nets: BTreeSet<IpNet>) -> Peers {
     let all = nets.iter().any(|net| net.prefix_len() == 0);
-    if all || nets.is_empty() || nets.len() > ADDRESSES { Peers::Any } else { Peers::Of(nets.into_iter().collect()) }
+    if all || nets.is_empty() || nets.len() > ADDRESSES {
+        Peers::Any
+    } else {
+        Peers::Of(nets.into_iter().collect())
+    }
 }
 
 fn service(rule: &GroupRule) -> Option<Service> {
@@ -362,7 +378,9 @@ fn service(rule: &GroupRule) -> Option<Service> {
     let all = Service::all_of(protocol);
     Some(match rule.ports {
         Ports::Any => all,
-        Ports::Range { first, last } => Service { ports: Some(purge::Ports { from: first, to: last }), ..all },
+        Ports::Range { first, last } => {
+            Service { ports: Some(purge::Ports { from: first, to: last }), ..all }
+        }
         Ports::Icmp { kind, code } => Service { icmp_type: Some(kind), icmp_code: code, ..all },
     })
 }

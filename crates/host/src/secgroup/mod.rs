@@ -121,7 +121,11 @@ pub(crate) fn meets(want: &Wanted, part: &Part, old: &[Part]) -> BTreeSet<Key> {
     let before = old.iter().find_map(shape);
     let after = want.get(part.key()).and_then(shape);
     // Its ports' chains name it, and say whether connections matter.
-    if before == after && before.is_some() { BTreeSet::new() } else { want.secgroups.holders(group.id).collect() }
+    if before == after && before.is_some() {
+        BTreeSet::new()
+    } else {
+        want.secgroups.holders(group.id).collect()
+    }
 }
 
 /// Places that a part's filter fills; `other` is what the part was before, or has become.
@@ -133,7 +137,9 @@ pub(crate) fn add_slots(want: &Wanted, slots: &mut Slots, part: &Part, old: &[Pa
                 return;
             }
             filter.ground = true;
-            filter.chains.extend([Direction::Ingress, Direction::Egress].map(|way| chains::port_at(port.id, way)));
+            filter
+                .chains
+                .extend([Direction::Ingress, Direction::Egress].map(|way| chains::port_at(port.id, way)));
             let tap = Item::Device(names::tap(port.id));
             let ways = [Set::Revoked, Set::WaysIn, Set::WaysOut];
             filter.items.extend(ways.map(|set| (set.at(), tap.clone())));

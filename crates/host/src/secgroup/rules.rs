@@ -126,15 +126,15 @@ mod tests {
             merged(&[six(range(80, 80)), six(range(81, 90)), six(range(85, 100)), six(range(200, 300))]),
             [(any, Some(6), range(80, 100)), (any, Some(6), range(200, 300))]
         );
-        assert_eq!(merged(&[six(range(0, 65535)), six(range(65535, 65535))]), [(any, Some(6), range(0, 65535))]);
+        assert_eq!(
+            merged(&[six(range(0, 65535)), six(range(65535, 65535))]),
+            [(any, Some(6), range(0, 65535))]
+        );
         let ours = net("10.0.0.9/24");
         let all = [six(range(1, 2)), rule(Some(17), Ports::Any, ours), rule(None, Ports::Any, any)];
         assert_eq!(merged(&all), [(any, None, Ports::Any)]);
         let kept = [six(range(1, 2)), rule(Some(6), Ports::Any, ours), rule(Some(6), range(5, 6), ours)];
-        assert_eq!(
-            merged(&kept),
-            [(any, Some(6), range(1, 2)), (net("10.0.0.0/24"), Some(6), Ports::Any)]
-        );
+        assert_eq!(merged(&kept), [(any, Some(6), range(1, 2)), (net("10.0.0.0/24"), Some(6), Ports::Any)]);
         let icmp = |kind, code| rule(Some(1), Ports::Icmp { kind, code }, any);
         assert_eq!(
             merged(&[icmp(8, Some(0)), icmp(8, None), icmp(3, Some(4))]),

@@ -141,13 +141,10 @@ impl Set {
     pub fn wanted_item(self, want: &Wanted, item: &Item) -> Option<Value> {
         self.wanted_by(want)?;
         match (self, item) {
-            (Set::Hosts(_, id), Item::Net(net)) => {
-                want.secgroups.has_member(id, *net).then_some(Value::None)
-            }
+            (Set::Hosts(_, id), Item::Net(net)) => want.secgroups.has_member(id, *net).then_some(Value::None),
             (Set::Zones, Item::Device(bridge)) => {
                 let networks = want.keys_of_device(bridge).into_iter();
-                let mut ids =
-                    networks.filter(|key| key.kind == Kind::Network).map(|key| NetworkId(key.id));
+                let mut ids = networks.filter(|key| key.kind == Kind::Network).map(|key| NetworkId(key.id));
                 let wanted = |id: &NetworkId| {
                     names::bridge(*id) == *bridge
                         && want.secgroups.has_filtered(*id)

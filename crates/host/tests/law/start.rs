@@ -78,7 +78,8 @@ fn filter() -> impl Strategy<Value = Filter> {
         1 => Just(At::bridge("strange")),
     ];
     let mark = (0..2u64, 0..3usize).prop_map(|(hash, rules)| ChainMark { hash, rules });
-    let net = select(vec!["10.0.0.5/32", "10.0.0.99/32"]).prop_map(|net| Item::Net(net.parse().expect("net")));
+    let net =
+        select(vec!["10.0.0.5/32", "10.0.0.99/32"]).prop_map(|net| Item::Net(net.parse().expect("net")));
     let hosts = prop::collection::btree_map(net, Just(Value::None), 0..3);
     let device = prop_oneof![bridge(), tap()].prop_map(Item::Device);
     let zones = prop::collection::btree_map(device.clone(), (0..4u16).prop_map(Value::Zone), 0..4);

@@ -9,8 +9,8 @@ use model::desired::Ethertype;
 use nix::libc;
 
 use super::expression::{
-    self, ACCEPT, DATA_VALUE, DROP, GOTO, LIST_ELEMENT, NETWORK, REGISTER, TRANSPORT, and, compare, compare_by,
-    differ, expression, immediate, load, meta, verdict,
+    self, ACCEPT, DATA_VALUE, DROP, GOTO, LIST_ELEMENT, NETWORK, REGISTER, TRANSPORT, and, compare,
+    compare_by, differ, expression, immediate, load, meta, verdict,
 };
 use super::table::{address, ether_type};
 use super::{SUBSYSTEM, add, message};
@@ -95,9 +95,8 @@ pub(crate) fn replace_chain(chain: &Chain) -> Vec<Message> {
         device: None,
     });
     let mut messages = vec![expression::add_chain(of, FILTER_TABLE, &chain.at.name, hook)];
-    messages.push(
-        message(of, DELETE_RULE, 0).attr_str(TABLE, FILTER_TABLE).attr_str(RULE_CHAIN, &chain.at.name),
-    );
+    messages
+        .push(message(of, DELETE_RULE, 0).attr_str(TABLE, FILTER_TABLE).attr_str(RULE_CHAIN, &chain.at.name));
     let note = format!("{:016x}", chain.mark().hash);
     messages.extend(chain.rules.iter().map(|rule| {
         expression::add_rule(of, FILTER_TABLE, &chain.at.name, |list| self::rule(list, rule)).comment(&note)

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use nix::libc;
 
 use super::filter::{
-    DATA_VERDICT, ELEMENT_FLAGS, ELEMENT_KEY, ELEMENT_VALUE, INTERVAL_END, VERDICT_CHAIN, behind, family, list,
+    DATA_VERDICT, ELEMENT_FLAGS, ELEMENT_KEY, ELEMENT_VALUE, INTERVAL_END, VERDICT_CHAIN, behind, family,
+    list,
 };
 use super::{INET, NFGENMSG, SUBSYSTEM, message, user_comment};
 use crate::netlink::message::text_of;

@@ -37,7 +37,8 @@ const OWN: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa1));
 const REMOTE: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa2));
 
 pub async fn run() -> anyhow::Result<()> {
-    let header = ["a member comes or goes", "members", "ours ms", "peer ms", "floor ms", "ours/floor", "peer/ours"];
+    let header =
+        ["a member comes or goes", "members", "ours ms", "peer ms", "floor ms", "ours/floor", "peer/ours"];
     let mut changes = show::table(&header);
     let header = ["a packet is judged", "members", "ours us", "unfiltered us", "more us"];
     let mut packets = show::table(&header);
@@ -82,8 +83,13 @@ impl Field {
             field.ip(name, &format!("link set eth0 address {} up", mac(n)))?;
             field.ip(name, &format!("addr add {}/16 dev eth0", address(n)))?;
         }
-        let network =
-            Network { id: NETWORK, mtu_bytes: 1500, segment: Segment::Local, peers: [].into(), roaming: false };
+        let network = Network {
+            id: NETWORK,
+            mtu_bytes: 1500,
+            segment: Segment::Local,
+            peers: [].into(),
+            roaming: false,
+        };
         let mut parts = vec![Part::Network(network), group()];
         parts.extend([1, 2].map(|n| port(n, true)));
         // The sender is the last of them.
@@ -123,8 +129,13 @@ impl Field {
         let at = Set::Hosts(Ethertype::V4, REMOTE).at();
         let start = Instant::now();
         for n in 0..CHANGES {
-            let (at, elements) = (at.clone(), vec![(Item::Net(IpAddr::V4(address(60_000)).into()), Value::None)]);
-            let op = if n % 2 == 0 { Op::AddElements { at, elements } } else { Op::DeleteElements { at, elements } };
+            let (at, elements) =
+                (at.clone(), vec![(Item::Net(IpAddr::V4(address(60_000)).into()), Value::None)]);
+            let op = if n % 2 == 0 {
+                Op::AddElements { at, elements }
+            } else {
+                Op::DeleteElements { at, elements }
+            };
             self.apply(vec![Step { key, needs: None, op }]).await?;
         }
         let floor = ms(start, CHANGES);
@@ -226,7 +237,8 @@ fn group() -> Part {
         ports: Ports::Any,
         remote,
     };
-    let rules = [rule(Direction::Egress, RemoteSide::Any), rule(Direction::Ingress, RemoteSide::Group(REMOTE))];
+    let rules =
+        [rule(Direction::Egress, RemoteSide::Any), rule(Direction::Ingress, RemoteSide::Group(REMOTE))];
     Part::Group(Group { id: OWN, stateful: false, rules: rules.into() })
 }
 

@@ -160,9 +160,9 @@ fn summed(src: IpAddr, dst: IpAddr, protocol: u8, mut segment: Vec<u8>, at: usiz
 }
 
 fn sum(bytes: &[u8]) -> u16 {
-    let mut sum = bytes.chunks(2).fold(0u32, |sum, pair| {
-        sum + u32::from(pair[0]) * 256 + pair.get(1).copied().map_or(0, u32::from)
-    });
+    let mut sum = bytes
+        .chunks(2)
+        .fold(0u32, |sum, pair| sum + u32::from(pair[0]) * 256 + pair.get(1).copied().map_or(0, u32::from));
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -171,7 +171,8 @@ fn sum(bytes: &[u8]) -> u16 {
 
 fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (0u32.wrapping_sub(crc & 1))))
+        (0..8)
+            .fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0x82f6_3b78 & (0u32.wrapping_sub(crc & 1))))
     })
 }
 

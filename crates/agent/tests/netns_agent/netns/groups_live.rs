@@ -68,7 +68,8 @@ impl Open {
             return Open { called: End::Udp(called), caller: End::Udp(caller) };
         }
         let listener = place.within(&to.name, || TcpListener::bind(at).expect("bound"));
-        let caller = place.within(&from.name, || TcpStream::connect_timeout(&at, PATIENCE).expect("connected"));
+        let caller =
+            place.within(&from.name, || TcpStream::connect_timeout(&at, PATIENCE).expect("connected"));
         let (called, _) = listener.accept().expect("accepted");
         Open { called: End::Tcp(called), caller: End::Tcp(caller) }
     }
@@ -164,11 +165,15 @@ async fn without_state_each_direction_is_asked_for() {
     let stateless = |rules: &[GroupRule]| {
         Part::Group(Group { id: OWN, stateful: false, rules: rules.iter().cloned().collect() })
     };
-    let answers =
-        GroupRule { protocol: Some(UDP), ports: Ports::Range { first: 1024, last: 65535 }, ..rule(EGRESS, Ethertype::V4) };
-    for (rules, passes) in
-        [(vec![service(INGRESS, UDP, 53)], [true, false]), (vec![service(INGRESS, UDP, 53), answers], [true, true])]
-    {
+    let answers = GroupRule {
+        protocol: Some(UDP),
+        ports: Ports::Range { first: 1024, last: 65535 },
+        ..rule(EGRESS, Ethertype::V4)
+    };
+    for (rules, passes) in [
+        (vec![service(INGRESS, UDP, 53)], [true, false]),
+        (vec![service(INGRESS, UDP, 53), answers], [true, true]),
+    ] {
         place.server.put("one", [stateless(&rules)]);
         settled(&place, "one", group_key(OWN)).await;
         let mut open = Open::new(&place, UDP, &other, &own, 53);
@@ -208,7 +213,8 @@ async fn what_goes_to_many_is_judged_at_each() {
             ("multicast", udp4(other.port.mac, group_mac, other.v4(), v4([224, 0, 0, 251]), 5, port)),
         ];
         only(&place, [service(INGRESS, UDP, 7001), service(INGRESS, UDP, 9)]).await;
-        let expected: BTreeSet<String> = frames.iter().filter(|_| passes).map(|(name, _)| (*name).into()).collect();
+        let expected: BTreeSet<String> =
+            frames.iter().filter(|_| passes).map(|(name, _)| (*name).into()).collect();
         assert_eq!(arrivals(&place, &other, &own, &frames).await, expected, "port {port}");
     }
 }
