@@ -128,7 +128,7 @@ pub(crate) fn meets(want: &Wanted, part: &Part, old: &[Part]) -> BTreeSet<Key> {
     }
 }
 
-/// Places that a part's filter fills; `other` is what the part was before, or has become.
+/// Places that a part's filter fills; `old` are versions before, of this and of others.
 pub(crate) fn add_slots(want: &Wanted, slots: &mut Slots, part: &Part, old: &[Part]) {
     let filter = &mut slots.filter;
     match part {
@@ -170,10 +170,8 @@ pub(crate) fn add_slots(want: &Wanted, slots: &mut Slots, part: &Part, old: &[Pa
                 }
             }
         }
-        Part::Addresses(part) => {
-            if want.secgroups.namer(Named::Addresses(part.id)).is_some() {
-                filter.sets.extend(Set::of(Named::Addresses(part.id)).into_iter().map(Set::at));
-            }
+        Part::Addresses(part) if want.secgroups.namer(Named::Addresses(part.id)).is_some() => {
+            filter.sets.extend(Set::of(Named::Addresses(part.id)).into_iter().map(Set::at));
         }
         _ => {}
     }

@@ -24,6 +24,8 @@ use crate::wanted::{Scope, Wanted};
 /// As many as fit into one transaction.
 const ELEMENTS_PER_OP: usize = 4000;
 
+type Elements = Vec<(Item, Value)>;
+
 /// What should be where.
 #[derive(Default)]
 pub struct WantFilter {
@@ -228,7 +230,7 @@ impl Plan<'_> {
     }
 
     /// What is in a set and should not be, and the other way round.
-    fn differences(&self, at: &At) -> (Vec<(Item, Value)>, Vec<(Item, Value)>) {
+    fn differences(&self, at: &At) -> (Elements, Elements) {
         let Some(set) = self.target.filter.sets.get(at) else { return Default::default() };
         let empty = BTreeMap::new();
         let seen = self.now.filter.sets.get(at).unwrap_or(&empty);

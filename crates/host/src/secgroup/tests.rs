@@ -79,7 +79,7 @@ fn what_goes_makes_purges_due() {
     );
     let left = due(|want| {
         let Part::Port(mut port) = first(want, Kind::Port) else { panic!("port") };
-        port.groups.iter_mut().for_each(|groups| drop(groups.pop_last()));
+        port.groups = port.groups.map(|groups| groups.into_iter().take(1).collect());
         want.put(Part::Port(port)).into_iter().collect()
     });
     assert_eq!(left, [(Reason::GroupRemoved, None, Began::Peer, 1)]);

@@ -129,7 +129,8 @@ pub(crate) fn add_set(at: &At) -> Vec<Message> {
         .attr_be32(SET_KEY_LENGTH, length)
         .attr_be32(SET_ID, 1);
     let message = match set.holds() {
-        Holds::Devices | Holds::Ways | Holds::Zones => message.attr(SET_USERDATA, &NATIVE),
+        Holds::Devices | Holds::Ways => message.attr(SET_USERDATA, &NATIVE[..6]),
+        Holds::Zones => message.attr(SET_USERDATA, &NATIVE),
         _ => message,
     };
     vec![match set.holds() {

@@ -21,7 +21,6 @@ use model::desired::{
 use model::{NetworkId, PortId, SecurityGroupId};
 use tempfile::TempDir;
 use uuid::Uuid;
-use wire::Mac;
 
 use crate::{process, show};
 
@@ -246,7 +245,7 @@ fn port(n: u32, filtered: bool) -> Part {
     Part::Port(Port {
         id: port_id(n),
         network_id: NETWORK,
-        mac: mac(n),
+        mac: mac(n).parse().expect("six bytes are a MAC"),
         fixed_ips: vec![address(n).into()],
         admin_state_up: true,
         allowed: None,
@@ -264,9 +263,9 @@ fn port_id(n: u32) -> PortId {
     PortId(Uuid::from_u128(u128::from(n) << 96))
 }
 
-fn mac(n: u32) -> Mac {
+fn mac(n: u32) -> String {
     let [_, b, c, d] = n.to_be_bytes();
-    Mac([0xfa, 0x16, 0x3e, b, c, d])
+    format!("fa:16:3e:{b:02x}:{c:02x}:{d:02x}")
 }
 
 fn address(n: u32) -> Ipv4Addr {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use model::desired::{Direction, Ethertype, Group, GroupRule, Part, Ports, RemoteSide};
 use model::report::State;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use wire::Mac;
 
 use crate::netns::frames::{arrivals, udp4, v4};
@@ -309,14 +311,31 @@ async fn a_port_is_judged_anew_until_its_connections_are_forgotten() {
     let (own, other) = guests();
     let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
     only(&place, [service(INGRESS, TCP, 80), service(INGRESS, TCP, 81)]).await;
+    let revoked = || text(&place, "nft list set bridge neutrino revoked");
+    let ctpurge = purging(&place);
+    eventually("restored from what was before", revoked, |text| !text.contains(&own.tap())).await;
+    stopped(ctpurge).await;
     let mut goes = Open::new(&place, TCP, &other, &own, 80);
     let mut stays = Open::new(&place, TCP, &other, &own, 81);
     assert_eq!((goes.goes_on(), stays.goes_on()), ([true, true], [true, true]));
     only(&place, [service(INGRESS, TCP, 81)]).await;
-    let revoked = || text(&place, "nft list set bridge neutrino revoked");
     assert!(revoked().contains(&own.tap()), "{}", revoked());
     let known = || text(&place, "cat /proc/net/nf_conntrack");
     assert!(known().contains("dport=80 "), "{}", known());
+    let ctpurge = purging(&place);
+    eventually("restored", revoked, |text| !text.contains(&own.tap())).await;
+    assert!(!known().contains("dport=80 ") && known().contains("dport=81 "), "{}", known());
+    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
+    // What goes with its port is forgotten as well.
+    place.server.remove("one", [own.part().key()]);
+    eventually("forgotten", known, |text| !text.contains("dport=81 ")).await;
+    stopped(ctpurge).await;
+}
+
+type Purging = (watch::Sender<bool>, JoinHandle<Result<(), agent::ctpurge::CtpurgeError>>);
+
+/// Forgets connections of host one.
+fn purging(place: &Place) -> Purging {
     let config = place.config("one");
     let settings = agent::ctpurge::Settings {
         socket: config.ctpurge_socket.clone(),
@@ -325,16 +344,13 @@ async fn a_port_is_judged_anew_until_its_connections_are_forgotten() {
         netns_dir: config.netns_dir.clone(),
         ..agent::ctpurge::Settings::default()
     };
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let ctpurge = tokio::spawn(agent::ctpurge::run(settings, stopped));
-    eventually("restored", revoked, |text| !text.contains(&own.tap())).await;
-    assert!(!known().contains("dport=80 ") && known().contains("dport=81 "), "{}", known());
-    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
-    // What goes with its port is forgotten as well.
-    place.server.remove("one", [own.part().key()]);
-    eventually("forgotten", known, |text| !text.contains("dport=81 ")).await;
+    let (stop, stopped) = watch::channel(false);
+    (stop, tokio::spawn(agent::ctpurge::run(settings, stopped)))
+}
+
+async fn stopped((stop, task): Purging) {
     stop.send(true).expect("ctpurge runs");
-    ctpurge.await.expect("ctpurge does not panic").expect("ctpurge works");
+    task.await.expect("ctpurge does not panic").expect("ctpurge works");
 }
 
 /// However often it dies, what comes of it is what was asked for last.

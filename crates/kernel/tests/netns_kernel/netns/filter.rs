@@ -42,6 +42,7 @@ async fn settle(kernel: &Kernel, want: &Wanted) {
 /// Without the marks of rules, the order of elements, and by which names nft knows a value.
 fn listed(place: &Place, table: &str) -> String {
     let output = place.run(&format!("nft -s list table {table}"));
+    assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines = Vec::new();
     let mut elements: Vec<String> = Vec::new();
