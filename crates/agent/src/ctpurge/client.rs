@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::purge::{Answer, Job, JobId, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION};
+use model::purge::{
+    Answer, Job, JobId, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, What, Why,
+};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -17,8 +19,12 @@ use crate::backoff::Backoff;
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Jobs that wait here for ctpurge; who has more keeps them.
 const WAITING: usize = 4096;
-/// Addresses in one message: what surely fits into it.
-const WEIGHT: usize = 15_000;
+/// Bytes of jobs in one message; the largest job alone fits into it.
+const BYTES: usize = MAX_FRAME_BYTES / 2;
+/// At most, in JSON: an address, a tuple, and what else a job says.
+const BYTES_OF_ADDRESS: usize = 46;
+const BYTES_OF_TUPLE: usize = 200;
+const BYTES_OF_JOB: usize = 500;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -109,14 +115,17 @@ async fn hand_over(
     loop {
         if waiting.is_empty() {
             match inbox.recv().await {
-                Some(job) => waiting.push_back(job),
+                Some(job) => keep(job, &mut waiting, &acknowledged),
                 None => return,
             }
         }
         while waiting.len() < MAX_JOBS_PER_REQUEST
             && let Ok(job) = inbox.try_recv()
         {
-            waiting.push_back(job);
+            keep(job, &mut waiting, &acknowledged);
+        }
+        if waiting.is_empty() {
+            continue;
         }
         match send(&socket, &mut conversation, &mut waiting, &acknowledged).await {
             Ok(true) => backoff.reset(),
@@ -135,6 +144,17 @@ async fn hand_over(
     }
 }
 
+/// One that can never be is told at once: it must not stand in the way of others.
+fn keep(job: Job, waiting: &mut VecDeque<Job>, acknowledged: &mpsc::UnboundedSender<Acknowledged>) {
+    match job.check() {
+        Ok(()) => waiting.push_back(job),
+        Err(wrong) => {
+            let refused = Some(Refused::new(Why::Wrong, wrong.to_string()));
+            drop(acknowledged.send(Acknowledged { id: job.id, refused }));
+        }
+    }
+}
+
 /// False when some are to be sent again, later.
 async fn send(
     socket: &Path,
@@ -142,10 +162,11 @@ async fn send(
     waiting: &mut VecDeque<Job>,
     acknowledged: &mpsc::UnboundedSender<Acknowledged>,
 ) -> Result<bool, ClientError> {
-    let mut weight = 0;
+    let mut bytes = 0;
     let fits = |job: &&Job| {
-        weight += job.what.weight() + 10;
-        weight <= WEIGHT
+        let each = if matches!(job.what, What::Tuples(_)) { BYTES_OF_TUPLE } else { BYTES_OF_ADDRESS };
+        bytes += BYTES_OF_JOB + job.what.weight() * each;
+        bytes <= BYTES
     };
     let count = waiting.iter().take(MAX_JOBS_PER_REQUEST).take_while(fits).count().max(1);
     let jobs: Vec<Job> = waiting.iter().take(count).cloned().collect();

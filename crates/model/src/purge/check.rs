@@ -15,6 +15,10 @@ pub enum Wrong {
     Place(String),
     #[error("no address is removed: name at least one in removed")]
     NothingRemoved,
+    #[error(
+        "{0} addresses in one set are too many: send at most {MAX_ADDRESSES}, and the rest in another job"
+    )]
+    ManyAddresses(usize),
     #[error("{0} is all addresses: narrow what is removed, or flush a zone")]
     Everything(ipnet::IpNet),
     #[error("peers are of none: name at least one, or say \"any\"")]
@@ -52,6 +56,14 @@ impl Job {
             What::Pairs(pairs) => {
                 if pairs.removed.is_empty() {
                     return Err(Wrong::NothingRemoved);
+                }
+                let peers = match &pairs.peers {
+                    Peers::Any => 0,
+                    Peers::Of(peers) => peers.len(),
+                };
+                let most = pairs.removed.len().max(peers);
+                if most > MAX_ADDRESSES {
+                    return Err(Wrong::ManyAddresses(most));
                 }
                 if let Some(all) = pairs.removed.iter().find(|net| net.prefix_len() == 0) {
                     return Err(Wrong::Everything(*all));

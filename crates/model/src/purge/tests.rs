@@ -131,6 +131,16 @@ fn what_is_too_long_is_not_read() {
 }
 
 #[test]
+fn a_job_that_was_not_read_is_bounded_as_well() {
+    let all: Addresses =
+        (0..=MAX_ADDRESSES as u32).map(|n| std::net::IpAddr::from(n.to_be_bytes())).collect();
+    let pairs = Pairs { zone: None, removed: all, peers: Peers::Any, service: None, began: Began::Either };
+    let what = What::Pairs(pairs);
+    let job = Job { id: ID.parse().unwrap(), reason: Reason::Operator, place: Place::Host, what };
+    assert_eq!(job.check(), Err(Wrong::ManyAddresses(MAX_ADDRESSES + 1)));
+}
+
+#[test]
 fn the_largest_job_fits_into_a_message() {
     let v6 = |n: usize| -> std::net::IpAddr {
         std::net::Ipv6Addr::from(0x2001_ffff_ffff_ffff_ffff_ffff_ffff_0000 + n as u128).into()

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use nix::sys::socket::{
@@ -23,7 +23,6 @@ const BATCH: usize = 256;
 
 pub struct Floor {
     pub cpu: Duration,
-    pub wall: Duration,
     pub deleted: u64,
 }
 
@@ -47,7 +46,7 @@ pub type Pairs = HashSet<u64, BuildHasherDefault<Quick>>;
 /// Deletes all entries between the pairs, in the namespace of the calling thread.
 pub fn purge(pairs: &Pairs) -> anyhow::Result<Floor> {
     let (shows, acts) = (open()?, open()?);
-    let (begun, cpu) = (Instant::now(), thread_cpu());
+    let cpu = thread_cpu();
     send(shows.as_raw_fd(), &request(GET, DUMP, &[]), MsgFlags::empty())?;
     let mut buffer = vec![0; 64 << 10];
     let (mut batch, mut waiting, mut deleted) = (Vec::new(), 0, 0);
@@ -75,7 +74,7 @@ pub fn purge(pairs: &Pairs) -> anyhow::Result<Floor> {
     if waiting > 0 {
         send(acts.as_raw_fd(), &batch, MsgFlags::empty())?;
     }
-    Ok(Floor { cpu: thread_cpu().saturating_sub(cpu), wall: begun.elapsed(), deleted })
+    Ok(Floor { cpu: thread_cpu().saturating_sub(cpu), deleted })
 }
 
 fn open() -> anyhow::Result<OwnedFd> {

@@ -6,8 +6,8 @@ mod hostile;
 use host::purge::Connection;
 use kernel::netns;
 use model::purge::{
-    Addresses, Answer, Began, Job, Outcome, Pairs, Peers, Place, Ports, Request, Service, State, Tuples,
-    What, Why,
+    Addresses, Answer, Began, Job, MAX_TUPLES, Outcome, Pairs, Peers, Place, Ports, Request, Service, State,
+    Tuple, Tuples, What, Why,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
@@ -171,6 +171,29 @@ async fn what_cannot_be_done_is_told() {
     running.stop().await;
 }
 
+/// As heavy as may be, and one that can never be: each is acknowledged, also when it starts late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_client_hands_over_whatever_is_right() {
+    let Some(bed) = Bed::new() else { return };
+    let (client, mut acknowledged) = bed.client();
+    let tuple = connection(5, false, 132, 60_000, [1, 2, 2]).original;
+    let known = |n| {
+        (0..MAX_TUPLES as u16).map(|at| Tuple { source_port: at, destination_port: n, ..tuple }).collect()
+    };
+    let mut jobs: Vec<Job> =
+        (0..6).map(|n| job(&Place::Host, What::Tuples(Tuples { zone: 5, tuples: known(n) }))).collect();
+    jobs.insert(3, job(&Place::Host, What::Zone(0)));
+    for job in &jobs {
+        client.submit(job.clone()).expect("there is room");
+    }
+    let running = bed.start().await;
+    for _ in &jobs {
+        let heard = acknowledged.recv().await.expect("the client lives");
+        assert_eq!(heard.refused.map(|refused| refused.why), (heard.id == jobs[3].id).then_some(Why::Wrong));
+    }
+    running.stop().await;
+}
+
 struct Small<'a>(&'a std::path::Path);
 
 impl Drop for Small<'_> {
@@ -215,5 +238,33 @@ async fn on_a_full_disk_jobs_are_refused_and_none_is_lost() {
     for job in &accepted {
         assert!(matches!(bed.ended(job.id).await.state, State::Done(_)));
     }
+    running.stop().await;
+}
+
+const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+
+/// What the machine allows, as it was.
+struct Allowed(String);
+
+impl Drop for Allowed {
+    fn drop(&mut self) {
+        let _ = std::fs::write(MAX, self.0.trim());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_full_is_purged_as_any_other() {
+    let Some(bed) = Bed::new() else { return };
+    let was: Vec<Connection> =
+        (0..15_000).map(|n| connection(5, true, 17, n, [(n % 5) as u8 + 1, 9, 9])).collect();
+    bed.fill(&Place::Host, &was);
+    // Of all namespaces of the machine: more than other tests have.
+    let _allowed = Allowed(std::fs::read_to_string(MAX).expect("connections are tracked"));
+    std::fs::write(MAX, "12000").expect("may be set");
+    let running = bed.start().await;
+    let jobs = [job(&Place::Host, What::Pairs(pairs(Some(5), &[1, 2, 3], &[9])))];
+    bed.ask(Request::Submit { jobs: jobs.to_vec() }).await;
+    assert_eq!(outcome(&bed.ended(jobs[0].id).await).deleted, 9000);
+    bed.is_as_after(&Place::Host, &was, &jobs);
     running.stop().await;
 }
