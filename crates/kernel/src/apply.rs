@@ -374,29 +374,39 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The kernel opens a device that came up when it comes to it; one that is asked for, at once, as
-    /// far as it does what it says since 6.8. One that is not open soon has nobody at its other end.
+    /// The kernel opens a device whose other end came up when it comes to it; one that is asked for, at
+    /// once, as far as it does what it says since 6.8. So both ends are. A pair that is not open soon has
+    /// an end that is down.
     fn await_links(&mut self, at: usize, count: usize) {
         let steps = self.steps;
         let mut devices: Vec<&str> = steps[at..at + count].iter().filter_map(awaited).collect();
         let end = Instant::now() + OPENS_WITHIN;
         loop {
-            let questions = devices.iter().map(|device| link::get(device)).collect();
-            let outcomes = self.inner.route.request(questions);
-            let told = |outcome: &Result<Vec<Answer>, Refusal>| {
-                let answers = outcome.as_ref().ok()?;
-                answers.iter().find_map(|(_, bytes)| link::parse(bytes))
-            };
-            let waits = outcomes.iter().map(|outcome| told(outcome).is_some_and(|link| !link.running));
-            let waits: Vec<bool> = waits.collect();
-            let mut waits = waits.into_iter();
-            devices.retain(|_| waits.next().unwrap_or(false));
+            let near = self.told(devices.iter().map(|device| link::get(device)).collect());
+            let far = near.iter().filter_map(|link| Some(link::get_far(link.as_ref()?.far?))).collect();
+            let far = self.told(far);
+            let mut far = far.iter();
+            let mut is_closed = near.iter().map(|link| {
+                let Some(link) = link else { return false };
+                let other = link.far.and_then(|_| far.next().and_then(Option::as_ref));
+                !link.running || other.is_some_and(|other| !other.running)
+            });
+            devices.retain(|_| is_closed.next().unwrap_or(false));
             if devices.is_empty() || Instant::now() >= end {
                 return;
             }
             // Nothing tells of it in this thread: a wait for nobody.
             let _ = poll(&mut [], PollTimeout::from(OPEN_PAUSE_MS));
         }
+    }
+
+    /// Devices as they are; `None` of one that is not there.
+    fn told(&mut self, questions: Vec<Message>) -> Vec<Option<link::Told>> {
+        let outcomes = self.inner.route.request(questions);
+        let parsed = |outcome: &Result<Vec<Answer>, Refusal>| {
+            outcome.as_ref().ok()?.iter().find_map(|(_, bytes)| link::parse(bytes))
+        };
+        outcomes.iter().map(parsed).collect()
     }
 
     fn stop(&mut self, at: usize, count: usize) {

@@ -63,6 +63,8 @@ pub(crate) struct Told {
     pub up: bool,
     /// Carries frames.
     pub running: bool,
+    /// Index of the other end, and by which number its namespace is known here.
+    pub far: Option<(u32, u32)>,
     pub mtu_bytes: u32,
     pub master: Option<u32>,
     pub alias: String,
@@ -215,6 +217,11 @@ pub(crate) fn get_by_index(index: u32) -> Message {
     get_message(index)
 }
 
+/// The other end of a pair, in the namespace that this one knows by a number.
+pub(crate) fn get_far((index, netns): (u32, u32)) -> Message {
+    get_message(index).attr_u32(libc::IFLA_IF_NETNSID, netns)
+}
+
 pub(crate) fn dump() -> Message {
     get_message(0)
 }
@@ -233,6 +240,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         mac: Mac::ZERO,
         up: flags & IFF_UP != 0,
         running: flags & IFF_RUNNING != 0,
+        far: None,
         mtu_bytes: 0,
         master: None,
         alias: String::new(),
@@ -240,13 +248,14 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         port: None,
         conf: Conf::default(),
     };
-    let (mut parent, mut info) = (0, &[][..]);
+    let (mut parent, mut netns, mut info) = (0, None, &[][..]);
     for (kind, value) in attributes(&payload[IFINFOMSG..]) {
         match kind {
             libc::IFLA_IFNAME => told.name = text_of(value),
             libc::IFLA_ADDRESS => told.mac = value.first_chunk().map_or(Mac::ZERO, |mac| Mac(*mac)),
             libc::IFLA_MTU => told.mtu_bytes = u32_of(value),
             libc::IFLA_LINK => parent = u32_of(value),
+            libc::IFLA_LINK_NETNSID => netns = Some(u32_of(value)),
             libc::IFLA_MASTER => told.master = Some(u32_of(value)),
             libc::IFLA_IFALIAS => told.alias = text_of(value),
             libc::IFLA_LINKINFO => info = value,
@@ -257,6 +266,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
             _ => {}
         }
     }
+    told.far = netns.map(|netns| (parent, netns));
     parse_info(&mut told, info, parent);
     Some(told)
 }

@@ -42,8 +42,8 @@ struct Changing {
     /// Whether it has its second interface, and its gateway.
     second: bool,
     gateway: bool,
-    /// A floating IP of which a port is forwarded.
-    forwarded: Option<String>,
+    /// A floating IP, and the forwarding of one of its ports.
+    forwarded: Option<(String, String)>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -195,7 +195,10 @@ impl World {
 
     /// Forwards a port of a floating IP, or takes the floating IP away with what it forwards.
     async fn forward(&self, of: &mut Changing) -> anyhow::Result<()> {
-        if let Some(fip) = of.forwarded.take() {
+        if let Some((fip, forwarding)) = of.forwarded.take() {
+            let path = format!("/v2.0/floatingips/{fip}/port_forwardings/{forwarding}");
+            let (status, said) = self.client.send("DELETE", &path, None, &[]).await?;
+            anyhow::ensure!(status == 204, "{status}: {said}");
             return self.client.delete("floatingip", &fip).await.map(drop);
         }
         let fip =
@@ -205,9 +208,9 @@ impl World {
             "internal_ip_address": of.port.1, "internal_port_id": of.port.0,
         }});
         let path = format!("/v2.0/floatingips/{fip}/port_forwardings");
-        of.forwarded = Some(fip);
         let (status, said) = self.client.send("POST", &path, Some(forwarding.to_string()), &[]).await?;
         anyhow::ensure!(status == 201, "{status}: {said}");
+        of.forwarded = Some((fip, id_of(&said["port_forwarding"])));
         Ok(())
     }
 
