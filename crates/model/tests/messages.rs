@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use model::desired;
 use model::desired::*;
 use model::report::{AgentState, Heartbeat, Outcome, Report, State};
 use model::sync::{Change, No, SyncAnswer, SyncAsk, Wake, words};
@@ -112,7 +113,40 @@ fn parts() -> Vec<Part> {
             port: leg(21, "203.0.113.9/24"),
             nexthops: vec![ip("203.0.113.1")],
         }),
+        Part::Group(group()),
+        Part::Member(desired::Member {
+            port_id: PortId(id(2)),
+            groups: [id(30).into()].into(),
+            addresses: ["10.0.0.5/32".parse().expect("a network")].into(),
+        }),
+        Part::Addresses(desired::Addresses {
+            id: id(31).into(),
+            nets: ["192.0.2.0/24".parse().expect("a network")].into(),
+        }),
     ]
+}
+
+/// With a rule of each kind.
+fn group() -> desired::Group {
+    let rule = |protocol, ports, remote| desired::GroupRule {
+        direction: desired::Direction::Ingress,
+        ethertype: desired::Ethertype::V4,
+        protocol,
+        ports,
+        remote,
+    };
+    let net = "10.0.0.0/8".parse().expect("a network");
+    let rules = [
+        rule(None, desired::Ports::Any, desired::RemoteSide::Any),
+        rule(None, desired::Ports::Any, desired::RemoteSide::Group(id(30).into())),
+        rule(Some(1), desired::Ports::Icmp { kind: 8, code: None }, desired::RemoteSide::Prefix(net)),
+        rule(
+            Some(6),
+            desired::Ports::Range { first: 80, last: 90 },
+            desired::RemoteSide::Addresses(id(31).into()),
+        ),
+    ];
+    desired::Group { id: id(30).into(), stateful: true, rules: rules.into() }
 }
 
 fn leg(n: u128, address: &str) -> RouterPort {
