@@ -66,6 +66,14 @@ impl Purges {
         for Due { reason, place, what, ports: of, cause } in dues {
             let id = JobId(Uuid::new_v4());
             ports.extend(of.iter().copied());
+            // One that was not handed over yet is as good.
+            let same = |(id, entry): (&JobId, &Entry)| {
+                !self.sent.contains(id)
+                    && (&entry.job.place, &entry.job.what, &entry.ports) == (&place, &what, &of)
+            };
+            if self.waiting.iter().any(same) {
+                continue;
+            }
             let entry = Entry { job: Job { id, reason, place, what }, ports: of, cause };
             self.waiting.insert(id, entry);
         }
@@ -82,11 +90,10 @@ impl Purges {
 
     /// The zones that a host has now.
     pub fn learn(&mut self, now: &Observed, whole: bool) {
-        let Some(seen) = now.filter.sets.get(&Set::Zones.at()) else { return };
         if whole {
             self.zones.clear();
         }
-        for (item, value) in seen {
+        for (item, value) in now.filter.sets.get(&Set::Zones.at()).into_iter().flatten() {
             if let (Item::Device(bridge), Value::Zone(zone)) = (item, value) {
                 self.zones.insert(bridge.clone(), *zone);
             }
@@ -212,8 +219,10 @@ mod tests {
         drop(purges);
         let mut wanted = Wanted::new(Settings::default());
         let mut purges = open(&mut wanted);
-        assert_eq!(purges.waiting.len(), 3);
+        assert_eq!(purges.waiting.len(), 2, "the same again waits once");
         // A port is restored when the last of its jobs is done.
+        purges.sent.extend(purges.waiting.keys().copied());
+        purges.note(vec![due(1)], &mut wanted);
         let of_first: Vec<JobId> = purges
             .waiting
             .iter()

@@ -46,6 +46,41 @@ fn due(change: impl FnOnce(&mut Wanted) -> Vec<Part>) -> Vec<(Reason, Option<usi
     shown.collect()
 }
 
+#[test]
+fn what_nobody_explains_makes_purges_due() {
+    let want = full();
+    let network = want.of_kind(Kind::Network).next().expect("network").key();
+    let zones = Zones::from([(names::bridge(model::NetworkId(network.id)), 7)]);
+    let mut now = crate::Observed::default();
+    for step in crate::diff(&want, &now, &Scope::All) {
+        now.pretend(&step.op);
+    }
+    let due = |now: &crate::Observed, known: &BTreeSet<Key>| {
+        let dues = purge_unexplained(&want, now, known, &zones);
+        dues.into_iter().map(|due| (due.reason, due.ports.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&now, &BTreeSet::new()), []);
+    // A port that is judged anew, and no job that says until when.
+    let port = first(&want, Kind::Port).key();
+    let mut revoked = now.clone();
+    let (at, item) = revoked_item(PortId(port.id));
+    revoked.filter.pretend_add(&at, &[(item, Value::None)]);
+    assert_eq!(due(&revoked, &BTreeSet::new()), [(Reason::RuleRemoved, 1)]);
+    // A group that was another; what it was is known to who was told of the change.
+    let Part::Group(group) = first(&want, Kind::Group) else { panic!("group") };
+    let mut other = now.clone();
+    let chain = &group_chains(&group)[0].at;
+    other.filter.chains.insert(chain.clone(), ChainMark { hash: 1, rules: 1 });
+    assert_eq!(due(&other, &BTreeSet::new()), [(Reason::RuleRemoved, 1)]);
+    assert_eq!(due(&other, &[Key::new(Kind::Group, group.id.0)].into()), []);
+    // A member that is none.
+    let mut stranger = now.clone();
+    let hosts = stranger.filter.sets.iter_mut().find(|(at, _)| at.name.starts_with("m4-"));
+    let net = Item::Net("10.9.9.9/32".parse().expect("net"));
+    hosts.expect("a set of hosts").1.insert(net, Value::None);
+    assert_eq!(due(&stranger, &BTreeSet::new()), [(Reason::MemberRemoved, 1)]);
+}
+
 fn first(want: &Wanted, kind: Kind) -> Part {
     want.of_kind(kind).next().expect("a part").clone()
 }

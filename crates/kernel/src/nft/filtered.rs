@@ -204,6 +204,16 @@ mod tests {
         assert_eq!(all, ["::/0"]);
     }
 
+    proptest::proptest! {
+        /// Whatever the kernel says is read to an end.
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let at = Set::Nets(model::desired::Ethertype::V4, model::SecurityGroupId(uuid::Uuid::nil())).at();
+            let _ = (parse_chain(&bytes), parse_set(&bytes), parse_rule(&bytes));
+            let _ = items(&at, parse_elements(&bytes));
+        }
+    }
+
     #[test]
     fn torn_answers_are_no_elements() {
         assert!(parse_elements(&[]).is_empty());

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use wire::Mac;
 
 use crate::netns::frames::{arrivals, udp4, v4};
-use crate::netns::groups::{OTHER, OWN, any, group, group_key, guests, rule, service, settled, wired};
+use crate::netns::groups::{OTHER, OWN, group, group_key, guests, rule, service, settled, wired};
 use crate::netns::place::{Guest, Place};
 use crate::netns::wait::eventually;
 
@@ -275,7 +275,7 @@ async fn a_filter_that_is_broken_by_hand_is_repaired() {
     ] {
         let done = place.exec("one", &damage);
         assert!(done.status.success(), "{damage}: {done:?}");
-        eventually(&damage, || (works(), &listed() == &before), |now| *now == (true, true)).await;
+        eventually(&damage, || (works(), listed() == before), |now| *now == (true, true)).await;
     }
 }
 
