@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use host::purge::{Batch, JobNo, Matcher, Measured, Numbers, Pace, Plan, Way, Work, choose, learn};
+use host::purge::{Batch, JobNo, Matcher, Measured, Numbers, Pace, Plan, Way, Work, choose, guess, learn};
 use kernel::conntrack::{Conntrack, ConntrackError, Filter, Found, Visit, Walked};
-use model::purge::{Job, What};
+use model::purge::{Costs, Job, What};
 
 use super::board::Board;
 use super::jobs;
@@ -48,8 +48,9 @@ impl Round<'_> {
             shared.progress =
                 model::purge::Progress { batches: plan.count() as u64, entries, ..Default::default() };
         }
+        let mut costs = learnt.costs.unwrap_or_else(|| guess(entries));
         for batch in plan.batches() {
-            let way = choose(&batch, &learnt.can, &learnt.costs, entries, learnt.in_zone);
+            let way = choose(&batch, &learnt.can, &costs, entries, learnt.in_zone);
             let before = kernel::own::cpu_time();
             let walked = self.carry_out(&mut table, &batch, &way, learnt.can.family_filter)?;
             let cpu = kernel::own::cpu_time().saturating_sub(before);
@@ -60,13 +61,14 @@ impl Round<'_> {
             };
             let deleted = walked.deleted + walked.gone;
             let measured = Measured { cpu_ns: cpu.as_nanos() as f64, walks, shown: walked.shown, deleted };
-            learn(&mut learnt.costs, &way, &measured);
+            learn(&mut costs, &way, &measured);
+            learnt.costs = Some(costs);
             if let Way::Zones(zones) = &way {
                 let shown = walked.shown as f64 / zones.len() as f64;
                 learnt.in_zone = Some(learnt.in_zone.map_or(shown, |known| known + 0.3 * (shown - known)));
             }
             entries = entries.saturating_sub(walked.deleted);
-            self.tell(&way, &walked, cpu.as_micros() as u64, learnt);
+            self.tell(&way, &walked, cpu.as_micros() as u64, costs);
         }
         Ok(())
     }
@@ -121,14 +123,14 @@ impl Round<'_> {
         Ok(Walked { deleted, ..Walked::default() })
     }
 
-    fn tell(&self, way: &Way, walked: &Walked, cpu_us: u64, learnt: &Learnt) {
+    fn tell(&self, way: &Way, walked: &Walked, cpu_us: u64, costs: Costs) {
         let mut shared = self.board.shared();
         for ((number, _), deleted) in self.jobs.iter().zip(&self.worked.deleted) {
             shared.deleted.insert(*number, *deleted);
         }
         shared.progress.batches_done += 1;
         shared.progress.walked = 0;
-        shared.costs = learnt.costs;
+        shared.costs = costs;
         let counters = &mut shared.jobs.counters;
         counters.batches += 1;
         match way {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use host::purge::guess;
 use kernel::conntrack::{ConntrackError, probe};
 use model::purge::{Abilities, Job, Outcome, Place};
 
@@ -19,7 +18,8 @@ use super::settings::Settings;
 #[derive(Default)]
 pub(super) struct Learnt {
     pub can: Abilities,
-    pub costs: model::purge::Costs,
+    /// `None` until a table was seen.
+    pub costs: Option<model::purge::Costs>,
     /// How many entries a zone lately showed.
     pub in_zone: Option<f64>,
 }
@@ -29,11 +29,8 @@ pub(super) fn run(board: &Board, settings: &Settings) {
     if let Err(error) = kernel::own::set_nice(settings.nice) {
         tracing::warn!(%error, "the work goes on at the usual priority");
     }
-    let mut learnt = Learnt { can: abilities(), costs: guess(0), in_zone: None };
-    {
-        let mut shared = board.shared();
-        (shared.abilities, shared.costs) = (learnt.can, learnt.costs);
-    }
+    let mut learnt = Learnt { can: abilities(), costs: None, in_zone: None };
+    board.shared().abilities = learnt.can;
     while let Some(round) = board.next_round(Duration::from_millis(settings.gather_ms)) {
         let mut places: BTreeMap<Place, Vec<(jobs::Number, Arc<Job>)>> = BTreeMap::new();
         for (number, job) in round {

@@ -55,6 +55,16 @@ impl Ours {
     pub async fn purge(self, jobs: Vec<Job>) -> anyhow::Result<Cost> {
         let pid = self.program.pid().context("it ended")?;
         let mut ctpurge = Conversation::open(&self.socket).await?;
+        // Trying out the kernel is part of the start.
+        let socket = &self.socket;
+        let ready = wait::until(START, || async move {
+            let mut ctpurge = Conversation::open(socket).await.ok()?;
+            match ctpurge.ask(&Request::Stats).await.ok()? {
+                Answer::Stats { stats } => stats.abilities.exact.then_some(()),
+                _ => None,
+            }
+        });
+        ready.await.context("this kernel is not found able")?;
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
         let (begun, cpu) = (Instant::now(), process::own_threads_cpu(pid));
         // As many as surely fit into a message.
