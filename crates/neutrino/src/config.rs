@@ -196,7 +196,11 @@ impl Config {
     /// This host's agent, when it has one.
     pub fn agent(&self) -> anyhow::Result<Option<agent::Config>> {
         let Some(section) = &self.agent else { return Ok(None) };
-        let agent = Value::Table(section.0.clone()).try_into().context("in [agent]")?;
+        let mut section = section.0.clone();
+        // Where this host's ctpurge listens is said once.
+        let socket = || Value::String(self.ctpurge.socket.display().to_string());
+        section.entry("ctpurge_socket").or_insert_with(socket);
+        let agent = Value::Table(section).try_into().context("in [agent]")?;
         Ok(Some(agent))
     }
 
