@@ -63,7 +63,7 @@ pub(super) async fn find_addresses(
     let mut found: Vec<FixedIp> = kept.to_vec();
     // Whichever is chosen is none of those that the same request names.
     let asked = wants.iter().filter_map(|want| match want {
-        Want::Exactly(fixed) => Some(fixed.clone()),
+        Want::Exactly(fixed) => Some(*fixed),
         Want::AnyOf(_) => None,
     });
     let asked: Vec<FixedIp> = asked.collect();
