@@ -59,12 +59,13 @@ pub fn whole(router: &Router) -> Room {
     room
 }
 
-/// Floating IPs that the gateway's device answers for, as addresses that lead nowhere.
-pub fn answered(router: &Router) -> impl Iterator<Item = IpNet> + '_ {
+/// Floating IPs that the gateway's device answers for, as addresses that lead nowhere: each once, however
+/// many ports it forwards.
+pub fn answered(router: &Router) -> BTreeSet<IpNet> {
     let floating = router.floating_ips.iter();
     let here = floating.filter(|floating| !router.distributed || floating.centralized);
     let forwarded = router.port_forwardings.iter().map(|forwarding| forwarding.floating_ip);
-    here.map(|floating| floating.floating_ip).chain(forwarded).map(IpNet::from)
+    here.map(|floating| floating.floating_ip).chain(forwarded).map(IpNet::from).collect()
 }
 
 /// By the gateway's next hops; one that no address of the gateway reaches is on the link all the same.
@@ -83,7 +84,8 @@ pub fn default_by(nexthops: &[IpAddr], port: &RouterPort, device: &str) -> Vec<R
     nexthops.iter().map(route).collect()
 }
 
-/// Routes of the router's owner whose next hop one of the legs reaches.
+/// Routes of the router's owner whose next hop one of the legs reaches. What is on a leg is reached by it: a
+/// route to that would take the place of the kernel's own, and leave none when it goes.
 pub fn extra_routes(routes: &[HostRoute], legs: &[(String, &RouterPort)]) -> Vec<Route> {
     let route = |extra: &HostRoute| {
         let (device, _) = legs.iter().find(|(_, port)| reaches(port, &extra.nexthop))?;
@@ -97,7 +99,9 @@ pub fn extra_routes(routes: &[HostRoute], legs: &[(String, &RouterPort)]) -> Vec
     };
     // A route goes by hops of its own family.
     let fits = |extra: &&HostRoute| extra.destination.addr().is_ipv4() == extra.nexthop.is_ipv4();
-    routes.iter().filter(fits).filter_map(route).collect()
+    let nets: BTreeSet<IpNet> = legs.iter().flat_map(|(_, port)| &port.addresses).map(IpNet::trunc).collect();
+    let away = |extra: &&HostRoute| !nets.contains(&extra.destination.trunc());
+    routes.iter().filter(fits).filter(away).filter_map(route).collect()
 }
 
 /// The net of all addresses of an address's family.
@@ -131,4 +135,38 @@ pub fn forwarding() -> BTreeMap<Sysctl, u32> {
 
 fn reaches(port: &RouterPort, ip: &IpAddr) -> bool {
     port.addresses.iter().any(|net| net.contains(ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::PortId;
+    use uuid::Uuid;
+    use wire::Mac;
+
+    use super::*;
+
+    fn leg(address: &str) -> (String, RouterPort) {
+        let addresses = vec![address.parse().expect("address")];
+        let port = RouterPort {
+            port_id: PortId(Uuid::nil()),
+            network_id: Uuid::nil().into(),
+            mac: Mac::ZERO,
+            addresses,
+        };
+        ("qr-1".into(), port)
+    }
+
+    #[test]
+    fn what_is_on_a_leg_needs_no_route_of_its_owner() {
+        let legs = [leg("10.0.0.1/24"), leg("10.1.0.1/16")];
+        let legs: Vec<(String, &RouterPort)> = legs.iter().map(|(name, port)| (name.clone(), port)).collect();
+        let routes =
+            ["10.0.0.0/24", "10.0.0.7/24", "10.1.0.0/16", "10.0.0.0/25", "10.1.2.0/24", "10.9.0.0/24"];
+        let routes = routes.map(|to| HostRoute {
+            destination: to.parse().expect("net"),
+            nexthop: "10.0.0.9".parse().expect("address"),
+        });
+        let to: Vec<String> = extra_routes(&routes, &legs).iter().map(|route| route.to.to_string()).collect();
+        assert_eq!(to, ["10.0.0.0/25", "10.1.2.0/24", "10.9.0.0/24"]);
+    }
 }

@@ -1,4 +1,4 @@
-//! What is refused when it is asked for, because hosts could not carry it.
+//! What is refused when it is asked for, because hosts could not carry it or others have it.
 
 use bus::Bus;
 use serde_json::{Value, json};
@@ -8,7 +8,11 @@ use testbed::{Client, Engine, Lone};
 
 use super::racing::Servers;
 
-testbed::on_both_engines!(a_router_leads_so_many_ports_to_others, a_project_has_so_many_ha_routers,);
+testbed::on_both_engines!(
+    a_router_leads_so_many_ports_to_others,
+    a_project_has_so_many_ha_routers,
+    what_is_chosen_is_none_that_is_asked_for,
+);
 
 async fn a_router_leads_so_many_ports_to_others(engine: Engine) {
     let servers = Servers::start(engine).await;
@@ -72,4 +76,21 @@ async fn a_project_has_so_many_ha_routers(engine: Engine) {
 
 async fn post(client: &Client, body: Value) -> (u16, Value) {
     client.send("POST", "/v2.0/routers", Some(body.to_string()), &[]).await.expect("answers")
+}
+
+/// One address is free besides the one that is asked for, so that a choice may hit it.
+async fn what_is_chosen_is_none_that_is_asked_for(engine: Engine) {
+    let servers = Servers::start(engine).await;
+    for _ in 0..8 {
+        let network = servers.make("network", json!({})).await;
+        let pool = json!([{ "start": "10.0.0.6", "end": "10.0.0.7" }]);
+        let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24",
+            "enable_dhcp": false, "allocation_pools": pool });
+        let subnet = servers.make("subnet", subnet).await;
+        let asked = json!([{ "subnet_id": subnet }, { "ip_address": "10.0.0.7" }]);
+        let port = json!({ "network_id": network, "fixed_ips": asked });
+        let port = servers.client(0).create("port", port).await.expect("a port");
+        let ips: Vec<_> = (0..2).map(|at| port["fixed_ips"][at]["ip_address"].clone()).collect();
+        assert_eq!(ips, ["10.0.0.6", "10.0.0.7"]);
+    }
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use wire::Mac;
 
 use crate::netns::server::Server;
+use crate::netns::wait::eventually;
 
 /// Two hosts on a cable, `one` and `two`, in a directory of namespaces of their own.
 pub struct Place {
@@ -194,11 +195,20 @@ impl Running {
         self.task.await.expect("agent does not panic").expect("agent works");
     }
 
-    /// Ends it at once, as `kill -9` would.
+    /// Ends it at once, as `kill -9` would: no thread of it goes on beside the next one.
     pub async fn kill(self) {
+        let before = workers();
         self.task.abort();
         let _ = self.task.await;
+        eventually("its last act ends", workers, |now| *now < before).await;
     }
+}
+
+/// Threads of this process that act on kernels.
+fn workers() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("threads");
+    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "kernel").count()
 }
 
 impl Guest {

@@ -61,6 +61,12 @@ pub(super) async fn find_addresses(
     kept: &[FixedIp],
 ) -> Result<Vec<FixedIp>, Fault> {
     let mut found: Vec<FixedIp> = kept.to_vec();
+    // Whichever is chosen is none of those that the same request names.
+    let asked = wants.iter().filter_map(|want| match want {
+        Want::Exactly(fixed) => Some(*fixed),
+        Want::AnyOf(_) => None,
+    });
+    let asked: Vec<FixedIp> = asked.collect();
     for want in wants {
         match want {
             Want::Exactly(fixed) => {
@@ -72,7 +78,8 @@ pub(super) async fn find_addresses(
                 found.push(fixed);
             }
             Want::AnyOf(choices) => {
-                let fixed = any_address(tx, stamp, &choices, facts, &found).await?;
+                let taken = [&found[..], &asked].concat();
+                let fixed = any_address(tx, stamp, &choices, facts, &taken).await?;
                 found.push(fixed);
             }
         }
