@@ -11,7 +11,7 @@ use super::journal::Record;
 /// Ended jobs that are remembered, and shown.
 const REMEMBERED: usize = 512;
 /// Addresses of all jobs that wait; what bounds memory.
-const WEIGHT_MAX: usize = 100_000;
+const WEIGHT_MAX: usize = 200_000;
 /// Addresses that are worked on at a time.
 const ROUND_WEIGHT: usize = 40_000;
 /// A job that fails so often is given up.

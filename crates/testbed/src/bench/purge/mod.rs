@@ -34,6 +34,19 @@ pub struct Row {
 
 pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let (mut rows, mut exact) = (Vec::new(), Vec::new());
+    let outcome = measure(program, all, &mut rows, &mut exact).await;
+    // What was measured is shown, also when the rest failed.
+    show::rows(&rows);
+    show::exact(&exact);
+    outcome
+}
+
+async fn measure(
+    program: Option<&Path>,
+    all: bool,
+    rows: &mut Vec<Row>,
+    exact: &mut Vec<(usize, ours::Cost)>,
+) -> anyhow::Result<()> {
     for entries in if all { &ALL[..] } else { &QUICK[..] } {
         let field = Field::new(*entries)?;
         for (addresses, peers) in PAIRS.into_iter().filter(|(_, peers)| *peers <= field.peers()) {
@@ -52,7 +65,5 @@ pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
         let jobs = field.known();
         exact.push((*entries, Ours::start(program, &field).await?.purge(jobs).await?));
     }
-    show::rows(&rows);
-    show::exact(&exact);
     Ok(())
 }
