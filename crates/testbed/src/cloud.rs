@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::client::{Client, id_of};
+use crate::ctpurge::{self, Ctpurge};
 use crate::guest::Guest;
 use crate::place::{Place, link, run_in};
 use crate::wait;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub l3: Vec<Option<L3Mode>>,
     /// Ports that name no group are reached by each other only, as out of the box; else by everybody.
     pub guarded: bool,
+    /// The `neutrino` that runs as each host's ctpurge; without one, nobody forgets connections.
+    pub ctpurge: Option<PathBuf>,
 }
 
 impl Plan {
@@ -47,6 +50,7 @@ impl Plan {
             physical_networks: vec![],
             l3: vec![],
             guarded: false,
+            ctpurge: None,
         }
     }
 }
@@ -69,6 +73,7 @@ pub struct Host {
     pub name: String,
     pub namespace: PathBuf,
     pub tunneling_ip: IpAddr,
+    pub ctpurge: Option<Ctpurge>,
     config: agent::Config,
     agent: Option<Running>,
 }
@@ -171,11 +176,25 @@ impl Cloud {
 
     /// A port on a host, with an instance plugged into it.
     pub async fn boot(&self, name: &str, network: &str, host: usize) -> anyhow::Result<(Guest, Value)> {
+        self.boot_in(name, network, host, &[]).await
+    }
+
+    /// The same in security groups; in the default group when none is named.
+    pub async fn boot_in(
+        &self,
+        name: &str,
+        network: &str,
+        host: usize,
+        groups: &[&str],
+    ) -> anyhow::Result<(Guest, Value)> {
         let host = &self.hosts[host];
-        let fields = json!({
+        let mut fields = json!({
             "name": name, "network_id": network, "device_owner": "compute:nova", "device_id": name,
             "binding:host_id": host.name,
         });
+        if !groups.is_empty() {
+            fields["security_groups"] = json!(groups);
+        }
         let port = self.client.create("port", fields).await?;
         if port["binding:vif_type"] != "tap" {
             bail!("the port of {name} was not bound to {}: {}", host.name, port["binding:vif_type"]);
@@ -250,13 +269,18 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
         config.namespace = Some(namespace.clone());
         config.netns_dir = place.folder().join(format!("{name}.netns"));
         std::fs::create_dir_all(&config.netns_dir)?;
+        config.ctpurge_socket = ctpurge::socket(place, &name);
+        let ctpurge = match &plan.ctpurge {
+            Some(program) => Some(Ctpurge::start(program, place, &name, &config.netns_dir).await?),
+            None => None,
+        };
         config.tunneling_ip = Some(tunneling_ip);
         config.availability_zone = Some("nova".into());
         if let Some(mode) = plan.l3.get(at).copied().flatten() {
             config.roles.insert(Role::L3);
             config.agent_mode = mode;
         }
-        hosts.push(Host { name, namespace, tunneling_ip, config, agent: None });
+        hosts.push(Host { name, namespace, tunneling_ip, ctpurge, config, agent: None });
     }
     Ok(hosts)
 }

@@ -13,6 +13,8 @@
 //! crowd    many simulated hosts                       counting   a bus that counts
 //! talk     TCP and UDP between namespaces
 //! program  ours, as a process of its own              draw    numbers from a seed
+//! ctpurge  who forgets connections of a host          process what /proc says of use
+//! tracked  connections in a host's table
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -23,6 +25,7 @@ pub mod client;
 pub mod cloud;
 pub mod counting;
 pub mod crowd;
+pub mod ctpurge;
 pub mod demo;
 pub mod draw;
 mod engines;
@@ -34,11 +37,13 @@ pub mod nats;
 pub mod outside;
 pub mod place;
 pub mod postgres;
+pub mod process;
 pub mod program;
 pub mod python;
 pub mod routing;
 pub mod simulated;
 pub mod talk;
+pub mod tracked;
 pub mod wait;
 pub mod wires;
 

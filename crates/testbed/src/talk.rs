@@ -1,11 +1,14 @@
-//! TCP and UDP between namespaces: who connects, as whom it is seen, and when the first packet is through.
+//! TCP and UDP between namespaces: who connects, as whom it is seen, and when the first and the last packet
+//! is through.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// Accepts one connection at a time and says to each whom it sees.
 pub struct Mirror {
@@ -52,7 +55,7 @@ pub async fn seen_as(namespace: &Path, to: &str, port: u16, limit: Duration) -> 
     Ok(seen.await???)
 }
 
-/// Between two packets of a [`first_echo`].
+/// Between two packets.
 const BEAT: Duration = Duration::from_millis(1);
 
 /// Sends back what comes by UDP to an address of a namespace.
@@ -103,4 +106,60 @@ pub async fn first_echo(namespace: &Path, to: SocketAddr, limit: Duration) -> an
         }
     };
     Ok(tokio::time::timeout(limit, echoed).await?)
+}
+
+/// An open TCP connection on which both ends send each millisecond.
+pub struct Live {
+    heard: [watch::Receiver<Instant>; 2],
+    /// Ends with this.
+    _tasks: JoinSet<()>,
+}
+
+impl Live {
+    /// From one namespace to an address of another, where nobody listens yet.
+    pub async fn open(from: &Path, to: &Path, at: SocketAddr, limit: Duration) -> anyhow::Result<Live> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let ends = tokio::task::spawn_blocking(move || {
+            let listener = kernel::netns::within(&to, || TcpListener::bind(at))??;
+            let called = kernel::netns::within(&from, || TcpStream::connect_timeout(&at, limit))??;
+            io::Result::Ok([called, listener.accept()?.0])
+        });
+        let mut tasks = JoinSet::new();
+        let mut live = |end: TcpStream| {
+            let (hears, heard) = watch::channel(Instant::now());
+            end.set_nonblocking(true)?;
+            tasks.spawn(talk(tokio::net::TcpStream::from_std(end)?, hears));
+            io::Result::Ok(heard)
+        };
+        let [one, other] = ends.await??;
+        let heard = [live(one)?, live(other)?];
+        Ok(Live { heard, _tasks: tasks })
+    }
+
+    /// When something last arrived, at either end.
+    pub fn heard(&self) -> Instant {
+        let [one, other] = self.heard.each_ref().map(|end| *end.borrow());
+        one.max(other)
+    }
+}
+
+async fn talk(mut stream: tokio::net::TcpStream, hears: watch::Sender<Instant>) {
+    let _ = stream.set_nodelay(true);
+    let (mut reads, mut writes) = stream.split();
+    let mut beat = tokio::time::interval(BEAT);
+    let say = async {
+        loop {
+            beat.tick().await;
+            if writes.write_all(b"neutrino").await.is_err() {
+                return;
+            }
+        }
+    };
+    let mut buffer = [0; 512];
+    let listen = async {
+        while reads.read(&mut buffer).await.is_ok_and(|length| length > 0) {
+            hears.send_replace(Instant::now());
+        }
+    };
+    tokio::join!(say, listen);
 }

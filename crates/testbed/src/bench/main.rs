@@ -5,9 +5,9 @@
 //! groups   members of security groups, and packets judged by them
 //! guard    an administrator against a member   floor/   bare work of the databases
 //! servers  two servers against one             server   our server as a process
-//! bus      round trips                         process  what /proc says of use
-//! hosts    many hosts of one server            peer     stored figures
-//! scale    memory of a server with many ports  show     tables
+//! bus      round trips                         peer     stored figures
+//! hosts    many hosts of one server            show     tables
+//! scale    memory of a server with many ports
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches
 //! wiring/  from a port to a wired device
@@ -21,7 +21,6 @@ mod guard;
 mod hosts;
 mod load;
 mod peer;
-mod process;
 mod purge;
 mod routers;
 mod scale;
@@ -35,7 +34,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use testbed::{Client, Engine};
+use testbed::{Client, Engine, process};
 
 use crate::load::{Cpu, Target};
 use crate::peer::Peer;

@@ -1,10 +1,15 @@
 //! What `neutrino demo` shows: a cloud of three hosts, and that it works.
 //!
 //! ```text
+//! steps    instances that are wired, and what they may send
 //! routers  routers that sleep while the network node has nothing to carry for them
-//! steps   each thing that is shown, and what was seen      show   progress and the table
+//! groups   who may call whom, and that it counts at once
+//! purge    many connections that are forgotten while others are wired
+//! show     progress and the table
 //! ```
 
+mod groups;
+mod purge;
 mod routers;
 pub mod show;
 mod steps;
@@ -19,11 +24,12 @@ use crate::cloud::{Cloud, Plan};
 /// Hosts of the demo's cloud.
 const HOSTS: usize = 3;
 
-/// Builds the cloud, shows it, and stays until Ctrl-C unless `once`; true when all was shown.
+/// Builds the cloud, shows it, and stays until Ctrl-C unless `once`; true when all was shown. Programs of
+/// hosts are this one.
 pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
     let mut table = show::Table::default();
     let cloud = tokio::select! {
-        cloud = show::working("building three hosts, a server and agents", Cloud::start(plan(bind))) => cloud?,
+        cloud = show::working("building three hosts, a server and agents", Cloud::start(plan(bind)?)) => cloud?,
         () = interrupted() => return Ok(false),
     };
     let passed = tokio::select! {
@@ -41,17 +47,19 @@ pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
 
 async fn shown(cloud: &Cloud, table: &mut show::Table) -> bool {
     let wired = steps::all(cloud, table).await;
-    routers::all(cloud, table).await && wired
+    let routed = routers::all(cloud, table).await;
+    groups::all(cloud, table).await && wired && routed
 }
 
 /// Two compute hosts that route for their instances, and a network node.
-fn plan(bind: SocketAddr) -> Plan {
-    Plan {
+fn plan(bind: SocketAddr) -> anyhow::Result<Plan> {
+    Ok(Plan {
         bind,
         physical_networks: vec!["public".into()],
         l3: vec![Some(L3Mode::Dvr), Some(L3Mode::Dvr), Some(L3Mode::DvrSnat)],
+        ctpurge: Some(std::env::current_exe()?),
         ..Plan::new("demo", HOSTS)
-    }
+    })
 }
 
 async fn interrupted() {
@@ -73,6 +81,8 @@ fn talk_to_it(cloud: &Cloud) -> String {
          \x20   curl {base}/openapi.json\n\n\
          Look into an instance or a host:\n\n\
          \x20   nsenter --net={folder}/blue-1 ip address\n\
-         \x20   nsenter --net={folder}/host-1 bridge fdb show\n"
+         \x20   nsenter --net={folder}/host-1 bridge fdb show\n\n\
+         Ask the ctpurge of a host:\n\n\
+         \x20   neutrino --config {folder}/host-1.toml conntrack jobs\n"
     )
 }

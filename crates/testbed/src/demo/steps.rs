@@ -14,14 +14,33 @@ const SOON: Duration = Duration::from_secs(20);
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// An instance of the demo and its port.
-struct Instance {
-    guest: Guest,
-    port: Value,
+pub struct Instance {
+    pub guest: Guest,
+    pub port: Value,
 }
 
 impl Instance {
+    /// Boots one in security groups, the default group when none is named, and takes its lease.
+    pub async fn boot(
+        cloud: &Cloud,
+        name: &str,
+        network: &str,
+        host: usize,
+        groups: &[&str],
+    ) -> anyhow::Result<Instance> {
+        let (guest, port) = cloud.boot_in(name, network, host, groups).await?;
+        let port = cloud.port_is(&id_of(&port), "ACTIVE", SOON).await?;
+        let lease = guest.dhcp().await?;
+        let instance = Instance { guest, port };
+        let address = instance.address(false)?;
+        if !lease.contains(&format!("'{address}'")) {
+            bail!("the lease is not for {address}: {lease}");
+        }
+        Ok(instance)
+    }
+
     /// Its address of an IP version.
-    fn address(&self, ipv6: bool) -> anyhow::Result<String> {
+    pub fn address(&self, ipv6: bool) -> anyhow::Result<String> {
         let ips = self.port["fixed_ips"].as_array().into_iter().flatten();
         let mut texts = ips.filter_map(|ip| ip["ip_address"].as_str());
         let found = texts.find(|text| text.contains(':') == ipv6).context("an address of that version")?;
@@ -87,14 +106,8 @@ async fn boot(
     host: usize,
     instances: &mut Vec<Instance>,
 ) -> anyhow::Result<String> {
-    let (guest, port) = cloud.boot(name, network, host).await?;
-    let port = cloud.port_is(&id_of(&port), "ACTIVE", SOON).await?;
-    let lease = guest.dhcp().await?;
-    let instance = Instance { guest, port };
+    let instance = Instance::boot(cloud, name, network, host, &[]).await?;
     let address = instance.address(false)?;
-    if !lease.contains(&format!("'{address}'")) {
-        bail!("the lease is not for {address}: {lease}");
-    }
     instances.push(instance);
     Ok(format!("port ACTIVE, lease {address}"))
 }
@@ -111,7 +124,7 @@ async fn ping(one: &Instance, two: &Instance, ipv6: bool) -> anyhow::Result<Stri
     Ok(format!("{to}: first {:.2} ms, then {:.2} ms", ms(first), ms(second)))
 }
 
-fn ms(time: Duration) -> f64 {
+pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
