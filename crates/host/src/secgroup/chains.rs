@@ -12,6 +12,11 @@
 //! A port's chain asks in this order: is it of a connection that is known; is it what every port
 //! needs; does a group allow it. While the port is among the revoked, known connections are asked
 //! for as well, by the rules for packets in their direction, or the reversed ones for answers.
+//!
+//! TCP connections that were forgotten, or come with an instance from another host, are taken up
+//! under way. Who began one is told by its ports, the higher of which is who called: else a server
+//! that still sends would begin anew what its rules allow no longer, from its end. Where ports do
+//! not tell, it is not taken up.
 
 use std::collections::BTreeSet;
 
@@ -27,6 +32,11 @@ use crate::names;
 const ORIGINAL: u32 = 1;
 const REPLY: u32 = 2;
 const INVALID: u32 = 4;
+/// Of a connection that is not known, from who was called.
+const ANSWER: u32 = 8;
+
+/// Callers' ports begin here, where systems choose them; those of services are below.
+const CALLERS: u16 = 32768;
 
 pub const REVOKED: &str = "revoked";
 pub const ZONES: &str = "zones";
@@ -34,6 +44,7 @@ pub const WAYS_OUT: &str = "ways-out";
 pub const WAYS_IN: &str = "ways-in";
 
 const DELIVER: &str = "deliver";
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// A port's group, as far as its chains differ by it.
@@ -124,8 +135,20 @@ fn mark() -> Chain {
         set(Match::Established { reply: false }, ORIGINAL),
         set(Match::Established { reply: true }, REPLY),
         set(Match::Invalid, INVALID),
+        under_way((0, u16::MAX), (0, u16::MAX), INVALID),
+        under_way((CALLERS, u16::MAX), (0, CALLERS - 1), 0),
+        under_way((0, CALLERS - 1), (CALLERS, u16::MAX), ANSWER),
     ];
     Chain { at: At::inet("marking"), hook: None, rules }
+}
+
+/// By the ports from and to which it is.
+fn under_way(from: (u16, u16), to: (u16, u16), mark: u32) -> Rule {
+    let mut matches = vec![Match::Transport(TCP), Match::UnderWay];
+    let ports = [(End::Source, from), (End::Destination, to)];
+    let some = ports.into_iter().filter(|(_, range)| *range != (0, u16::MAX));
+    matches.extend(some.map(|(end, (first, last))| Match::Ports(end, first, last)));
+    Rule { matches, act: Act::SetMark(mark) }
 }
 
 fn filter() -> Chain {
@@ -210,8 +233,9 @@ fn port_chain(id: PortId, groups: &BTreeSet<Holding>, direction: Direction) -> C
         rules.push(rule([Match::Mark(INVALID)], Act::Drop));
         rules.push(rule([known], named("related")));
         let answers = groups.iter().map(|group| group_at(group.id, other, true).name);
-        rules.extend(answers.map(|chain| rule([Match::Mark(REPLY)], Act::Jump(chain))));
-        rules.push(rule([Match::Mark(REPLY)], Act::Drop));
+        let answer = Match::MarkOf(REPLY | ANSWER);
+        rules.extend(answers.map(|chain| rule([answer.clone()], Act::Jump(chain))));
+        rules.push(rule([answer], Act::Drop));
     }
     let asked = groups.iter().map(|group| group_at(group.id, direction, false).name);
     rules.extend(asked.map(|chain| rule([], Act::Jump(chain))));

@@ -69,6 +69,8 @@ pub enum Match {
     },
     /// Of no connection, and not the first of one.
     Invalid,
+    /// Of TCP, by a connection that is not known and yet was begun before.
+    UnderWay,
     Mark(u32),
     /// Has one of the bits of a mark.
     MarkOf(u32),
@@ -251,6 +253,7 @@ impl fmt::Display for Match {
                 write!(f, "ct state established,related ct direction {direction}")
             }
             Match::Invalid => f.write_str("ct state invalid"),
+            Match::UnderWay => f.write_str("ct state new tcp flags & syn == 0"),
             Match::Mark(mark) => write!(f, "meta mark {mark}"),
             Match::MarkOf(bits) => write!(f, "meta mark & {bits} != 0"),
             Match::Arp => f.write_str("meta protocol arp"),

@@ -71,6 +71,10 @@ const CONNECTION_DIRECTION: u32 = 1;
 const CONNECTION_ZONE: u32 = 17;
 const INVALID: u32 = 1;
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
+const NEW: u32 = 8;
+
+const TCP_FLAGS: u32 = 13;
+const TCP_SYN: u8 = 2;
 
 const JUMP: i32 = -3;
 const RETURN: i32 = -5;
@@ -247,6 +251,10 @@ fn matches(list: Message, one: &Match) -> Message {
             compare(connection(list, CONNECTION_DIRECTION), &[u8::from(*reply)])
         }
         Match::Invalid => state(list, INVALID),
+        Match::UnderWay => {
+            let flags = load(state(list, NEW), TRANSPORT, TCP_FLAGS, 1);
+            compare(and(flags, &[TCP_SYN]), &[0])
+        }
         Match::Mark(mark) => compare(meta(list, META_MARK), &mark.to_ne_bytes()),
         Match::MarkOf(bits) => differ(and(meta(list, META_MARK), &bits.to_ne_bytes()), &[0; 4]),
         Match::Arp => compare(meta(list, META_PROTOCOL), &ether_type(host::nft::Ether::Arp).to_be_bytes()),

@@ -176,6 +176,8 @@ async fn spoof(one: &Instance, two: &Instance) -> anyhow::Result<String> {
     one.guest.run(&["ip", "address", "add", &format!("{stolen}/32"), "dev", "eth0"]).await?;
     let spoofed = one.guest.run(&["ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-I", stolen, &to]).await;
     one.guest.run(&["ip", "address", "del", &format!("{stolen}/32"), "dev", "eth0"]).await?;
+    // It asked for the other as the stolen address, which nobody answers, and may be giving up.
+    one.guest.run(&["ip", "neigh", "flush", "dev", "eth0"]).await?;
     if spoofed.is_ok() {
         bail!("packets from {stolen} reached {to}");
     }
