@@ -19,8 +19,12 @@ use crate::wait;
 const SOON: Duration = Duration::from_secs(20);
 /// What is not answered within this is not let through.
 const REFUSED: Duration = Duration::from_secs(1);
-/// What sends each millisecond, and is not heard for so long, has stopped.
-const SILENCE: Duration = Duration::from_millis(500);
+/// Between two calls of somebody who is let in any moment.
+const AGAIN: Duration = Duration::from_millis(20);
+/// What sends each millisecond, and again what was not acknowledged, and is not heard for so long, has stopped.
+const SILENCE: Duration = Duration::from_millis(1500);
+/// What sends each millisecond is heard within this.
+const GAP: Duration = Duration::from_millis(250);
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 const SSH: u16 = 22;
@@ -82,10 +86,10 @@ async fn build(cloud: &Cloud, scene: &mut Option<Scene>) -> anyhow::Result<Strin
 }
 
 /// Calls web; how long it took to be answered.
-async fn call(scene: &Scene, from: &Instance, port: u16) -> anyhow::Result<Duration> {
+async fn call(scene: &Scene, from: &Instance, port: u16, limit: Duration) -> anyhow::Result<Duration> {
     let _listens = Mirror::listen(&scene.web.guest.namespace, port)?;
     let begun = Instant::now();
-    let seen = seen_as(&from.guest.namespace, &scene.web.address(false)?, port, REFUSED).await?;
+    let seen = seen_as(&from.guest.namespace, &scene.web.address(false)?, port, limit).await?;
     let took = begun.elapsed();
     if seen != from.address(false)? {
         bail!("{} was seen as {seen}", from.guest.name);
@@ -96,8 +100,9 @@ async fn call(scene: &Scene, from: &Instance, port: u16) -> anyhow::Result<Durat
 async fn allowed(scene: &Scene) -> anyhow::Result<String> {
     let mut told = Vec::new();
     for port in [HTTP, HTTPS] {
-        let took =
-            call(scene, &scene.client, port).await.with_context(|| format!("TCP {port} is not answered"))?;
+        let took = call(scene, &scene.client, port, SOON)
+            .await
+            .with_context(|| format!("TCP {port} is not answered"))?;
         told.push(format!("TCP {port} answered in {:.1} ms", ms(took)));
     }
     Ok(told.join(", "))
@@ -106,7 +111,8 @@ async fn allowed(scene: &Scene) -> anyhow::Result<String> {
 /// Somebody listens, and yet nothing comes back: neither an answer nor a refusal by web itself.
 async fn no_answer(scene: &Scene, from: &Instance, port: u16) -> anyhow::Result<()> {
     let name = &from.guest.name;
-    let error = call(scene, from, port).await.err().with_context(|| format!("{name} reaches TCP {port}"))?;
+    let error =
+        call(scene, from, port, REFUSED).await.err().with_context(|| format!("{name} reaches TCP {port}"))?;
     let kind = error.downcast_ref().map(io::Error::kind);
     if kind != Some(io::ErrorKind::TimedOut) {
         return Err(error.context(format!("TCP {port} from {name} did not go unanswered, but")));
@@ -124,7 +130,7 @@ async fn joins(cloud: &Cloud, scene: &Scene) -> anyhow::Result<String> {
     let port = id_of(&scene.stranger.port);
     let begun = Instant::now();
     cloud.client.update("port", &port, json!({ "security_groups": [scene.clients] })).await?;
-    let answered = wait::until(SOON, || async { call(scene, &scene.stranger, HTTPS).await.ok() });
+    let answered = wait::until(SOON, || async { call(scene, &scene.stranger, HTTPS, AGAIN).await.ok() });
     answered.await.context("it is still refused")?;
     Ok(format!("answered {:.0} ms after the request", ms(begun.elapsed())))
 }
@@ -170,7 +176,7 @@ async fn rule_goes(cloud: &Cloud, scene: &Scene, stays: &mut Option<Live>) -> an
 /// Whether a connection on which something is sent each millisecond is heard.
 pub fn goes_on_now(live: &Live) -> anyhow::Result<()> {
     let silent = live.heard().elapsed();
-    if silent > SILENCE / 2 {
+    if silent > GAP {
         bail!("an allowed connection has been silent for {silent:?}");
     }
     Ok(())

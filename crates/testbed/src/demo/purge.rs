@@ -33,8 +33,8 @@ const FLOWS: u64 = 100_000;
 const TRIES: usize = 5;
 /// Instances wired while nothing is purged.
 const IDLE: usize = 10;
-/// Wiring that takes so much longer is delayed: beyond what a machine with other work does to single figures.
-const DELAYED: f64 = 1.5;
+/// Wiring that takes so much longer is delayed: single figures differ by as much where there is other work.
+const DELAYED: f64 = 2.0;
 
 /// The instance with the connections.
 struct Scene<'a> {
