@@ -141,7 +141,7 @@ pub enum Refusal {
     NoSubnetForOwner { network: NetworkId, owner: String },
     #[error("The address pair {mac} {ip} is listed twice.")]
     DuplicateAddressPair { mac: Mac, ip: String },
-    #[error("Security groups need port security and an address.")]
+    #[error("Security groups need an address, and port security: set port_security_enabled as well.")]
     GroupsNeedPortSecurity,
     #[error("Address pairs need port security.")]
     PairsNeedPortSecurity,
@@ -152,7 +152,7 @@ pub enum Refusal {
     StatefulAndStateless,
 
     // Security groups and their rules.
-    #[error("Security group {0} is in use by ports.")]
+    #[error("Security group {0} is in use by ports: take it off those that ports?security_groups={0} lists.")]
     SecurityGroupInUse(SecurityGroupId),
     #[error("Security group {0} is a default group, which keeps its name.")]
     DefaultGroupKeepsName(SecurityGroupId),
@@ -182,7 +182,7 @@ pub enum Refusal {
     IcmpCodeWithoutType(u16),
     #[error("The protocol {0} has no ports; TCP, UDP, UDP-Lite, SCTP and DCCP have.")]
     ProtocolHasNoPorts(String),
-    #[error("Conflicting value ethertype: the prefix {0} is of the other one.")]
+    #[error("Conflicting value ethertype: the prefix {0} is of the other one, IPv4 or IPv6.")]
     PrefixOfOtherFamily(String),
     #[error("The protocol {0} is of IPv6.")]
     ProtocolOfIpv6(String),

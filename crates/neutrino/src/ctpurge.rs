@@ -104,12 +104,10 @@ pub async fn run(command: &ConntrackCommand, settings: &Settings) -> anyhow::Res
                 bail!("ctpurge answered something else");
             };
             if *json {
-                println!("{}", serde_json::to_string_pretty(&jobs)?);
+                serve::print(serde_json::to_string_pretty(&jobs)?)?;
             } else {
-                println!("{}", table_of(&jobs));
-                if more > 0 {
-                    println!("and {more} before them");
-                }
+                let before = if more > 0 { format!("\nand {more} before them") } else { String::new() };
+                serve::print(format!("{}{before}", table_of(&jobs)))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -117,10 +115,10 @@ pub async fn run(command: &ConntrackCommand, settings: &Settings) -> anyhow::Res
             let Answer::Stats { stats } = ctpurge.ask(&Request::Stats).await? else {
                 bail!("ctpurge answered something else");
             };
-            match json {
-                true => println!("{}", serde_json::to_string_pretty(&stats)?),
-                false => println!("{}", table_of_stats(&stats)?),
-            }
+            serve::print(match json {
+                true => serde_json::to_string_pretty(&stats)?,
+                false => table_of_stats(&stats)?.to_string(),
+            })?;
             Ok(ExitCode::SUCCESS)
         }
         ConntrackCommand::Purge(asked) => purge(&mut ctpurge, asked, &settings.socket).await,
@@ -204,7 +202,13 @@ impl PurgeArgs {
         let named = NAMES.iter().find(|(name, _)| name == protocol).map(|(_, number)| *number);
         let number = match named {
             Some(number) => number,
-            None => protocol.parse().with_context(|| format!("'{protocol}' is not a protocol"))?,
+            None => match protocol.parse() {
+                Ok(number) => number,
+                Err(_) => {
+                    let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+                    bail!("'{protocol}' is not a protocol: give {}, or 0 to 255", names.join(", "))
+                }
+            },
         };
         let ports = match &self.ports {
             None => None,

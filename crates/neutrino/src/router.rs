@@ -9,6 +9,7 @@ use db::Db;
 use server::operator::{self, HostShown, RouterShown};
 
 use crate::config::Config;
+use crate::serve;
 
 #[derive(Subcommand)]
 pub enum RouterCommand {
@@ -39,9 +40,9 @@ pub async fn run(command: &RouterCommand, config: Config) -> anyhow::Result<Exit
         }
     };
     match (json, command) {
-        (true, RouterCommand::Show { .. }) => println!("{}", serde_json::to_string_pretty(&routers[0])?),
-        (true, RouterCommand::List { .. }) => println!("{}", serde_json::to_string_pretty(&routers)?),
-        (false, _) => println!("{}", table(&routers)),
+        (true, RouterCommand::Show { .. }) => serve::print(serde_json::to_string_pretty(&routers[0])?)?,
+        (true, RouterCommand::List { .. }) => serve::print(serde_json::to_string_pretty(&routers)?)?,
+        (false, _) => serve::print(table(&routers).to_string())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! Running a server, and this host's agent beside it.
 
+use std::io::{ErrorKind, Write};
+
 use anyhow::Context;
 use db::{Db, Options};
 use server::AuthSettings;
@@ -15,6 +17,15 @@ use crate::config::Config;
 pub fn log(filter: &str) {
     let filter = EnvFilter::try_from_env("NEUTRINO_LOG").unwrap_or_else(|_| EnvFilter::new(filter));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Prints lines for whoever reads them; who has read enough, as `head` has, is not told the rest.
+pub fn print(mut text: String) -> anyhow::Result<()> {
+    text.push('\n');
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot print"),
+        _ => Ok(()),
+    }
 }
 
 pub fn runtime() -> anyhow::Result<Runtime> {

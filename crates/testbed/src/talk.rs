@@ -32,6 +32,13 @@ impl Mirror {
         });
         Ok(Mirror { port, task })
     }
+
+    /// Ends it, so that another may listen there.
+    pub async fn end(mut self) {
+        self.task.abort();
+        // It says that it was ended.
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for Mirror {

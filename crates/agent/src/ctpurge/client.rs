@@ -28,14 +28,21 @@ const BYTES_OF_JOB: usize = 500;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("ctpurge is not reached at {}: {source}. Is `neutrino ctpurge` running?", .path.display())]
-    Unreached { path: PathBuf, source: io::Error },
+    #[error("ctpurge is not reached at {}: {cause}. {}", .path.display(), hint(.cause))]
+    Unreached { path: PathBuf, cause: io::Error },
     #[error("ctpurge refused: {}", .0.message)]
     Refused(Refused),
     #[error("ctpurge ended the conversation")]
     Ended,
     #[error("ctpurge and we do not understand each other: {0}")]
     Misunderstood(String),
+}
+
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => "Only root, and the users in ctpurge.users, are heard",
+        _ => "Is `neutrino ctpurge` running, and ctpurge.socket where it listens?",
+    }
 }
 
 /// An open connection.
@@ -46,7 +53,7 @@ pub struct Conversation {
 impl Conversation {
     pub async fn open(socket: &Path) -> Result<Conversation, ClientError> {
         let stream = UnixStream::connect(socket).await;
-        let stream = stream.map_err(|source| ClientError::Unreached { path: socket.to_owned(), source })?;
+        let stream = stream.map_err(|cause| ClientError::Unreached { path: socket.to_owned(), cause })?;
         let mut conversation = Conversation { stream };
         match conversation.ask(&Request::Hello { version: VERSION }).await? {
             Answer::Hello { .. } => Ok(conversation),

@@ -111,7 +111,8 @@ fn named_protocol(value: Value) -> Result<Value, String> {
         Value::String(_) => int(&value).is_ok_and(|number| (0..=255).contains(&number)),
         _ => false,
     };
-    if known { Ok(value) } else { Err(format!("{value} is not an IP protocol")) }
+    let why = || format!("{value} is not an IP protocol: give a name, as tcp, udp or icmp, or 0 to 255");
+    if known { Ok(value) } else { Err(why()) }
 }
 
 fn is_protocol(name: &str) -> bool {

@@ -66,8 +66,8 @@ pub async fn all(cloud: &Cloud, table: &mut Table) -> bool {
 
 async fn build(cloud: &Cloud, scene: &mut Option<Scene>) -> anyhow::Result<String> {
     let network = cloud.network("amber").await?;
-    let clients = cloud.client.group("clients").await?;
-    let web = cloud.client.group("web").await?;
+    let clients = cloud.client.group("amber-clients").await?;
+    let web = cloud.client.group("amber-web").await?;
     let mut rules = Vec::new();
     for port in [HTTP, HTTPS] {
         let rule = json!({
@@ -87,10 +87,12 @@ async fn build(cloud: &Cloud, scene: &mut Option<Scene>) -> anyhow::Result<Strin
 
 /// Calls web; how long it took to be answered.
 async fn call(scene: &Scene, from: &Instance, port: u16, limit: Duration) -> anyhow::Result<Duration> {
-    let _listens = Mirror::listen(&scene.web.guest.namespace, port)?;
+    let mirror = Mirror::listen(&scene.web.guest.namespace, port)?;
     let begun = Instant::now();
-    let seen = seen_as(&from.guest.namespace, &scene.web.address(false)?, port, limit).await?;
+    let seen = seen_as(&from.guest.namespace, &scene.web.address(false)?, port, limit).await;
     let took = begun.elapsed();
+    mirror.end().await;
+    let seen = seen?;
     if seen != from.address(false)? {
         bail!("{} was seen as {seen}", from.guest.name);
     }
