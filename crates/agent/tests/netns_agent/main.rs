@@ -9,6 +9,7 @@ mod netns {
     mod frames;
     mod groups;
     mod groups_live;
+    mod groups_under_way;
     mod lazy;
     mod outside;
     mod place;

@@ -18,32 +18,32 @@ use crate::netns::wait::eventually;
 
 /// What does not come in this time does not come.
 const SILENCE: Duration = Duration::from_millis(400);
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const INGRESS: Direction = Direction::Ingress;
 const EGRESS: Direction = Direction::Egress;
 
 /// Both ends of an open connection.
-struct Open {
-    called: End,
-    caller: End,
+pub struct Open {
+    pub called: End,
+    pub caller: End,
 }
 
-enum End {
+pub enum End {
     Tcp(TcpStream),
     Udp(UdpSocket),
 }
 
 impl End {
-    fn send(&mut self) {
+    pub fn send(&mut self) {
         match self {
             End::Tcp(stream) => stream.write_all(b"x").expect("sent"),
             End::Udp(socket) => drop(socket.send(b"x").expect("sent")),
         }
     }
 
-    fn hears(&mut self, patience: Duration) -> bool {
+    pub fn hears(&mut self, patience: Duration) -> bool {
         let mut buffer = [0; 9];
         match self {
             End::Tcp(stream) => {
@@ -60,7 +60,7 @@ impl End {
 
 impl Open {
     /// From one guest to a port of another.
-    fn new(place: &Place, protocol: u8, from: &Guest, to: &Guest, port: u16) -> Open {
+    pub fn new(place: &Place, protocol: u8, from: &Guest, to: &Guest, port: u16) -> Open {
         let at = SocketAddr::new(to.v4(), port);
         if protocol == UDP {
             let called = place.within(&to.name, || UdpSocket::bind(at).expect("bound"));
@@ -77,7 +77,7 @@ impl Open {
     }
 
     /// What is sent arrives, either way.
-    fn goes_on(&mut self) -> [bool; 2] {
+    pub fn goes_on(&mut self) -> [bool; 2] {
         self.caller.send();
         let there = self.called.hears(PATIENCE);
         self.called.send();
@@ -85,7 +85,7 @@ impl Open {
     }
 
     /// Nothing that is sent arrives, either way.
-    fn is_silent(&mut self) -> [bool; 2] {
+    pub fn is_silent(&mut self) -> [bool; 2] {
         self.caller.send();
         self.called.send();
         [!self.called.hears(SILENCE), !self.caller.hears(SILENCE)]
@@ -93,7 +93,7 @@ impl Open {
 }
 
 /// The rules of the one that is looked at: these, and nothing else.
-async fn only(place: &Place, rules: impl IntoIterator<Item = GroupRule>) {
+pub async fn only(place: &Place, rules: impl IntoIterator<Item = GroupRule>) {
     place.server.put("one", [group(OWN, rules)]);
     settled(place, "one", group_key(OWN)).await;
 }

@@ -1,0 +1,96 @@
+//! TCP connections that nobody knows any more, and that go on: who began them is told by their ports.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use kernel::conntrack::{Conntrack, Filter, Found, Visit, Walked};
+use model::desired::{Direction, Ethertype};
+
+use crate::netns::groups::{guests, rule, service, wired};
+use crate::netns::groups_live::{End, Open, PATIENCE, only};
+use crate::netns::place::{Guest, Place};
+
+const TCP: u8 = 6;
+const INGRESS: Direction = Direction::Ingress;
+const EGRESS: Direction = Direction::Egress;
+
+struct Everything;
+
+impl Visit for Everything {
+    fn judge(&mut self, _: &Found) -> bool {
+        true
+    }
+    fn settled(&mut self, _: bool) {}
+    fn go_on(&mut self, _: &Walked) -> bool {
+        true
+    }
+}
+
+fn forget(place: &Place) {
+    let mut table = Conntrack::open(place.config("one").namespace.as_deref()).expect("opens");
+    let walked = table.walk(Filter::default(), &mut Everything).expect("walks");
+    assert!(walked.deleted > 0);
+}
+
+/// From a port below those that systems choose.
+fn from_low_port(place: &Place, from: &Guest, to: &Guest, port: u16) -> Open {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
+    let at = SocketAddr::new(to.v4(), port);
+    let listener = place.within(&to.name, || TcpListener::bind(at).expect("bound"));
+    let caller = place.within(&from.name, || {
+        use std::os::fd::AsRawFd;
+        let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).expect("socket");
+        let own = SockaddrStorage::from(SocketAddr::new(from.v4(), 1023));
+        bind(fd.as_raw_fd(), &own).expect("bound");
+        connect(fd.as_raw_fd(), &SockaddrStorage::from(at)).expect("connected");
+        TcpStream::from(fd)
+    });
+    let (called, _) = listener.accept().expect("accepted");
+    Open { called: End::Tcp(called), caller: End::Tcp(caller) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_still_sends_takes_up_nothing_that_it_may_not_serve() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let ways_out = || rule(EGRESS, Ethertype::V4);
+    only(&place, [ways_out(), service(INGRESS, TCP, 80), service(INGRESS, TCP, 81)]).await;
+    let mut goes = Open::new(&place, TCP, &other, &own, 80);
+    let mut stays = Open::new(&place, TCP, &other, &own, 81);
+    assert_eq!((goes.goes_on(), stays.goes_on()), ([true, true], [true, true]));
+    only(&place, [ways_out(), service(INGRESS, TCP, 81)]).await;
+    forget(&place);
+    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
+    // What was sent, and not acknowledged, is sent again.
+    assert_eq!(goes.is_silent(), [true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_allowed_goes_on_whoever_speaks_first() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, TCP, 80)]).await;
+    for (from, to, port) in [(&other, &own, 80), (&own, &other, 82)] {
+        let mut open = Open::new(&place, TCP, from, to, port);
+        assert_eq!(open.goes_on(), [true, true], "{port}");
+        forget(&place);
+        open.called.send();
+        assert!(open.caller.hears(PATIENCE), "{port}: who was called is not heard");
+        forget(&place);
+        assert_eq!(open.goes_on(), [true, true], "{port}: who called is not heard");
+    }
+}
+
+/// Either may be who called: it could be what no rule allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ports_do_not_tell_is_not_taken_up() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, TCP, 80)]).await;
+    let mut open = from_low_port(&place, &other, &own, 80);
+    assert_eq!(open.goes_on(), [true, true]);
+    forget(&place);
+    assert_eq!(open.is_silent(), [true, true]);
+}
