@@ -103,7 +103,7 @@ impl Plan<'_> {
                 let clear = match self.target.links.get(name) {
                     Some((_, want)) if fits(&self.now, link, &want.make) => None,
                     // Of ours, and it cannot be changed into what is wanted.
-                    Some((key, _)) if Mark::parse(&link.alias).is_some() => Some(Clear::Delete(*key)),
+                    Some((key, _)) if is_ours(link) => Some(Clear::Delete(*key)),
                     _ => self.is_stray(name, link),
                 };
                 Some((name.clone(), clear?))
@@ -121,6 +121,9 @@ impl Plan<'_> {
             let key = mark.key();
             let in_scope = self.keys.is_none_or(|keys| keys.contains(&key));
             return in_scope.then_some(Clear::Delete(key));
+        }
+        if is_ours(link) {
+            return Some(Clear::Delete(NOBODY));
         }
         let known = names::is_tap(name) || self.target.interfaces.contains(name);
         let bridge = link.master.as_ref().filter(|_| known)?;
@@ -324,7 +327,12 @@ pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
     }
 }
 
-/// Nobody's: what was made and not yet marked when its maker died.
+/// Whether an agent made it: it is marked, or was not yet when its maker died.
+fn is_ours(link: &Link) -> bool {
+    Mark::parse(&link.alias).is_some() || (link.made && is_free(link))
+}
+
+/// Without a mark: one of ours may be put on it.
 fn is_free(link: &Link) -> bool {
     link.alias.is_empty()
 }
