@@ -118,14 +118,11 @@ impl<'a> Plan<'a> {
             if let Some(key) = want.maker {
                 self.set(key, netns, want, |name| matches!(name.of(), Some(Of::Device(_))));
             }
+            // What comes from inside asks for the next hop as soon as there is a route.
+            self.await_opened(|opened| opened == netns);
             let moved = want.moves.as_ref().filter(|_| active == Some(true)).map(|moves| &moves.routes);
             self.route(netns, want, moved.unwrap_or(&want.routes));
-            // Routers send into it as soon as they have its routes.
-            if matches!(Netns::parse(netns), Some(Netns::Fip(_))) {
-                self.await_opened(|opened| opened == netns);
-            }
         }
-        self.await_opened(|_| true);
     }
 
     fn shape_inner(&mut self, netns: &str, device: &str, want: &WantInner) {

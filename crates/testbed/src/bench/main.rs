@@ -96,6 +96,8 @@ enum What {
     Routers,
     /// Of `routers`, what building them costs beside the floor. Needs root
     Rebuild,
+    /// Of `routers`, how soon one wakes. Needs root
+    Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -178,8 +180,13 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;
-    } else if cli.what.contains(&What::Rebuild) {
-        routers::rebuild(&cli.routers).await?;
+    } else {
+        if cli.what.contains(&What::Rebuild) {
+            routers::rebuild(&cli.routers).await?;
+        }
+        if cli.what.contains(&What::Wake) {
+            routers::wake().await?;
+        }
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

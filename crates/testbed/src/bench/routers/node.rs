@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use model::desired::L3Mode;
 use testbed::demo::show::working;
 use testbed::place::run_in;
 use testbed::routing::RouterPlan;
+use testbed::wait;
 
 use crate::routers::built::quiet;
 use crate::show;
@@ -42,6 +44,10 @@ async fn hold(count: usize, ha: bool, lazy: bool) -> anyhow::Result<[String; 6]>
     }
     let wanted = if lazy { 0 } else { 2 * count };
     cloud.has_router_namespaces(0, wanted, LIMIT).await?;
+    // keepalived is two of them.
+    let processes = if ha { wanted } else { 0 };
+    let all = wait::until(LIMIT, || async { (cloud.processes(0) == processes).then_some(()) }).await;
+    all.with_context(|| format!("not {processes} processes"))?;
     quiet().await?;
     let links = run_in(&cloud.hosts[0].namespace, &["ip", "-o", "link"]).await?.lines().count();
     let row = [
