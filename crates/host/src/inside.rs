@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
         let Some(link) = self.inner_link(netns, device).cloned() else { return };
         let mut acts = Vec::new();
         if let Some(addresses) = &want.addresses {
-            let stale = link.addresses.difference(addresses).filter(|_| !want.lent);
+            let stale = link.addresses.difference(addresses).filter(|net| Some(**net) != want.lent);
             acts.extend(stale.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
             for net in addresses.difference(&link.addresses) {
                 acts.push(Inside::AddAddress { device: name(), net: *net });
