@@ -190,7 +190,7 @@ impl World {
     async fn router(&self, at: usize) -> anyhow::Result<Changing> {
         let (network, one) = self.subnet(&format!("10.{at}.1.0/24"), false).await?;
         let (_, two) = self.subnet(&format!("10.{at}.2.0/24"), false).await?;
-        let fields = json!({ "name": format!("r-{at}"), "distributed": at % 3 != 0 });
+        let fields = json!({ "name": format!("r-{at}"), "distributed": !at.is_multiple_of(3) });
         let router = id_of(&self.client.create("router", fields).await?);
         self.attach(&router, &one, true).await?;
         let host = if at % 3 == 1 { HOST } else { "" };
