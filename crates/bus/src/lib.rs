@@ -3,8 +3,7 @@
 //! ```text
 //! lib         Bus: typed messages              transport   what a kind of bus can do
 //! in_process  channels of one process          nats/       NATS, for many processes
-//! unruly      misbehaves on purpose, for tests
-//! severed     is cut off on purpose, for tests
+//! unruly      misbehaves or is cut off on purpose, for tests
 //! ```
 //! [`Bus`] carries the messages of `model::sync` over a [`Transport`]. No correctness rests on
 //! delivery of a published message: it may be lost, doubled or reordered. A request either
@@ -12,7 +11,6 @@
 
 mod in_process;
 pub mod nats;
-mod severed;
 mod transport;
 mod unruly;
 

@@ -1,15 +1,17 @@
 //! A transport that misbehaves on purpose: published messages are dropped, doubled and
-//! reordered by a seeded rule, requests fail now and then. For tests of what must survive that.
+//! reordered by a seeded rule, requests fail now and then, or it is cut off. For tests of what must
+//! survive that.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
-use crate::{BusError, Request, Transport};
+use crate::{Bus, BusError, Request, Transport};
 
 /// Chances in percent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mischief {
     pub drop: u8,
     pub double: u8,
@@ -19,9 +21,11 @@ pub struct Mischief {
     pub seed: u64,
 }
 
-pub struct Unruly<T> {
-    inner: T,
+pub struct Unruly {
+    inner: Arc<dyn Transport>,
     mischief: Mischief,
+    /// While it is set nothing leaves, and no request is answered.
+    cut: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -30,10 +34,23 @@ struct State {
     held: Vec<(String, Vec<u8>)>,
 }
 
-impl<T: Transport> Unruly<T> {
-    pub fn new(inner: T, mischief: Mischief) -> Unruly<T> {
+impl Bus {
+    /// The same connection, and the switch that cuts it off.
+    pub fn severable(self) -> (Bus, Arc<AtomicBool>) {
+        let unruly = Unruly::over(self.0, Mischief::default());
+        let cut = Arc::clone(&unruly.cut);
+        (Bus::new(unruly), cut)
+    }
+}
+
+impl Unruly {
+    pub fn new(inner: impl Transport, mischief: Mischief) -> Unruly {
+        Unruly::over(Arc::new(inner), mischief)
+    }
+
+    fn over(inner: Arc<dyn Transport>, mischief: Mischief) -> Unruly {
         let state = State { random: mischief.seed | 1, held: Vec::new() };
-        Unruly { inner, mischief, state: Mutex::new(state) }
+        Unruly { inner, mischief, cut: Arc::default(), state: Mutex::new(state) }
     }
 
     /// True with the given chance in percent; xorshift is random enough here.
@@ -51,9 +68,9 @@ impl<T: Transport> Unruly<T> {
     }
 }
 
-impl<T: Transport> Transport for Unruly<T> {
+impl Transport for Unruly {
     fn publish(&self, subject: &str, payload: Vec<u8>) {
-        if self.chance(self.mischief.drop) {
+        if self.cut.load(Ordering::Relaxed) || self.chance(self.mischief.drop) {
             return;
         }
         if self.chance(self.mischief.hold) {
@@ -75,7 +92,7 @@ impl<T: Transport> Transport for Unruly<T> {
     }
 
     fn request(&self, subject: &str, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, BusError>> {
-        if self.chance(self.mischief.fail_request) {
+        if self.cut.load(Ordering::Relaxed) || self.chance(self.mischief.fail_request) {
             let subject = subject.to_owned();
             return Box::pin(async move { Err(BusError::TimedOut(subject)) });
         }

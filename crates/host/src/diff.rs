@@ -5,10 +5,11 @@
 //! 2 make     namespaces and devices
 //! 3 shape    alias, MTU, IPv6, ARP, and up for what we made
 //! 4 filter   tables and chains: before a tap is joined, so that nothing passes unfiltered
-//! 5 join     bridge ports and their flags
+//! 5 join     bridge ports and their flags, but for legs that are new
 //! 6 entries  forwarding, tunnels, neighbours
 //! 7 inside   all within namespaces that were there: their ways outside open before there is a way to them
-//! 8 open     uplinks up; those on the links are told of new devices of ours; these up, ways outside first
+//! 8 open     uplinks up; those on the links are told of new devices of ours; these up, ways outside first,
+//!            and then joined
 //! 9 announce addresses that appeared on devices that were there
 //! 10 ready   keepalived, of routers that stand ready on several hosts
 //! 11 floods  hosts that broadcast goes to
@@ -42,7 +43,8 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.shape();
     plan.filter();
     plan.guard();
-    plan.join();
+    plan.join(|link, want| !is_new_leg(link, want));
+    plan.flag();
     plan.entries();
     plan.open_outward(has_inside);
     plan.inside();
@@ -51,6 +53,11 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.open_outward(|_, _| true);
     plan.await_opened(|_| true);
     plan.open(|make| matches!(make, Make::Veth { .. }));
+    plan.await_opened(|_| true);
+    plan.join(|_, _| true);
+    // Answers to it find it before it is closed to what nobody knows the place of.
+    plan.lead_in();
+    plan.flag();
     plan.clear_tables();
     plan.unguard();
     plan.announce();
@@ -110,7 +117,7 @@ impl Plan<'_> {
                 let clear = match self.target.links.get(name) {
                     Some((_, want)) if fits(&self.now, link, &want.make) => None,
                     // Of ours, and it cannot be changed into what is wanted.
-                    Some((key, _)) if Mark::parse(&link.alias).is_some() => Some(Clear::Delete(*key)),
+                    Some((key, _)) if is_ours(link) => Some(Clear::Delete(*key)),
                     _ => self.is_stray(name, link),
                 };
                 Some((name.clone(), clear?))
@@ -128,6 +135,9 @@ impl Plan<'_> {
             let key = mark.key();
             let in_scope = self.keys.is_none_or(|keys| keys.contains(&key));
             return in_scope.then_some(Clear::Delete(key));
+        }
+        if is_ours(link) {
+            return Some(Clear::Delete(NOBODY));
         }
         let known = names::is_tap(name) || self.target.interfaces.contains(name);
         let bridge = link.master.as_ref().filter(|_| known)?;
@@ -199,19 +209,29 @@ impl Plan<'_> {
         }
     }
 
-    fn join(&mut self) {
+    fn join(&mut self, which: impl Fn(&Link, &WantLink) -> bool) {
+        let target = self.target;
+        for (name, (key, want)) in &target.links {
+            let Some(link) = self.usable(name, want).filter(|link| which(link, want)) else { continue };
+            let master = want.bridge.as_ref().map(|(bridge, _)| bridge.clone());
+            if master.is_some() && link.master != master {
+                self.act(*key, Op::SetMaster { device: name.clone(), master });
+            }
+        }
+    }
+
+    /// Sets what a bridge does with its ports.
+    fn flag(&mut self) {
         let target = self.target;
         for (name, (key, want)) in &target.links {
             let Some(link) = self.usable(name, want) else { continue };
-            let Some((bridge, flags)) = &want.bridge else { continue };
-            let device = || name.clone();
-            if link.master.as_ref() != Some(bridge) {
-                let master = Some(bridge.clone());
-                self.act(*key, Op::SetMaster { device: device(), master });
-            }
-            let has = self.now.links.get(name).and_then(|link| link.port);
-            if has != Some(*flags) {
-                self.act(*key, Op::SetPort { device: device(), flags: *flags });
+            let Some((_, flags)) =
+                want.bridge.as_ref().filter(|(bridge, _)| link.master.as_ref() == Some(bridge))
+            else {
+                continue;
+            };
+            if link.port != Some(*flags) {
+                self.act(*key, Op::SetPort { device: name.clone(), flags: *flags });
             }
         }
     }
@@ -247,6 +267,9 @@ impl Plan<'_> {
             let up = want.up;
             if self.usable(name, want).is_some_and(|link| link.up != up) {
                 self.act(*key, Op::SetUp { device: name.clone(), up });
+                if let (Make::Veth { netns, .. }, true) = (&want.make, up) {
+                    self.opened.push((*key, netns.clone(), name.clone()));
+                }
             }
         }
     }
@@ -289,6 +312,13 @@ impl Plan<'_> {
 
 /// Something may send by a namespace's ways outside before its own devices open: it was there, or
 /// other namespaces lead into it.
+/// A leg that nothing is to come through before it can answer. What is opened in a bridge is joined to the
+/// others there before its other end can send: a question that it asks then is lost for a second.
+fn is_new_leg(link: &Link, want: &WantLink) -> bool {
+    let is_leg = matches!(&want.make, Make::Veth { peer, .. } if !names::is_outward(peer));
+    is_leg && want.up && !link.up && link.master.is_none()
+}
+
 fn has_inside(seen: &Observed, netns: &str) -> bool {
     seen.namespaces.contains_key(netns) || matches!(Netns::parse(netns), Some(Netns::Fip(_)))
 }
@@ -331,7 +361,12 @@ pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
     }
 }
 
-/// Nobody's: what was made and not yet marked when its maker died.
+/// Whether an agent made it: it is marked, or was not yet when its maker died.
+fn is_ours(link: &Link) -> bool {
+    Mark::parse(&link.alias).is_some() || (link.made && is_free(link))
+}
+
+/// Without a mark: one of ours may be put on it.
 fn is_free(link: &Link) -> bool {
     link.alias.is_empty()
 }

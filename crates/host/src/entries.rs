@@ -21,17 +21,22 @@ impl<'a> Plan<'a> {
                 self.act(*key, Op::SetTunnel { device: device.clone(), mac: *mac, dst: *dst });
             }
         }
-        for (bridge, mac) in target.fdb.keys() {
+        self.lead_in();
+        for ((device, ip), (key, mac)) in &target.neighbours {
+            if self.is_ours(device).is_some() && self.now.neighbour(device, *ip) != Some(*mac) {
+                self.act(*key, Op::SetNeighbour { device: device.clone(), ip: *ip, mac: *mac });
+            }
+        }
+    }
+
+    /// Leads frames to what is joined.
+    pub fn lead_in(&mut self) {
+        for (bridge, mac) in self.target.fdb.keys() {
             if let Some((key, device)) = self.lead(bridge, *mac)
                 && self.now.fdb_port(bridge, *mac) != Some(device)
             {
                 let (bridge, device) = (bridge.clone(), device.clone());
                 self.act(*key, Op::SetFdb { bridge, mac: *mac, device });
-            }
-        }
-        for ((device, ip), (key, mac)) in &target.neighbours {
-            if self.is_ours(device).is_some() && self.now.neighbour(device, *ip) != Some(*mac) {
-                self.act(*key, Op::SetNeighbour { device: device.clone(), ip: *ip, mac: *mac });
             }
         }
     }

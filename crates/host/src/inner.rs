@@ -53,8 +53,8 @@ pub(crate) struct WantInner {
     pub mtu_bytes: u32,
     /// `None` leaves them alone.
     pub addresses: Option<BTreeSet<IpNet>>,
-    /// Other addresses are another program's.
-    pub lent: bool,
+    /// Another address that is another program's.
+    pub lent: Option<IpNet>,
     /// Those on the link are told of addresses that appear.
     pub announced: bool,
     /// The other end, when that is the host's.
@@ -154,7 +154,7 @@ impl Target {
             mac,
             mtu_bytes,
             addresses: None,
-            lent: false,
+            lent: None,
             announced: false,
             tap: None,
             other_end: Some((netns.to_string(), device.clone())),

@@ -118,14 +118,11 @@ impl<'a> Plan<'a> {
             if let Some(key) = want.maker {
                 self.set(key, netns, want, |name| matches!(name.of(), Some(Of::Device(_))));
             }
+            // What comes from inside asks for the next hop as soon as there is a route.
+            self.await_opened(|opened| opened == netns);
             let moved = want.moves.as_ref().filter(|_| active == Some(true)).map(|moves| &moves.routes);
             self.route(netns, want, moved.unwrap_or(&want.routes));
-            // Routers send into it as soon as they have its routes.
-            if matches!(Netns::parse(netns), Some(Netns::Fip(_))) {
-                self.await_opened(|opened| opened == netns);
-            }
         }
-        self.await_opened(|_| true);
     }
 
     fn shape_inner(&mut self, netns: &str, device: &str, want: &WantInner) {
@@ -143,7 +140,7 @@ impl<'a> Plan<'a> {
         let Some(link) = self.inner_link(netns, device).cloned() else { return };
         let mut acts = Vec::new();
         if let Some(addresses) = &want.addresses {
-            let stale = link.addresses.difference(addresses).filter(|_| !want.lent);
+            let stale = link.addresses.difference(addresses).filter(|net| Some(**net) != want.lent);
             acts.extend(stale.map(|net| Inside::DeleteAddress { device: name(), net: *net }));
             for net in addresses.difference(&link.addresses) {
                 acts.push(Inside::AddAddress { device: name(), net: *net });

@@ -125,7 +125,7 @@ pub fn beginning(
 const GRATUITOUS_AGAIN_S: u32 = 5;
 
 /// The address by which an active host is known; Neutron's.
-fn sign(vr_id: u8) -> IpNet {
+pub(crate) fn sign(vr_id: u8) -> IpNet {
     IpNet::new(IpAddr::V4(Ipv4Addr::new(169, 254, 0, vr_id)), 24).expect("a length of IPv4")
 }
 

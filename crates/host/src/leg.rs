@@ -13,7 +13,7 @@ use model::desired::{Dhcp, Fip, Part, Router, RouterPort};
 use model::{NetworkId, PortId};
 use wire::Mac;
 
-use crate::keepalived::Moving;
+use crate::keepalived::{self, Moving};
 use crate::lazy::{self, Pieces};
 use crate::names::{self, Mark, Netns};
 use crate::router;
@@ -30,8 +30,8 @@ pub struct Leg {
     pub netns: Netns,
     /// Inside the namespace.
     pub device: String,
-    /// Another program adds addresses of its own to these.
-    pub lent: bool,
+    /// An address that another program adds to these.
+    pub lent: Option<IpNet>,
     pub mark: Mark,
     /// The part itself leads the leg's MAC and addresses to it; otherwise the port's own part says
     /// on which host they are.
@@ -126,7 +126,7 @@ fn of_dhcp(dhcp: &Dhcp) -> Leg {
         moves: false,
         netns: Netns::Dhcp(dhcp.network_id),
         device: names::dhcp_device(dhcp.port_id),
-        lent: false,
+        lent: None,
         mark: Mark::Dhcp(dhcp.network_id),
         led: true,
         announced: false,
@@ -163,8 +163,11 @@ fn of_router(router: &Router) -> Vec<Leg> {
             leg.addresses.extend(router::answered(router));
             moving(leg)
         }));
-        let heard = router.ha.iter().map(|ha| leg(&ha.port, mark, at, names::ha_device));
-        legs.extend(heard.map(|leg| Leg { lent: true, ..leg }));
+        let heard = router.ha.iter().map(|ha| Leg {
+            lent: Some(keepalived::sign(ha.vr_id)),
+            ..leg(&ha.port, mark, at, names::ha_device)
+        });
+        legs.extend(heard);
     }
     legs
 }
@@ -178,7 +181,7 @@ fn leg(port: &RouterPort, mark: Mark, netns: Netns, device: fn(PortId) -> String
         moves: false,
         netns,
         device: device(port.port_id),
-        lent: false,
+        lent: None,
         mark,
         led: true,
         announced: true,

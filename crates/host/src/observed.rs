@@ -54,6 +54,9 @@ pub struct Link {
     pub master: Option<String>,
     #[serde(default)]
     pub alias: String,
+    /// It was made by an agent: known from birth, before it is marked.
+    #[serde(default)]
+    pub made: bool,
     pub ipv6: Ipv6,
     /// `Some` while it is a port of a bridge.
     pub port: Option<PortFlags>,

@@ -159,6 +159,7 @@ impl Observed {
             mtu_bytes,
             master: None,
             alias: String::new(),
+            made: true,
             ipv6: if mtu_bytes < IPV6_MIN_MTU_BYTES { Ipv6::Off } else { Ipv6::On },
             port: None,
         };

@@ -1,5 +1,6 @@
 //! Acts carried out: in order, many per system call, going on after a failure.
 
+mod instances;
 mod room;
 mod together;
 
@@ -10,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use host::op::UNSET_BRIDGE_MTU_BYTES;
 use host::{Op, Step};
-use model::RouterId;
 use model::desired::Key;
 use nix::errno::Errno;
 use nix::poll::{PollTimeout, poll};
@@ -105,9 +105,17 @@ impl<'a> Run<'a> {
                 count
             }
             Op::StopKeepalived { .. } => {
-                let count = self.steps[at..].iter().map_while(stopped).count();
+                let is_stop = |s: &&Step| matches!(s.op, Op::StopKeepalived { .. });
+                let count = self.steps[at..].iter().take_while(is_stop).count();
                 self.flush();
                 self.stop(at, count);
+                count
+            }
+            Op::StartKeepalived { .. } => {
+                let is_start = |s: &&Step| matches!(s.op, Op::StartKeepalived { .. });
+                let count = self.steps[at..].iter().take_while(is_start).count();
+                self.flush();
+                self.start(at, count);
                 count
             }
             Op::AwaitLink { .. } => {
@@ -176,12 +184,6 @@ impl<'a> Run<'a> {
             Op::DeleteNetns { netns } => {
                 self.flush();
                 netns::delete(&self.inner.netns_dir, netns).map_err(KernelError::io(op.to_string()))
-            }
-            Op::StartKeepalived { netns, router, instance } => {
-                self.flush();
-                let path = self.inner.netns_dir.join(netns);
-                let started = self.inner.keepalived.start(*router, &path, instance);
-                started.map_err(KernelError::io(op.to_string()))
             }
             Op::ReloadKeepalived { router, instance } => {
                 self.flush();
@@ -409,18 +411,6 @@ impl<'a> Run<'a> {
         outcomes.iter().map(parsed).collect()
     }
 
-    fn stop(&mut self, at: usize, count: usize) {
-        let routers: Vec<RouterId> = self.steps[at..at + count].iter().filter_map(stopped).collect();
-        if let Err(error) = self.inner.keepalived.stop(&routers) {
-            // Which of them it was is seen when it is looked at again.
-            let (kind, said) = (error.kind(), error.to_string());
-            for at in at..at + count {
-                let source = std::io::Error::new(kind, said.clone());
-                self.fail(at, KernelError::Io { act: self.steps[at].op.to_string(), source });
-            }
-        }
-    }
-
     fn may_try(&mut self, at: usize) -> bool {
         let Step { key, needs, op } = &self.steps[at];
         let failed = |key| self.keys.contains(key);
@@ -448,13 +438,6 @@ impl<'a> Run<'a> {
 fn awaited(step: &Step) -> Option<&str> {
     match &step.op {
         Op::AwaitLink { device } => Some(device),
-        _ => None,
-    }
-}
-
-fn stopped(step: &Step) -> Option<RouterId> {
-    match &step.op {
-        Op::StopKeepalived { router } => Some(*router),
         _ => None,
     }
 }

@@ -93,10 +93,11 @@ impl Dir {
     }
 
     /// Starts an instance in a namespace; one that runs is told anew.
-    pub fn start(&self, router: RouterId, netns: &Path, instance: &Instance) -> io::Result<()> {
+    pub fn start(&self, router: RouterId, netns: &Path, instance: &Instance) -> io::Result<Starting> {
         let dir = self.of(router);
         if alive(&dir).is_some() {
-            return self.reload(router, instance);
+            self.reload(router, instance)?;
+            return Ok(Starting { written: written(&dir)?, dir, until: Instant::now() });
         }
         self.prepare()?;
         make_dir(&dir)?;
@@ -118,16 +119,7 @@ impl Dir {
         if !status.success() {
             return Err(io::Error::other(format!("{PROGRAM} ended: {status}")));
         }
-        let end = Instant::now() + STARTS_WITHIN;
-        while alive(&dir).is_none() {
-            let left = end.saturating_duration_since(Instant::now());
-            if !becomes_readable(&written, left)? {
-                return Err(io::Error::other(format!("{PROGRAM} did not start; its log says why")));
-            }
-            // What was written is looked at, not what is told of it.
-            while read(&written, &mut [0; 1024]).is_ok_and(|length| length > 0) {}
-        }
-        Ok(())
+        Ok(Starting { dir, written, until: Instant::now() + STARTS_WITHIN })
     }
 
     /// Tells an instance that runs; it keeps its state.
@@ -162,6 +154,28 @@ impl Dir {
         );
         replace(&dir.join("instance.conf"), instance.as_str())?;
         replace(&dir.join("keepalived.conf"), &own)
+    }
+}
+
+/// An instance that was begun.
+pub(crate) struct Starting {
+    dir: PathBuf,
+    written: OwnedFd,
+    until: Instant,
+}
+
+impl Starting {
+    /// Waits until it runs.
+    pub fn started(self) -> io::Result<()> {
+        while alive(&self.dir).is_none() {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if !becomes_readable(&self.written, left)? {
+                return Err(io::Error::other(format!("{PROGRAM} did not start; its log says why")));
+            }
+            // What was written is looked at, not what is told of it.
+            while read(&self.written, &mut [0; 1024]).is_ok_and(|length| length > 0) {}
+        }
+        Ok(())
     }
 }
 

@@ -53,6 +53,9 @@ const ADDR_GEN_MODE_NONE: u8 = 1;
 /// Place of `disable_ipv6` among the device's IPv6 settings.
 const CONF_DISABLE_IPV6: usize = 26;
 
+/// Group of the devices that an agent makes: of all that could tell them apart it alone can be given at birth.
+pub(crate) const MADE: u32 = 0x6e74_0000;
+
 /// A link as the kernel tells it, other links by index.
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
@@ -68,6 +71,7 @@ pub(crate) struct Told {
     pub mtu_bytes: u32,
     pub master: Option<u32>,
     pub alias: String,
+    pub group: u32,
     pub ipv6: Ipv6,
     pub port: Option<PortFlags>,
     pub conf: Conf,
@@ -244,6 +248,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
         mtu_bytes: 0,
         master: None,
         alias: String::new(),
+        group: 0,
         ipv6: Ipv6::Off,
         port: None,
         conf: Conf::default(),
@@ -258,6 +263,7 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Told> {
             libc::IFLA_LINK_NETNSID => netns = Some(u32_of(value)),
             libc::IFLA_MASTER => told.master = Some(u32_of(value)),
             libc::IFLA_IFALIAS => told.alias = text_of(value),
+            libc::IFLA_GROUP => told.group = u32_of(value),
             libc::IFLA_LINKINFO => info = value,
             libc::IFLA_AF_SPEC => {
                 told.ipv6 = parse_ipv6(value);
@@ -371,7 +377,9 @@ fn plain_bridge(info: Message) -> Message {
 
 fn add(device: &str) -> Message {
     let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-    Message::new(libc::RTM_NEWLINK, flags, &ifinfomsg(0, 0, 0)).attr_str(libc::IFLA_IFNAME, device)
+    Message::new(libc::RTM_NEWLINK, flags, &ifinfomsg(0, 0, 0))
+        .attr_str(libc::IFLA_IFNAME, device)
+        .attr_u32(libc::IFLA_GROUP, MADE)
 }
 
 fn set(device: &str, flags: u32, mask: u32) -> Message {

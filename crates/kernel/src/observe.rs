@@ -179,6 +179,7 @@ impl Seen {
                 mtu_bytes: link.mtu_bytes,
                 master: link.master.and_then(|index| names.get(&index).cloned()),
                 alias: link.alias,
+                made: link.group == link::MADE,
                 ipv6: link.ipv6,
                 port: link.port,
             };

@@ -1,6 +1,7 @@
 //! What hosts should have of a router, and whom the difference to what they were told touches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use model::api::port::Port;
 use model::api::router::RouterPortKind as PortKind;
@@ -67,6 +68,17 @@ fn active<'a>(facts: &'a RouterFacts, shares: &BTreeMap<String, Share>) -> Optio
 
 fn is_among(facts: &RouterFacts, host: &str) -> bool {
     facts.agents.iter().any(|agent| agent.host == host)
+}
+
+/// Floating IPs that some host is told of: of the others nobody speaks.
+pub fn spoken_for(shares: &BTreeMap<String, Share>) -> BTreeSet<IpAddr> {
+    let parts = shares.values().map(|share| &share.part);
+    parts
+        .flat_map(|part| {
+            let tied = part.floating_ips.iter().map(|ip| ip.floating_ip);
+            tied.chain(part.port_forwardings.iter().map(|forwarding| forwarding.floating_ip))
+        })
+        .collect()
 }
 
 /// Where each of the router's ports should be bound.

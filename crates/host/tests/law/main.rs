@@ -80,6 +80,22 @@ proptest! {
     }
 
     #[test]
+    fn what_was_half_made_is_taken_away(
+        parts in prop_oneof![want::parts(), want::routed()],
+        done in any::<prop::sample::Index>(),
+    ) {
+        let want = want::want(parts);
+        let mut now = start::bare();
+        let steps = diff(&want, &now, &Scope::All);
+        for step in steps.iter().take(done.index(steps.len() + 1)) {
+            now.pretend(&step.op);
+        }
+        let nothing = want::want(want::Parts::default());
+        let now = apply(&nothing, now, &Scope::All);
+        prop_assert_eq!(start::shape(&now), start::shape(&start::bare()));
+    }
+
+    #[test]
     fn what_is_not_ours_stays(want in want::parts().prop_map(want::want), seen in start::observed()) {
         let foreign = start::foreign(&want, &seen);
         let now = apply(&want, seen, &Scope::All);

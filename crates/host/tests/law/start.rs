@@ -160,6 +160,7 @@ fn plain_link() -> Link {
         mtu_bytes: 1500,
         master: None,
         alias: String::new(),
+        made: false,
         ipv6: Ipv6::On,
         port: None,
     }

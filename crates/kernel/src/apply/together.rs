@@ -18,7 +18,7 @@ pub(super) const MANY: usize = 4;
 /// Nobody else can change links while one group is deleted.
 const AT_ONCE: usize = 512;
 /// Where groups are looked for that are nobody's.
-const FIRST_GROUP: u32 = 0x6e74_0001;
+const FIRST_GROUP: u32 = link::MADE + 1;
 
 impl Run<'_> {
     /// Carries out the deletions from a place on.

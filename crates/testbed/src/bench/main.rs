@@ -106,6 +106,8 @@ enum What {
     Purge,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
+    /// Of `routers`, how soon one wakes. Needs root
+    Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
 }
@@ -191,8 +193,13 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;
-    } else if cli.what.contains(&What::Rebuild) {
-        routers::rebuild(&cli.routers).await?;
+    } else {
+        if cli.what.contains(&What::Rebuild) {
+            routers::rebuild(&cli.routers).await?;
+        }
+        if cli.what.contains(&What::Wake) {
+            routers::wake().await?;
+        }
     }
     if wanted(What::Purge) {
         purge::run(server, cli.all_sizes).await?;

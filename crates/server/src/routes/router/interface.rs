@@ -55,49 +55,32 @@ pub async fn change(
     guard.act(tx, &ROUTER, router, name).await?;
     let mut whole = whole(tx, router).await?;
     let mut stamp = app.stamp();
+    let (stamp, whole) = (&mut stamp, &mut whole);
     let (port, subnets) = match way {
-        Way::Add => add(app, tx, &mut stamp, guard, &mut whole, ask).await?,
-        Way::Remove => remove(app, tx, &mut stamp, guard, &mut whole, ask).await?,
+        Way::Add => {
+            ask.check_one()?;
+            match (ask.port_id, ask.subnet_id) {
+                (Some(port), _) => add_port(app, tx, stamp, guard, whole, &port).await?,
+                (_, subnet) => add_subnet(app, tx, stamp, guard, whole, &subnet.unwrap_or_default()).await?,
+            }
+        }
+        Way::Remove => {
+            ask.check_any()?;
+            match (ask.port_id, ask.subnet_id) {
+                (Some(port), subnet) => remove_port(tx, stamp, whole, &port, subnet.as_deref()).await?,
+                (_, subnet) => {
+                    let subnet = seen_subnet(tx, guard, &subnet.unwrap_or_default()).await?;
+                    remove_subnet(app, tx, stamp, whole, &subnet).await?
+                }
+            }
+        }
     };
-    settle_snat(app, tx, &mut stamp, &mut whole).await?;
+    settle_snat(app, tx, stamp, whole).await?;
     // The router is another one to its readers and to hosts.
     tx.bump_router(whole.router.id, &stamp.now).await?;
     tx.set_router_taken(whole.router.id, false).await?;
     tx.router_due(whole.router.id, stamp.now_us).await?;
-    Ok(answer(&whole, &port, &subnets))
-}
-
-async fn add(
-    app: &App,
-    tx: &mut Tx<'_>,
-    stamp: &mut Stamp,
-    guard: &Guard<'_>,
-    whole: &mut Whole,
-    ask: InterfaceAsk,
-) -> Result<(Port, Vec<SubnetId>), Fault> {
-    ask.check_one()?;
-    match (ask.port_id, ask.subnet_id) {
-        (Some(port), _) => add_port(app, tx, stamp, guard, whole, &port).await,
-        (_, subnet) => add_subnet(app, tx, stamp, guard, whole, &subnet.unwrap_or_default()).await,
-    }
-}
-
-async fn remove(
-    app: &App,
-    tx: &mut Tx<'_>,
-    stamp: &mut Stamp,
-    guard: &Guard<'_>,
-    whole: &mut Whole,
-    ask: InterfaceAsk,
-) -> Result<(Port, Vec<SubnetId>), Fault> {
-    ask.check_any()?;
-    match (&ask.port_id, &ask.subnet_id) {
-        (Some(port), subnet) => remove_port(tx, stamp, whole, port, subnet.as_deref()).await,
-        (_, subnet) => {
-            let subnet = seen_subnet(tx, guard, subnet.as_deref().unwrap_or_default()).await?;
-            remove_subnet(app, tx, stamp, whole, &subnet).await
-        }
-    }
+    Ok(answer(whole, &port, &subnets))
 }
 
 async fn add_subnet(

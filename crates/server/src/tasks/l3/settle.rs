@@ -2,7 +2,6 @@
 //! that several servers may settle it at a time, and whoever changes it meanwhile is seen or waits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use cloud::l3::plan::{self, Share};
 use cloud::l3::schedule::{self, L3_AGENT};
@@ -12,7 +11,6 @@ use model::RouterId;
 use model::api::agent::Agent;
 use model::api::port::PORT;
 use model::api::router::{ROUTER, Router};
-use model::desired;
 use model::l3::{RouterFacts, Told};
 
 use super::{ha, ways};
@@ -87,18 +85,13 @@ async fn lay_down(
     id: RouterId,
     shares: &BTreeMap<String, Share>,
 ) -> Result<(), Fault> {
-    let carried: BTreeSet<IpAddr> = shares.values().flat_map(|share| floating_ips(&share.part)).collect();
-    for (floating_ip, _) in
-        tx.floatingips_but(id, "DOWN").await?.iter().filter(|(_, ip)| !carried.contains(ip))
-    {
-        tx.set_floatingip_status(floating_ip, "DOWN", &stamp.now).await?;
+    let spoken_for = plan::spoken_for(shares);
+    for (floating_ip, ip) in tx.floatingips_but(id, "DOWN").await? {
+        if !spoken_for.contains(&ip) {
+            tx.set_floatingip_status(&floating_ip, "DOWN", &stamp.now).await?;
+        }
     }
     Ok(())
-}
-
-fn floating_ips(part: &desired::Router) -> impl Iterator<Item = IpAddr> {
-    let tied = part.floating_ips.iter().map(|ip| ip.floating_ip);
-    tied.chain(part.port_forwardings.iter().map(|forwarding| forwarding.floating_ip))
 }
 
 /// Gives the router to the agents that should carry it.

@@ -37,6 +37,11 @@ pub async fn rebuild(counts: &[usize]) -> anyhow::Result<()> {
     built::run(counts).await
 }
 
+/// Only how soon one wakes.
+pub async fn wake() -> anyhow::Result<()> {
+    wake::run().await
+}
+
 /// A cloud whose only real host is a network node, and a compute host without a kernel.
 async fn cloud(name: &str, mode: L3Mode, lazy: bool) -> anyhow::Result<(Cloud, SimulatedHost, Outside)> {
     let mut plan = Plan::new(name, 1);

@@ -2,23 +2,29 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use model::desired::L3Mode;
 use testbed::demo::show::working;
 use testbed::place::run_in;
 use testbed::routing::RouterPlan;
+use testbed::wait;
 
 use crate::routers::built::quiet;
 use crate::show;
 
+/// What a project may have of HA routers.
+const HA_ROUTERS: usize = 254;
 const LIMIT: Duration = Duration::from_secs(300);
 
 pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     let mut held =
         show::table(&["a network node", "routers", "namespaces", "processes", "devices", "kernel MiB"]);
     for count in counts {
-        for lazy in [true, false] {
-            let what = format!("{count} routers with floating IPs only, lazy {lazy}");
-            held.add_row(working(&what, hold(*count, lazy)).await?);
+        for ha in [false, true].into_iter().filter(|ha| !ha || *count <= HA_ROUTERS) {
+            for lazy in [true, false] {
+                let what = format!("{count} routers with floating IPs only, HA {ha}, lazy {lazy}");
+                held.add_row(working(&what, hold(*count, ha, lazy)).await?);
+            }
         }
     }
     println!("{held}");
@@ -29,19 +35,23 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hold(count: usize, lazy: bool) -> anyhow::Result<[String; 6]> {
+async fn hold(count: usize, ha: bool, lazy: bool) -> anyhow::Result<[String; 6]> {
     let before = kernel_kib();
     let (cloud, compute, outside) = super::cloud("bench-node", L3Mode::DvrSnat, lazy).await?;
-    let plan = RouterPlan { distributed: true, ha: false, enable_snat: false };
+    let plan = RouterPlan { distributed: true, ha, enable_snat: false };
     for at in 0..count {
         super::router(&cloud, at, plan, &outside).await?;
     }
     let wanted = if lazy { 0 } else { 2 * count };
     cloud.has_router_namespaces(0, wanted, LIMIT).await?;
+    // keepalived is two of them.
+    let processes = if ha { wanted } else { 0 };
+    let all = wait::until(LIMIT, || async { (cloud.processes(0) == processes).then_some(()) }).await;
+    all.with_context(|| format!("not {processes} processes"))?;
     quiet().await?;
     let links = run_in(&cloud.hosts[0].namespace, &["ip", "-o", "link"]).await?.lines().count();
     let row = [
-        if lazy { "lazy" } else { "never lazy" }.to_owned(),
+        format!("{}{}", if lazy { "lazy" } else { "never lazy" }, if ha { ", HA" } else { "" }),
         count.to_string(),
         cloud.router_namespaces(0)?.len().to_string(),
         cloud.processes(0).to_string(),
