@@ -1,5 +1,6 @@
 //! A program of ours as a process of its own, with its log in a file.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -69,6 +70,16 @@ impl Program {
             Some(rest) => Ok(rest),
             None => bail!("{:?} did not say '{word}' in {limit:?}, but: {}", self.words, self.said()),
         }
+    }
+}
+
+/// Its words, and how it ended if it did.
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A program that ended and is not waited for is a zombie.
+        let state = self.pid().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        let runs = state.is_some_and(|stat| !stat.contains(") Z "));
+        write!(f, "{} ({})", self.words.join(" "), if runs { "runs" } else { "has ended" })
     }
 }
 
