@@ -55,6 +55,12 @@ impl Program {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Whether it goes on: one that ended and is not waited for is a zombie.
+    pub fn runs(&self) -> bool {
+        let state = self.pid().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        state.is_some_and(|stat| !stat.contains(") Z "))
+    }
+
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -73,13 +79,10 @@ impl Program {
     }
 }
 
-/// Its words, and how it ended if it did.
+/// Its words, and whether it runs.
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A program that ended and is not waited for is a zombie.
-        let state = self.pid().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-        let runs = state.is_some_and(|stat| !stat.contains(") Z "));
-        write!(f, "{} ({})", self.words.join(" "), if runs { "runs" } else { "has ended" })
+        write!(f, "{} ({})", self.words.join(" "), if self.runs() { "runs" } else { "has ended" })
     }
 }
 
