@@ -59,7 +59,8 @@ CREATE INDEX security_group_rules_project ON security_group_rules (project_id);
 CREATE INDEX security_group_rules_remote ON security_group_rules (remote_group_id);
 CREATE INDEX security_group_rules_addresses ON security_group_rules (remote_address_group_id);
 
--- What the groups of projects begin with. A remote group PARENT is the group itself.
+-- What the groups of projects begin with, described as clients look for it. A remote group PARENT is the
+-- group itself.
 CREATE TABLE default_security_group_rules (
     id TEXT PRIMARY KEY,
     direction TEXT NOT NULL,
@@ -78,10 +79,10 @@ CREATE TABLE default_security_group_rules (
 INSERT INTO default_security_group_rules
     (id, direction, ethertype, remote_group_id, description, used_in_default_sg, used_in_non_default_sg, created_us)
 VALUES
-    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a01', 'egress', 'IPv4', NULL, '', TRUE, TRUE, 1),
-    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a02', 'egress', 'IPv6', NULL, '', TRUE, TRUE, 2),
-    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a03', 'ingress', 'IPv4', 'PARENT', '', TRUE, FALSE, 3),
-    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a04', 'ingress', 'IPv6', 'PARENT', '', TRUE, FALSE, 4);
+    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a01', 'egress', 'IPv4', NULL, 'Legacy default SG rule for egress traffic', TRUE, TRUE, 1),
+    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a02', 'egress', 'IPv6', NULL, 'Legacy default SG rule for egress traffic', TRUE, TRUE, 2),
+    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a03', 'ingress', 'IPv4', 'PARENT', 'Legacy default SG rule for ingress traffic', TRUE, FALSE, 3),
+    ('5e9f6f2c-55d4-4d26-9a0b-0c6f0d1f7a04', 'ingress', 'IPv6', 'PARENT', 'Legacy default SG rule for ingress traffic', TRUE, FALSE, 4);
 
 -- A port's groups as the API shows them: a JSON list. Ports from before groups have NULL: nothing of
 -- theirs is held back until they are given groups.

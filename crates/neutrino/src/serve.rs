@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
-use db::{Db, Options};
+use db::Options;
 use server::AuthSettings;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -50,7 +50,10 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let db = Db::open(options).await.context("cannot open the database")?;
+    let db = tokio::select! {
+        db = server::open(options) => db.context("cannot open the database")?,
+        signal = wait_for_signal() => return signal,
+    };
     let bind = config.server.bind;
     let listener = TcpListener::bind(bind).await.with_context(|| format!("cannot listen on {bind}"))?;
     let (stop, stopping) = watch::channel(false);

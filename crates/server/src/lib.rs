@@ -7,7 +7,7 @@
 //! http     requests and answers as bytes      tls/     handshakes, certificate
 //! listen   a change -> routers that are due       operator   what the API has no place for
 //! nudge    what tasks look at before their time
-//! routes/  one file per resource              retry    a transaction that lost a race
+//! routes/  one file per resource              retry    a lost race, a database that is not there yet
 //! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3: loops beside the requests
 //! ```
 
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bus::Bus;
-use db::Db;
+use db::{Db, DbError, Options};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -55,7 +55,7 @@ pub enum StartError {
     #[error("in [auth.keystone]")]
     Keystone(#[from] keystone::KeystoneError),
     #[error(transparent)]
-    Database(#[from] db::DbError),
+    Database(#[from] DbError),
     #[error("in the policy file")]
     Policy(#[from] PolicyFileError),
     #[error("in [server.tls]")]
@@ -89,6 +89,11 @@ impl Serving {
     }
 }
 
+/// Opens the database as soon as it is there, and migrates it.
+pub async fn open(options: Options) -> Result<Db, DbError> {
+    retry::until_there(|| Db::open(options.clone())).await
+}
+
 /// Starts to serve on `listener`; returns at once.
 pub async fn start(
     settings: Settings,
@@ -103,7 +108,7 @@ pub async fn start(
     let current = tls.as_ref().map(Current::load).transpose()?;
     let policies = PolicyFile::open(settings.policy.clone())?;
     let (app, nudges, router_nudges) = App::new(settings, auth, policies, db, bus);
-    app.begin_epoch().await?;
+    retry::until_there(|| app.begin_epoch()).await?;
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, router_nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());

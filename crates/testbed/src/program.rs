@@ -1,5 +1,6 @@
 //! A program of ours as a process of its own, with its log in a file.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -54,6 +55,12 @@ impl Program {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Whether it goes on: one that ended and is not waited for is a zombie.
+    pub fn runs(&self) -> bool {
+        let state = self.pid().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        state.is_some_and(|stat| !stat.contains(") Z "))
+    }
+
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -69,6 +76,13 @@ impl Program {
             Some(rest) => Ok(rest),
             None => bail!("{:?} did not say '{word}' in {limit:?}, but: {}", self.words, self.said()),
         }
+    }
+}
+
+/// Its words, and whether it runs.
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.words.join(" "), if self.runs() { "runs" } else { "has ended" })
     }
 }
 

@@ -14,8 +14,24 @@ pub enum EngineError {
     Postgres(#[from] tokio_postgres::Error),
     #[error(transparent)]
     Tls(#[from] rustls::Error),
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    File(PathBuf, std::io::Error),
     #[error("{0}")]
     Said(String),
+}
+
+impl EngineError {
+    /// Whether this is for an operator to mend: who may log in, to which database, by which certificates.
+    fn is_of_settings(&self) -> bool {
+        match self {
+            EngineError::Postgres(error) => match error.code() {
+                Some(state) => SETTINGS.contains(state),
+                None => ["TLS", "authentication"].iter().any(|word| error.to_string().contains(word)),
+            },
+            EngineError::Sqlite(_) | EngineError::Tls(_) | EngineError::File(..) => true,
+            EngineError::Said(_) => false,
+        }
+    }
 }
 
 /// An error of PostgreSQL without its details, which quote rows.
@@ -123,6 +139,17 @@ impl DbError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, DbError::Conflict { .. })
     }
+
+    /// True when it may well be over without anybody's doing: the database's server is not there yet, or
+    /// was asked for too much.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            DbError::Unavailable { source, .. } => !source.is_of_settings(),
+            DbError::Conflict { .. } | DbError::Locked { .. } => true,
+            DbError::Uncertain { .. } | DbError::Exhausted(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Somebody else has the key; other constraints are broken by mistakes of our own.
@@ -165,6 +192,13 @@ const STATES: &[(SqlState, Kind)] = &[
     (SqlState::UNDEFINED_DATABASE, Kind::Unavailable),
     (SqlState::CHARACTER_NOT_IN_REPERTOIRE, Kind::Nul),
     (SqlState::UNTRANSLATABLE_CHARACTER, Kind::Nul),
+];
+
+/// Of these, what is as it is until somebody changes it.
+const SETTINGS: &[SqlState] = &[
+    SqlState::INVALID_PASSWORD,
+    SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+    SqlState::UNDEFINED_DATABASE,
 ];
 
 fn kind(state: &SqlState) -> Kind {

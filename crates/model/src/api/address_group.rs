@@ -55,7 +55,8 @@ const ATTRS: &[Attr] = &[
         .check(Check::Prefixes)
         .post()
         .shown(),
-    boolean("shared").from(Source::Sql(SHARED)).default(Default::Unset).target(),
+    // No fact for rules about changes: whom it is shared with is told that there is none to change.
+    boolean("shared").from(Source::Sql(SHARED)).default(Default::Unset),
     REVISION_NUMBER,
     CREATED_AT,
     UPDATED_AT,

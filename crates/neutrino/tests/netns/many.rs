@@ -14,6 +14,8 @@ use testbed::{Client, Place, Program, wait};
 use crate::netns::judge::Ends;
 
 const SOON: Duration = Duration::from_secs(60);
+/// Lines of a log that tell why something does not come up.
+const LAST: usize = 15;
 
 pub struct Many {
     pub postgres: Postgres,
@@ -66,9 +68,22 @@ impl Many {
                 let agents = client.get("agents?alive=true").await.ok()?;
                 (agents.as_array()?.len() == 2 * self.agents.len()).then_some(())
             });
-            known.await.with_context(|| format!("{} does not know all agents", client.base()))?;
+            known.await.with_context(|| {
+                format!("{} does not know all agents. {}", client.base(), self.last_said())
+            })?;
         }
         Ok(())
+    }
+
+    /// The last that each program said, and whether it runs.
+    fn last_said(&self) -> String {
+        let all = self.servers.iter().chain(&self.agents).map(|program| {
+            let said = program.said();
+            let last: Vec<&str> = said.lines().rev().take(LAST).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            format!("\n{program}:\n{}", last.join("\n"))
+        });
+        all.collect()
     }
 
     pub fn namespace(&self, host: &str) -> PathBuf {

@@ -1,9 +1,10 @@
 //! Tempest's tests of the network API, against our server with a real Keystone.
 //!
 //! All of `tempest.api.network` is run, and of Neutron's own tests for Tempest what is about
-//! routers, their agents, floating IPs and port forwardings. `tempest.txt` and `tempest_routers.txt`
-//! beside this say what becomes of each test: it passes, or what is lacking for it. Anything else
-//! fails, also a test that passes though something is said to lack.
+//! routers, their agents, floating IPs and port forwardings, and about security groups, ports and
+//! quotas. `tempest.txt`, `tempest_routers.txt` and `tempest_groups.txt` beside this say what becomes of
+//! each test: it passes, or what is lacking for it. Anything else fails, also a test that passes though
+//! something is said to lack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,22 @@ const ROUTERS: [&str; 12] = [
     "neutron_tempest_plugin.api.test_routers",
     "neutron_tempest_plugin.api.test_routers_negative",
 ];
+/// The same of security groups, address groups, and what ports and quotas have to do with them.
+const GROUPS: [&str; 13] = [
+    "neutron_tempest_plugin.api.admin.test_default_security_group_rules",
+    "neutron_tempest_plugin.api.admin.test_extension_driver_port_security_admin",
+    "neutron_tempest_plugin.api.admin.test_quotas",
+    "neutron_tempest_plugin.api.admin.test_quotas_negative",
+    "neutron_tempest_plugin.api.admin.test_security_groups",
+    "neutron_tempest_plugin.api.test_address_groups",
+    "neutron_tempest_plugin.api.test_extension_driver_port_security",
+    "neutron_tempest_plugin.api.test_ports",
+    "neutron_tempest_plugin.api.test_ports_negative",
+    "neutron_tempest_plugin.api.test_revisions",
+    "neutron_tempest_plugin.api.test_security_groups",
+    "neutron_tempest_plugin.api.test_security_groups_negative",
+    "neutron_tempest_plugin.api.test_timestamp",
+];
 const CONFIGURATION: &str = include_str!("tempest.conf");
 const PROGRAM: &str = include_str!("tempest_run.py");
 
@@ -43,6 +60,11 @@ async fn tempest_agrees() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neutrons_own_tests_of_routers_agree() {
     run(&ROUTERS, &["net-0", "net-1"], include_str!("tempest_routers.txt")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neutrons_own_tests_of_groups_agree() {
+    run(&GROUPS, &[], include_str!("tempest_groups.txt")).await;
 }
 
 /// Routers that a class leaves behind until its end.

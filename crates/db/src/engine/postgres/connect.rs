@@ -128,7 +128,7 @@ impl Target {
         if let Some(file) = &self.options.password_file {
             let text = tokio::fs::read_to_string(file).await.map_err(|error| DbError::Unavailable {
                 what: "connect to the database".into(),
-                source: EngineError::Said(format!("cannot read {}: {error}", file.display())),
+                source: EngineError::File(file.clone(), error),
             })?;
             config.password(text.trim_end_matches(['\r', '\n']));
         }
