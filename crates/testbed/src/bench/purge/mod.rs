@@ -1,10 +1,13 @@
-//! Connections forgotten: ours, one command per pair, one command per address, and the floor.
+//! Connections forgotten: ours, one command per pair, one command per address, and the floor; and ports
+//! that are wired meanwhile.
 //!
 //! ```text
 //! field    a namespace whose table is filled by hand         ours   ctpurge as a process
 //! peer     `conntrack -D`, sampled                           show   the tables
+//! beside   ports wired while ctpurge works, and while not
 //! ```
 
+mod beside;
 mod field;
 mod ours;
 mod peer;
@@ -13,7 +16,7 @@ mod show;
 use std::path::Path;
 
 use field::Field;
-use ours::Ours;
+use ours::{Ours, Pace};
 
 /// What is measured with a table of some size.
 const PAIRS: [(usize, usize); 4] = [(10, 10), (10, 100), (100, 100), (100, 1000)];
@@ -38,7 +41,9 @@ pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     // What was measured is shown, also when the rest failed.
     show::rows(&rows);
     show::exact(&exact);
-    outcome
+    outcome?;
+    show::beside(&beside::run(program).await?);
+    Ok(())
 }
 
 async fn measure(
@@ -57,13 +62,13 @@ async fn measure(
             field.fill()?;
             let floor = field.floor(addresses, peers)?;
             field.fill()?;
-            let ours = Ours::start(program, &field).await?.purge(jobs).await?;
+            let ours = Ours::start(program, &field, Pace::Full).await?.purge(&jobs).await?;
             let pairs = addresses * peers;
             rows.push(Row { entries: *entries, pairs, ours, floor, per_pair, per_address, addresses });
         }
         field.fill()?;
         let jobs = field.known();
-        exact.push((*entries, Ours::start(program, &field).await?.purge(jobs).await?));
+        exact.push((*entries, Ours::start(program, &field, Pace::Full).await?.purge(&jobs).await?));
     }
     Ok(())
 }

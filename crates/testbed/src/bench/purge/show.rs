@@ -1,6 +1,9 @@
 //! The tables.
 
+use std::time::Duration;
+
 use super::Row;
+use super::beside::{Beside, Wired};
 use super::ours::Cost;
 use crate::show::table;
 
@@ -66,6 +69,45 @@ pub fn exact(rows: &[(usize, Cost)]) {
     }
     println!("{table}");
     println!("work: CPU of the thread that deletes, without reading the jobs and writing them down.");
+}
+
+pub fn beside(beside: &Beside) {
+    let mut table = table(&[
+        "a port is wired",
+        "n",
+        "idle, mean ms",
+        "p50",
+        "p90",
+        "beside a purge, mean ms",
+        "p50",
+        "p90",
+        "means",
+        "p50s",
+    ]);
+    let rows: [(&str, fn(&Wired) -> Duration); 2] = [
+        ("from its request until ACTIVE", |wired| wired.whole),
+        ("from its device until ACTIVE", |wired| wired.ours),
+    ];
+    for (what, part) in rows {
+        let [idle, purging] = [&beside.idle, &beside.purging].map(|all| {
+            let mut all: Vec<f64> = all.iter().map(|wired| part(wired).as_secs_f64() * 1e3).collect();
+            all.sort_unstable_by(f64::total_cmp);
+            let at = |share: usize| all.get(all.len() * share / 100).copied().unwrap_or_default();
+            [all.iter().sum::<f64>() / all.len().max(1) as f64, at(50), at(90)]
+        });
+        let mut row = vec![what.to_owned(), beside.purging.len().to_string()];
+        row.extend(idle.iter().chain(&purging).map(|ms| format!("{ms:.1}")));
+        row.extend([0, 1].map(|at| format!("{:.2}", purging[at] / idle[at])));
+        table.add_row(row);
+    }
+    println!("{table}");
+    for (took, deleted) in &beside.purges {
+        println!("a purge of 100,000 pairs: {deleted} deleted in {:.1} s", took.as_secs_f64());
+    }
+    println!(
+        "ctpurge at its usual pace, on the host of the ports, in turns with idle; the table is filled anew \
+         for each. The commands that make the device are in the first row. Looked at every 2 ms."
+    );
 }
 
 fn mib(cost: &Cost) -> String {
