@@ -102,15 +102,14 @@ fn a_kernel_that_gets_something_wrong_is_found_out() {
             |bytes| without(bytes, DELETE, true, ID),
             Abilities { id_guard: false, ..all },
         ),
-        ("deletes in zone 0", |bytes| without(bytes, DELETE, true, ZONE), Abilities { exact: false, ..all }),
+        // Nothing that is tried comes out right.
+        ("deletes in zone 0", |bytes| without(bytes, DELETE, true, ZONE), Abilities::default()),
     ];
     for (what, deaf, can) in cases {
         let Some(mut table) = table() else { return };
         table.deaf = Some(deaf);
-        let found = try_out(&mut table).expect("is tried");
-        // Whoever cannot delete in a zone cannot be shown to guard there.
-        let found = Abilities { id_guard: found.id_guard || !can.exact, ..found };
-        assert_eq!(found, can, "a kernel that {what}");
+        // One that cannot be tried out is trusted with nothing.
+        assert_eq!(try_out(&mut table).unwrap_or_default(), can, "a kernel that {what}");
     }
 }
 
@@ -194,7 +193,7 @@ fn signals_do_no_harm() {
                 std::thread::yield_now();
             }
         });
-        for _ in 0..50 {
+        for _ in 0..15 {
             fill(&mut table, &all);
             let mut eye = Eye::default();
             let walked = table.walk(Filter { zone: Some(5), ipv4: None }, &mut eye).expect("walks");

@@ -330,7 +330,7 @@ impl Conntrack {
         let mut broken = None;
         let mut open = true;
         while open {
-            let len = receive(&self.acts, &mut self.answers, ACT)?;
+            let len = receive(&self.acts, &mut self.answers, ACT).inspect_err(|_| drain(&self.acts))?;
             for (header, payload) in messages(&self.answers[..len]) {
                 let at = header.sequence.wrapping_sub(first) as usize;
                 if at >= count || i32::from(header.kind) != libc::NLMSG_ERROR {
@@ -386,6 +386,14 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8], act: &'static str) -> Result<usize, 
             Err(errno) => return Err(lost(act, errno)),
         }
     }
+}
+
+/// Takes away what is left of answers of which some were lost: until then the kernel leaves out others.
+fn drain(fd: &OwnedFd) {
+    let mut byte = [0];
+    while let Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS) =
+        recv(fd.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT)
+    {}
 }
 
 fn refused(act: &'static str, errno: Errno) -> ConntrackError {
