@@ -63,11 +63,14 @@ struct Table {
 }
 
 impl Table {
+    /// Those that are there stay.
     fn fill(path: &Path, all: Vec<Connection>) -> Table {
-        let inserts: Vec<Insert> =
-            all.iter().map(|connection| Insert { connection: *connection, timeout_s: 600 }).collect();
-        Conntrack::open(Some(path)).expect("opens").insert(&inserts).expect("entries");
         let table = Table { path: path.to_owned(), all };
+        let left = table.left();
+        let missing = table.all.iter().filter(|connection| !left.contains(connection));
+        let inserts = missing.map(|connection| Insert { connection: *connection, timeout_s: 600 });
+        let inserts: Vec<Insert> = inserts.collect();
+        Conntrack::open(Some(path)).expect("opens").insert(&inserts).expect("entries");
         assert_eq!(table.left().len(), table.all.len());
         table
     }
