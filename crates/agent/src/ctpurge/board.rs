@@ -37,7 +37,7 @@ pub(super) struct Shared {
 }
 
 /// Whoever hands over one job after another is waited for at most so many times as long as the first.
-const GATHER_MOST: u32 = 25;
+const GATHER_MOST: u32 = 10;
 
 impl Shared {
     fn progress_of(&self, number: Number) -> Progress {

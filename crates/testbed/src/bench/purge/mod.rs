@@ -29,9 +29,9 @@ pub struct Row {
     pub pairs: usize,
     pub ours: ours::Cost,
     pub floor: crate::floor::conntrack::Floor,
-    /// CPU of one command per pair, and per address: of one.
-    pub per_pair: std::time::Duration,
-    pub per_address: std::time::Duration,
+    /// One command per pair, and one per address: of one.
+    pub per_pair: peer::Taken,
+    pub per_address: peer::Taken,
     pub addresses: usize,
 }
 
@@ -40,6 +40,7 @@ pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let outcome = measure(program, all, &mut rows, &mut exact).await;
     // What was measured is shown, also when the rest failed.
     show::rows(&rows);
+    show::commands(&rows);
     show::exact(&exact);
     outcome?;
     show::beside(&beside::run(program).await?);
@@ -58,7 +59,7 @@ async fn measure(
             eprintln!("{entries} entries, {addresses} x {peers} pairs ...");
             let jobs = field.jobs(addresses, peers);
             field.fill()?;
-            let (per_pair, per_address) = (peer::per_pair(&field)?, peer::per_address(&field)?);
+            let (per_pair, per_address) = (peer::per_pair(&field).await?, peer::per_address(&field).await?);
             field.fill()?;
             let floor = field.floor(addresses, peers)?;
             field.fill()?;

@@ -15,6 +15,9 @@ use crate::process;
 
 const START: Duration = Duration::from_secs(20);
 const END: Duration = Duration::from_secs(300);
+/// Addresses and jobs of one message.
+const WEIGHT: usize = 12_000;
+const AT_ONCE: usize = 100;
 
 /// From the first byte sent until all is done.
 pub struct Cost {
@@ -81,8 +84,16 @@ impl Ours {
 
     pub async fn submit(&self, jobs: &[Job]) -> anyhow::Result<()> {
         let mut ctpurge = Conversation::open(&self.socket).await?;
-        // As many as surely fit into a message.
-        for some in jobs.chunks(if jobs.len() > 50 { 5 } else { 1 }) {
+        // As many in a message as the agent puts into one.
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let mut weight = 0;
+            let fits = |job: &&Job| {
+                weight += job.what.weight();
+                weight < WEIGHT
+            };
+            let (some, others) = rest.split_at(rest.iter().take_while(fits).count().clamp(1, AT_ONCE));
+            rest = others;
             match ctpurge.ask(&Request::Submit { jobs: some.to_vec() }).await? {
                 Answer::Submitted { outcomes } if outcomes.iter().all(Option::is_none) => {}
                 other => bail!("not taken: {other:?}"),

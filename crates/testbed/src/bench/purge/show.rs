@@ -17,41 +17,62 @@ pub fn rows(rows: &[Row]) {
         "peak MiB",
         "walks (whole, zone)",
         "floor CPU s",
-        "ours/floor",
-        "a command per pair, CPU s*",
-        "per pair/ours",
-        "per address, CPU s*",
+        "wall s",
+        "data MiB",
+        "ours/floor CPU",
     ]);
     for row in rows {
-        let (ours, floor) = (row.ours.cpu.as_secs_f64(), row.floor.cpu.as_secs_f64());
-        let per_pair = row.per_pair.as_secs_f64() * row.pairs as f64;
-        let per_address = row.per_address.as_secs_f64() * row.addresses as f64;
+        let (ours, floor) = (seconds(row.ours.cpu), seconds(row.floor.cpu));
+        let same = row.ours.deleted == row.floor.deleted;
         table.add_row([
             row.entries.to_string(),
             row.pairs.to_string(),
-            format!(
-                "{}{}",
-                row.ours.deleted,
-                if row.ours.deleted == row.floor.deleted { "" } else { " (!)" }
-            ),
+            format!("{}{}", row.ours.deleted, if same { "" } else { " (!)" }),
             format!("{ours:.3}"),
-            format!("{:.3}", row.ours.wall.as_secs_f64()),
-            mib(&row.ours),
+            format!("{:.3}", seconds(row.ours.wall)),
+            mib(row.ours.peak_kib),
             format!("{}, {}", row.ours.counters.whole_walks, row.ours.counters.zone_walks),
             format!("{floor:.3}"),
+            format!("{:.3}", seconds(row.floor.wall)),
+            mib(row.floor.bytes as u64 / 1024),
             format!("{:.2}", ours / floor),
-            format!("{per_pair:.1}"),
-            format!("{:.0}", per_pair / ours),
-            format!("{per_address:.2}"),
         ]);
     }
     println!("{table}");
     println!(
-        "* extrapolated from three commands of `conntrack -D` with that table. CPU of ours is that of all its \
-         threads, from the first job sent until the last is done: reading jobs, the journal on disk, plan, walks, \
-         deletions. floor: one dump, a look into a hash set per entry, deletions without an answer. Wall times \
-         share the machine with others."
+        "CPU of ours is that of all its threads, from the first job sent until the last is done: reading jobs, \
+         the journal on disk, plan, walks, deletions; memory that of the whole process. floor: one dump, a look \
+         into a hash set per entry, deletions without an answer; memory of its data alone. Wall times share the \
+         machine with others."
     );
+}
+
+/// What the usual way takes.
+pub fn commands(rows: &[Row]) {
+    let mut table = table(&[
+        "entries",
+        "pairs",
+        "a command per pair, CPU s*",
+        "wall s*",
+        "MiB",
+        "CPU/ours",
+        "a command per address, CPU s*",
+        "wall s*",
+        "MiB",
+        "CPU/ours",
+    ]);
+    for row in rows {
+        let mut cells = vec![row.entries.to_string(), row.pairs.to_string()];
+        for (one, count) in [(row.per_pair, row.pairs), (row.per_address, row.addresses)] {
+            let [cpu, wall] = [one.cpu, one.wall].map(|time| seconds(time) * count as f64);
+            let over = cpu / seconds(row.ours.cpu);
+            let peak = mib(one.peak_kib);
+            cells.extend([format!("{cpu:.2}"), format!("{wall:.2}"), peak, format!("{over:.0}")]);
+        }
+        table.add_row(cells);
+    }
+    println!("{table}");
+    println!("* extrapolated from three commands of `conntrack -D` with that table, one after the other.");
 }
 
 pub fn exact(rows: &[(usize, Cost)]) {
@@ -110,6 +131,10 @@ pub fn beside(beside: &Beside) {
     );
 }
 
-fn mib(cost: &Cost) -> String {
-    format!("{:.1}", cost.peak_kib as f64 / 1024.0)
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+fn mib(kib: u64) -> String {
+    format!("{:.1}", kib as f64 / 1024.0)
 }
