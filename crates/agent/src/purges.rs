@@ -3,25 +3,27 @@
 //!
 //! Owns the agent's list and which ports are revoked meanwhile; what is due is `host`'s to say, `ask`
 //! talks to ctpurge, which has a journal of its own. A list that grows too long, for nobody purges,
-//! is drawn together to whole zones.
+//! is drawn together to whole zones. What changed while no agent ran is found by what was here `last`.
 
 mod ask;
 mod journal;
+mod last;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use host::observed::Observed;
 use host::secgroup::{self, Due, Item, Set, Value, Zones};
-use host::{Step, Wanted};
+use host::{Scope, Step, Wanted};
 use model::PortId;
-use model::desired::Key;
+use model::desired::{Key, Part};
 use model::purge::{Job, JobId, Pairs, Place, Reason, What};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use journal::{Entry, Journal};
+use last::Last;
 
 /// More are drawn together.
 const MOST: usize = 4096;
@@ -32,6 +34,9 @@ pub(crate) struct Purges {
     /// Handed over since the agent started.
     sent: BTreeSet<JobId>,
     zones: Zones,
+    last: Last,
+    /// What was here when this agent started, until it was compared with what should be.
+    before: Vec<Part>,
     jobs: mpsc::UnboundedSender<Job>,
     ended: mpsc::UnboundedReceiver<JobId>,
     /// Ends with this.
@@ -47,8 +52,9 @@ impl Purges {
         let (ends, ended) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(ask::run(socket, inbox, ends));
-        let purges =
-            Purges { journal, waiting, sent: BTreeSet::new(), zones: Zones::new(), jobs, ended, _task: task };
+        let (last, before) = Last::open(state_dir.join("last"));
+        let (sent, zones) = (BTreeSet::new(), Zones::new());
+        let purges = Purges { journal, waiting, sent, zones, last, before, jobs, ended, _task: task };
         purges.revoke(wanted, purges.waiting.values().flat_map(|entry| entry.ports.clone()).collect());
         purges
     }
@@ -80,6 +86,19 @@ impl Purges {
         self.draw_together();
         self.journal.write(&self.waiting);
         self.revoke(wanted, ports)
+    }
+
+    /// Notes what is due for ports and routers that changed while no agent ran. Zones must be known.
+    pub fn catch_up(&mut self, wanted: &mut Wanted) {
+        let mut old = std::mem::take(&mut self.before);
+        old.retain(|part| wanted.get(part.key()) != Some(part));
+        let dues = secgroup::purge_due(wanted, &old, &self.zones);
+        self.note(dues, wanted);
+    }
+
+    /// Notes what parts of a scope are, for an agent that comes after this.
+    pub fn remember(&mut self, wanted: &Wanted, scope: &Scope) {
+        self.last.note(wanted, scope);
     }
 
     /// Notes the zones that steps release, before they do.

@@ -47,9 +47,11 @@ pub(crate) async fn turn(
     let mut now = kernel.observe(scope).await?;
     purges.learn(&now, *scope == Scope::All);
     if *scope == Scope::All {
+        purges.catch_up(want);
         let dues = purge_unexplained(want, &now, known, purges.zones());
         purges.note(dues, want);
     }
+    purges.remember(want, scope);
     let steps = host::diff(want, &now, scope);
     purges.release(&steps, want);
     let want: &Wanted = want;

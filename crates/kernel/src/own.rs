@@ -32,6 +32,26 @@ pub fn resident_kib() -> u64 {
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
+/// Gives back what is in RAM of this program's code: what only its start needed does not come back, and the
+/// rest is still in the page cache.
+pub fn give_back_code() -> io::Result<()> {
+    let program = std::env::current_exe()?;
+    let program = program.to_string_lossy();
+    for line in std::fs::read_to_string("/proc/self/maps")?.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(range), Some("r-xp")) = (words.next(), words.next()) else { continue };
+        let ends = range.split_once('-').filter(|_| line.ends_with(&*program));
+        let ends = ends.map(|(from, to)| [from, to].map(|end| usize::from_str_radix(end, 16)));
+        let Some([Ok(from), Ok(to)]) = ends else { continue };
+        // SAFETY: the range is a mapping of the program's file that nobody may write to, so that each page of
+        // it is read from the file again, as it was, when it is needed.
+        if unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Ends the process rather than let its data outgrow a limit.
 pub fn limit_memory(bytes: u64) -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;

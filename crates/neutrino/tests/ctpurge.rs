@@ -11,14 +11,16 @@ mod netns {
     use std::time::Duration;
 
     use agent::ctpurge::{Client, Conversation};
+    use bus::Bus;
     use host::purge::{Connection, asks};
     use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
     use model::purge::{
         Addresses, Answer, Began, Job, JobId, Pairs, Peers, Place as Where, Reason, Request, State, Tuple,
         Tuples, What,
     };
+    use testbed::client::id_of;
     use testbed::program::Program;
-    use testbed::{Place, wait};
+    use testbed::{Cloud, Place, Plan, wait};
     use uuid::Uuid;
 
     use chance::Chance;
@@ -46,6 +48,11 @@ mod netns {
             for name in ["host", &router] {
                 namespaces.push(place.add(name).await.expect("a namespace"));
             }
+            Bed::on(namespaces, place, more)
+        }
+
+        /// In namespaces that are there.
+        fn on(namespaces: Vec<PathBuf>, place: Place, more: &[&str]) -> Bed {
             let dir = tempfile::tempdir().expect("folder");
             let text = |path: &Path| path.display().to_string();
             let mut set = vec![
@@ -226,6 +233,99 @@ mod netns {
         println!("{} of {} stay", decoys, all.len() * 2);
         assert!(decoys > 100 && decoys < all.len() * 2 - 100, "{decoys}");
         drop(bed.place);
+    }
+
+    const PORTS: usize = 14;
+    /// Of them, those that are deleted while everything is killed.
+    const DELETED: usize = 10;
+    const PEERS: u8 = 120;
+
+    /// What ports talk with strangers, in the zone of their network (the host's first) and in others.
+    fn talks(addresses: &[IpAddr]) -> Vec<Connection> {
+        let mut all = Vec::new();
+        for zone in [0, 1, 9] {
+            for (address, peer) in addresses.iter().flat_map(|one| (0..PEERS).map(move |peer| (*one, peer))) {
+                let (from, to) = ((IpAddr::from([198, 18, 0, peer]), 1000), (address, 80));
+                let (one, other) = if peer % 2 == 0 { (from, to) } else { (to, from) };
+                let (original, reply) = (Tuple::ports(17, one, other), Tuple::ports(17, other, one));
+                all.push(Connection { zone, original, reply });
+            }
+        }
+        all
+    }
+
+    /// Threads of agents of this process that act on kernels.
+    fn acting() -> usize {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("threads").flatten();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.trim() == "kernel").count()
+    }
+
+    /// Ends the agent at whatever it is doing.
+    async fn kill_agent(cloud: &mut Cloud) {
+        let before = acting();
+        cloud.kill_agent(0).await;
+        let ended = wait::until(SOON, || async { (acting() < before).then_some(()) });
+        ended.await.expect("its last act ends");
+    }
+
+    /// Ports are deleted all the while: when the agent lives and when it does not, when ctpurge does and not.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn killed_at_random_agent_and_ctpurge_forget_what_deleted_ports_had_and_no_more() {
+        let seed = std::env::var("NEUTRINO_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(SEED);
+        println!("NEUTRINO_SEED={seed}");
+        let mut chance = Chance::new(seed);
+        let mut cloud = Cloud::build(Plan::new("ctpurge-both", 1), Bus::in_process()).await.expect("a cloud");
+        let namespace = cloud.hosts[0].namespace.clone();
+        let words = ["share_percent=20", "slice_ms=1", "gather_ms=1"];
+        let bed = Bed::on(vec![namespace], Place::new("ctpurge-none").expect("a place"), &words);
+        cloud.set_ctpurge(0, bed.socket());
+        cloud.start_agent(0);
+        cloud.agents_alive().await.expect("is known");
+        let network = cloud.network("talks").await.expect("a network");
+        let mut ports = Vec::new();
+        for at in 0..PORTS {
+            let (guest, port) = cloud.boot(&format!("guest-{at}"), &network, 0).await.expect("boots");
+            cloud.port_is(&id_of(&port), "ACTIVE", SOON).await.expect("ACTIVE");
+            let address = port["fixed_ips"][0]["ip_address"].as_str().expect("an address");
+            ports.push((guest, id_of(&port), address.parse::<IpAddr>().expect("an address")));
+        }
+        let addresses: Vec<IpAddr> = ports.iter().map(|(_, _, address)| *address).collect();
+        let mut program = bed.start().await;
+        let all = talks(&addresses);
+        bed.fill(&all);
+        for (_, id, _) in &ports[..DELETED] {
+            if chance.below(2) == 0 {
+                program.kill();
+            }
+            // Away while the port is deleted, killed at what it makes of that, or neither.
+            let fate = chance.below(3);
+            if fate == 0 {
+                kill_agent(&mut cloud).await;
+            }
+            cloud.client.delete("port", id).await.expect("deleted");
+            wait::pause(Duration::from_millis(chance.below(60) as u64)).await;
+            if fate == 1 {
+                kill_agent(&mut cloud).await;
+            }
+            if fate < 2 {
+                cloud.start_agent(0);
+            }
+            wait::pause(Duration::from_millis(chance.below(150) as u64)).await;
+            program.again().expect("runs again");
+        }
+        let gone = |one: &Connection| {
+            let ends = [one.original.source, one.original.destination];
+            one.zone == 1 && addresses[..DELETED].iter().any(|address| ends.contains(address))
+        };
+        let left = || -> usize { bed.there(0).iter().filter(|one| gone(one)).count() };
+        let done = wait::until(SETTLED, || async { (left() == 0).then_some(()) });
+        assert!(done.await.is_some(), "{} of deleted ports are there\n{}", left(), program.said());
+        let there = bed.there(0);
+        let lost: Vec<&Connection> = all.iter().filter(|one| !gone(one) && !there.contains(one)).collect();
+        assert!(lost.is_empty(), "{} decoys are gone: {:?}", lost.len(), lost.first());
+        drop(program);
+        cloud.stop().await.expect("stops");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

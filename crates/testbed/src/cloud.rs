@@ -128,6 +128,11 @@ impl Cloud {
         self.hosts[host].config.sweep_interval_s = seconds;
     }
 
+    /// Where an agent asks that connections be forgotten, from its next start on.
+    pub fn set_ctpurge(&mut self, host: usize, socket: PathBuf) {
+        self.hosts[host].config.ctpurge_socket = socket;
+    }
+
     pub fn start_agent(&mut self, host: usize) {
         let host = &mut self.hosts[host];
         let (stop, stopping) = watch::channel(false);

@@ -30,7 +30,14 @@ pub(super) struct Shared {
     pub progress: Progress,
     /// Deleted so far for each job that runs.
     pub deleted: HashMap<Number, u64>,
+    /// When jobs were last taken.
+    last_came: Option<Instant>,
+    /// Those who are handing over jobs at this moment.
+    coming: usize,
 }
+
+/// Whoever hands over one job after another is waited for at most so many times as long as the first.
+const GATHER_MOST: u32 = 10;
 
 impl Shared {
     fn progress_of(&self, number: Number) -> Progress {
@@ -50,6 +57,8 @@ impl Board {
             costs: Costs::default(),
             progress: Progress::default(),
             deleted: HashMap::new(),
+            last_came: None,
+            coming: 0,
         };
         Board {
             journal: Mutex::new(Some(journal)),
@@ -69,6 +78,17 @@ impl Board {
 
     /// Takes jobs: each is on disk, or refused. Waits for the disk.
     pub fn submit(&self, jobs: Vec<Job>) -> Vec<Option<Refused>> {
+        self.shared().coming += 1;
+        let outcomes = self.take(jobs);
+        let mut shared = self.shared();
+        shared.coming -= 1;
+        shared.last_came = Some(Instant::now());
+        shared.jobs.counters.refused += outcomes.iter().flatten().count() as u64;
+        self.changed.notify_all();
+        outcomes
+    }
+
+    fn take(&self, jobs: Vec<Job>) -> Vec<Option<Refused>> {
         let mut journal = self.journal();
         let (mut outcomes, mut taken): (Vec<Option<Refused>>, Vec<(usize, Job)>) = (Vec::new(), Vec::new());
         {
@@ -116,29 +136,31 @@ impl Board {
                 }
             }
         }
-        shared.jobs.counters.refused += outcomes.iter().flatten().count() as u64;
-        self.changed.notify_all();
         outcomes
     }
 
-    /// Waits until jobs may be worked on, and a moment longer for others; `None` at the end.
+    /// Waits until jobs may be worked on, and until no others come: a walk costs the same for all of them,
+    /// and what comes while it is under way costs another. `None` at the end.
     pub fn next_round(&self, gather: Duration) -> Option<Vec<(Number, std::sync::Arc<Job>)>> {
         let mut shared = self.shared();
-        let mut gathered = None;
+        let mut began = None;
         loop {
             let at = Instant::now();
             if shared.stopping {
                 return None;
             }
-            let ready = gathered.is_some_and(|end| at >= end);
             let until = match shared.jobs.due() {
                 Some(due) if due.is_none_or(|moment| moment <= at) => {
-                    if ready {
+                    let began = *began.get_or_insert(at);
+                    let most = began + gather * GATHER_MOST;
+                    let quiet = shared.last_came.map_or(began, |last| last.max(began)) + gather;
+                    let end = if shared.coming > 0 { most } else { quiet.min(most) };
+                    if at >= end {
                         let round = shared.jobs.take_round(at);
                         shared.deleted = round.iter().map(|(number, _)| (*number, 0)).collect();
                         return Some(round);
                     }
-                    *gathered.get_or_insert(at + gather)
+                    end
                 }
                 due => due.flatten().unwrap_or(at + Duration::from_secs(3600)),
             };

@@ -12,8 +12,8 @@ use super::journal::Record;
 const REMEMBERED: usize = 512;
 /// Addresses of all jobs that wait; what bounds memory.
 const WEIGHT_MAX: usize = 200_000;
-/// Addresses that are worked on at a time.
-const ROUND_WEIGHT: usize = 40_000;
+/// Addresses that are worked on at a time: some ten MiB of them.
+const ROUND_WEIGHT: usize = 120_000;
 /// A job that fails so often is given up.
 const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -84,12 +84,12 @@ impl Round<'_> {
         match way {
             Way::Flush(zone) => self.flush(table, batch, *zone),
             Way::Exact => {
-                let Work::Known { zone, tuples } = &batch.work else { return Ok(Walked::default()) };
+                let Work::Known { zone, .. } = &batch.work else { return Ok(Walked::default()) };
                 let mut sweep = Sweep::new(self, None);
-                for (_, jobs) in tuples {
+                for (_, jobs) in batch.known() {
                     sweep.expect(jobs);
                 }
-                table.delete(*zone, tuples.iter().map(|(tuple, _)| *tuple), &mut sweep)
+                table.delete(*zone, batch.known().map(|(tuple, _)| tuple), &mut sweep)
             }
             Way::Zones(zones) => {
                 let mut sweep = Sweep::new(self, Some(batch));
@@ -175,9 +175,10 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn expect(&mut self, jobs: &[JobNo]) {
+    fn expect(&mut self, jobs: impl Iterator<Item = JobNo>) {
+        let before = self.pending.len();
         self.pending.extend(jobs);
-        self.counts.push_back(jobs.len() as u32);
+        self.counts.push_back((self.pending.len() - before) as u32);
     }
 }
 

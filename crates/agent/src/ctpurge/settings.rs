@@ -26,7 +26,7 @@ pub struct Settings {
     pub first_number: usize,
     /// Peers of one batch.
     pub second_number: usize,
-    /// Milliseconds that the first of some jobs waits for others.
+    /// Milliseconds that a job waits for others, and again for others after these; ten times at most.
     pub gather_ms: u64,
     /// How far the work steps back behind others: 0 to 19.
     pub nice: u8,
@@ -51,9 +51,9 @@ impl Default for Settings {
             netns_dir: "/run/netns".into(),
             first_number: 1000,
             second_number: 10_000,
-            gather_ms: 20,
+            gather_ms: 50,
             nice: 10,
-            slice_ms: 5,
+            slice_ms: 1,
             share_percent: 50,
             max_waiting_jobs: 10_000,
             journal_max_bytes: 64 << 20,

@@ -31,6 +31,9 @@ pub(super) fn run(board: &Board, settings: &Settings) {
     }
     let mut learnt = Learnt { can: abilities(), costs: None, in_zone: None };
     board.shared().abilities = learnt.can;
+    if let Err(error) = kernel::own::give_back_code() {
+        tracing::debug!(%error, "the code of the start stays in memory");
+    }
     while let Some(round) = board.next_round(Duration::from_millis(settings.gather_ms)) {
         let mut places: BTreeMap<Place, Vec<(jobs::Number, Arc<Job>)>> = BTreeMap::new();
         for (number, job) in round {

@@ -6,6 +6,7 @@ mod netns {
     mod ctpurge;
     mod dhcp;
     mod dvr;
+    mod forgotten;
     mod frames;
     mod groups;
     mod groups_live;

@@ -1,6 +1,5 @@
 //! What a batch asks for, so that each entry of a table is judged in about two looks.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use model::purge::{Began, Service, Tuple};
@@ -15,7 +14,8 @@ pub struct Matcher {
     removed: Prefixes,
     rules: Vec<Judge>,
     zone: Option<(u16, Vec<JobNo>)>,
-    known: BTreeMap<(u16, Tuple), Vec<JobNo>>,
+    /// Of one zone, in order.
+    known: (u16, Vec<(Tuple, JobNo)>),
 }
 
 #[derive(Debug)]
@@ -32,25 +32,20 @@ impl Matcher {
     /// The seed spreads hashes: any number that others do not know.
     pub fn new(batch: &Batch, seed: u64) -> Matcher {
         let mut matcher =
-            Matcher { removed: Prefixes::default(), rules: Vec::new(), zone: None, known: BTreeMap::new() };
+            Matcher { removed: Prefixes::default(), rules: Vec::new(), zone: None, known: (0, Vec::new()) };
         match &batch.work {
             Work::Zone { zone, jobs } => matcher.zone = Some((*zone, jobs.clone())),
-            Work::Known { zone, tuples } => {
-                matcher.known = tuples.iter().map(|(tuple, jobs)| ((*zone, *tuple), jobs.clone())).collect();
-            }
+            Work::Known { zone, tuples } => matcher.known = (*zone, tuples.clone()),
             Work::Pairs(rules) => {
                 let mut removed = Vec::new();
                 for (at, rule) in rules.iter().enumerate() {
                     removed.extend(rule.removed.iter().map(|net| (*net, at as u32)));
-                    let peers = rule.peers.iter();
-                    let peers =
-                        peers.flat_map(|(net, jobs)| jobs.iter().map(move |job| (*net, *job))).collect();
                     matcher.rules.push(Judge {
                         zone: rule.zone,
                         service: rule.service,
                         began: rule.began,
                         any: rule.any.clone(),
-                        peers: Prefixes::new(peers, seed),
+                        peers: Prefixes::new(rule.peers.clone(), seed),
                     });
                 }
                 matcher.removed = Prefixes::new(removed, seed);
@@ -67,9 +62,12 @@ impl Matcher {
         {
             jobs.extend(all);
         }
-        if !self.known.is_empty() {
+        let (zone, known) = &self.known;
+        if connection.zone == *zone && !known.is_empty() {
             for tuple in [connection.original, connection.reply] {
-                jobs.extend(self.known.get(&(connection.zone, tuple)).into_iter().flatten());
+                let from = known.partition_point(|(one, _)| *one < tuple);
+                let same = known[from..].iter().take_while(|(one, _)| *one == tuple);
+                jobs.extend(same.map(|(_, job)| *job));
             }
         }
         if !self.rules.is_empty() {
@@ -93,19 +91,21 @@ impl Matcher {
         jobs: &mut Vec<JobNo>,
     ) {
         for removed in distinct(&removed) {
-            for rule in self.removed.of(*removed).flatten() {
-                let rule = &self.rules[*rule as usize];
-                if rule.began != Began::Either && rule.began != began
-                    || rule.zone.is_some_and(|zone| zone != connection.zone)
-                    || rule.service.is_some_and(|service| !connection.is_to(&service))
-                {
-                    continue;
+            self.removed.of(*removed, |rules| {
+                for rule in rules {
+                    let rule = &self.rules[*rule as usize];
+                    if rule.began != Began::Either && rule.began != began
+                        || rule.zone.is_some_and(|zone| zone != connection.zone)
+                        || rule.service.is_some_and(|service| !connection.is_to(&service))
+                    {
+                        continue;
+                    }
+                    jobs.extend(&rule.any);
+                    for peer in distinct(&peer) {
+                        rule.peers.of(*peer, |asking| jobs.extend(asking));
+                    }
                 }
-                jobs.extend(&rule.any);
-                for peer in distinct(&peer) {
-                    jobs.extend(rule.peers.of(*peer).flatten());
-                }
-            }
+            });
         }
     }
 }

@@ -30,8 +30,8 @@ pub struct Batch {
 pub enum Work {
     /// All of a zone.
     Zone { zone: u16, jobs: Vec<JobNo> },
-    /// Connections that are known.
-    Known { zone: u16, tuples: Vec<(Tuple, Vec<JobNo>)> },
+    /// Connections that are known, in order; one that several jobs ask for is there for each.
+    Known { zone: u16, tuples: Vec<(Tuple, JobNo)> },
     /// Pairs of addresses.
     Pairs(Vec<Rule>),
 }
@@ -45,15 +45,17 @@ pub struct Rule {
     pub began: Began,
     /// Jobs that ask for any peer.
     pub any: Vec<JobNo>,
-    pub peers: Vec<(IpNet, Vec<JobNo>)>,
+    /// In order; one that several jobs ask for is there for each.
+    pub peers: Vec<(IpNet, JobNo)>,
 }
 
-/// Jobs merged: what several ask for is there once, with the numbers of all of them.
+/// Jobs merged: what several ask for is there once, with the numbers of all of them. What is asked for is
+/// kept in order, a few bytes each: jobs may ask for very much.
 #[derive(Debug)]
 pub struct Plan<'a> {
     numbers: Numbers,
     zones: BTreeMap<u16, Vec<JobNo>>,
-    known: BTreeMap<(u16, Tuple), Vec<JobNo>>,
+    known: BTreeMap<u16, Vec<(Tuple, JobNo)>>,
     pairs: BTreeMap<Alike<'a>, Peered<'a>>,
     /// Of all pairs, in order.
     removed: Vec<IpNet>,
@@ -69,10 +71,11 @@ struct Alike<'a> {
     began: Began,
 }
 
-/// `None` is any peer.
-type Peered<'a> = BTreeMap<Option<&'a IpNet>, Vec<JobNo>>;
+/// Peers, in order, and the job that asks for each; `None` is any peer.
+type Peered<'a> = Vec<(Option<&'a IpNet>, JobNo)>;
 
 impl<'a> Plan<'a> {
+    /// The jobs' numbers ascend.
     pub fn new(jobs: &[(JobNo, &'a What)], numbers: Numbers) -> Plan<'a> {
         let numbers = Numbers { first: numbers.first.max(1), second: numbers.second.max(1) };
         let mut plan = Plan {
@@ -88,33 +91,45 @@ impl<'a> Plan<'a> {
                 plan.zones.entry(*zone).or_default().push(*job);
             }
         }
-        plan.merged += plan.zones.values().map(|jobs| jobs.len() as u64 - 1).sum::<u64>();
         for (job, what) in jobs {
-            let added = match what {
-                What::Zone(_) => continue,
-                What::Tuples(known) => match plan.zones.get_mut(&known.zone) {
-                    Some(flush) => is_taken(flush, *job),
-                    None => add(&mut plan.known, *job, known.tuples.iter().map(|tuple| (known.zone, *tuple))),
-                },
-                What::Pairs(pairs) => match pairs.zone.and_then(|zone| plan.zones.get_mut(&zone)) {
-                    Some(flush) => is_taken(flush, *job),
-                    None => {
-                        let (zone, service, began) = (pairs.zone, pairs.service, pairs.began);
-                        let alike = Alike { zone, removed: &pairs.removed, service, began };
-                        let peered = plan.pairs.entry(alike).or_default();
-                        match &pairs.peers {
-                            Peers::Any => add(peered, *job, [None]),
-                            Peers::Of(peers) => add(peered, *job, peers.iter().map(Some)),
-                        }
-                    }
-                },
-            };
-            plan.merged += u64::from(!added);
+            plan.add(*job, what);
         }
+        let mut owners = BTreeSet::new();
+        plan.known.values_mut().for_each(|all| settle(all, &mut owners));
+        plan.pairs.values_mut().for_each(|all| settle(all, &mut owners));
+        plan.merged = (jobs.len() - owners.len() - plan.zones.len()) as u64;
         let removed: BTreeSet<IpNet> =
             plan.pairs.keys().flat_map(|alike| alike.removed.iter()).copied().collect();
         plan.removed = removed.into_iter().collect();
         plan
+    }
+
+    fn add(&mut self, job: JobNo, what: &'a What) {
+        let zone = match what {
+            What::Zone(_) => return,
+            What::Tuples(known) => Some(known.zone),
+            What::Pairs(pairs) => pairs.zone,
+        };
+        // The flush of its zone does what the job asks for.
+        if let Some(flush) = zone.and_then(|zone| self.zones.get_mut(&zone)) {
+            return flush.push(job);
+        }
+        match what {
+            What::Zone(_) => {}
+            What::Tuples(known) => {
+                let all = self.known.entry(known.zone).or_default();
+                all.extend(known.tuples.iter().map(|tuple| (*tuple, job)));
+            }
+            What::Pairs(pairs) => {
+                let (service, began) = (pairs.service, pairs.began);
+                let alike = Alike { zone, removed: &pairs.removed, service, began };
+                let peered = self.pairs.entry(alike).or_default();
+                match &pairs.peers {
+                    Peers::Any => peered.push((None, job)),
+                    Peers::Of(peers) => peered.extend(peers.iter().map(|peer| (Some(peer), job))),
+                }
+            }
+        }
     }
 
     /// How many batches there are.
@@ -122,16 +137,20 @@ impl<'a> Plan<'a> {
         let of_pairs: usize =
             self.removed.chunks(self.numbers.first).map(|removed| self.shares(removed).len()).sum();
         let of_known: usize =
-            self.known_by_zone().map(|(_, all)| all.len().div_ceil(self.numbers.second)).sum();
+            self.known.values().map(|all| runs(all).count().div_ceil(self.numbers.second)).sum();
         self.zones.len() + of_known + of_pairs
     }
 
     /// One after the other.
     pub fn batches(&self) -> impl Iterator<Item = Batch> {
         let zones = self.zones.iter().map(|(zone, jobs)| Work::Zone { zone: *zone, jobs: jobs.clone() });
-        let known = self.known_by_zone().flat_map(|(zone, all)| {
-            let work = move |tuples: &[(Tuple, Vec<JobNo>)]| Work::Known { zone, tuples: tuples.to_vec() };
-            all.chunks(self.numbers.second).map(work).collect::<Vec<_>>()
+        let second = self.numbers.second;
+        let known = self.known.iter().flat_map(move |(zone, all)| {
+            let mut runs = runs(all);
+            std::iter::from_fn(move || {
+                let tuples: Vec<_> = runs.by_ref().take(second).flatten().copied().collect();
+                (!tuples.is_empty()).then_some(Work::Known { zone: *zone, tuples })
+            })
         });
         let pairs = self.removed.chunks(self.numbers.first).flat_map(|removed| {
             self.shares(removed)
@@ -139,14 +158,6 @@ impl<'a> Plan<'a> {
                 .map(|(first, last)| Work::Pairs(self.rules(removed, first, last)))
         });
         zones.chain(known).chain(pairs).map(|work| Batch { work })
-    }
-
-    fn known_by_zone(&self) -> impl Iterator<Item = (u16, Vec<(Tuple, Vec<JobNo>)>)> {
-        let zones: BTreeSet<u16> = self.known.keys().map(|(zone, _)| *zone).collect();
-        zones.into_iter().map(|zone| {
-            let of_zone = self.known.iter().filter(move |((of, _), _)| *of == zone);
-            (zone, of_zone.map(|((_, tuple), jobs)| (*tuple, jobs.clone())).collect())
-        })
     }
 
     /// The pairs that have some of these removed addresses, which are in order.
@@ -157,7 +168,7 @@ impl<'a> Plan<'a> {
     /// Their peers in shares of the second number: the first and last of each.
     fn shares(&self, removed: &[IpNet]) -> Vec<(Option<IpNet>, Option<IpNet>)> {
         let peers: BTreeSet<Option<&IpNet>> =
-            self.with(removed).flat_map(|(_, peered)| peered.keys().copied()).collect();
+            self.with(removed).flat_map(|(_, peered)| peered.iter().map(|(peer, _)| *peer)).collect();
         let peers: Vec<Option<&IpNet>> = peers.into_iter().collect();
         let ends = |share: &[Option<&IpNet>]| (share[0].copied(), share[share.len() - 1].copied());
         peers.chunks(self.numbers.second).map(ends).collect()
@@ -174,10 +185,12 @@ impl<'a> Plan<'a> {
                 any: Vec::new(),
                 peers: Vec::new(),
             };
-            for (peer, jobs) in peered.range(first.as_ref()..=last.as_ref()) {
+            let start = peered.partition_point(|(peer, _)| *peer < first.as_ref());
+            let end = peered.partition_point(|(peer, _)| *peer <= last.as_ref());
+            for (peer, job) in &peered[start..end] {
                 match peer {
-                    None => rule.any = jobs.clone(),
-                    Some(peer) => rule.peers.push((**peer, jobs.clone())),
+                    None => rule.any.push(*job),
+                    Some(peer) => rule.peers.push((**peer, *job)),
                 }
             }
             if !rule.any.is_empty() || !rule.peers.is_empty() {
@@ -188,42 +201,41 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Puts all in order, once each, and notes the jobs that were the first to ask for something.
+fn settle<K: Ord>(all: &mut Vec<(K, JobNo)>, owners: &mut BTreeSet<JobNo>) {
+    all.sort_unstable();
+    all.dedup();
+    owners.extend(runs(all).map(|run| run[0].1));
+}
+
+/// What jobs ask for, each with all that do.
+fn runs<K: PartialEq>(all: &[(K, JobNo)]) -> impl Iterator<Item = &[(K, JobNo)]> {
+    all.chunk_by(|(one, _), (other, _)| one == other)
+}
+
 /// Those of a set that lie among a run of all.
 fn some<'s>(set: &'s Addresses, run: &[IpNet]) -> impl Iterator<Item = &'s IpNet> {
     set.between(&run[0], &run[run.len() - 1])
 }
 
-/// The flush of its zone does what the job asks for.
-fn is_taken(flush: &mut Vec<JobNo>, job: JobNo) -> bool {
-    flush.push(job);
-    false
-}
-
-/// False when all was there for other jobs.
-fn add<K: Ord>(all: &mut BTreeMap<K, Vec<JobNo>>, job: JobNo, keys: impl IntoIterator<Item = K>) -> bool {
-    let mut added = false;
-    for key in keys {
-        let jobs = all.entry(key).or_default();
-        added |= jobs.is_empty();
-        if jobs.last() != Some(&job) {
-            jobs.push(job);
-        }
-    }
-    added
-}
-
 impl Batch {
+    /// Connections that are known, each with the jobs that ask for it; none of other work.
+    pub fn known(&self) -> impl Iterator<Item = (Tuple, impl Iterator<Item = JobNo>)> {
+        let tuples = match &self.work {
+            Work::Known { tuples, .. } => &tuples[..],
+            _ => &[],
+        };
+        runs(tuples).map(|run| (run[0].0, run.iter().map(|(_, job)| *job)))
+    }
+
     /// Jobs that it works for, in order.
     pub fn jobs(&self) -> BTreeSet<JobNo> {
         match &self.work {
             Work::Zone { jobs, .. } => jobs.iter().copied().collect(),
-            Work::Known { tuples, .. } => tuples.iter().flat_map(|(_, jobs)| jobs).copied().collect(),
+            Work::Known { tuples, .. } => tuples.iter().map(|(_, job)| *job).collect(),
             Work::Pairs(rules) => {
-                let of_rule = |rule: &Rule| {
-                    let of_peers = rule.peers.iter().flat_map(|(_, jobs)| jobs);
-                    rule.any.iter().chain(of_peers).copied().collect::<Vec<_>>()
-                };
-                rules.iter().flat_map(of_rule).collect()
+                let of_peers = rules.iter().flat_map(|rule| &rule.peers).map(|(_, job)| *job);
+                rules.iter().flat_map(|rule| &rule.any).copied().chain(of_peers).collect()
             }
         }
     }

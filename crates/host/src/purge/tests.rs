@@ -248,7 +248,7 @@ fn the_cheapest_way_is_taken() {
         batch(Work::Pairs(zones.iter().map(rule).collect()))
     };
     let known = |count: u16| {
-        let tuple = |n| (Tuple::ports(17, (place(1, true), n), (place(2, true), n)), vec![0]);
+        let tuple = |n| (Tuple::ports(17, (place(1, true), n), (place(2, true), n)), 0);
         batch(Work::Known { zone: 3, tuples: (0..count).map(tuple).collect() })
     };
     let flush = batch(Work::Zone { zone: 9, jobs: vec![0] });

@@ -37,7 +37,7 @@ const WEIGHT: f64 = 0.3;
 
 /// What is believed before anything was measured.
 pub fn guess(entries: u64) -> Costs {
-    Costs { table_ns: 1e6 + 200.0 * entries as f64, entry_ns: 1200.0, delete_ns: 1500.0 }
+    Costs { table_ns: 1e6 + 200.0 * entries as f64, entry_ns: 1900.0, delete_ns: 1500.0 }
 }
 
 /// Picks the cheapest way that this kernel does right. `entries` are those of the place, and
@@ -61,9 +61,9 @@ pub fn choose(batch: &Batch, can: &Abilities, costs: &Costs, entries: u64, in_zo
     };
     match &batch.work {
         Work::Zone { zone, .. } if can.zone_flush => Way::Flush(*zone),
-        Work::Known { tuples, .. } if can.exact => {
+        Work::Known { .. } if can.exact => {
             let (way, cost) = walk();
-            if tuples.len() as f64 * costs.delete_ns <= cost { Way::Exact } else { way }
+            if batch.known().count() as f64 * costs.delete_ns <= cost { Way::Exact } else { way }
         }
         _ => walk().0,
     }

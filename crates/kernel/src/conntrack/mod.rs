@@ -16,6 +16,9 @@ mod probe;
 mod request;
 mod table;
 
+#[cfg(test)]
+mod netns;
+
 pub use entry::{Found, Malformed, parse};
 pub use error::ConntrackError;
 pub use probe::probe;

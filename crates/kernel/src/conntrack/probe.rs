@@ -19,33 +19,37 @@ const OTHER: u16 = 8;
 
 /// Tries each way. An error means that connections are not tracked here, or not shown to us.
 pub fn probe() -> Result<Abilities, ConntrackError> {
-    let mut table = netns::within_fresh(Conntrack::open_here).map_err(ConntrackError::Open)??;
-    fill(&mut table)?;
+    try_out(&mut netns::within_fresh(Conntrack::open_here).map_err(ConntrackError::Open)??)
+}
+
+/// On a table that holds nothing else.
+pub(super) fn try_out(table: &mut Conntrack) -> Result<Abilities, ConntrackError> {
+    fill(table)?;
     let all = all();
     let of = |keep: &dyn Fn(&Connection) -> bool| -> BTreeSet<usize> {
         (0..all.len()).filter(|at| keep(&all[*at])).collect()
     };
-    if shown(&mut table, Filter::default())? != of(&|_| true) {
+    if shown(table, Filter::default())? != of(&|_| true) {
         return Ok(Abilities::default());
     }
     let zone = |asked: u16| Filter { zone: Some(asked), ipv4: None };
     let mut can = Abilities {
         zone_filter: [0, ASKED, OTHER, 9].into_iter().try_fold(true, |right, asked| {
-            Ok::<_, ConntrackError>(right && shown(&mut table, zone(asked))? == of(&|c| c.zone == asked))
+            Ok::<_, ConntrackError>(right && shown(table, zone(asked))? == of(&|c| c.zone == asked))
         })?,
         family_filter: [true, false].into_iter().try_fold(true, |right, v4| {
             let filter = Filter { zone: None, ipv4: Some(v4) };
             let wanted = of(&|c| c.original.source.is_ipv4() == v4);
-            Ok::<_, ConntrackError>(right && shown(&mut table, filter)? == wanted)
+            Ok::<_, ConntrackError>(right && shown(table, filter)? == wanted)
         })?,
         ..Abilities::default()
     };
-    can.exact = exact(&mut table)? && shown(&mut table, Filter::default())? == of(&|c| c.zone != ASKED);
-    fill(&mut table)?;
-    can.id_guard = id_guard(&mut table)?;
-    fill(&mut table)?;
+    can.exact = exact(table)? && shown(table, Filter::default())? == of(&|c| c.zone != ASKED);
+    fill(table)?;
+    can.id_guard = id_guard(table)?;
+    fill(table)?;
     can.zone_flush =
-        table.flush_zone(ASKED).is_ok() && shown(&mut table, Filter::default())? == of(&|c| c.zone != ASKED);
+        table.flush_zone(ASKED).is_ok() && shown(table, Filter::default())? == of(&|c| c.zone != ASKED);
     Ok(can)
 }
 

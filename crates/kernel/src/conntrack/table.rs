@@ -72,6 +72,9 @@ pub struct Conntrack {
     batch: Vec<u8>,
     waiting: usize,
     sequence: u32,
+    /// Makes of what is said what a kernel would hear that does not know all of it.
+    #[cfg(test)]
+    pub(super) deaf: Option<fn(Vec<u8>) -> Vec<u8>>,
 }
 
 impl Conntrack {
@@ -101,7 +104,29 @@ impl Conntrack {
             batch: Vec::new(),
             waiting: 0,
             sequence: 0,
+            #[cfg(test)]
+            deaf: None,
         })
+    }
+
+    /// The socket that deletes.
+    #[cfg(test)]
+    pub(super) fn acts(&self) -> &OwnedFd {
+        &self.acts
+    }
+
+    fn say(&self, to: &OwnedFd, bytes: &[u8]) -> nix::Result<()> {
+        #[cfg(test)]
+        let heard = self.deaf.map(|deaf| deaf(bytes.to_vec()));
+        #[cfg(test)]
+        let bytes = heard.as_deref().unwrap_or(bytes);
+        loop {
+            match send(to.as_raw_fd(), bytes, MsgFlags::empty()) {
+                // A signal came first, and nothing was sent.
+                Err(Errno::EINTR) => continue,
+                other => return other.map(drop),
+            }
+        }
     }
 
     /// Entries of the namespace.
@@ -109,7 +134,7 @@ impl Conntrack {
         const ACT: &str = "count the entries";
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = request::stats().finish(self.sequence, libc::NLM_F_REQUEST);
-        send(self.acts.as_raw_fd(), &bytes, MsgFlags::empty()).map_err(|errno| refused(ACT, errno))?;
+        self.say(&self.acts, &bytes).map_err(|errno| refused(ACT, errno))?;
         loop {
             let len = receive(&self.acts, &mut self.answers, ACT)?;
             for (header, payload) in messages(&self.answers[..len]) {
@@ -155,7 +180,7 @@ impl Conntrack {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
         let bytes = request::dump(filter.zone, filter.ipv4).finish(sequence, libc::NLM_F_REQUEST);
-        send(self.shows.as_raw_fd(), &bytes, MsgFlags::empty()).map_err(|errno| refused(ACT, errno))?;
+        self.say(&self.shows, &bytes).map_err(|errno| refused(ACT, errno))?;
         let mut torn = false;
         loop {
             // Taken for the time of reading, as deletions need the rest of this.
@@ -296,7 +321,7 @@ impl Conntrack {
     fn exchange(&mut self, visit: &mut impl Visit, walked: &mut Walked) -> Result<(), ConntrackError> {
         const ACT: &str = "change entries";
         let (count, batch) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.batch));
-        let sent = send(self.acts.as_raw_fd(), &batch, MsgFlags::empty());
+        let sent = self.say(&self.acts, &batch);
         self.batch = batch;
         self.batch.clear();
         sent.map_err(|errno| lost(ACT, errno))?;
@@ -305,7 +330,7 @@ impl Conntrack {
         let mut broken = None;
         let mut open = true;
         while open {
-            let len = receive(&self.acts, &mut self.answers, ACT)?;
+            let len = receive(&self.acts, &mut self.answers, ACT).inspect_err(|_| drain(&self.acts))?;
             for (header, payload) in messages(&self.answers[..len]) {
                 let at = header.sequence.wrapping_sub(first) as usize;
                 if at >= count || i32::from(header.kind) != libc::NLMSG_ERROR {
@@ -333,7 +358,7 @@ impl Conntrack {
     fn ask(&mut self, message: Message, act: &'static str) -> Result<(), ConntrackError> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = message.finish(self.sequence, libc::NLM_F_REQUEST | libc::NLM_F_ACK);
-        send(self.acts.as_raw_fd(), &bytes, MsgFlags::empty()).map_err(|errno| lost(act, errno))?;
+        self.say(&self.acts, &bytes).map_err(|errno| lost(act, errno))?;
         loop {
             let len = receive(&self.acts, &mut self.answers, act)?;
             let mut answers = messages(&self.answers[..len]);
@@ -361,6 +386,14 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8], act: &'static str) -> Result<usize, 
             Err(errno) => return Err(lost(act, errno)),
         }
     }
+}
+
+/// Takes away what is left of answers of which some were lost: until then the kernel leaves out others.
+fn drain(fd: &OwnedFd) {
+    let mut byte = [0];
+    while let Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS) =
+        recv(fd.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT)
+    {}
 }
 
 fn refused(act: &'static str, errno: Errno) -> ConntrackError {

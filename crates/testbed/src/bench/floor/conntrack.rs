@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nix::sys::socket::{
@@ -23,7 +23,10 @@ const BATCH: usize = 256;
 
 pub struct Floor {
     pub cpu: Duration,
+    pub wall: Duration,
     pub deleted: u64,
+    /// Of its data: the pairs, what is read, what is sent.
+    pub bytes: usize,
 }
 
 /// Multiplies: the keys are our own.
@@ -46,7 +49,7 @@ pub type Pairs = HashSet<u64, BuildHasherDefault<Quick>>;
 /// Deletes all entries between the pairs, in the namespace of the calling thread.
 pub fn purge(pairs: &Pairs) -> anyhow::Result<Floor> {
     let (shows, acts) = (open()?, open()?);
-    let cpu = thread_cpu();
+    let (cpu, begun) = (thread_cpu(), Instant::now());
     send(shows.as_raw_fd(), &request(GET, DUMP, &[]), MsgFlags::empty())?;
     let mut buffer = vec![0; 64 << 10];
     let (mut batch, mut waiting, mut deleted) = (Vec::new(), 0, 0);
@@ -74,7 +77,8 @@ pub fn purge(pairs: &Pairs) -> anyhow::Result<Floor> {
     if waiting > 0 {
         send(acts.as_raw_fd(), &batch, MsgFlags::empty())?;
     }
-    Ok(Floor { cpu: thread_cpu().saturating_sub(cpu), deleted })
+    let bytes = pairs.capacity() * (size_of::<u64>() + 1) + buffer.len() + batch.capacity();
+    Ok(Floor { cpu: thread_cpu().saturating_sub(cpu), wall: begun.elapsed(), deleted, bytes })
 }
 
 fn open() -> anyhow::Result<OwnedFd> {

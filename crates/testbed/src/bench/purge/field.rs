@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use host::purge::Connection;
@@ -24,7 +24,9 @@ const NAME: &str = "host";
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
 pub struct Field {
-    dir: TempDir,
+    namespace: PathBuf,
+    /// Where the namespace is, if it was made for this.
+    dir: Option<TempDir>,
     entries: usize,
     /// What the machine allowed before; it does again after.
     allowed: String,
@@ -32,18 +34,24 @@ pub struct Field {
 
 impl Field {
     pub fn new(entries: usize) -> anyhow::Result<Field> {
-        let allowed = fs::read_to_string(MAX).context("this kernel tracks no connections")?;
         let dir = tempfile::tempdir()?;
+        let mut field = Field::within(dir.path().join(NAME), entries)?;
         netns::create(dir.path(), NAME).context("namespaces need root")?;
-        let field = Field { dir, entries, allowed };
-        if field.allowed.trim().parse::<usize>().is_ok_and(|most| most < entries + 1000) {
-            fs::write(MAX, (entries + 1000).to_string())?;
-        }
+        field.dir = Some(dir);
         Ok(field)
     }
 
-    pub fn namespace(&self) -> PathBuf {
-        self.dir.path().join(NAME)
+    /// In a namespace that is there, and stays.
+    pub fn within(namespace: PathBuf, entries: usize) -> anyhow::Result<Field> {
+        let allowed = fs::read_to_string(MAX).context("this kernel tracks no connections")?;
+        if allowed.trim().parse::<usize>().is_ok_and(|most| most < entries + 1000) {
+            fs::write(MAX, (entries + 1000).to_string())?;
+        }
+        Ok(Field { namespace, dir: None, entries, allowed })
+    }
+
+    pub fn namespace(&self) -> &Path {
+        &self.namespace
     }
 
     pub fn peers(&self) -> usize {
@@ -78,7 +86,7 @@ impl Field {
 
     /// Empties the table, and fills it.
     pub fn fill(&self) -> anyhow::Result<()> {
-        let mut table = Conntrack::open(Some(&self.namespace()))?;
+        let mut table = Conntrack::open(Some(self.namespace()))?;
         table.walk(Filter::default(), &mut Everything)?;
         let mut some = Vec::new();
         for connection in self.all() {
@@ -131,7 +139,7 @@ impl Field {
             let removed = u64::from(Field::address(at).to_bits()) << 32;
             pairs.extend((0..peers).map(|peer| removed | u64::from(Field::peer(peer).to_bits())));
         }
-        netns::within(&self.namespace(), || conntrack::purge(&pairs))?
+        netns::within(self.namespace(), || conntrack::purge(&pairs))?
     }
 }
 
@@ -156,8 +164,9 @@ impl Drop for Field {
         if let Err(error) = fs::write(MAX, self.allowed.trim()) {
             eprintln!("bench: {MAX} was {}, and stays changed: {error}", self.allowed.trim());
         }
-        if let Err(error) = netns::delete(self.dir.path(), NAME) {
-            eprintln!("bench: the namespace {} stays: {error}", self.namespace().display());
+        let Some(dir) = &self.dir else { return };
+        if let Err(error) = netns::delete(dir.path(), NAME) {
+            eprintln!("bench: the namespace {} stays: {error}", self.namespace.display());
         }
     }
 }

@@ -1,10 +1,13 @@
-//! Connections forgotten: ours, one command per pair, one command per address, and the floor.
+//! Connections forgotten: ours, one command per pair, one command per address, and the floor; and ports
+//! that are wired meanwhile.
 //!
 //! ```text
 //! field    a namespace whose table is filled by hand         ours   ctpurge as a process
 //! peer     `conntrack -D`, sampled                           show   the tables
+//! beside   ports wired while ctpurge works, and while not
 //! ```
 
+mod beside;
 mod field;
 mod ours;
 mod peer;
@@ -13,7 +16,7 @@ mod show;
 use std::path::Path;
 
 use field::Field;
-use ours::Ours;
+use ours::{Ours, Pace};
 
 /// What is measured with a table of some size.
 const PAIRS: [(usize, usize); 4] = [(10, 10), (10, 100), (100, 100), (100, 1000)];
@@ -26,9 +29,9 @@ pub struct Row {
     pub pairs: usize,
     pub ours: ours::Cost,
     pub floor: crate::floor::conntrack::Floor,
-    /// CPU of one command per pair, and per address: of one.
-    pub per_pair: std::time::Duration,
-    pub per_address: std::time::Duration,
+    /// One command per pair, and one per address: of one.
+    pub per_pair: peer::Taken,
+    pub per_address: peer::Taken,
     pub addresses: usize,
 }
 
@@ -37,8 +40,11 @@ pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let outcome = measure(program, all, &mut rows, &mut exact).await;
     // What was measured is shown, also when the rest failed.
     show::rows(&rows);
+    show::commands(&rows);
     show::exact(&exact);
-    outcome
+    outcome?;
+    show::beside(&beside::run(program).await?);
+    Ok(())
 }
 
 async fn measure(
@@ -53,17 +59,17 @@ async fn measure(
             eprintln!("{entries} entries, {addresses} x {peers} pairs ...");
             let jobs = field.jobs(addresses, peers);
             field.fill()?;
-            let (per_pair, per_address) = (peer::per_pair(&field)?, peer::per_address(&field)?);
+            let (per_pair, per_address) = (peer::per_pair(&field).await?, peer::per_address(&field).await?);
             field.fill()?;
             let floor = field.floor(addresses, peers)?;
             field.fill()?;
-            let ours = Ours::start(program, &field).await?.purge(jobs).await?;
+            let ours = Ours::start(program, &field, Pace::Full).await?.purge(&jobs).await?;
             let pairs = addresses * peers;
             rows.push(Row { entries: *entries, pairs, ours, floor, per_pair, per_address, addresses });
         }
         field.fill()?;
         let jobs = field.known();
-        exact.push((*entries, Ours::start(program, &field).await?.purge(jobs).await?));
+        exact.push((*entries, Ours::start(program, &field, Pace::Full).await?.purge(&jobs).await?));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use agent::ctpurge::Conversation;
 use anyhow::{Context, bail};
-use model::purge::{Answer, Counters, Job, Request, State};
+use model::purge::{Answer, Counters, Job, Request, State, Stats};
 use tempfile::TempDir;
 use testbed::program::Program;
 use testbed::wait;
@@ -15,6 +15,9 @@ use crate::process;
 
 const START: Duration = Duration::from_secs(20);
 const END: Duration = Duration::from_secs(300);
+/// Addresses and jobs of one message.
+const WEIGHT: usize = 12_000;
+const AT_ONCE: usize = 100;
 
 /// From the first byte sent until all is done.
 pub struct Cost {
@@ -25,6 +28,14 @@ pub struct Cost {
     pub counters: Counters,
 }
 
+/// How hard it works.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As it is set if nobody says otherwise.
+    Usual,
+    Full,
+}
+
 pub struct Ours {
     program: Program,
     socket: PathBuf,
@@ -32,54 +43,72 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub async fn start(program: Option<&Path>, field: &Field) -> anyhow::Result<Ours> {
+    /// Runs, and has found out what the kernel can.
+    pub async fn start(program: Option<&Path>, field: &Field, pace: Pace) -> anyhow::Result<Ours> {
         let beside = || Ok::<_, anyhow::Error>(std::env::current_exe()?.with_file_name("neutrino"));
         let path = program.map_or_else(beside, |path| Ok(path.to_owned()))?;
         let dir = tempfile::tempdir()?;
         let (socket, state) = (dir.path().join("socket"), dir.path().join("state"));
         let set = |name: &str, value: String| ["--set".to_owned(), format!("ctpurge.{name}={value}")];
-        let words: Vec<String> = [
+        let mut words = [
             set("socket", socket.display().to_string()),
             set("state_dir", state.display().to_string()),
             set("namespace", field.namespace().display().to_string()),
-            set("share_percent", "100".to_owned()),
         ]
         .concat();
+        if pace == Pace::Full {
+            words.extend(set("share_percent", "100".to_owned()));
+        }
         let words: Vec<&str> = words.iter().map(String::as_str).chain(["ctpurge"]).collect();
         let program = Program::start(&path, &words, dir.path().join("log"))?;
         program.says("connections are forgotten", START).await?;
-        Ok(Ours { program, socket, _dir: dir })
+        let ours = Ours { program, socket, _dir: dir };
+        let ready =
+            wait::until(START, || async { ours.stats().await.ok()?.abilities.exact.then_some(()) }).await;
+        ready.context("this kernel is not found able")?;
+        Ok(ours)
     }
 
-    /// Hands the jobs over, and waits until the last has ended.
-    pub async fn purge(self, jobs: Vec<Job>) -> anyhow::Result<Cost> {
-        let pid = self.program.pid().context("it ended")?;
+    async fn stats(&self) -> anyhow::Result<Stats> {
+        match Conversation::open(&self.socket).await?.ask(&Request::Stats).await? {
+            Answer::Stats { stats } => Ok(*stats),
+            other => bail!("no stats: {other:?}"),
+        }
+    }
+
+    /// Whether nothing waits or runs.
+    pub async fn is_idle(&self) -> anyhow::Result<bool> {
+        let stats = self.stats().await?;
+        Ok(stats.waiting + stats.running == 0)
+    }
+
+    pub async fn submit(&self, jobs: &[Job]) -> anyhow::Result<()> {
         let mut ctpurge = Conversation::open(&self.socket).await?;
-        // Trying out the kernel is part of the start.
-        let socket = &self.socket;
-        let ready = wait::until(START, || async move {
-            let mut ctpurge = Conversation::open(socket).await.ok()?;
-            match ctpurge.ask(&Request::Stats).await.ok()? {
-                Answer::Stats { stats } => stats.abilities.exact.then_some(()),
-                _ => None,
-            }
-        });
-        ready.await.context("this kernel is not found able")?;
-        let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        let (begun, cpu) = (Instant::now(), process::own_threads_cpu(pid));
-        // As many as surely fit into a message.
-        for some in jobs.chunks(if jobs.len() > 50 { 5 } else { 1 }) {
+        // As many in a message as the agent puts into one.
+        let mut rest = jobs;
+        while !rest.is_empty() {
+            let mut weight = 0;
+            let fits = |job: &&Job| {
+                weight += job.what.weight();
+                weight < WEIGHT
+            };
+            let (some, others) = rest.split_at(rest.iter().take_while(fits).count().clamp(1, AT_ONCE));
+            rest = others;
             match ctpurge.ask(&Request::Submit { jobs: some.to_vec() }).await? {
                 Answer::Submitted { outcomes } if outcomes.iter().all(Option::is_none) => {}
                 other => bail!("not taken: {other:?}"),
             }
         }
+        Ok(())
+    }
+
+    /// Connections that jobs deleted; waits until the last has ended.
+    pub async fn ended(&self, jobs: &[Job]) -> anyhow::Result<u64> {
         let mut deleted = 0;
-        for id in ids {
-            let socket = &self.socket;
-            let ended = wait::until(END, || async move {
-                let mut ctpurge = Conversation::open(socket).await.ok()?;
-                match ctpurge.ask(&Request::Job { id }).await.ok()? {
+        for job in jobs {
+            let ended = wait::until(END, || async {
+                let mut ctpurge = Conversation::open(&self.socket).await.ok()?;
+                match ctpurge.ask(&Request::Job { id: job.id }).await.ok()? {
                     Answer::Job { job } => job.map(|job| job.state).filter(State::has_ended),
                     _ => None,
                 }
@@ -89,8 +118,17 @@ impl Ours {
                 other => bail!("a job did not end well: {other:?}"),
             }
         }
+        Ok(deleted)
+    }
+
+    /// Hands the jobs over, and waits until the last has ended.
+    pub async fn purge(self, jobs: &[Job]) -> anyhow::Result<Cost> {
+        let pid = self.program.pid().context("it ended")?;
+        let (begun, cpu) = (Instant::now(), process::own_threads_cpu(pid));
+        self.submit(jobs).await?;
+        let deleted = self.ended(jobs).await?;
         let (wall, cpu) = (begun.elapsed(), process::own_threads_cpu(pid).saturating_sub(cpu));
-        let Answer::Stats { stats } = ctpurge.ask(&Request::Stats).await? else { bail!("no stats") };
-        Ok(Cost { cpu, wall, deleted, peak_kib: process::peak_kib(pid), counters: stats.counters })
+        let counters = self.stats().await?.counters;
+        Ok(Cost { cpu, wall, deleted, peak_kib: process::peak_kib(pid), counters })
     }
 }

@@ -1,0 +1,381 @@
+//! Who asks that connections be forgotten, and of which: tables are filled by hand, and what no change is
+//! about stays.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use host::purge::Connection;
+use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
+use model::desired::{Direction, Ethertype, GroupRule, Key, Kind, L3Mode, Member, Part, RemoteSide, Router};
+use model::purge::Tuple;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use wire::Mac;
+
+use crate::netns::groups::{OTHER, OWN, any, group, group_key, guests, rule, service, settled, wired};
+use crate::netns::outside::{ROUTER, external, floating, forwarding, ip, network_b, on_b, router};
+use crate::netns::place::{Guest, Place, network};
+use crate::netns::routers::up;
+use crate::netns::wait::eventually;
+
+/// The first network of a host takes this, and the next the next.
+const ZONE: u16 = 1;
+const NEXT: u16 = 2;
+const PROTOCOLS: [u8; 3] = [6, 17, 132];
+/// What both guests may use, and rules of theirs name.
+const SERVED: u16 = 80;
+/// Nobody's that is known here.
+const FAR: [&str; 2] = ["198.18.0.9", "2001:db8:9::9"];
+/// An allowed address pair's.
+const PAIR: &str = "10.1.0.50";
+const STATE: &str = "one.state/purges";
+
+struct Purging {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), agent::ctpurge::CtpurgeError>>,
+}
+
+/// Forgets connections of host one.
+fn purging(place: &Place) -> Purging {
+    let config = place.config("one");
+    let settings = agent::ctpurge::Settings {
+        socket: config.ctpurge_socket.clone(),
+        state_dir: place.path("purged"),
+        namespace: config.namespace.clone(),
+        netns_dir: config.netns_dir.clone(),
+        ..agent::ctpurge::Settings::default()
+    };
+    let (stop, stopped) = watch::channel(false);
+    Purging { stop, task: tokio::spawn(agent::ctpurge::run(settings, stopped)) }
+}
+
+impl Purging {
+    async fn stop(self) {
+        self.stop.send(true).expect("ctpurge runs");
+        self.task.await.expect("ctpurge does not panic").expect("ctpurge works");
+    }
+}
+
+/// One table, filled by hand.
+struct Table {
+    path: PathBuf,
+    all: Vec<Connection>,
+}
+
+impl Table {
+    /// Those that are there stay.
+    fn fill(path: &Path, all: Vec<Connection>) -> Table {
+        let table = Table { path: path.to_owned(), all };
+        let left = table.left();
+        let missing = table.all.iter().filter(|connection| !left.contains(connection));
+        let inserts = missing.map(|connection| Insert { connection: *connection, timeout_s: 600 });
+        let inserts: Vec<Insert> = inserts.collect();
+        Conntrack::open(Some(path)).expect("opens").insert(&inserts).expect("entries");
+        assert_eq!(table.left().len(), table.all.len());
+        table
+    }
+
+    /// Of those that it was filled with; what passes meanwhile is tracked as well.
+    fn left(&self) -> Vec<Connection> {
+        let mut eye = Eye(Vec::new());
+        Conntrack::open(Some(&self.path)).expect("opens").walk(Filter::default(), &mut eye).expect("walks");
+        self.all.iter().filter(|connection| eye.0.contains(connection)).copied().collect()
+    }
+
+    /// Waits until what goes is gone, and nothing else is.
+    async fn loses(&self, what: &str, goes: impl Fn(&Connection) -> bool) {
+        let stays: Vec<Connection> = self.all.iter().filter(|one| !goes(one)).copied().collect();
+        assert!(!stays.is_empty() && stays.len() < self.all.len(), "{what}: a test that cannot fail");
+        let extra = || {
+            let left = self.left();
+            let lost: Vec<Connection> = stays.iter().filter(|one| !left.contains(one)).copied().collect();
+            (left.len() - (stays.len() - lost.len()), lost)
+        };
+        let seen = eventually(what, extra, |(extra, lost)| *extra == 0 || !lost.is_empty()).await;
+        assert_eq!(seen, (0, Vec::new()), "{what}: still there, and lost");
+    }
+}
+
+struct Eye(Vec<Connection>);
+
+impl Visit for Eye {
+    fn judge(&mut self, found: &Found) -> bool {
+        self.0.push(found.connection);
+        false
+    }
+    fn settled(&mut self, _: bool) {}
+    fn go_on(&mut self, _: &Walked) -> bool {
+        true
+    }
+}
+
+fn connection(zone: u16, protocol: u8, from: IpAddr, to: (IpAddr, u16)) -> Connection {
+    let from = (from, 40_000 + to.1);
+    let (original, reply) = (Tuple::ports(protocol, from, to), Tuple::ports(protocol, to, from));
+    Connection { zone, original, reply }
+}
+
+/// All that these talk with each other, in either direction, by each protocol, in some zones.
+fn mesh(zones: &[u16], ends: &[IpAddr]) -> Vec<Connection> {
+    let mut all = Vec::new();
+    for zone in zones {
+        for protocol in PROTOCOLS {
+            for (from, to) in ends.iter().flat_map(|from| ends.iter().map(move |to| (*from, *to))) {
+                if from != to && from.is_ipv4() == to.is_ipv4() {
+                    all.extend([SERVED, 443].map(|port| connection(*zone, protocol, from, (to, port))));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn ends(guests: &[&Guest]) -> Vec<IpAddr> {
+    let far = FAR.map(ip);
+    guests.iter().flat_map(|guest| guest.port.fixed_ips.clone()).chain(far).chain([ip(PAIR)]).collect()
+}
+
+fn has(connection: &Connection, address: IpAddr) -> bool {
+    [connection.original.source, connection.original.destination].contains(&address)
+}
+
+/// Of a guest's own addresses.
+fn is_of(connection: &Connection, guest: &Guest) -> bool {
+    guest.port.fixed_ips.iter().any(|ip| has(connection, *ip))
+}
+
+/// Nothing waits any more to be forgotten.
+async fn nothing_waits(place: &Place) {
+    let waits = || place.path(STATE).exists();
+    eventually("all is done that was due", waits, |waits| !*waits).await;
+}
+
+async fn fill(place: &Place, guests: &[&Guest], zones: &[u16]) -> Table {
+    nothing_waits(place).await;
+    Table::fill(&place.path("one"), mesh(zones, &ends(guests)))
+}
+
+/// Zone 0 is the host's own, the last is nobody's: equal addresses there are others.
+const ZONES: [u16; 3] = [0, ZONE, 9];
+
+fn with_pair(guest: &Guest) -> Guest {
+    let mac = Mac([0xfa, 0x16, 0x3e, 0, 0, 0x50]);
+    guest.clone().with_pair(mac, format!("{PAIR}/32").parse().expect("net"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_groups_no_longer_let_in_is_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let here = |connection: &Connection| connection.zone == ZONE;
+    let to_own = |one: &Connection| own.port.fixed_ips.contains(&one.original.destination);
+    let v4 = |one: &Connection| one.original.source.is_ipv4();
+
+    // A rule of a protocol, a port and a direction.
+    let served = service(Direction::Ingress, 6, SERVED);
+    let put = |rules: Vec<GroupRule>| place.server.put("one", [group(OWN, rules)]);
+    put(vec![served.clone(), rule(Direction::Egress, Ethertype::V4)]);
+    settled(&place, "one", group_key(OWN)).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    put(vec![rule(Direction::Egress, Ethertype::V4)]);
+    let goes = |one: &Connection| {
+        let tcp = one.original.protocol == 6 && one.original.destination_port == SERVED;
+        here(one) && to_own(one) && v4(one) && tcp
+    };
+    table.loses("a rule removed", goes).await;
+
+    // A member, and all of it that a rule let talk.
+    let remote = |of| GroupRule { remote: RemoteSide::Group(OTHER), ..rule(Direction::Ingress, of) };
+    put(vec![remote(Ethertype::V4), remote(Ethertype::V6)]);
+    settled(&place, "one", group_key(OWN)).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    let Part::Member(member) = other.member() else { panic!("is one") };
+    let without = Member { addresses: [IpAddr::from(own.v4()).into()].into(), ..member };
+    place.server.put("one", [Part::Member(without)]);
+    table.loses("a member removed", |one| here(one) && is_of(one, &own) && is_of(one, &other)).await;
+    place.server.put("one", [other.member()]);
+
+    // A group of a port.
+    put(any());
+    settled(&place, "one", group_key(OWN)).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    let mut bare = own.clone();
+    bare.port.groups = Some([].into());
+    place.server.put("one", [bare.part()]);
+    table.loses("a group removed from a port", |one| here(one) && is_of(one, &own)).await;
+    nothing_waits(&place).await;
+    ctpurge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ports_leave_behind_is_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let here = |connection: &Connection| connection.zone == ZONE;
+    let key = own.part().key();
+
+    place.server.put("one", [with_pair(&own).part()]);
+    settled(&place, "one", key).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    place.server.put("one", [own.part()]);
+    table.loses("an allowed address pair removed", |one| here(one) && has(one, ip(PAIR))).await;
+
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    place.server.remove("one", [key]);
+    place.server.put("one", [own.remote("two")]);
+    table.loses("a port migrated away", |one| here(one) && is_of(one, &own)).await;
+
+    place.server.remove("one", [own.remote("two").key()]);
+    place.server.put("one", [own.part()]);
+    settled(&place, "one", key).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    place.server.remove("one", [key]);
+    table.loses("a port deleted", |one| here(one) && is_of(one, &own)).await;
+    nothing_waits(&place).await;
+    ctpurge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_that_is_released_is_forgotten_before_another_network_has_it() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let on_b = || on_b(3).in_groups(&[OWN]);
+    place.plug("one", &on_b());
+    place.server.put("one", [network_b(&[]), on_b().part()]);
+    settled(&place, "one", on_b().part().key()).await;
+    let zones = [0, ZONE, NEXT, 9];
+    let ctpurge = purging(&place);
+    let table = fill(&place, &[&own, &on_b()], &zones).await;
+    // Nobody forgets anything: the zone is not given away before.
+    ctpurge.stop().await;
+    let both = [on_b().part().key(), network_b(&[]).key()];
+    place.server.remove("one", both);
+    eventually("the zone is noted", || place.path(STATE).exists(), |noted| *noted).await;
+    let mapped = || {
+        let listed = place.exec("one", "nft list map inet neutrino zones");
+        String::from_utf8_lossy(&listed.stdout).matches("\" : ").count()
+    };
+    eventually("the network is gone", mapped, |count| *count == 1).await;
+    place.server.put("one", [network_b(&[]), on_b().part()]);
+    settled(&place, "one", on_b().part().key()).await;
+    assert_eq!(table.left().len(), table.all.len());
+    let ctpurge = purging(&place);
+    table.loses("a zone released", |one| one.zone == NEXT).await;
+    nothing_waits(&place).await;
+    ctpurge.stop().await;
+}
+
+/// A router with a floating IP and two forwardings; what is in its namespace.
+async fn routed(place: &Place) -> (Router, Table, Guest, crate::netns::place::Running) {
+    let a = Guest::nth(1);
+    let with = Router {
+        floating_ips: vec![floating([203, 0, 113, 20], &a), floating([203, 0, 113, 21], &on_b(2))],
+        port_forwardings: vec![forwarding("tcp", 8080, &a, 80), forwarding("udp", 5353, &a, 53)],
+        ..router()
+    };
+    place.outside(&["one"]);
+    place.server.put("one", [network(&[]), network_b(&[]), external(), Part::Router(with.clone())]);
+    let agent = place.run(place.routing("one", L3Mode::Legacy));
+    up(place, "one", &Part::Router(with.clone())).await;
+    let mut all = Vec::new();
+    for zone in [0, ZONE] {
+        for address in ["203.0.113.20", "203.0.113.21", "203.0.113.30"].map(ip) {
+            for (protocol, port) in [(6, 8080), (17, 5353), (6, 443)] {
+                let from = ip("203.0.113.1");
+                // In by its address, and out behind it.
+                let mut comes = connection(zone, protocol, from, (address, port));
+                (comes.reply.source, comes.reply.source_port) = (a.v4(), 10_000 + all.len() as u16);
+                let mut goes = connection(zone, protocol, a.v4(), (from, port));
+                goes.original.source_port += address.to_string().len() as u16 + all.len() as u16;
+                goes.reply.destination = address;
+                all.extend([comes, goes]);
+            }
+        }
+    }
+    let table = Table::fill(&place.netns_dir("one").join(format!("qrouter-{ROUTER}")), all);
+    (with, table, a, agent)
+}
+
+fn reaches(connection: &Connection, address: &str) -> bool {
+    [connection.original.destination, connection.reply.destination].contains(&ip(address))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_router_no_longer_leads_in_is_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (with, table, a, agent) = routed(&place).await;
+    let one = Router { floating_ips: with.floating_ips[1..].to_vec(), ..with.clone() };
+    place.server.put("one", [Part::Router(one.clone())]);
+    let floating = |one: &Connection| reaches(one, "203.0.113.20");
+    table.loses("a floating IP removed", floating).await;
+    let less = Router { port_forwardings: vec![forwarding("tcp", 8080, &a, 80)], ..one };
+    place.server.put("one", [Part::Router(less.clone())]);
+    let forwarded = |one: &Connection| {
+        let to = one.original.protocol == 17 && one.original.destination_port == 5353;
+        reaches(one, "203.0.113.30") && to
+    };
+    table.loses("a forwarding removed", |one| floating(one) || forwarded(one)).await;
+    nothing_waits(&place).await;
+
+    // While nobody forgets anything; then the router goes, and what waits for it is over.
+    ctpurge.stop().await;
+    place.server.put("one", [Part::Router(Router { floating_ips: vec![], ..less.clone() })]);
+    eventually("noted", || place.path(STATE).exists(), |noted| *noted).await;
+    place.server.remove("one", [Key::new(Kind::Router, ROUTER.0)]);
+    eventually("unloaded", || place.netns_names("one"), |names| names.is_empty()).await;
+    let ctpurge = purging(&place);
+    nothing_waits(&place).await;
+    agent.stop().await;
+    ctpurge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_while_the_agent_is_away_is_forgotten_when_it_is_back() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (own, other) = guests();
+    let (own, here) = (with_pair(&own), |connection: &Connection| connection.zone == ZONE);
+    let mut agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let mut agent = agents.remove(0);
+
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    agent.kill().await;
+    let mut less = own.clone();
+    less.port.allowed = Some(Vec::new());
+    place.server.put("one", [less.part()]);
+    agent = place.run(place.config("one"));
+    table.loses("an allowed address pair", |one| here(one) && has(one, ip(PAIR))).await;
+
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    agent.kill().await;
+    place.server.remove("one", [own.part().key()]);
+    // It dies once more before all of it is done.
+    let again = place.run(place.config("one"));
+    crate::netns::wait::moment(std::time::Duration::from_millis(30)).await;
+    again.kill().await;
+    agent = place.run(place.config("one"));
+    table.loses("a port", |one| here(one) && is_of(one, &own)).await;
+    nothing_waits(&place).await;
+    agent.stop().await;
+    ctpurge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_floating_ip_that_goes_while_the_agent_is_away_is_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (with, table, _, agent) = routed(&place).await;
+    agent.kill().await;
+    let less = Router { floating_ips: with.floating_ips[1..].to_vec(), ..with };
+    place.server.put("one", [Part::Router(less)]);
+    let agent = place.run(place.routing("one", L3Mode::Legacy));
+    table.loses("a floating IP", |one| reaches(one, "203.0.113.20")).await;
+    agent.stop().await;
+    ctpurge.stop().await;
+}
