@@ -68,6 +68,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     let journal =
         Journal::open(&settings.state_dir, settings.journal_max_bytes, |record| jobs.replay(record))?;
     let board = Arc::new(Board::new(journal, jobs, &settings));
+    work::give_back_code();
     let listener = serve::listen(&settings.socket, &settings.users)?;
     let mut working = {
         let (board, ours) = (Arc::clone(&board), settings.clone());

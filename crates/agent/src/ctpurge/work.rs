@@ -31,9 +31,7 @@ pub(super) fn run(board: &Board, settings: &Settings) {
     }
     let mut learnt = Learnt { can: abilities(), costs: None, in_zone: None };
     board.shared().abilities = learnt.can;
-    if let Err(error) = kernel::own::give_back_code() {
-        tracing::debug!(%error, "the code of the start stays in memory");
-    }
+    give_back_code();
     while let Some(round) = board.next_round(Duration::from_millis(settings.gather_ms)) {
         let mut places: BTreeMap<Place, Vec<(jobs::Number, Arc<Job>)>> = BTreeMap::new();
         for (number, job) in round {
@@ -45,6 +43,13 @@ pub(super) fn run(board: &Board, settings: &Settings) {
             }
             purge(board, settings, &mut learnt, &place, &jobs);
         }
+    }
+}
+
+/// Much of the program is never needed again once it runs.
+pub(super) fn give_back_code() {
+    if let Err(error) = kernel::own::give_back_code() {
+        tracing::debug!(%error, "the code of the start stays in memory");
     }
 }
 

@@ -113,7 +113,7 @@ fn id_guard(table: &mut Conntrack) -> Result<bool, ConntrackError> {
     let count = deletions.len() as u64;
     let mut walked = Walked::default();
     for deletion in deletions {
-        table.push(deletion, &mut strange, &mut walked)?;
+        table.push(|others| deletion.behind_others(others), &mut strange, &mut walked)?;
     }
     table.settle(&mut strange, &mut walked)?;
     Ok(strange.gone == count && count == all().len() as u64)
@@ -128,7 +128,7 @@ struct Strange {
 impl Visit for Strange {
     fn judge(&mut self, found: &Found) -> bool {
         let id: Vec<u8> = found.id.iter().map(|byte| !byte).collect();
-        self.deletions.push(request::delete_found(&Found { id: &id, ..*found }));
+        self.deletions.push(request::delete_found(Vec::new(), &Found { id: &id, ..*found }));
         false
     }
 

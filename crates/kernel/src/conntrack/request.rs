@@ -37,7 +37,11 @@ const NESTED: u16 = 0x8000;
 const ANY: u8 = 0;
 
 fn message(kind: u16, flags: i32, family: u8, version: u8) -> Message {
-    Message::new(kind, flags, &[family, version, 0, 0])
+    behind(Vec::new(), kind, flags, family, version)
+}
+
+fn behind(others: Vec<u8>, kind: u16, flags: i32, family: u8, version: u8) -> Message {
+    Message::behind(others, kind, flags, &[family, version, 0, 0])
 }
 
 /// Shows the table, narrowed to a zone or a family.
@@ -55,8 +59,9 @@ pub(super) fn dump(zone: Option<u16>, ipv4: Option<bool>) -> Message {
 }
 
 /// Deletes the entry that was found, and none that has its tuple by now.
-pub(super) fn delete_found(found: &Found) -> Message {
-    let mut message = message(DELETE, 0, found.family, 0).attr(TUPLE_ORIGINAL | NESTED, found.original);
+pub(super) fn delete_found(others: Vec<u8>, found: &Found) -> Message {
+    let message = behind(others, DELETE, 0, found.family, 0);
+    let mut message = message.attr(TUPLE_ORIGINAL | NESTED, found.original);
     if !found.zone.is_empty() {
         message = message.attr(ZONE, found.zone);
     }
@@ -67,8 +72,8 @@ pub(super) fn delete_found(found: &Found) -> Message {
 }
 
 /// Deletes the entry that has the tuple in one of its directions.
-pub(super) fn delete_known(zone: u16, tuple: &Tuple) -> Message {
-    let message = self::message(DELETE, 0, family(tuple.source), 0);
+pub(super) fn delete_known(others: Vec<u8>, zone: u16, tuple: &Tuple) -> Message {
+    let message = behind(others, DELETE, 0, family(tuple.source), 0);
     self::tuple(message, TUPLE_ORIGINAL, tuple).attr(ZONE, &zone.to_be_bytes())
 }
 
@@ -89,9 +94,10 @@ pub struct Insert {
     pub timeout_s: u32,
 }
 
-pub(super) fn insert(insert: &Insert) -> Message {
+pub(super) fn insert(others: Vec<u8>, insert: &Insert) -> Message {
     let Connection { zone, original, reply } = &insert.connection;
-    let message = message(NEW, libc::NLM_F_CREATE | libc::NLM_F_EXCL, family(original.source), 0);
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    let message = behind(others, NEW, flags, family(original.source), 0);
     let message = tuple(tuple(message, TUPLE_ORIGINAL, original), TUPLE_REPLY, reply);
     let message = message.attr_be32(TIMEOUT, insert.timeout_s).attr(ZONE, &zone.to_be_bytes());
     match i32::from(original.protocol) {

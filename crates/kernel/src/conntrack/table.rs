@@ -230,7 +230,7 @@ impl Conntrack {
             Ok(found) => {
                 walked.shown += 1;
                 if visit.judge(&found) {
-                    self.push(request::delete_found(&found), visit, walked)?;
+                    self.push(|others| request::delete_found(others, &found), visit, walked)?;
                 }
             }
             Err(why) => {
@@ -250,7 +250,7 @@ impl Conntrack {
     ) -> Result<Walked, ConntrackError> {
         let mut walked = Walked::default();
         for tuple in tuples {
-            self.push(request::delete_known(zone, &tuple), visit, &mut walked)?;
+            self.push(|others| request::delete_known(others, zone, &tuple), visit, &mut walked)?;
             if self.waiting == 0 && !visit.go_on(&walked) {
                 return Err(ConntrackError::Stopped);
             }
@@ -278,14 +278,15 @@ impl Conntrack {
         }
         let mut walked = Walked::default();
         for insert in inserts {
-            self.push(request::insert(insert), &mut Nobody, &mut walked)?;
+            self.push(|others| request::insert(others, insert), &mut Nobody, &mut walked)?;
         }
         self.settle(&mut Nobody, &mut walked)
     }
 
+    /// Adds what is built behind those that wait.
     pub(super) fn push(
         &mut self,
-        message: Message,
+        build: impl FnOnce(Vec<u8>) -> Message,
         visit: &mut impl Visit,
         walked: &mut Walked,
     ) -> Result<(), ConntrackError> {
@@ -293,8 +294,7 @@ impl Conntrack {
         self.waiting += 1;
         let is_last = self.waiting == BATCH;
         let flags = libc::NLM_F_REQUEST | if is_last { libc::NLM_F_ACK } else { 0 };
-        self.batch.extend(message.finish(self.sequence, flags));
-        self.batch.resize(self.batch.len().next_multiple_of(4), 0);
+        self.batch = build(std::mem::take(&mut self.batch)).finish(self.sequence, flags);
         if is_last { self.exchange(visit, walked) } else { Ok(()) }
     }
 

@@ -3,22 +3,36 @@
 /// Bytes of `struct nlmsghdr`.
 pub(crate) const HEADER: usize = 16;
 
-/// A request being built.
+/// A request being built, maybe behind others.
 pub(crate) struct Message {
     bytes: Vec<u8>,
+    /// Of this one, in the bytes.
+    start: usize,
 }
 
 impl Message {
     /// A request of a kind, with the fixed struct that the kind calls for.
     pub fn new(kind: u16, flags: i32, fixed: &[u8]) -> Message {
-        let mut bytes = Vec::with_capacity(128);
+        Message::behind(Vec::with_capacity(128), kind, flags, fixed)
+    }
+
+    /// The same, in the bytes that hold those before it.
+    pub fn behind(mut bytes: Vec<u8>, kind: u16, flags: i32, fixed: &[u8]) -> Message {
+        let start = bytes.len();
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&kind.to_ne_bytes());
         // Flags are 16 bits on the wire; libc types them as int.
         bytes.extend_from_slice(&(flags as u16).to_ne_bytes());
         bytes.extend_from_slice(&[0; 8]);
         bytes.extend_from_slice(fixed);
-        Message { bytes }
+        Message { bytes, start }
+    }
+
+    /// One that was built alone, behind others.
+    pub fn behind_others(self, mut others: Vec<u8>) -> Message {
+        let start = others.len();
+        others.extend_from_slice(&self.bytes[self.start..]);
+        Message { bytes: others, start }
     }
 
     pub fn attr(mut self, kind: u16, value: &[u8]) -> Message {
@@ -65,16 +79,17 @@ impl Message {
 
     /// Bytes so far.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() - self.start
     }
 
-    /// The finished message; the kernel repeats the number in its answers.
+    /// The finished message, and those before it; the kernel repeats the number in its answers.
     pub fn finish(mut self, sequence: u32, extra_flags: i32) -> Vec<u8> {
-        let length = self.bytes.len() as u32;
-        self.bytes[..4].copy_from_slice(&length.to_ne_bytes());
-        let flags = u16::from_ne_bytes([self.bytes[6], self.bytes[7]]) | extra_flags as u16;
-        self.bytes[6..8].copy_from_slice(&flags.to_ne_bytes());
-        self.bytes[8..12].copy_from_slice(&sequence.to_ne_bytes());
+        let own = &mut self.bytes[self.start..];
+        let length = own.len() as u32;
+        own[..4].copy_from_slice(&length.to_ne_bytes());
+        let flags = u16::from_ne_bytes([own[6], own[7]]) | extra_flags as u16;
+        own[6..8].copy_from_slice(&flags.to_ne_bytes());
+        own[8..12].copy_from_slice(&sequence.to_ne_bytes());
         self.bytes
     }
 
@@ -131,6 +146,16 @@ mod tests {
         assert_eq!(text_of(inner[0].1), "bridge");
         assert_eq!(attributes(inner[1].1).next(), Some((5, &[7u8][..])));
         assert_eq!(u32_of(attrs[2].1), 1500);
+    }
+
+    #[test]
+    fn one_behind_another_is_built_as_if_alone() {
+        let build = |bytes| {
+            let message = Message::behind(bytes, 7, 1, &[2, 0, 0, 0]).attr(1, &[1, 2, 3, 4, 5]);
+            message.nest(2, |m| m.attr_u8(3, 9)).finish(5, 4)
+        };
+        let alone = build(Vec::new());
+        assert_eq!(build(build(Vec::new())), [alone.clone(), alone].concat());
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn connection(v4: bool, protocol: u8, zone: u16) -> Connection {
 
 /// What a dump shows looks like what makes an entry.
 fn payload(connection: Connection) -> Vec<u8> {
-    request::insert(&Insert { connection, timeout_s: 9 }).finish(1, 0)[HEADER..].to_vec()
+    request::insert(Vec::new(), &Insert { connection, timeout_s: 9 }).finish(1, 0)[HEADER..].to_vec()
 }
 
 #[test]

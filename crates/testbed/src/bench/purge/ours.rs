@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use agent::ctpurge::Conversation;
 use anyhow::{Context, bail};
-use model::purge::{Answer, Counters, Job, Request, State, Stats};
+use model::purge::{Answer, Counters, Job, Request, State, Stats, What};
 use tempfile::TempDir;
 use testbed::program::Program;
 use testbed::wait;
@@ -89,7 +89,8 @@ impl Ours {
         while !rest.is_empty() {
             let mut weight = 0;
             let fits = |job: &&Job| {
-                weight += job.what.weight();
+                // A connection takes four times the space of an address.
+                weight += job.what.weight() * if matches!(job.what, What::Tuples(_)) { 4 } else { 1 };
                 weight < WEIGHT
             };
             let (some, others) = rest.split_at(rest.iter().take_while(fits).count().clamp(1, AT_ONCE));
