@@ -65,7 +65,7 @@ pub struct Cloud {
     stop: watch::Sender<bool>,
     // Dropped last, after agents have stopped working in it.
     pub place: Place,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// One host: a namespace with an address on the underlay, and its agent.
@@ -83,6 +83,8 @@ struct Running {
     stop: watch::Sender<bool>,
 }
 
+const DATABASE: &str = "neutrino.db";
+
 /// Network of the underlay (RFC 5737 documentation addresses).
 fn underlay_address(host: usize) -> IpAddr {
     IpAddr::from([192, 0, 2, 10 + u8::try_from(host).unwrap_or(u8::MAX)])
@@ -94,7 +96,7 @@ impl Cloud {
         let place = Place::new(&plan.name)?;
         let folder = tempfile::tempdir()?;
         let hosts = hosts(&place, &plan).await?;
-        let db = Db::open(Options::new(folder.path().join("neutrino.db"))).await?;
+        let db = Db::open(Options::new(folder.path().join(DATABASE))).await?;
         let listener = TcpListener::bind(plan.bind)
             .await
             .with_context(|| format!("cannot listen on {}: is another server running there?", plan.bind))?;
@@ -105,7 +107,7 @@ impl Cloud {
         if !plan.guarded {
             client.open_default_group().await?;
         }
-        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, place, _folder: folder })
+        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, place, folder })
     }
 
     /// Builds a cloud with every agent running and known to the server.
@@ -116,6 +118,11 @@ impl Cloud {
         }
         cloud.agents_alive().await?;
         Ok(cloud)
+    }
+
+    /// The server's database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Whether an agent leaves out routers that it has nothing to do for, from its next start on.

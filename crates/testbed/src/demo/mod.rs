@@ -14,8 +14,10 @@ mod routers;
 pub mod show;
 mod steps;
 
+use std::fs;
 use std::net::SocketAddr;
 
+use anyhow::Context;
 use model::desired::L3Mode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +40,7 @@ pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
     };
     println!("\n{}", table.text());
     if !once {
+        configure(&cloud)?;
         println!("{}", talk_to_it(&cloud));
         interrupted().await;
     }
@@ -70,6 +73,12 @@ async fn interrupted() {
     }
 }
 
+/// The configuration by which commands that read the database find it.
+fn configure(cloud: &Cloud) -> anyhow::Result<()> {
+    let text = format!("[database]\npath = {:?}\n", cloud.database());
+    fs::write(cloud.place.folder().join("server.toml"), text).context("cannot write what commands are told")
+}
+
 fn talk_to_it(cloud: &Cloud) -> String {
     let base = cloud.client.base();
     let folder = cloud.place.folder().display();
@@ -82,7 +91,8 @@ fn talk_to_it(cloud: &Cloud) -> String {
          Look into an instance or a host:\n\n\
          \x20   nsenter --net={folder}/blue-1 ip address\n\
          \x20   nsenter --net={folder}/host-1 bridge fdb show\n\n\
-         Ask the ctpurge of a host:\n\n\
+         Ask which routers are where, and the ctpurge of a host:\n\n\
+         \x20   neutrino --config {folder}/server.toml router list\n\
          \x20   neutrino --config {folder}/host-1.toml conntrack jobs\n"
     )
 }
