@@ -29,7 +29,7 @@ pub(super) fn run(board: &Board, settings: &Settings) {
     if let Err(error) = kernel::own::set_nice(settings.nice) {
         tracing::warn!(%error, "the work goes on at the usual priority");
     }
-    let mut learnt = Learnt { can: abilities(), costs: None, in_zone: None };
+    let mut learnt = Learnt { can: abilities(board), costs: None, in_zone: None };
     board.shared().abilities = learnt.can;
     give_back_code();
     while let Some(round) = board.next_round(Duration::from_millis(settings.gather_ms)) {
@@ -53,21 +53,27 @@ pub(super) fn give_back_code() {
     }
 }
 
-/// What this kernel does right; a kernel that does nothing right is walked whole.
-fn abilities() -> Abilities {
-    match probe() {
-        Ok(can) => {
-            let all = can.zone_filter && can.family_filter && can.zone_flush && can.id_guard && can.exact;
-            if !all {
-                tracing::warn!(?can, "this kernel gets filters wrong; whole tables are walked instead");
+/// What this kernel does right; a kernel that does nothing right is walked whole. What keeps it from being
+/// tried out, such as a machine without memory, may pass.
+fn abilities(board: &Board) -> Abilities {
+    const TRIES: u32 = 4;
+    for pause in (0..TRIES).map(|tries| Duration::from_millis(250) * 2u32.pow(tries)) {
+        match probe() {
+            Ok(can) => {
+                let all = can.zone_filter && can.family_filter && can.zone_flush && can.id_guard && can.exact;
+                if !all {
+                    tracing::warn!(?can, "this kernel gets filters wrong; whole tables are walked instead");
+                }
+                return can;
             }
-            can
+            Err(error) => tracing::warn!(%error, "filters could not be tried"),
         }
-        Err(error) => {
-            tracing::warn!(%error, "whole tables are walked, since filters could not be tried");
-            Abilities::default()
+        if !board.rest(pause) {
+            break;
         }
     }
+    tracing::warn!("whole tables are walked, since filters could not be tried");
+    Abilities::default()
 }
 
 fn purge(

@@ -11,14 +11,15 @@ use std::path::Path;
 use model::purge::Tuple;
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{MsgFlags, SockProtocol, recv, send, setsockopt, sockopt};
+use nix::sys::socket::{MsgFlags, SockProtocol, send, setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
 use super::ConntrackError;
+use super::answer::{drain, errno_of, lost, receive, refused};
 use super::entry::{self, Found};
 use super::request::{self, Insert};
 use crate::netlink::message::u32_of;
-use crate::netlink::socket::{Header, messages, open};
+use crate::netlink::socket::{messages, open};
 use crate::netlink::{Message, attributes};
 use crate::netns;
 
@@ -367,39 +368,4 @@ impl Conntrack {
             }
         }
     }
-}
-
-/// What an error or the end of a dump says.
-fn errno_of(header: &Header, payload: &[u8]) -> Option<Errno> {
-    let ends = [libc::NLMSG_ERROR, libc::NLMSG_DONE].contains(&i32::from(header.kind));
-    let number = (u32_of(payload) as i32).wrapping_neg();
-    (ends && number > 0).then(|| Errno::from_raw(number))
-}
-
-fn receive(fd: &OwnedFd, buffer: &mut [u8], act: &'static str) -> Result<usize, ConntrackError> {
-    loop {
-        match recv(fd.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
-            Err(Errno::EINTR) => continue,
-            // With MSG_TRUNC the true length is told: what did not fit is lost.
-            Ok(len) if len > buffer.len() => return Err(lost(act, Errno::EMSGSIZE)),
-            Ok(len) => return Ok(len),
-            Err(errno) => return Err(lost(act, errno)),
-        }
-    }
-}
-
-/// Takes away what is left of answers of which some were lost: until then the kernel leaves out others.
-fn drain(fd: &OwnedFd) {
-    let mut byte = [0];
-    while let Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS) =
-        recv(fd.as_raw_fd(), &mut byte, MsgFlags::MSG_DONTWAIT)
-    {}
-}
-
-fn refused(act: &'static str, errno: Errno) -> ConntrackError {
-    ConntrackError::Refused { act, errno }
-}
-
-fn lost(act: &'static str, errno: Errno) -> ConntrackError {
-    ConntrackError::Lost { act, errno }
 }

@@ -192,7 +192,7 @@ async fn what_groups_no_longer_let_in_is_forgotten() {
     settled(&place, "one", group_key(OWN)).await;
     let table = fill(&place, &[&own, &other], &ZONES).await;
     let Part::Member(member) = other.member() else { panic!("is one") };
-    let without = Member { addresses: [IpAddr::from(own.v4()).into()].into(), ..member };
+    let without = Member { addresses: [own.v4().into()].into(), ..member };
     place.server.put("one", [Part::Member(without)]);
     table.loses("a member removed", |one| here(one) && is_of(one, &own) && is_of(one, &other)).await;
     place.server.put("one", [other.member()]);

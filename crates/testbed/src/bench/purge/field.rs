@@ -44,9 +44,6 @@ impl Field {
     /// In a namespace that is there, and stays.
     pub fn within(namespace: PathBuf, entries: usize) -> anyhow::Result<Field> {
         let allowed = fs::read_to_string(MAX).context("this kernel tracks no connections")?;
-        if allowed.trim().parse::<usize>().is_ok_and(|most| most < entries + 1000) {
-            fs::write(MAX, (entries + 1000).to_string())?;
-        }
         Ok(Field { namespace, dir: None, entries, allowed })
     }
 
@@ -84,14 +81,26 @@ impl Field {
         })
     }
 
+    /// Lets the machine have as many as are needed, with some that are others'.
+    fn raise(&self) -> anyhow::Result<()> {
+        let most = self.entries + 20_000;
+        if fs::read_to_string(MAX)?.trim().parse::<usize>().is_ok_and(|allowed| allowed < most) {
+            fs::write(MAX, most.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Empties the table, and fills it.
     pub fn fill(&self) -> anyhow::Result<()> {
+        self.raise()?;
         let mut table = Conntrack::open(Some(self.namespace()))?;
         table.walk(Filter::default(), &mut Everything)?;
         let mut some = Vec::new();
         for connection in self.all() {
             some.push(Insert { connection, timeout_s: 7200 });
             if some.len() == 4096 {
+                // Others of the machine may have set it meanwhile.
+                self.raise()?;
                 table.insert(&some)?;
                 some.clear();
             }

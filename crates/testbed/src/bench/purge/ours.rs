@@ -13,7 +13,7 @@ use testbed::wait;
 use super::field::Field;
 use crate::process;
 
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(300);
 /// Addresses and jobs of one message.
 const WEIGHT: usize = 12_000;

@@ -105,7 +105,8 @@ pub fn beside(beside: &Beside) {
         "means",
         "p50s",
     ]);
-    let rows: [(&str, fn(&Wired) -> Duration); 2] = [
+    type Part = fn(&Wired) -> Duration;
+    let rows: [(&str, Part); 2] = [
         ("from its request until ACTIVE", |wired| wired.whole),
         ("from its device until ACTIVE", |wired| wired.ours),
     ];
