@@ -84,6 +84,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// A group or an address group goes, and the templates of rules about it with it.
+    pub async fn forget_templates(&mut self, remote: &str) -> Result<(), DbError> {
+        let sql = "DELETE FROM default_security_group_rules WHERE remote_group_id = $1 OR remote_address_group_id = $1";
+        self.later(sql, vec![remote.into()]).await
+    }
+
     /// Have ports a group?
     pub async fn group_in_use(&mut self, group: SecurityGroupId) -> Result<bool, DbError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM port_groups WHERE group_id = $1)";

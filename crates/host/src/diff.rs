@@ -44,7 +44,6 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.filter();
     plan.guard();
     plan.join(|link, want| !is_new_leg(link, want));
-    plan.flag();
     plan.entries();
     plan.open_outward(has_inside);
     plan.inside();
@@ -54,10 +53,7 @@ pub fn diff(want: &Wanted, seen: &Observed, scope: &Scope) -> Vec<Step> {
     plan.await_opened(|_| true);
     plan.open(|make| matches!(make, Make::Veth { .. }));
     plan.await_opened(|_| true);
-    plan.join(|_, _| true);
-    // Answers to it find it before it is closed to what nobody knows the place of.
-    plan.lead_in();
-    plan.flag();
+    plan.join_legs();
     plan.clear_tables();
     plan.unguard();
     plan.announce();
@@ -212,27 +208,38 @@ impl Plan<'_> {
     fn join(&mut self, which: impl Fn(&Link, &WantLink) -> bool) {
         let target = self.target;
         for (name, (key, want)) in &target.links {
-            let Some(link) = self.usable(name, want).filter(|link| which(link, want)) else { continue };
-            let master = want.bridge.as_ref().map(|(bridge, _)| bridge.clone());
-            if master.is_some() && link.master != master {
-                self.act(*key, Op::SetMaster { device: name.clone(), master });
+            if self.usable(name, want).is_some_and(|link| which(link, want)) {
+                self.enter(*key, name, want);
+                self.flag(*key, name, want);
             }
         }
     }
 
-    /// Sets what a bridge does with its ports.
-    fn flag(&mut self) {
+    /// Legs that carry frames. Answers to them find them before they are closed to what nobody knows the
+    /// place of.
+    fn join_legs(&mut self) {
         let target = self.target;
         for (name, (key, want)) in &target.links {
-            let Some(link) = self.usable(name, want) else { continue };
-            let Some((_, flags)) =
-                want.bridge.as_ref().filter(|(bridge, _)| link.master.as_ref() == Some(bridge))
-            else {
-                continue;
-            };
-            if link.port != Some(*flags) {
-                self.act(*key, Op::SetPort { device: name.clone(), flags: *flags });
+            if self.usable(name, want).is_some() {
+                self.enter(*key, name, want);
             }
+        }
+        self.lead_in();
+        self.join(|_, _| true);
+    }
+
+    fn enter(&mut self, key: Key, name: &str, want: &WantLink) {
+        let master = want.bridge.as_ref().map(|(bridge, _)| bridge.clone());
+        if master.is_some() && self.now.links.get(name).is_some_and(|link| link.master != master) {
+            self.act(key, Op::SetMaster { device: name.to_owned(), master });
+        }
+    }
+
+    /// Sets what its bridge does with a port.
+    fn flag(&mut self, key: Key, name: &str, want: &WantLink) {
+        let Some((_, flags)) = &want.bridge else { return };
+        if self.now.links.get(name).is_some_and(|link| link.port != Some(*flags)) {
+            self.act(key, Op::SetPort { device: name.to_owned(), flags: *flags });
         }
     }
 
@@ -310,15 +317,15 @@ impl Plan<'_> {
     }
 }
 
-/// Something may send by a namespace's ways outside before its own devices open: it was there, or
-/// other namespaces lead into it.
-/// A leg that nothing is to come through before it can answer. What is opened in a bridge is joined to the
-/// others there before its other end can send: a question that it asks then is lost for a second.
+/// A leg that nothing is to come through before it can answer. A port of a bridge
+/// may be open to the others there before its other end can send: a question asked then is lost for a second.
 fn is_new_leg(link: &Link, want: &WantLink) -> bool {
     let is_leg = matches!(&want.make, Make::Veth { peer, .. } if !names::is_outward(peer));
     is_leg && want.up && !link.up && link.master.is_none()
 }
 
+/// Something may send by a namespace's ways outside before its own devices open: it was there, or
+/// other namespaces lead into it.
 fn has_inside(seen: &Observed, netns: &str) -> bool {
     seen.namespaces.contains_key(netns) || matches!(Netns::parse(netns), Some(Netns::Fip(_)))
 }

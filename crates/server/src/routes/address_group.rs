@@ -29,6 +29,7 @@ pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     if tx.rules_about_addresses(group.id).await? {
         return Err(Refusal::AddressGroupInUse(group.id).into());
     }
+    tx.forget_templates(id).await?;
     tx.forget_policies(id).await?;
     tx.delete(&ADDRESS_GROUP, group.id).await?;
     Ok(())

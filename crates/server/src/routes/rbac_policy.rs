@@ -33,6 +33,11 @@ async fn users(tx: &mut Tx<'_>, policy: &RbacPolicy) -> Result<BTreeSet<String>,
     })
 }
 
+/// Whose things the caller may share; `None` for everybody's. Who finds everything may not share it.
+fn sharer<'a>(guard: &Guard<'a>) -> Option<&'a str> {
+    (!guard.is_admin()).then(|| guard.caller_project())
+}
+
 pub async fn create(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
@@ -41,10 +46,10 @@ pub async fn create(
 ) -> Result<String, Fault> {
     let owner = match owner(tx, &new.object_type, &new.object_id).await {
         // Whose it is not is not told whether it is there.
-        Err(Fault::Refused(Refusal::NotFound { .. })) if guard.project().is_some() => String::new(),
+        Err(Fault::Refused(Refusal::NotFound { .. })) if !guard.is_admin() => String::new(),
         owner => owner?,
     };
-    let policy = rbac_policy::create(new, &owner, guard.project(), stamp)?;
+    let policy = rbac_policy::create(new, &owner, sharer(guard), stamp)?;
     if tx.same_policy(&policy.object_id, &policy.action, &policy.target_tenant).await?.is_some() {
         return Err(Refusal::DuplicateSharing.into());
     }
@@ -73,7 +78,7 @@ pub async fn update(
 ) -> Result<(), Fault> {
     let before = load(tx, id).await?;
     let owner = owner(tx, &before.object_type, &before.object_id).await?;
-    rbac_policy::check_owner(&owner, guard.project())?;
+    rbac_policy::check_owner(&owner, sharer(guard))?;
     let Some(target) = change.target_tenant.filter(|target| *target != before.target_tenant) else {
         return Ok(());
     };

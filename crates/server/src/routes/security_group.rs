@@ -111,13 +111,14 @@ pub async fn update(
     Ok(())
 }
 
-/// Rules of other groups that are about it go with it.
+/// Rules of other groups that are about it go with it, and templates of such rules.
 pub async fn delete(tx: &mut Tx<'_>, guard: &Guard<'_>, id: &str) -> Result<(), Fault> {
     let group = load(tx, id).await?;
     security_group::delete(&group, tx.group_in_use(group.id).await?, guard.is_admin())?;
     for rule in tx.rules_about_group(group.id).await? {
         tx.mark(&view::of_rule(&rule));
     }
+    tx.forget_templates(id).await?;
     tx.forget_policies(id).await?;
     tx.delete(&SECURITY_GROUP, group.id).await?;
     Ok(())

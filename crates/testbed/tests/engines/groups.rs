@@ -16,6 +16,7 @@ testbed::on_both_engines!(
     two_first_looks_make_one_default_group,
     of_the_same_rules_one_is_made,
     a_group_that_a_port_gets_does_not_go,
+    a_template_goes_with_the_group_that_it_is_about,
 );
 
 const RACERS: usize = 8;
@@ -209,4 +210,28 @@ async fn a_group_that_a_port_gets_does_not_go(engine: Engine) {
             assert!([201, 204, 404, 409].contains(&status), "{status} {answer}");
         }
     }
+}
+
+async fn a_template_goes_with_the_group_that_it_is_about(engine: Engine) {
+    let lone = started(engine).await;
+    let group = lone.client.group("g").await.expect("a group");
+    let body = json!({ "address_group": { "name": "a", "addresses": ["192.0.2.0/24"] } }).to_string();
+    let made = lone.client.send("POST", "/v2.0/address-groups", Some(body), &[]).await.expect("an answer");
+    let addresses = id_of(&made.1["address_group"]);
+    for remote in [json!({ "remote_group_id": group }), json!({ "remote_address_group_id": addresses })] {
+        let mut rule = remote;
+        rule["direction"] = "ingress".into();
+        rule["used_in_non_default_sg"] = true.into();
+        rule["used_in_default_sg"] = true.into();
+        let path = "/v2.0/default-security-group-rules";
+        let body = json!({ "default_security_group_rule": rule }).to_string();
+        let (status, said) = lone.client.send("POST", path, Some(body), &[]).await.expect("an answer");
+        assert_eq!(status, 201, "{said}");
+    }
+    for path in [format!("security-groups/{group}"), format!("address-groups/{addresses}")] {
+        let (status, said) =
+            lone.client.send("DELETE", &format!("/v2.0/{path}"), None, &[]).await.expect("an answer");
+        assert_eq!(status, 204, "{said}");
+    }
+    lone.client.group("after").await.expect("a group of which no template is in the way");
 }
