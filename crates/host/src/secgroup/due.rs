@@ -329,7 +329,9 @@ impl Dues<'_> {
         if !self.want.secgroups.has_filtered(network) {
             return;
         }
-        let removed: Vec<IpNet> = removed.into_iter().filter(|net| net.prefix_len() > 0).collect();
+        // All of a family is said as its halves.
+        let halves = |net: IpNet| net.subnets(net.prefix_len().max(1)).into_iter().flatten();
+        let removed: Vec<IpNet> = removed.into_iter().flat_map(halves).collect();
         for removed in removed.chunks(ADDRESSES) {
             let v4 = |nets: &mut dyn Iterator<Item = &IpNet>| {
                 let (mut four, mut six) = (false, false);

@@ -186,7 +186,8 @@ impl Hook {
 
     pub const fn priority(self) -> i32 {
         match self {
-            Hook::Prerouting => -300,
+            // Before fragments are put together: those of one zone are.
+            Hook::Prerouting => -450,
             Hook::Standing => 0,
             Hook::Forward => 100,
         }
