@@ -32,7 +32,8 @@ const NEWEST: &str = "ON CONFLICT (host, kind, id) DO UPDATE SET revision = excl
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     parts: BTreeSet<(String, Key)>,
-    /// Members, memberships and services: of the last two their networks' parts are among `parts`, the ports' are looked up.
+    /// Members, memberships and services: of the last two their networks' parts are among `parts`, the
+    /// ports' are looked up.
     /// And all about security groups.
     wide: BTreeSet<Touch>,
     /// Hosts whose networks' hosts all look at their ports again.

@@ -96,14 +96,6 @@ impl Tx<'_> {
         Ok(self.number(sql, &[group.to_string().into()]).await? > 0)
     }
 
-    pub async fn rules_of_group(
-        &mut self,
-        group: SecurityGroupId,
-    ) -> Result<Vec<SecurityGroupRule>, DbError> {
-        let condition = "security_group_id = $1 ORDER BY created_us, id";
-        self.find(&SECURITY_GROUP_RULE, condition, &[group.to_string().into()]).await
-    }
-
     /// Rules of other groups that are about a group.
     pub async fn rules_about_group(
         &mut self,

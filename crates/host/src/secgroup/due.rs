@@ -209,11 +209,8 @@ impl Dues<'_> {
             RemoteSide::Any => Peers::Any,
             RemoteSide::Prefix(net) if net.prefix_len() == 0 => Peers::Any,
             RemoteSide::Prefix(net) => Peers::Of([net].into()),
-            RemoteSide::Group(id) => few(self.want.secgroups.members(id).collect()),
-            RemoteSide::Addresses(id) => match self.want.get(Key::new(Kind::Addresses, id.0)) {
-                Some(Part::Addresses(part)) => few(part.nets.clone()),
-                _ => Peers::Any,
-            },
+            RemoteSide::Group(id) => few(self.were_members(id)),
+            RemoteSide::Addresses(id) => few(self.had_addresses(Key::new(Kind::Addresses, id.0))),
         };
         let began = match rule.direction {
             Direction::Ingress => Began::Peer,
@@ -222,6 +219,25 @@ impl Dues<'_> {
         let v4 = rule.ethertype == Ethertype::V4;
         let own = of.addresses.into_iter().filter(|net| net.addr().is_ipv4() == v4).collect();
         self.add(reason, network, own, peers, service(rule), began, of.ids, cause);
+    }
+
+    /// Members of a group, and those that went with what is looked at.
+    fn were_members(&self, group: SecurityGroupId) -> BTreeSet<IpNet> {
+        let gone = self.old.iter().filter_map(|part| match part {
+            Part::Member(member) if member.groups.contains(&group) => Some(&member.addresses),
+            _ => None,
+        });
+        self.want.secgroups.members(group).chain(gone.flatten().map(IpNet::trunc)).collect()
+    }
+
+    /// What an address group has, and what it had before.
+    fn had_addresses(&self, key: Key) -> BTreeSet<IpNet> {
+        let both = self.want.get(key).into_iter().chain(self.old);
+        let nets = both.filter(|part| part.key() == key).filter_map(|part| match part {
+            Part::Addresses(part) => Some(&part.nets),
+            _ => None,
+        });
+        nets.flatten().copied().collect()
     }
 
     fn member(&mut self, before: &Member) {

@@ -112,6 +112,24 @@ fn what_goes_makes_purges_due() {
         }),
         [(Reason::MemberRemoved, Some(4), Began::Either, 1)]
     );
+    // Who leaves with the rule had connections by it.
+    assert_eq!(
+        due(|want| {
+            let Part::Group(mut group) = first(want, Kind::Group) else { panic!("group") };
+            let about = |rule: &model::desired::GroupRule| {
+                matches!(
+                    rule.remote,
+                    model::desired::RemoteSide::Group(_) | model::desired::RemoteSide::Addresses(_)
+                )
+            };
+            group.rules.retain(|rule| !about(rule));
+            let gone = [first(want, Kind::Member).key(), first(want, Kind::Addresses).key()];
+            let before = want.put(Part::Group(group));
+            let gone: Vec<Part> = gone.into_iter().filter_map(|key| want.remove(key)).collect();
+            before.into_iter().chain(gone).collect()
+        }),
+        [(Reason::RuleRemoved, Some(6), Began::Peer, 1), (Reason::RuleRemoved, Some(4), Began::Peer, 1)]
+    );
     let left = due(|want| {
         let Part::Port(mut port) = first(want, Kind::Port) else { panic!("port") };
         port.groups = port.groups.map(|groups| groups.into_iter().take(1).collect());

@@ -64,7 +64,7 @@ pub async fn default_of(tx: &mut Tx<'_>, stamp: &mut Stamp, project: &str) -> Re
     Ok(group.id)
 }
 
-/// Gives a group, which is stored, the rules that groups begin with; how many.
+/// Gives a group, which is stored, the rules that groups begin with.
 async fn begin_rules(tx: &mut Tx<'_>, stamp: &mut Stamp, group: &SecurityGroup) -> Result<(), Fault> {
     let templates = tx.default_rules().await?;
     for rule in security_group::first_rules(group, templates, stamp) {

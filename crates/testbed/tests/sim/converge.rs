@@ -36,6 +36,9 @@ async fn started(engine: Engine, bus: Bus) -> Lone {
     Lone::start_on(engine, Settings::default(), bus).await.expect("starts")
 }
 
+/// Between two looks at the truth: who looks asks for the host, which meanwhile is not answered itself.
+pub const LOOK: Duration = Duration::from_millis(400);
+
 /// What the server says when it is asked for everything.
 pub async fn truth(bus: &Bus, host: &str) -> BTreeMap<Key, Part> {
     let mut parts = BTreeMap::new();
@@ -107,8 +110,9 @@ pub async fn act(lone: &Lone, draw: &mut Draw) {
 async fn converged(wires: &Wires, hosts: &[SimulatedHost]) {
     for host in hosts {
         let bus = wires.host(&host.name);
-        let same =
-            wait::until(LIMIT, || async { (host.parts() == truth(&bus, &host.name).await).then_some(()) });
+        let same = wait::until_every(LOOK, LIMIT, || async {
+            (host.parts() == truth(&bus, &host.name).await).then_some(())
+        });
         if same.await.is_none() {
             panic!(
                 "{} has {:#?}\nand should have {:#?}",

@@ -15,7 +15,7 @@ use testbed::client::id_of;
 use testbed::simulated::SimulatedHost;
 use testbed::{Draw, Lone, wait};
 
-use super::converge::truth;
+use super::converge::{LOOK, truth};
 
 testbed::on_both_engines!(
     a_change_wakes_whom_it_concerns,
@@ -280,7 +280,7 @@ async fn whatever_changes_hosts_have_what_a_look_from_scratch_makes(engine: Engi
             step(&lone, &mut walk, &mut draw, turn).await;
         }
         for host in &hosts {
-            let same = wait::until(LIMIT, || async {
+            let same = wait::until_every(LOOK, LIMIT, || async {
                 (host.parts() == truth(&lone.bus, &host.name).await).then_some(())
             });
             if same.await.is_none() {

@@ -17,7 +17,7 @@ use testbed::simulated::SimulatedHost;
 use testbed::wires::{BusKind, Wires};
 use testbed::{Lone, wait};
 
-use super::converge::truth;
+use super::converge::{LOOK, truth};
 
 /// What takes longer does not happen.
 pub const LIMIT: Duration = Duration::from_secs(40);
@@ -195,12 +195,16 @@ impl Cloud {
     pub async fn converged(&self) {
         for host in &self.hosts {
             let bus = self.wires.host(&host.name);
-            let same = wait::until(LIMIT, || async {
+            let same = wait::until_every(LOOK, LIMIT, || async {
                 (host.parts() == truth(&bus, &host.name).await).then_some(())
             });
             if same.await.is_none() {
                 let (has, should) = (host.parts(), truth(&bus, &host.name).await);
-                panic!("{} has {has:#?}\nand should have {should:#?}", host.name);
+                let (answers, full) = host.answers();
+                panic!(
+                    "{} has {has:#?}\nand should have {should:#?}\nafter {answers} answers, {full} with everything",
+                    host.name
+                );
             }
         }
     }
