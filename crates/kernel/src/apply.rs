@@ -92,37 +92,18 @@ impl<'a> Run<'a> {
         let steps = self.steps;
         match &steps[at].op {
             Op::ReplaceTable { .. } | Op::DeleteTable { .. } => {
-                let is_table = |s: &&Step| matches!(s.op, Op::ReplaceTable { .. } | Op::DeleteTable { .. });
-                let count = self.steps[at..].iter().take_while(is_table).count();
-                self.flush();
-                self.tables(at, count);
-                count
+                let is_table = |op: &Op| matches!(op, Op::ReplaceTable { .. } | Op::DeleteTable { .. });
+                self.together(at, is_table, Run::tables)
             }
-            op if op.is_filter() => {
-                let count = self.steps[at..].iter().take_while(|step| step.op.is_filter()).count();
-                self.flush();
-                self.tables(at, count);
-                count
-            }
+            op if op.is_filter() => self.together(at, Op::is_filter, Run::tables),
             Op::StopKeepalived { .. } => {
-                let is_stop = |s: &&Step| matches!(s.op, Op::StopKeepalived { .. });
-                let count = self.steps[at..].iter().take_while(is_stop).count();
-                self.flush();
-                self.stop(at, count);
-                count
+                self.together(at, |op| matches!(op, Op::StopKeepalived { .. }), Run::stop)
             }
             Op::StartKeepalived { .. } => {
-                let is_start = |s: &&Step| matches!(s.op, Op::StartKeepalived { .. });
-                let count = self.steps[at..].iter().take_while(is_start).count();
-                self.flush();
-                self.start(at, count);
-                count
+                self.together(at, |op| matches!(op, Op::StartKeepalived { .. }), Run::start)
             }
             Op::AwaitLink { .. } => {
-                let count = self.steps[at..].iter().map_while(awaited).count();
-                self.flush();
-                self.await_links(at, count);
-                count
+                self.together(at, |op| matches!(op, Op::AwaitLink { .. }), Run::await_links)
             }
             Op::DeleteLink { .. } => {
                 let is_link = |s: &&Step| matches!(s.op, Op::DeleteLink { .. });
@@ -156,6 +137,19 @@ impl<'a> Run<'a> {
                 1
             }
         }
+    }
+
+    /// Carries out steps of a kind that stand one after another, when what waits before them is done.
+    fn together(
+        &mut self,
+        at: usize,
+        is: impl Fn(&Op) -> bool,
+        act: impl FnOnce(&mut Self, usize, usize),
+    ) -> usize {
+        let count = self.steps[at..].iter().take_while(|step| is(&step.op)).count();
+        self.flush();
+        act(self, at, count);
+        count
     }
 
     fn one(&mut self, at: usize, op: &'a Op) {

@@ -13,7 +13,7 @@ mod netns {
     use agent::ctpurge::{Client, Conversation};
     use bus::Bus;
     use host::purge::{Connection, asks};
-    use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
+    use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
     use model::purge::{
         Addresses, Answer, Began, Job, JobId, Pairs, Peers, Place as Where, Reason, Request, State, Tuple,
         Tuples, What,
@@ -113,10 +113,6 @@ mod netns {
         fn judge(&mut self, found: &Found) -> bool {
             self.0.push(found.connection);
             false
-        }
-        fn settled(&mut self, _: bool) {}
-        fn go_on(&mut self, _: &Walked) -> bool {
-            true
         }
     }
 

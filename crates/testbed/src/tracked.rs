@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use host::purge::Connection;
-use kernel::conntrack::{Conntrack, Filter, Found, Visit, Walked};
+use kernel::conntrack::{Conntrack, Filter, Found, Visit};
 
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 /// Where flows begin, so that the same are sent again.
@@ -34,10 +34,6 @@ impl<F: Fn(&Connection) -> bool> Visit for Eye<F> {
     fn judge(&mut self, found: &Found) -> bool {
         self.seen += u64::from((self.is_one)(&found.connection));
         false
-    }
-    fn settled(&mut self, _: bool) {}
-    fn go_on(&mut self, _: &Walked) -> bool {
-        true
     }
 }
 

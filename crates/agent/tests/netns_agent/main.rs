@@ -14,6 +14,7 @@ mod netns {
     mod lazy;
     mod outside;
     mod place;
+    mod purging;
     mod ready;
     mod repair;
     mod routers;

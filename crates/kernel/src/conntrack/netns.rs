@@ -138,7 +138,6 @@ impl Visit for Eye<'_> {
         self.seen.push(found.connection);
         false
     }
-    fn settled(&mut self, _: bool) {}
     fn go_on(&mut self, _: &Walked) -> bool {
         if let Some(act) = self.act.take() {
             act();

@@ -135,10 +135,6 @@ impl Visit for Strange {
     fn settled(&mut self, gone: bool) {
         self.gone += u64::from(gone);
     }
-
-    fn go_on(&mut self, _: &Walked) -> bool {
-        true
-    }
 }
 
 #[derive(Default)]
@@ -156,9 +152,5 @@ impl Visit for Look {
 
     fn settled(&mut self, gone: bool) {
         self.gone += u64::from(gone);
-    }
-
-    fn go_on(&mut self, _: &Walked) -> bool {
-        true
     }
 }

@@ -39,9 +39,11 @@ pub trait Visit {
     /// True: the entry goes.
     fn judge(&mut self, found: &Found) -> bool;
     /// What became of entries that go, in the order in which they were judged; `gone` went by itself.
-    fn settled(&mut self, gone: bool);
+    fn settled(&mut self, _gone: bool) {}
     /// Between two reads. False ends the walk.
-    fn go_on(&mut self, walked: &Walked) -> bool;
+    fn go_on(&mut self, _walked: &Walked) -> bool {
+        true
+    }
 }
 
 /// What a walk or a deletion came to.
@@ -271,10 +273,6 @@ impl Conntrack {
         impl Visit for Nobody {
             fn judge(&mut self, _: &Found) -> bool {
                 false
-            }
-            fn settled(&mut self, _: bool) {}
-            fn go_on(&mut self, _: &Walked) -> bool {
-                true
             }
         }
         let mut walked = Walked::default();

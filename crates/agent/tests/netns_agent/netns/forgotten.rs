@@ -5,16 +5,15 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use host::purge::Connection;
-use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
+use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
 use model::desired::{Direction, Ethertype, GroupRule, Key, Kind, L3Mode, Member, Part, RemoteSide, Router};
 use model::purge::Tuple;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use wire::Mac;
 
 use crate::netns::groups::{OTHER, OWN, any, group, group_key, guests, rule, service, settled, wired};
 use crate::netns::outside::{ROUTER, external, floating, forwarding, ip, network_b, on_b, router};
 use crate::netns::place::{Guest, Place, network};
+use crate::netns::purging::purging;
 use crate::netns::routers::up;
 use crate::netns::wait::eventually;
 
@@ -29,32 +28,6 @@ const FAR: [&str; 2] = ["198.18.0.9", "2001:db8:9::9"];
 /// An allowed address pair's.
 const PAIR: &str = "10.1.0.50";
 const STATE: &str = "one.state/purges";
-
-struct Purging {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<Result<(), agent::ctpurge::CtpurgeError>>,
-}
-
-/// Forgets connections of host one.
-fn purging(place: &Place) -> Purging {
-    let config = place.config("one");
-    let settings = agent::ctpurge::Settings {
-        socket: config.ctpurge_socket.clone(),
-        state_dir: place.path("purged"),
-        namespace: config.namespace.clone(),
-        netns_dir: config.netns_dir.clone(),
-        ..agent::ctpurge::Settings::default()
-    };
-    let (stop, stopped) = watch::channel(false);
-    Purging { stop, task: tokio::spawn(agent::ctpurge::run(settings, stopped)) }
-}
-
-impl Purging {
-    async fn stop(self) {
-        self.stop.send(true).expect("ctpurge runs");
-        self.task.await.expect("ctpurge does not panic").expect("ctpurge works");
-    }
-}
 
 /// One table, filled by hand.
 struct Table {
@@ -102,10 +75,6 @@ impl Visit for Eye {
     fn judge(&mut self, found: &Found) -> bool {
         self.0.push(found.connection);
         false
-    }
-    fn settled(&mut self, _: bool) {}
-    fn go_on(&mut self, _: &Walked) -> bool {
-        true
     }
 }
 

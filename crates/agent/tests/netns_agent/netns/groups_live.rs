@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use model::desired::{Direction, Ethertype, Group, GroupRule, Part, Ports, RemoteSide};
 use model::report::State;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use wire::Mac;
 
 use crate::netns::frames::{arrivals, udp4, v4};
 use crate::netns::groups::{OTHER, OWN, group, group_key, guests, rule, service, settled, wired};
 use crate::netns::place::{Guest, Place};
+use crate::netns::purging::purging;
 use crate::netns::wait::eventually;
 
 /// What does not come in this time does not come.
@@ -314,7 +313,7 @@ async fn a_port_is_judged_anew_until_its_connections_are_forgotten() {
     let revoked = || text(&place, "nft list set bridge neutrino revoked");
     let ctpurge = purging(&place);
     eventually("restored from what was before", revoked, |text| !text.contains(&own.tap())).await;
-    stopped(ctpurge).await;
+    ctpurge.stop().await;
     let mut goes = Open::new(&place, TCP, &other, &own, 80);
     let mut stays = Open::new(&place, TCP, &other, &own, 81);
     assert_eq!((goes.goes_on(), stays.goes_on()), ([true, true], [true, true]));
@@ -329,28 +328,7 @@ async fn a_port_is_judged_anew_until_its_connections_are_forgotten() {
     // What goes with its port is forgotten as well.
     place.server.remove("one", [own.part().key()]);
     eventually("forgotten", known, |text| !text.contains("dport=81 ")).await;
-    stopped(ctpurge).await;
-}
-
-type Purging = (watch::Sender<bool>, JoinHandle<Result<(), agent::ctpurge::CtpurgeError>>);
-
-/// Forgets connections of host one.
-fn purging(place: &Place) -> Purging {
-    let config = place.config("one");
-    let settings = agent::ctpurge::Settings {
-        socket: config.ctpurge_socket.clone(),
-        state_dir: place.path("purged"),
-        namespace: config.namespace.clone(),
-        netns_dir: config.netns_dir.clone(),
-        ..agent::ctpurge::Settings::default()
-    };
-    let (stop, stopped) = watch::channel(false);
-    (stop, tokio::spawn(agent::ctpurge::run(settings, stopped)))
-}
-
-async fn stopped((stop, task): Purging) {
-    stop.send(true).expect("ctpurge runs");
-    task.await.expect("ctpurge does not panic").expect("ctpurge works");
+    ctpurge.stop().await;
 }
 
 /// However often it dies, what comes of it is what was asked for last.

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use kernel::conntrack::{Conntrack, Filter, Found, Visit, Walked};
+use kernel::conntrack::{Conntrack, Filter, Found, Visit};
 use model::desired::{Direction, Ethertype};
 
 use crate::netns::groups::{guests, rule, service, wired};
@@ -17,10 +17,6 @@ struct Everything;
 
 impl Visit for Everything {
     fn judge(&mut self, _: &Found) -> bool {
-        true
-    }
-    fn settled(&mut self, _: bool) {}
-    fn go_on(&mut self, _: &Walked) -> bool {
         true
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use host::purge::Connection;
-use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
+use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
 use kernel::netns;
 use model::purge::{
     Addresses, Began, Job, JobId, MAX_TUPLES, Pairs, Peers, Place, Reason, Tuple, Tuples, What,
@@ -160,10 +160,6 @@ struct Everything;
 
 impl Visit for Everything {
     fn judge(&mut self, _: &Found) -> bool {
-        true
-    }
-    fn settled(&mut self, _: bool) {}
-    fn go_on(&mut self, _: &Walked) -> bool {
         true
     }
 }

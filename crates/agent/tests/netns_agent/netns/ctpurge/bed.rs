@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use agent::ctpurge::{Acknowledged, Client, Conversation, CtpurgeError, Settings};
 use host::purge::{Connection, asks};
-use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit, Walked};
+use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
 use kernel::netns;
 use model::purge::{Answer, Icmp, Job, JobId, JobShown, Place, Reason, Request, Stats, Tuple, What};
 use tempfile::TempDir;
@@ -141,10 +141,6 @@ impl Visit for Eye {
     fn judge(&mut self, found: &Found) -> bool {
         self.0.push(found.connection);
         false
-    }
-    fn settled(&mut self, _: bool) {}
-    fn go_on(&mut self, _: &Walked) -> bool {
-        true
     }
 }
 

@@ -1,0 +1,32 @@
+//! A ctpurge that works beside an agent, in the test's own process.
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::netns::place::Place;
+
+pub struct Purging {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<Result<(), agent::ctpurge::CtpurgeError>>,
+}
+
+/// Forgets connections of host one.
+pub fn purging(place: &Place) -> Purging {
+    let config = place.config("one");
+    let settings = agent::ctpurge::Settings {
+        socket: config.ctpurge_socket.clone(),
+        state_dir: place.path("purged"),
+        namespace: config.namespace.clone(),
+        netns_dir: config.netns_dir.clone(),
+        ..agent::ctpurge::Settings::default()
+    };
+    let (stop, stopped) = watch::channel(false);
+    Purging { stop, task: tokio::spawn(agent::ctpurge::run(settings, stopped)) }
+}
+
+impl Purging {
+    pub async fn stop(self) {
+        self.stop.send(true).expect("ctpurge runs");
+        self.task.await.expect("ctpurge does not panic").expect("ctpurge works");
+    }
+}
