@@ -1,18 +1,21 @@
 //! Settings under `/proc/sys/net`, of one namespace.
 //!
 //! All namespaces' `ipv4` and `ipv6` hang in one place of the kernel's cache of names, which walks
-//! past the others' until it finds the right one. So each of the two is looked up once, and
-//! everything else from there.
+//! past the others' until it finds the right one: with a thousand namespaces that is most of the time
+//! of a write. So each of the two is looked up once, everything else from there, and in a
+//! `/proc` of this process alone ([`procfs`]).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use host::op::{Of, Sysctl};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
+
+use crate::procfs;
 
 /// Settings of the namespace in which they were opened.
 pub(crate) struct Settings {
@@ -24,11 +27,12 @@ pub(crate) struct Settings {
 impl Settings {
     /// Those of the namespace of the calling thread.
     pub fn open() -> io::Result<Settings> {
-        let ipv6 = match folder("/proc/sys/net/ipv6") {
+        let root = procfs::current()?;
+        let ipv6 = match folder(&root, "sys/net/ipv6") {
             Err(Errno::ENOENT) => None,
             found => Some(found?),
         };
-        Ok(Settings { ipv4: folder("/proc/sys/net/ipv4")?, ipv6 })
+        Ok(Settings { ipv4: folder(&root, "sys/net/ipv4")?, ipv6 })
     }
 
     /// Writes `net.ipv6.conf.DEVICE.NAME`.
@@ -88,8 +92,10 @@ impl Settings {
     }
 }
 
-fn folder(path: &str) -> nix::Result<OwnedFd> {
-    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
+
+fn folder(root: &impl AsFd, path: &str) -> nix::Result<OwnedFd> {
+    openat(root, path, FOLDER, Mode::empty())
 }
 
 const BRIDGED: [&str; 2] =

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use server::{Serving, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -38,6 +39,8 @@ pub struct Plan {
     pub guarded: bool,
     /// The `neutrino` that runs as each host's ctpurge; without one, nobody forgets connections.
     pub ctpurge: Option<PathBuf>,
+    /// Where agents run; else where the server does.
+    pub agents: Option<Handle>,
 }
 
 impl Plan {
@@ -51,6 +54,7 @@ impl Plan {
             l3: vec![],
             guarded: false,
             ctpurge: None,
+            agents: None,
         }
     }
 }
@@ -63,6 +67,7 @@ pub struct Cloud {
     pub hosts: Vec<Host>,
     serving: Option<Serving>,
     stop: watch::Sender<bool>,
+    agents: Option<Handle>,
     // Dropped last, after agents have stopped working in it.
     pub place: Place,
     folder: TempDir,
@@ -107,7 +112,8 @@ impl Cloud {
         if !plan.guarded {
             client.open_default_group().await?;
         }
-        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, place, folder })
+        let agents = plan.agents;
+        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, agents, place, folder })
     }
 
     /// Builds a cloud with every agent running and known to the server.
@@ -143,7 +149,8 @@ impl Cloud {
     pub fn start_agent(&mut self, host: usize) {
         let host = &mut self.hosts[host];
         let (stop, stopping) = watch::channel(false);
-        let task = tokio::spawn(agent::run(host.config.clone(), self.bus.clone(), stopping));
+        let running = agent::run(host.config.clone(), self.bus.clone(), stopping);
+        let task = self.agents.as_ref().unwrap_or(&Handle::current()).spawn(running);
         host.agent = Some(Running { task, stop });
     }
 

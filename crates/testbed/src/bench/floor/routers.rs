@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -158,8 +158,9 @@ struct Settings {
 impl Settings {
     fn open() -> anyhow::Result<Settings> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let folder = |name| open(name, flags, Mode::empty());
-        Ok(Settings { ipv4: folder("/proc/sys/net/ipv4")?, ipv6: folder("/proc/sys/net/ipv6")? })
+        let root = kernel::procfs::current()?;
+        let folder = |name| openat(&*root, name, flags, Mode::empty());
+        Ok(Settings { ipv4: folder("sys/net/ipv4")?, ipv6: folder("sys/net/ipv6")? })
     }
 
     fn write(&self, setting: &str, value: &str) -> anyhow::Result<()> {

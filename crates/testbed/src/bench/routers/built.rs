@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use testbed::demo::show::working;
 use testbed::place::delete_in;
 use testbed::routing::RouterPlan;
-use testbed::{Cloud, wait};
+use testbed::{Cloud, Plan, wait};
+use tokio::runtime::{Builder, Handle};
 
 use crate::floor::routers::{self as floor, Spent};
 use crate::routers::process as steps;
@@ -19,12 +20,15 @@ const LIMIT: Duration = Duration::from_secs(300);
 const QUIET: Duration = Duration::from_millis(400);
 /// A look at a thousand namespaces takes part of a millisecond.
 const LOOK: Duration = Duration::from_millis(100);
+/// Threads that are not the agent's: those of the runtime without a name, and the first.
+const SERVER: [&str; 2] = ["tokio-rt-worker", "bench"];
 
 pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     let mut table = show::table(&[
         "routers, all at once",
         "n",
-        "CPU ms each",
+        "agent CPU ms each",
+        "server CPU ms each",
         "wall s",
         "reach",
         "floor CPU ms",
@@ -38,13 +42,15 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
         let ours = working(&format!("{count} routers, all built again"), ours(*count)).await?;
         let made = ("built, no namespace there", ours.made, least.made, "2.5 ms; 1,000 in 4 s");
         let gone = ("taken away", ours.gone, least.gone, "");
-        for (what, ours, least, reach) in [made, gone] {
-            let each = |spent: Spent| spent.cpu.as_secs_f64() * 1e3 / *count as f64;
+        for (what, (ours, server), least, reach) in [made, gone] {
+            let ms = |time: Duration| time.as_secs_f64() * 1e3 / *count as f64;
+            let each = |spent: Spent| ms(spent.cpu);
             let peer = if reach.is_empty() { String::new() } else { format!("{:.0}", peer / each(ours)) };
             table.add_row([
                 what.to_owned(),
                 count.to_string(),
                 format!("{:.2}", each(ours)),
+                format!("{:.2}", ms(server)),
                 format!("{:.1}", ours.wall.as_secs_f64()),
                 reach.to_owned(),
                 format!("{:.2}", each(least)),
@@ -56,8 +62,9 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     }
     println!("{table}");
     println!(
-        "whole routers: an interface, a gateway with SNAT, a floating IP. CPU: this process, which holds agent \
-         and server, until nothing is done any more; not what the kernel does in its own threads. floor: the \
+        "whole routers: an interface, a gateway with SNAT, a floating IP. CPU until nothing is done any more, \
+         of the agent's threads and of the server's (with the bench's own); not what the kernel does in its \
+         own threads. floor: the \
          same namespaces, devices, bridge ports, addresses, routes, settings and a table like it, by one \
          thread; nothing is looked at, announced or reported. peer: a command per step (ip, sysctl, nft), {} \
          routers, without the program that calls them; Neutron 29 with it: 1,100 to 2,000 ms (stored). load \
@@ -68,12 +75,16 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Both {
-    made: Spent,
-    gone: Spent,
+/// `Of`: what is known of both, [`Spent`] or [`Ours`].
+struct Both<Of> {
+    made: Of,
+    gone: Of,
 }
 
-async fn least(count: usize) -> anyhow::Result<Both> {
+/// What the agent took, and the CPU time that the server did.
+type Ours = (Spent, Duration);
+
+async fn least(count: usize) -> anyhow::Result<Both<Spent>> {
     let place = testbed::Place::new("bench-floor")?;
     let host = place.add("floor").await?;
     let folder = place.folder().join("floor.netns");
@@ -83,8 +94,18 @@ async fn least(count: usize) -> anyhow::Result<Both> {
 }
 
 /// CPU and wall time until all routers of a host are there again, and until all are gone.
-async fn ours(count: usize) -> anyhow::Result<Both> {
-    let (mut cloud, compute, outside) = super::cloud("bench-build", L3Mode::Legacy, true).await?;
+async fn ours(count: usize) -> anyhow::Result<Both<Ours>> {
+    // Threads of its own, so that the agent's time can be told from the server's.
+    let agents = Builder::new_multi_thread().thread_name("agent").enable_all().build()?;
+    let both = built(count, agents.handle()).await;
+    agents.shutdown_background();
+    both
+}
+
+async fn built(count: usize, agents: &Handle) -> anyhow::Result<Both<Ours>> {
+    let mut plan = Plan::new("bench-build", 1);
+    plan.agents = Some(agents.clone());
+    let (mut cloud, compute, outside) = super::cloud_of(plan, L3Mode::Legacy, true).await?;
     let plan = RouterPlan { distributed: false, ha: false, enable_snat: true };
     for at in 0..count {
         super::router(&cloud, at, plan, &outside).await?;
@@ -109,8 +130,9 @@ async fn ours(count: usize) -> anyhow::Result<Both> {
 }
 
 /// From the start of the agent until it has so many routers and nothing more to do.
-async fn restart(cloud: &mut Cloud, count: usize) -> anyhow::Result<Spent> {
-    let (cpu, start) = (process::own_cpu(), Instant::now());
+async fn restart(cloud: &mut Cloud, count: usize) -> anyhow::Result<Ours> {
+    let server = || SERVER.map(process::threads_cpu).into_iter().sum::<Duration>();
+    let (cpu, server_cpu, start) = (process::own_cpu(), server(), Instant::now());
     cloud.start_agent(0);
     let all = wait::until_every(LOOK, LIMIT, || async {
         let names = cloud.router_namespaces(0).ok()?;
@@ -118,7 +140,9 @@ async fn restart(cloud: &mut Cloud, count: usize) -> anyhow::Result<Spent> {
     });
     all.await.with_context(|| format!("not {count} namespaces"))?;
     let idle = quiet().await?;
-    Ok(Spent { cpu: process::own_cpu().saturating_sub(cpu), wall: idle.duration_since(start) })
+    let server = server().saturating_sub(server_cpu);
+    let cpu = process::own_cpu().saturating_sub(cpu + server);
+    Ok((Spent { cpu, wall: idle.duration_since(start) }, server))
 }
 
 /// Takes every router from the network node, by the API.

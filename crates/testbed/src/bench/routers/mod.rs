@@ -44,7 +44,14 @@ pub async fn wake() -> anyhow::Result<()> {
 
 /// A cloud whose only real host is a network node, and a compute host without a kernel.
 async fn cloud(name: &str, mode: L3Mode, lazy: bool) -> anyhow::Result<(Cloud, SimulatedHost, Outside)> {
-    let mut plan = Plan::new(name, 1);
+    cloud_of(Plan::new(name, 1), mode, lazy).await
+}
+
+async fn cloud_of(
+    mut plan: Plan,
+    mode: L3Mode,
+    lazy: bool,
+) -> anyhow::Result<(Cloud, SimulatedHost, Outside)> {
     plan.physical_networks = vec!["public".into()];
     plan.l3 = vec![Some(mode)];
     plan.settings.quotas = crate::server::no_quotas();
