@@ -7,6 +7,7 @@ mod netns {
     mod dhcp;
     mod dvr;
     mod forgotten;
+    mod fragments;
     mod frames;
     mod groups;
     mod groups_live;

@@ -32,7 +32,7 @@ use crate::wanted::{Scope, Slots, Wanted};
 
 pub use due::{Due, Zones, purge_due, purge_released, purge_unexplained};
 pub use sets::Set;
-pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, Value};
+pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, TURNED, Value};
 
 pub(crate) use chains::Holding;
 pub(crate) use index::{Index, Named};
