@@ -9,9 +9,11 @@ mod netns {
     mod forgotten;
     mod fragments;
     mod frames;
+    mod given_up;
     mod groups;
     mod groups_live;
     mod groups_under_way;
+    mod heirs;
     mod lazy;
     mod outside;
     mod place;

@@ -18,7 +18,7 @@ use crate::netns::wait::eventually;
 pub const OWN: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa1));
 pub const OTHER: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa2));
 const NAMED: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa3));
-const LISTED: AddressGroupId = AddressGroupId(Uuid::from_u128(0xa4));
+pub const LISTED: AddressGroupId = AddressGroupId(Uuid::from_u128(0xa4));
 
 pub fn rule(direction: Direction, ethertype: Ethertype) -> GroupRule {
     GroupRule { direction, ethertype, protocol: None, ports: Ports::Any, remote: RemoteSide::Any }
