@@ -18,6 +18,8 @@ use crate::config::{Config, Role};
 
 /// Failures named in a heartbeat.
 const FAILURES: usize = 8;
+/// Of those, of purges.
+const PURGES: usize = 2;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// What a heartbeat tells besides the configuration; the run loop keeps it.
@@ -26,6 +28,8 @@ pub(crate) struct Health {
     pub has_vlan: bool,
     /// Newest first.
     pub failures: Vec<String>,
+    /// Of connections that should be forgotten.
+    pub purges: Vec<String>,
     pub networks: usize,
     pub ports: usize,
     pub dhcp_networks: usize,
@@ -138,7 +142,7 @@ fn l2(config: &Config, health: &Health) -> serde_json::Value {
         tunnel_types: if tunnels { vec!["vxlan".to_owned()] } else { Vec::new() },
         interface_mappings: config.interface_mappings.clone(),
         vlan: health.has_vlan,
-        failures: health.failures.iter().take(FAILURES).cloned().collect(),
+        failures: health.purges.iter().take(PURGES).chain(&health.failures).take(FAILURES).cloned().collect(),
     };
     let mut value = serde_json::to_value(l2).unwrap_or_default();
     value["devices"] = json!(health.ports);

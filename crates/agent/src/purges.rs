@@ -2,59 +2,91 @@
 //! over after them, and kept until ctpurge has done them.
 //!
 //! Owns the agent's list and which ports are revoked meanwhile; what is due is `host`'s to say, `ask`
-//! talks to ctpurge, which has a journal of its own. A list that grows too long, for nobody purges,
-//! is drawn together to whole zones. What changed while no agent ran is found by what was here `last`.
+//! talks to ctpurge, which has a journal of its own. What ctpurge gave up is handed over again. A list
+//! that grows too long, for nobody purges, is drawn together by `merge`. What changed while no agent ran
+//! is found by what was here `last`.
 
 mod ask;
 mod journal;
 mod last;
+mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use host::observed::Observed;
 use host::secgroup::{self, Due, Item, Set, Value, Zones};
-use host::{Scope, Step, Wanted};
+use host::{Op, Scope, Step, Wanted};
 use model::PortId;
-use model::desired::{Key, Part};
-use model::purge::{Job, JobId, Pairs, Place, Reason, What};
+use model::desired::{Key, Kind, Part};
+use model::purge::{Job, JobId, Reason, What};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use crate::backoff::Backoff;
+pub(crate) use ask::Told;
 use journal::{Entry, Journal};
 use last::Last;
 
-/// More are drawn together.
-const MOST: usize = 4096;
+/// Jobs on their way to who asks; the others wait here.
+const UNDER_WAY: usize = 64;
+/// News that are taken in at a time.
+const NEWS: usize = 1024;
+/// Before a job that failed is handed over again.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
 pub(crate) struct Purges {
     journal: Journal,
     waiting: BTreeMap<JobId, Entry>,
-    /// Handed over since the agent started.
+    /// Of those that wait: what they are about is in place.
+    ready: BTreeSet<JobId>,
+    /// Handed over since the agent started, and not ended.
     sent: BTreeSet<JobId>,
+    /// Of those that wait: what failed.
+    failed: BTreeMap<JobId, Failure>,
     zones: Zones,
     last: Last,
     /// What was here when this agent started, until it was compared with what should be.
-    before: Vec<Part>,
-    jobs: mpsc::UnboundedSender<Job>,
-    ended: mpsc::UnboundedReceiver<JobId>,
+    before: Option<Vec<Part>>,
+    jobs: mpsc::Sender<Job>,
+    told: mpsc::UnboundedReceiver<Told>,
     /// Ends with this.
     _task: JoinSet<()>,
+}
+
+struct Failure {
+    reason: String,
+    /// `None` while it is tried again.
+    again_at: Option<Instant>,
+    backoff: Backoff,
 }
 
 impl Purges {
     /// Takes up what an earlier agent left: its ports are revoked again.
     pub fn open(state_dir: &Path, socket: PathBuf, wanted: &mut Wanted) -> Purges {
-        let journal = Journal::new(state_dir.join("purges"));
-        let waiting = journal.read();
-        let (jobs, inbox) = mpsc::unbounded_channel();
-        let (ends, ended) = mpsc::unbounded_channel();
+        let (journal, waiting) = Journal::open(state_dir.join("purges"));
+        let (jobs, inbox) = mpsc::channel(UNDER_WAY);
+        let (tells, told) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
-        task.spawn(ask::run(socket, inbox, ends));
+        task.spawn(ask::run(socket, inbox, tells));
         let (last, before) = Last::open(state_dir.join("last"));
-        let (sent, zones) = (BTreeSet::new(), Zones::new());
-        let purges = Purges { journal, waiting, sent, zones, last, before, jobs, ended, _task: task };
+        let purges = Purges {
+            journal,
+            waiting,
+            ready: BTreeSet::new(),
+            sent: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            zones: Zones::new(),
+            last,
+            before: Some(before),
+            jobs,
+            told,
+            _task: task,
+        };
         purges.revoke(wanted, purges.waiting.values().flat_map(|entry| entry.ports.clone()).collect());
         purges
     }
@@ -68,32 +100,65 @@ impl Purges {
         if dues.is_empty() {
             return BTreeSet::new();
         }
-        let mut ports = BTreeSet::new();
+        let (mut ports, mut came) = (BTreeSet::new(), Vec::new());
         for Due { reason, place, what, ports: of, cause } in dues {
             let id = JobId(Uuid::new_v4());
             ports.extend(of.iter().copied());
             // One that was not handed over yet is as good.
-            let same = |(id, entry): (&JobId, &Entry)| {
-                !self.sent.contains(id)
+            let same = |(id, entry): &(&JobId, &Entry)| {
+                entry.cause == cause
                     && (&entry.job.place, &entry.job.what, &entry.ports) == (&place, &what, &of)
+                    && !self.sent.contains(*id)
             };
-            if self.waiting.iter().any(same) {
+            if let Some((id, _)) = self.waiting.iter().find(same) {
+                self.ready.remove(id);
                 continue;
             }
-            let entry = Entry { job: Job { id, reason, place, what }, ports: of, cause };
+            let entry =
+                Entry { job: Job { id, reason, place, what }, ports: of, cause, causes: BTreeSet::new() };
             self.waiting.insert(id, entry);
+            came.push(id);
         }
-        self.draw_together();
-        self.journal.write(&self.waiting);
+        let gone = merge::draw_together(&mut self.waiting, &mut self.ready);
+        if gone.is_empty() {
+            self.journal.note(came.iter().filter_map(|id| self.waiting.get(id)), &[], &self.waiting);
+        } else {
+            self.sent.retain(|id| !gone.contains(id));
+            self.failed.retain(|id, _| !gone.contains(id));
+            self.journal.note_all(&self.waiting);
+        }
+        self.revoke(wanted, ports)
+    }
+
+    /// Ports that came to an address of which connections are yet to be forgotten are revoked as well;
+    /// those that were not before come back.
+    pub fn revoke_heirs(&mut self, keys: &BTreeSet<Key>, wanted: &mut Wanted) -> BTreeSet<PortId> {
+        let (mut ports, mut changed) = (BTreeSet::new(), BTreeSet::new());
+        let of_ports = keys.iter().filter(|key| key.kind == Kind::Port);
+        for (key, part) in of_ports.filter_map(|key| Some((key, wanted.get(*key)?))) {
+            let port = PortId(key.id);
+            for (id, entry) in &mut self.waiting {
+                if secgroup::is_heir(&entry.job, part, &self.zones) && entry.ports.insert(port) {
+                    changed.insert(*id);
+                    ports.insert(port);
+                }
+            }
+        }
+        if !changed.is_empty() {
+            let changed = changed.iter().filter_map(|id| self.waiting.get(id));
+            self.journal.note(changed, &[], &self.waiting);
+        }
         self.revoke(wanted, ports)
     }
 
     /// Notes what is due for ports and routers that changed while no agent ran. Zones must be known.
     pub fn catch_up(&mut self, wanted: &mut Wanted) {
-        let mut old = std::mem::take(&mut self.before);
+        let Some(mut old) = self.before.take() else { return };
         old.retain(|part| wanted.get(part.key()) != Some(part));
         let dues = secgroup::purge_due(wanted, &old, &self.zones);
         self.note(dues, wanted);
+        let ports = wanted.of_kind(Kind::Port).map(Part::key).collect();
+        self.revoke_heirs(&ports, wanted);
     }
 
     /// Notes what parts of a scope are, for an agent that comes after this.
@@ -105,6 +170,17 @@ impl Purges {
     pub fn release(&mut self, steps: &[Step], wanted: &mut Wanted) {
         let dues = secgroup::purge_released(steps).into_iter().map(|(_, due)| due).collect();
         self.note(dues, wanted);
+        let zones = Set::Zones.at();
+        for step in steps {
+            if let Op::DeleteElements { at, elements } = &step.op
+                && *at == zones
+            {
+                let is_gone = |bridge: &String| {
+                    elements.iter().any(|(item, _)| matches!(item, Item::Device(gone) if gone == bridge))
+                };
+                self.zones.retain(|bridge, _| !is_gone(bridge));
+            }
+        }
     }
 
     /// The zones that a host has now.
@@ -119,39 +195,99 @@ impl Purges {
         }
     }
 
-    /// Hands over what waits, but for what parts that are not in place are the cause of.
+    /// After a turn: hands over what waits, but for what parts that are not in place are the cause of.
     pub fn hand_over(&mut self, is_amiss: impl Fn(&Key) -> bool) {
+        let in_place = |entry: &Entry| !is_amiss(&entry.cause) && !entry.causes.iter().any(&is_amiss);
+        let ready = self.waiting.iter().filter(|(_, entry)| in_place(entry));
+        self.ready.extend(ready.map(|(id, _)| *id));
+        self.send();
+    }
+
+    /// But for what failed a moment ago; what is too much at once waits until some is done.
+    fn send(&mut self) {
+        let now = Instant::now();
+        for failure in self.failed.values_mut() {
+            failure.again_at = failure.again_at.filter(|at| *at > now);
+        }
+        let waits = |id: &JobId| self.failed.get(id).is_some_and(|failure| failure.again_at.is_some());
         for (id, entry) in &self.waiting {
-            if !is_amiss(&entry.cause) && self.sent.insert(*id) {
-                // The task ends only together with this.
-                let _ = self.jobs.send(entry.job.clone());
+            if !self.ready.contains(id) || self.sent.contains(id) || waits(id) {
+                continue;
+            }
+            let Ok(place) = self.jobs.try_reserve() else { return };
+            place.send(entry.job.clone());
+            self.sent.insert(*id);
+        }
+    }
+
+    /// News of jobs, or that some are to be handed over again; may be given up and called again at any time.
+    pub async fn news(&mut self) -> Vec<Told> {
+        let mut news = Vec::new();
+        let again_at = self.failed.values().filter_map(|failure| failure.again_at).min();
+        let again = async {
+            match again_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            count = self.told.recv_many(&mut news, NEWS) => if count == 0 {
+                // Nobody is there any more who could tell.
+                std::future::pending::<()>().await;
+            },
+            () = again => {}
+        }
+        news
+    }
+
+    /// Forgets jobs that were done; the ports that they kept revoked come back. Others take their place.
+    pub fn hear(&mut self, news: Vec<Told>, wanted: &mut Wanted) -> BTreeSet<PortId> {
+        let (mut ports, mut done) = (BTreeSet::new(), Vec::new());
+        for told in news {
+            match told {
+                Told::Done(id) => {
+                    self.sent.remove(&id);
+                    self.ready.remove(&id);
+                    self.failed.remove(&id);
+                    if let Some(entry) = self.waiting.remove(&id) {
+                        ports.extend(entry.ports);
+                        done.push(id);
+                    }
+                }
+                Told::Failed(id, reason) => self.failed(id, reason),
             }
         }
-    }
-
-    /// Jobs that were done; may be given up and called again at any time.
-    pub async fn ended(&mut self) -> Vec<JobId> {
-        let mut ids = Vec::new();
-        if self.ended.recv_many(&mut ids, MOST).await == 0 {
-            std::future::pending::<()>().await;
+        if !done.is_empty() {
+            self.journal.note([], &done, &self.waiting);
         }
-        ids
-    }
-
-    /// Forgets jobs that were done; the ports that they kept revoked come back.
-    pub fn forget(&mut self, ids: &[JobId], wanted: &mut Wanted) -> BTreeSet<PortId> {
-        let mut ports = BTreeSet::new();
-        for id in ids {
-            self.sent.remove(id);
-            ports.extend(self.waiting.remove(id).into_iter().flat_map(|entry| entry.ports));
-        }
-        self.journal.write(&self.waiting);
+        self.send();
         for port in self.waiting.values().flat_map(|entry| &entry.ports) {
             ports.remove(port);
         }
         ports.retain(|port| wanted.restore(*port));
         self.hold_zones(wanted);
         ports
+    }
+
+    /// Its ports stay revoked, and it is tried again later.
+    fn failed(&mut self, id: JobId, reason: String) {
+        self.sent.remove(&id);
+        let Some(entry) = self.waiting.get(&id) else { return };
+        tracing::error!(job = %id, what = %entry.job.what, reason, "purge failed; it is tried again");
+        let fresh = || Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+        let failure = self.failed.entry(id).or_insert_with(|| Failure {
+            reason: String::new(),
+            again_at: None,
+            backoff: fresh(),
+        });
+        failure.reason = reason;
+        failure.again_at = Some(Instant::now() + failure.backoff.next());
+    }
+
+    /// Why jobs are not done.
+    pub fn failures(&self) -> Vec<String> {
+        let failures = self.failed.iter().filter_map(|(id, failure)| Some((self.waiting.get(id)?, failure)));
+        failures.map(|(entry, failure)| format!("purge of {}: {}", entry.job.what, failure.reason)).collect()
     }
 
     fn revoke(&self, wanted: &mut Wanted, mut ports: BTreeSet<PortId>) -> BTreeSet<PortId> {
@@ -167,94 +303,7 @@ impl Purges {
         });
         wanted.hold_zones(zones.collect());
     }
-
-    /// Of very many jobs, those of a zone become one; the rest of the oldest is left out.
-    fn draw_together(&mut self) {
-        if self.waiting.len() <= MOST {
-            return;
-        }
-        tracing::warn!(jobs = self.waiting.len(), "purges are drawn together: is ctpurge running?");
-        let mut zones: BTreeMap<u16, Entry> = BTreeMap::new();
-        let mut others = BTreeMap::new();
-        for (id, entry) in std::mem::take(&mut self.waiting) {
-            let zone = match (&entry.job.place, &entry.job.what) {
-                (Place::Host, What::Zone(zone) | What::Pairs(Pairs { zone: Some(zone), .. })) => *zone,
-                _ => {
-                    others.insert(id, entry);
-                    continue;
-                }
-            };
-            let Entry { job, ports, cause } = entry;
-            let new = || Entry {
-                job: Job { id: JobId(Uuid::new_v4()), what: What::Zone(zone), ..job.clone() },
-                ports: BTreeSet::new(),
-                cause,
-            };
-            let all = zones.entry(zone).or_insert_with(new);
-            all.ports.extend(ports);
-            if job.reason == Reason::ZoneReleased {
-                all.job.reason = job.reason;
-            }
-        }
-        self.sent.retain(|id| others.contains_key(id));
-        self.waiting = zones.into_values().map(|entry| (entry.job.id, entry)).collect();
-        // Of namespaces: nobody is revoked for these.
-        self.waiting.extend(others.into_iter().take(MOST / 2));
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use host::Settings;
-    use model::desired::Kind;
-
-    fn due(n: u16) -> Due {
-        let removed = [std::net::IpAddr::from([10, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]])].into();
-        let pairs = Pairs {
-            zone: Some(n % 3 + 1),
-            removed,
-            peers: Default::default(),
-            service: None,
-            began: Default::default(),
-        };
-        Due {
-            reason: Reason::RuleRemoved,
-            place: Place::Host,
-            what: What::Pairs(pairs),
-            ports: [PortId(Uuid::from_u128(u128::from(n)))].into(),
-            cause: Key::new(Kind::Group, Uuid::from_u128(9)),
-        }
-    }
-
-    #[tokio::test]
-    async fn what_waits_outlasts_the_agent_and_is_bounded() {
-        let dir = tempfile::tempdir().expect("directory");
-        let mut wanted = Wanted::new(Settings::default());
-        let open = |wanted: &mut Wanted| Purges::open(dir.path(), dir.path().join("nobody"), wanted);
-        let mut purges = open(&mut wanted);
-        assert_eq!(purges.note(vec![due(1), due(2)], &mut wanted).len(), 2);
-        assert!(purges.note(vec![due(1)], &mut wanted).is_empty(), "revoked already");
-        drop(purges);
-        let mut wanted = Wanted::new(Settings::default());
-        let mut purges = open(&mut wanted);
-        assert_eq!(purges.waiting.len(), 2, "the same again waits once");
-        // A port is restored when the last of its jobs is done.
-        purges.sent.extend(purges.waiting.keys().copied());
-        purges.note(vec![due(1)], &mut wanted);
-        let of_first: Vec<JobId> = purges
-            .waiting
-            .iter()
-            .filter(|(_, entry)| entry.ports == due(1).ports)
-            .map(|(id, _)| *id)
-            .collect();
-        assert!(purges.forget(&of_first[..1], &mut wanted).is_empty());
-        assert_eq!(purges.forget(&of_first[1..], &mut wanted), due(1).ports);
-        let many = u16::try_from(MOST).expect("fits");
-        purges.note((0..many).map(due).collect(), &mut wanted);
-        assert_eq!(purges.waiting.len(), 3, "one for each zone");
-        let ports: BTreeSet<PortId> =
-            purges.waiting.values().flat_map(|entry| entry.ports.iter().copied()).collect();
-        assert_eq!(ports.len(), MOST);
-    }
-}
+mod tests;

@@ -10,7 +10,6 @@ use host::{Scope, Settings};
 use kernel::{Event, Kernel, raise_file_limit};
 use model::PortId;
 use model::desired::{Key, Kind, Part};
-use model::purge::JobId;
 use model::report::{Outcome, State};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,7 +19,7 @@ use crate::backoff::Backoff;
 use crate::config::Config;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
-use crate::purges::Purges;
+use crate::purges::{Purges, Told};
 use crate::reconcile::{self, Door, Turn};
 use crate::watch::Watch;
 use crate::{AgentError, advertise, dhcp};
@@ -61,7 +60,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
             heard = agent.link.heard() => agent.told(heard),
             () = watch.changed() => agent.happened(&watch),
             () = timer => agent.sweep(),
-            ids = agent.purges.ended() => agent.purged(&ids),
+            news = agent.purges.news() => agent.purged(news),
         }
         agent.turn().await;
     }
@@ -166,8 +165,9 @@ impl Agent {
         }
     }
 
-    fn purged(&mut self, ids: &[JobId]) {
-        self.due.restored.extend(self.purges.forget(ids, &mut self.link.store.wanted));
+    fn purged(&mut self, news: Vec<Told>) {
+        self.due.restored.extend(self.purges.hear(news, &mut self.link.store.wanted));
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).purges = self.purges.failures();
     }
 
     fn sweep(&mut self) {
@@ -186,7 +186,8 @@ impl Agent {
         let want = &mut self.link.store.wanted;
         // Before what the filters were is gone.
         let dues = purge_due(want, &due.old, self.purges.zones());
-        let revoked = self.purges.note(dues, want);
+        let mut revoked = self.purges.note(dues, want);
+        revoked.extend(self.purges.revoke_heirs(&due.keys, want));
         let mut scope = match due.all {
             true => Scope::All,
             false => want.scope(&due.keys, &due.old),
@@ -200,6 +201,8 @@ impl Agent {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
+                // What was to be done was not: nothing may be taken to be in place.
+                self.due.all = true;
                 self.retry_soon();
             }
         }

@@ -54,6 +54,10 @@ pub enum Match {
     UdpSource(u16),
     UdpDestination(u16),
     Icmpv6(u8),
+    /// A fragment of IPv6.
+    Part,
+    /// A fragment, of what begins with a header of this kind.
+    PartOf(u8),
     /// The target of a neighbour solicitation or advertisement.
     NdTarget(IpNet),
 }
@@ -152,6 +156,8 @@ impl fmt::Display for Match {
             Match::UdpSource(port) => write!(f, "udp sport {port}"),
             Match::UdpDestination(port) => write!(f, "udp dport {port}"),
             Match::Icmpv6(kind) => write!(f, "icmpv6 type {kind}"),
+            Match::Part => f.write_str("exthdr frag exists"),
+            Match::PartOf(header) => write!(f, "frag nexthdr {header}"),
             Match::NdTarget(target) => nd_target(f, target),
         }
     }

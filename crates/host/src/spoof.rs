@@ -3,8 +3,9 @@
 //! ```text
 //! ingress -> from_arp -> accept, or drop
 //!         -> from_ip  -> accept, or drop
-//!         -> from_ip6 -> from_nd -> own_ip6, or drop
-//!                     -> own_ip6 -> accept, or drop
+//!         -> from_ip6 -> part_ip6 -> any_ip6, or drop
+//!                     -> any_ip6 -> from_nd -> own_ip6, or drop
+//!                                -> own_ip6 -> accept, or drop
 //! ```
 //! Every chain ends in a drop. The size of a table depends on its port alone, and grows by a few
 //! rules with each address.
@@ -21,11 +22,14 @@ use crate::nft::{Chain, Ether, Match, Rule, Table, Verdict};
 
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
-const DHCPV6_SERVER: u16 = 547;
+pub const DHCPV6_SERVER: u16 = 547;
 
 /// ICMPv6 types: router advertisement and redirect are a router's to send.
-const ROUTER_ONLY: [u8; 2] = [134, 137];
+pub const ROUTER_ONLY: [u8; 2] = [134, 137];
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
+/// Headers of IPv6 that others follow: hop-by-hop options, routing, fragment, AH, destination options,
+/// mobility, HIP, Shim6. In a part they would hide from it what the packet is.
+const WITH_OTHERS_BEHIND: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 /// Sent from `::` before an address is in use: MLD reports, router solicitation, DAD.
 const UNSPECIFIED_SOURCE: [u8; 5] = [131, 132, 133, 135, 143];
 
@@ -39,7 +43,9 @@ pub fn port_table(port: &Port) -> Option<Table> {
         ingress(),
         from_arp(&allowed),
         from_ip(&allowed),
-        from_ip6(&allowed),
+        from_ip6(),
+        part_ip6(),
+        any_ip6(&allowed),
         from_nd(&allowed),
         own_ip6(&allowed),
     ];
@@ -108,7 +114,17 @@ fn from_ip(allowed: &Allowed) -> Chain {
     chain("from_ip", std::iter::once(server).chain(own).chain(client))
 }
 
-fn from_ip6(allowed: &Allowed) -> Chain {
+fn from_ip6() -> Chain {
+    chain("from_ip6", [rule([Match::Part], goto("part_ip6")), rule([], goto("any_ip6"))])
+}
+
+/// The first part of what is left says what the packet is, in its first eight bytes.
+fn part_ip6() -> Chain {
+    let hidden = WITH_OTHERS_BEHIND.map(|header| rule([Match::PartOf(header)], Verdict::Drop));
+    chain("part_ip6", hidden.into_iter().chain([rule([], goto("any_ip6"))]))
+}
+
+fn any_ip6(allowed: &Allowed) -> Chain {
     let mut rules = ROUTER_ONLY.map(|kind| rule([Match::Icmpv6(kind)], Verdict::Drop)).to_vec();
     rules.push(rule([Match::UdpSource(DHCPV6_SERVER)], Verdict::Drop));
     rules.push(rule([Match::Icmpv6(NEIGHBOUR_ADVERTISEMENT)], goto("from_nd")));
@@ -119,7 +135,7 @@ fn from_ip6(allowed: &Allowed) -> Chain {
         }));
     }
     rules.push(rule([], goto("own_ip6")));
-    chain("from_ip6", rules)
+    chain("any_ip6", rules)
 }
 
 /// A neighbour may be advertised only at an address that is allowed, from such an address.

@@ -1,4 +1,5 @@
-//! Talking to ctpurge: hands jobs over whenever it is there, and asks until they are done.
+//! Talking to ctpurge: hands jobs over whenever it is there, and asks until they are done. Holds few at a
+//! time; who hands them over keeps all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,32 +7,39 @@ use std::time::Duration;
 
 use model::purge::{Answer, Job, JobId, Request, State};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::ctpurge::{ClientError, Conversation};
 
-/// Between questions whether jobs are done.
+/// Between questions whether jobs are done, and before jobs are sent again that ctpurge was too busy for.
 const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Addresses of the jobs of one request: what surely fits into a message.
 const WEIGHT: usize = 12_000;
 /// Jobs of one request.
 const AT_ONCE: usize = 100;
+/// Jobs that are held: fewer than ctpurge remembers of those that ended.
+const HELD: usize = 256;
+
+/// What became of a job.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Told {
+    Done(JobId),
+    /// It was given up, or refused: it is to be handed over again.
+    Failed(JobId, String),
+}
 
 /// Runs until nobody sends jobs.
-pub(super) async fn run(
-    socket: PathBuf,
-    mut inbox: mpsc::UnboundedReceiver<Job>,
-    ended: mpsc::UnboundedSender<JobId>,
-) {
-    let mut waiting: BTreeMap<JobId, Job> = BTreeMap::new();
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+pub(super) async fn run(socket: PathBuf, mut inbox: mpsc::Receiver<Job>, told: mpsc::UnboundedSender<Told>) {
+    let mut held: BTreeMap<JobId, Job> = BTreeMap::new();
+    let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
     loop {
-        if waiting.is_empty() {
+        if held.is_empty() {
             let Some(job) = inbox.recv().await else { return };
-            waiting.insert(job.id, job);
+            held.insert(job.id, job);
         }
-        match converse(&socket, &mut waiting, &mut inbox, &ended).await {
+        match converse(&socket, &mut held, &mut inbox, &told).await {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 if backoff.is_fresh() {
@@ -43,60 +51,87 @@ pub(super) async fn run(
     }
 }
 
-/// Over one connection, until nothing waits.
+/// Over one connection, until nothing is held.
 async fn converse(
     socket: &Path,
-    waiting: &mut BTreeMap<JobId, Job>,
-    inbox: &mut mpsc::UnboundedReceiver<Job>,
-    ended: &mpsc::UnboundedSender<JobId>,
+    held: &mut BTreeMap<JobId, Job>,
+    inbox: &mut mpsc::Receiver<Job>,
+    told: &mpsc::UnboundedSender<Told>,
 ) -> Result<(), ClientError> {
     let mut conversation = Conversation::open(socket).await?;
     let mut accepted = BTreeSet::new();
-    while !waiting.is_empty() {
-        while let Ok(job) = inbox.try_recv() {
-            waiting.insert(job.id, job);
+    let mut busy = Backoff::new(PAUSE, LONGEST_PAUSE);
+    let mut send_at = Instant::now();
+    while !held.is_empty() {
+        while held.len() < HELD
+            && let Ok(job) = inbox.try_recv()
+        {
+            held.insert(job.id, job);
         }
-        for jobs in requests(waiting, &accepted) {
-            let outcomes = match conversation.ask(&Request::Submit { jobs: jobs.clone() }).await? {
-                Answer::Submitted { outcomes } if outcomes.len() == jobs.len() => outcomes,
-                other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
-            };
-            for (job, refused) in jobs.iter().zip(outcomes) {
-                match refused {
-                    None => drop(accepted.insert(job.id)),
-                    Some(refused) if refused.is_for_now() => {}
-                    Some(refused) => {
-                        tracing::error!(job = %job.id, what = %job.what, why = refused.message, "purge refused");
-                        end(job.id, waiting, ended);
-                    }
-                }
+        if Instant::now() >= send_at {
+            match submit(&mut conversation, held, &mut accepted, told).await? {
+                true => busy.reset(),
+                false => send_at = Instant::now() + busy.next(),
             }
         }
-        accepted.retain(|id| waiting.contains_key(id));
+        accepted.retain(|id| held.contains_key(id));
+        let before = held.len();
         for id in accepted.clone() {
             match conversation.ask(&Request::Job { id }).await? {
                 Answer::Job { job: Some(shown) } if !shown.state.has_ended() => {}
-                Answer::Job { job } => {
-                    if let Some(State::Failed { reason, .. }) = job.map(|shown| shown.state) {
-                        tracing::error!(job = %id, reason, "purge failed");
-                    }
-                    end(id, waiting, ended);
-                }
+                Answer::Job { job: Some(shown) } => match shown.state {
+                    State::Failed { reason, .. } => end(Told::Failed(id, reason), id, held, told),
+                    _ => end(Told::Done(id), id, held, told),
+                },
+                // It does not know what became of it: again.
+                Answer::Job { job: None } => drop(accepted.remove(&id)),
                 other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
             }
         }
-        if !waiting.is_empty() {
+        if held.len() < before {
+            // There is room again.
+            busy.reset();
+            send_at = Instant::now();
+        }
+        if !held.is_empty() {
             sleep(PAUSE).await;
         }
     }
     Ok(())
 }
 
+/// Hands over what was not accepted yet; false when ctpurge was too busy for some.
+async fn submit(
+    conversation: &mut Conversation,
+    held: &mut BTreeMap<JobId, Job>,
+    accepted: &mut BTreeSet<JobId>,
+    told: &mpsc::UnboundedSender<Told>,
+) -> Result<bool, ClientError> {
+    for jobs in requests(held, accepted) {
+        let outcomes = match conversation.ask(&Request::Submit { jobs: jobs.clone() }).await? {
+            Answer::Submitted { outcomes } if outcomes.len() == jobs.len() => outcomes,
+            other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
+        };
+        let mut is_busy = false;
+        for (job, refused) in jobs.iter().zip(outcomes) {
+            match refused {
+                None => drop(accepted.insert(job.id)),
+                Some(refused) if refused.is_for_now() => is_busy = true,
+                Some(refused) => end(Told::Failed(job.id, refused.message), job.id, held, told),
+            }
+        }
+        if is_busy {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Jobs that are to be handed over, as many together as a message takes.
-fn requests(waiting: &BTreeMap<JobId, Job>, accepted: &BTreeSet<JobId>) -> Vec<Vec<Job>> {
+fn requests(held: &BTreeMap<JobId, Job>, accepted: &BTreeSet<JobId>) -> Vec<Vec<Job>> {
     let mut requests: Vec<Vec<Job>> = Vec::new();
     let mut weight = 0;
-    for job in waiting.values().filter(|job| !accepted.contains(&job.id)) {
+    for job in held.values().filter(|job| !accepted.contains(&job.id)) {
         weight += job.what.weight();
         match requests.last_mut() {
             Some(last) if weight < WEIGHT && last.len() < AT_ONCE => last.push(job.clone()),
@@ -109,8 +144,8 @@ fn requests(waiting: &BTreeMap<JobId, Job>, accepted: &BTreeSet<JobId>) -> Vec<V
     requests
 }
 
-fn end(id: JobId, waiting: &mut BTreeMap<JobId, Job>, ended: &mpsc::UnboundedSender<JobId>) {
-    waiting.remove(&id);
+fn end(what: Told, id: JobId, held: &mut BTreeMap<JobId, Job>, told: &mpsc::UnboundedSender<Told>) {
+    held.remove(&id);
     // An agent that ended asks again when it is back.
-    let _ = ended.send(id);
+    let _ = told.send(what);
 }

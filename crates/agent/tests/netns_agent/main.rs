@@ -7,10 +7,13 @@ mod netns {
     mod dhcp;
     mod dvr;
     mod forgotten;
+    mod fragments;
     mod frames;
+    mod given_up;
     mod groups;
     mod groups_live;
     mod groups_under_way;
+    mod heirs;
     mod lazy;
     mod outside;
     mod place;

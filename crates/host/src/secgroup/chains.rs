@@ -16,7 +16,9 @@
 //! TCP connections that were forgotten, or come with an instance from another host, are taken up
 //! under way. Who began one is told by its ports, the higher of which is who called: else a server
 //! that still sends would begin anew what its rules allow no longer, from its end. Where ports do
-//! not tell, it is not taken up.
+//! not tell, it is not taken up. A port that was called may go on first: the connection is marked as
+//! known the wrong way round. Nobody else may: what seems to answer a port that did not ask waits
+//! for the port itself to go on.
 
 use std::collections::BTreeSet;
 
@@ -27,12 +29,13 @@ use model::{AddressGroupId, PortId, SecurityGroupId};
 use super::rules::{ICMP, ICMPV6, Merged, merge};
 use super::tree::{Act, At, Chain, End, Hook, Match, Rule};
 use crate::names;
+use crate::spoof::{DHCPV6_SERVER, ROUTER_ONLY};
 
 /// Bits that a bridged packet is marked with; none of a connection's first packet.
 const ORIGINAL: u32 = 1;
 const REPLY: u32 = 2;
 const INVALID: u32 = 4;
-/// Of a connection that is not known, from who was called.
+/// Of a connection that is not known, from who was called as it seems.
 const ANSWER: u32 = 8;
 
 /// Callers' ports begin here, where systems choose them; those of services are below.
@@ -59,6 +62,7 @@ pub fn ground() -> Vec<Chain> {
     vec![
         mark(),
         deliver(),
+        never_out(),
         always_in(),
         always_out(),
         related_in(),
@@ -134,21 +138,28 @@ fn mark() -> Chain {
         rule([], Act::SetMark(0)),
         set(Match::Established { reply: false }, ORIGINAL),
         set(Match::Established { reply: true }, REPLY),
+        turned(false, REPLY),
+        turned(true, ORIGINAL),
         set(Match::Invalid, INVALID),
-        under_way((0, u16::MAX), (0, u16::MAX), INVALID),
-        under_way((CALLERS, u16::MAX), (0, CALLERS - 1), 0),
-        under_way((0, CALLERS - 1), (CALLERS, u16::MAX), ANSWER),
+        under_way((0, u16::MAX), (0, u16::MAX), Act::SetMark(INVALID)),
+        under_way((CALLERS, u16::MAX), (0, CALLERS - 1), Act::SetMark(0)),
+        under_way((0, CALLERS - 1), (CALLERS, u16::MAX), Act::Turn),
+        under_way((0, CALLERS - 1), (CALLERS, u16::MAX), Act::SetMark(ANSWER)),
     ];
     Chain { at: At::inet("marking"), hook: None, rules }
 }
 
+fn turned(reply: bool, mark: u32) -> Rule {
+    rule([Match::Turned, Match::Established { reply }], Act::SetMark(mark))
+}
+
 /// By the ports from and to which it is.
-fn under_way(from: (u16, u16), to: (u16, u16), mark: u32) -> Rule {
+fn under_way(from: (u16, u16), to: (u16, u16), act: Act) -> Rule {
     let mut matches = vec![Match::Transport(TCP), Match::UnderWay];
     let ports = [(End::Source, from), (End::Destination, to)];
     let some = ports.into_iter().filter(|(_, range)| *range != (0, u16::MAX));
     matches.extend(some.map(|(end, (first, last))| Match::Ports(end, first, last)));
-    Rule { matches, act: Act::SetMark(mark) }
+    Rule { matches, act }
 }
 
 fn filter() -> Chain {
@@ -160,6 +171,15 @@ fn filter() -> Chain {
 fn deliver() -> Chain {
     let by = Act::ByDevice(End::Destination, WAYS_IN.to_owned());
     chain(DELIVER, vec![rule([], by), rule([], Act::Accept)])
+}
+
+/// What only routers and servers say. Anti-spoofing holds it back where it is whole; here it is, in
+/// whatever parts it came.
+fn never_out() -> Chain {
+    let mut rules = ROUTER_ONLY.map(|kind| icmp(Ethertype::V6, kind, None, Act::Drop)).to_vec();
+    let server = Match::Ports(End::Source, DHCPV6_SERVER, DHCPV6_SERVER);
+    rules.push(rule([Match::Ip(Ethertype::V6), Match::Transport(UDP), server], Act::Drop));
+    chain("never-out", returning(rules))
 }
 
 fn always_in() -> Chain {
@@ -225,6 +245,9 @@ fn port_chain(id: PortId, groups: &BTreeSet<Holding>, direction: Direction) -> C
     let stateful = groups.iter().any(|group| group.stateful);
     let known = Match::MarkOf(ORIGINAL | REPLY);
     let mut rules = Vec::new();
+    if direction == Direction::Egress {
+        rules.push(rule([Match::Ip(Ethertype::V6)], named("never")));
+    }
     if stateful {
         rules.push(rule([known.clone(), Match::NotIn(end, REVOKED.to_owned())], accept));
     }
@@ -233,7 +256,14 @@ fn port_chain(id: PortId, groups: &BTreeSet<Holding>, direction: Direction) -> C
         rules.push(rule([Match::Mark(INVALID)], Act::Drop));
         rules.push(rule([known], named("related")));
         let answers = groups.iter().map(|group| group_at(group.id, other, true).name);
-        let answer = Match::MarkOf(REPLY | ANSWER);
+        let answer = match direction {
+            Direction::Ingress => {
+                // It may not have been asked: anybody could send such, and what follows would be known.
+                rules.push(rule([Match::Mark(ANSWER)], Act::Drop));
+                Match::Mark(REPLY)
+            }
+            Direction::Egress => Match::MarkOf(REPLY | ANSWER),
+        };
         rules.extend(answers.map(|chain| rule([answer.clone()], Act::Jump(chain))));
         rules.push(rule([answer], Act::Drop));
     }

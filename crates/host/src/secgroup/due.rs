@@ -1,5 +1,5 @@
 //! Which connections shall be forgotten, and which ports' are judged anew until they are: what
-//! follows from parts that changed, or from what was found otherwise than wanted.
+//! follows from parts that changed.
 //!
 //! Filters change first and say at once what may pass; what is due here cleans the table.
 
@@ -14,13 +14,13 @@ use model::desired::{
 use model::purge::{self, Began, Pairs, Peers, Place, Reason, Service, What};
 use model::{NetworkId, PortId, SecurityGroupId};
 
+use super::heirs::Owners;
 use super::index::Named;
+use super::member_lost;
 use super::rules::{ICMP, ICMPV6};
-use super::sets::{Set, filtered, is_host};
-use super::tree::{Item, Value};
-use super::{group_chains, member_lost};
+use super::sets::Set;
+use super::tree::Value;
 use crate::names::{self, Netns};
-use crate::observed::Observed;
 use crate::op::{Op, Step};
 use crate::wanted::Wanted;
 
@@ -44,7 +44,7 @@ pub type Zones = BTreeMap<String, u16>;
 
 /// What is due after parts changed; `want` is what they are, `old` what they were.
 pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones) -> Vec<Due> {
-    let mut dues = Dues { want, zones, old, all: Vec::new() };
+    let mut dues = Dues::new(want, old, zones);
     for part in old {
         match part {
             Part::Port(port) => dues.port(port),
@@ -54,47 +54,6 @@ pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones) -> Vec<Due> {
             Part::Router(router) => dues.router(router),
             _ => {}
         }
-    }
-    dues.all
-}
-
-/// What is due because the host was found otherwise than wanted, and nobody knows what it was before:
-/// connections that what was there may have let in.
-pub fn purge_unexplained(want: &Wanted, seen: &Observed, known: &BTreeSet<Key>, zones: &Zones) -> Vec<Due> {
-    let mut dues = Dues { want, zones, old: &[], all: Vec::new() };
-    let mut ports = BTreeSet::new();
-    for part in want.of_kind(Kind::Group).filter(|part| !known.contains(&part.key())) {
-        let Part::Group(group) = part else { continue };
-        let other = |chain: &super::Chain| {
-            seen.filter.chains.get(&chain.at).is_some_and(|mark| *mark != chain.mark())
-        };
-        if group_chains(group).iter().any(other) {
-            ports.extend(want.secgroups.holders(group.id).map(|key| PortId(key.id)));
-        }
-    }
-    for (at, items) in &seen.filter.sets {
-        match Set::parse(at) {
-            Some(Set::Revoked) => {
-                let keys = items.keys().flat_map(|item| match item {
-                    Item::Device(device) => want.keys_of_device(device),
-                    Item::Net(_) => BTreeSet::new(),
-                });
-                let left = keys.filter(|key| {
-                    key.kind == Kind::Port && want.get(*key).is_some_and(|p| filtered(p).is_some())
-                });
-                ports.extend(left.map(|key| PortId(key.id)).filter(|id| !want.secgroups.is_revoked(*id)));
-            }
-            Some(set @ Set::Hosts(_, group)) => {
-                let lost = items.keys().filter(|item| set.wanted_item(want, item).is_none());
-                let nets: BTreeSet<IpNet> = lost.filter_map(net_of).collect();
-                dues.lost_members(group, &nets);
-            }
-            _ => {}
-        }
-    }
-    let reason = Reason::RuleRemoved;
-    for (network, ports) in dues.by_network(ports.into_iter().map(|id| Key::new(Kind::Port, id.0))) {
-        dues.add(reason, network, ports.addresses, Peers::Any, None, Began::Either, ports.ids, super::GROUND);
     }
     dues.all
 }
@@ -120,21 +79,26 @@ pub fn purge_released(steps: &[Step]) -> Vec<(u16, Due)> {
     released.map(|zone| (zone, due(zone))).collect()
 }
 
-struct Dues<'a> {
+pub struct Dues<'a> {
     want: &'a Wanted,
     zones: &'a Zones,
     old: &'a [Part],
-    all: Vec<Due>,
+    owners: BTreeMap<NetworkId, Owners>,
+    pub all: Vec<Due>,
 }
 
 /// Ports of one network.
 #[derive(Clone, Default)]
-struct Together {
-    ids: BTreeSet<PortId>,
-    addresses: BTreeSet<IpNet>,
+pub struct Together {
+    pub ids: BTreeSet<PortId>,
+    pub addresses: BTreeSet<IpNet>,
 }
 
-impl Dues<'_> {
+impl<'a> Dues<'a> {
+    pub fn new(want: &'a Wanted, old: &'a [Part], zones: &'a Zones) -> Dues<'a> {
+        Dues { want, zones, old, owners: BTreeMap::new(), all: Vec::new() }
+    }
+
     fn port(&mut self, before: &Port) {
         let key = Key::new(Kind::Port, before.id.0);
         let after = match self.want.get(key) {
@@ -145,13 +109,13 @@ impl Dues<'_> {
         let Some(after) = after else {
             let moved = self.want.get(Key::new(Kind::Remote, before.id.0)).is_some();
             let reason = if moved { Reason::PortMoved } else { Reason::PortDeleted };
-            let none = BTreeSet::new();
-            return self.add(reason, network, had, Peers::Any, None, Began::Either, none, key);
+            let heirs = self.heirs(network, &had);
+            return self.add(reason, network, had, Peers::Any, None, Began::Either, heirs, key);
         };
         let lost: BTreeSet<IpNet> = had.difference(&addresses(after)).copied().collect();
         if !lost.is_empty() {
-            let none = BTreeSet::new();
-            self.add(Reason::PairRemoved, network, lost, Peers::Any, None, Began::Either, none, key);
+            let heirs = self.heirs(network, &lost);
+            self.add(Reason::PairRemoved, network, lost, Peers::Any, None, Began::Either, heirs, key);
         }
         let Some(groups) = &after.groups else { return };
         let own = || Together { ids: [after.id].into(), addresses: addresses(after) };
@@ -183,6 +147,12 @@ impl Dues<'_> {
                 }
             }
         }
+    }
+
+    /// Who has these addresses now, and is not to go on with the connections.
+    fn heirs(&mut self, network: NetworkId, removed: &BTreeSet<IpNet>) -> BTreeSet<PortId> {
+        let want = self.want;
+        self.owners.entry(network).or_insert_with(|| Owners::of(want, network)).heirs(removed)
     }
 
     fn group(&mut self, before: &Group) {
@@ -247,7 +217,7 @@ impl Dues<'_> {
     }
 
     /// Nobody of a group has these addresses any more.
-    fn lost_members(&mut self, group: SecurityGroupId, nets: &BTreeSet<IpNet>) {
+    pub fn lost_members(&mut self, group: SecurityGroupId, nets: &BTreeSet<IpNet>) {
         self.lost(Named::Group(group), Reason::MemberRemoved, nets);
     }
 
@@ -261,7 +231,7 @@ impl Dues<'_> {
     }
 
     /// Rules are about these no longer.
-    fn lost(&mut self, named: Named, reason: Reason, nets: &BTreeSet<IpNet>) {
+    pub fn lost(&mut self, named: Named, reason: Reason, nets: &BTreeSet<IpNet>) {
         if nets.is_empty() {
             return;
         }
@@ -316,7 +286,7 @@ impl Dues<'_> {
         self.old.iter().find_map(of).or_else(|| self.want.get(Key::new(Kind::Group, id.0)).and_then(of))
     }
 
-    fn by_network(&self, ports: impl IntoIterator<Item = Key>) -> BTreeMap<NetworkId, Together> {
+    pub fn by_network(&self, ports: impl IntoIterator<Item = Key>) -> BTreeMap<NetworkId, Together> {
         let mut by: BTreeMap<NetworkId, Together> = BTreeMap::new();
         for key in ports {
             if let Some(Part::Port(port)) = self.want.get(key) {
@@ -329,7 +299,7 @@ impl Dues<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one job")]
-    fn add(
+    pub fn add(
         &mut self,
         reason: Reason,
         network: NetworkId,
@@ -373,7 +343,7 @@ impl Dues<'_> {
     }
 }
 
-fn addresses(port: &Port) -> BTreeSet<IpNet> {
+pub fn addresses(port: &Port) -> BTreeSet<IpNet> {
     let pairs = port.allowed.iter().flatten().map(|pair| pair.net.trunc());
     port.fixed_ips.iter().map(|ip| IpNet::from(*ip)).chain(pairs).collect()
 }
@@ -401,11 +371,4 @@ fn service(rule: &GroupRule) -> Option<Service> {
         }
         Ports::Icmp { kind, code } => Service { icmp_type: Some(kind), icmp_code: code, ..all },
     })
-}
-
-fn net_of(item: &Item) -> Option<IpNet> {
-    match item {
-        Item::Net(net) if is_host(net) => Some(*net),
-        _ => None,
-    }
 }

@@ -78,6 +78,11 @@ impl Index {
         self.filtered.contains_key(&network)
     }
 
+    /// Ports of a network that are filtered.
+    pub fn filtered(&self, network: NetworkId) -> impl Iterator<Item = Key> {
+        self.filtered.get(&network).into_iter().flatten().copied()
+    }
+
     /// Networks with ports that are filtered.
     pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
         self.filtered.keys().copied()

@@ -4,7 +4,8 @@
 //! rules   a group's rules merged          chains  the chains of groups, ports and the host
 //! index   which parts meet                sets    members, addresses, ports, zones
 //! tree    all of it as data and text      plan    from what is there to what should be
-//! due     connections to be forgotten
+//! due     connections to be forgotten             heirs   who has addresses of such
+//! unexplained     as due, for what nobody told
 //! ```
 //! Connections are known to the IP layer alone, ports of bridges to the bridge alone: a packet
 //! crosses both, and is marked at the first with what the second has to know of it. A network has
@@ -12,11 +13,13 @@
 
 mod chains;
 mod due;
+mod heirs;
 mod index;
 mod plan;
 mod rules;
 mod sets;
 mod tree;
+mod unexplained;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -30,9 +33,11 @@ use uuid::Uuid;
 use crate::names;
 use crate::wanted::{Scope, Slots, Wanted};
 
-pub use due::{Due, Zones, purge_due, purge_released, purge_unexplained};
+pub use due::{Due, Zones, purge_due, purge_released};
+pub use heirs::is_heir;
 pub use sets::Set;
-pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, Value};
+pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, TURNED, Value};
+pub use unexplained::purge_unexplained;
 
 pub(crate) use chains::Holding;
 pub(crate) use index::{Index, Named};

@@ -79,6 +79,25 @@ fn what_nobody_explains_makes_purges_due() {
     let net = Item::Net("10.9.9.9/32".parse().expect("net"));
     hosts.expect("a set of hosts").1.insert(net, Value::None);
     assert_eq!(due(&stranger, &BTreeSet::new()), [(Reason::MemberRemoved, 1)]);
+    // A member's pair, and a net of an address group; what is in a net that is there is no stranger.
+    for (set, of) in [("p4-", Kind::Group), ("a4-", Kind::Addresses)] {
+        let strangers = |net: &str| {
+            let mut now = now.clone();
+            let found = now.filter.sets.iter_mut().find(|(at, _)| at.name.starts_with(set));
+            let (at, items) = found.expect("a set of nets");
+            items.insert(Item::Net(net.parse().expect("net")), Value::None);
+            let id = at.name.split_once('-').expect("id").1.parse().expect("id");
+            (due(&now, &BTreeSet::new()), due(&now, &[Key::new(of, id)].into()))
+        };
+        let missed = vec![(Reason::MemberRemoved, 1)];
+        let told = if of == Kind::Addresses { vec![] } else { missed.clone() };
+        assert_eq!(strangers("10.77.0.0/16"), (missed, told), "{set}");
+        let there = now.filter.sets.iter().find(|(at, _)| at.name.starts_with(set)).expect("set").1;
+        if let Some(Item::Net(net)) = there.keys().next() {
+            let half = net.subnets(net.prefix_len() + 1).expect("a longer one").next().expect("half");
+            assert_eq!(strangers(&half.to_string()).0, [], "{set}");
+        }
+    }
 }
 
 fn first(want: &Wanted, kind: Kind) -> Part {
@@ -142,4 +161,39 @@ fn what_goes_makes_purges_due() {
         want.put(Part::Port(port)).into_iter().collect()
     });
     assert_eq!(moved, [(Reason::PairRemoved, None, Began::Either, 0)]);
+}
+
+#[test]
+fn who_has_the_address_of_what_goes_is_judged_anew() {
+    let ports = |want: &Wanted| -> Vec<Port> {
+        let ports = want.of_kind(Kind::Port).filter_map(filtered).cloned();
+        ports.collect()
+    };
+    // By its own address, by a pair, and by a pair's net.
+    for pair in [None, Some(32), Some(24)] {
+        for gone in [true, false] {
+            let left = due(|want| {
+                let [mut goes, mut heir] = [0, 1].map(|at| ports(want)[at].clone());
+                assert_eq!(goes.network_id, heir.network_id);
+                goes.allowed = Some(Vec::new());
+                goes.fixed_ips = vec!["10.66.0.1".parse().expect("address")];
+                match pair {
+                    None => heir.fixed_ips.clone_from(&goes.fixed_ips),
+                    Some(length) => {
+                        let net = IpNet::new(goes.fixed_ips[0], length).expect("net");
+                        let pair = model::desired::AddressPair { mac: heir.mac, net };
+                        heir.allowed.get_or_insert_default().push(pair);
+                    }
+                }
+                want.put(Part::Port(goes.clone()));
+                want.put(Part::Port(heir));
+                let key = Key::new(Kind::Port, goes.id.0);
+                let lesser = Port { fixed_ips: Vec::new(), ..goes };
+                let old = if gone { want.remove(key) } else { want.put(Part::Port(lesser)) };
+                old.into_iter().collect()
+            });
+            let reason = if gone { Reason::PortDeleted } else { Reason::PairRemoved };
+            assert_eq!(left, [(reason, None, Began::Either, 1)], "{pair:?}");
+        }
+    }
 }

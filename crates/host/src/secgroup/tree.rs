@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::names;
 
+/// Marks connections that began with what who was called said, as far as connection tracking saw.
+pub const TURNED: u32 = 0x6e74_7264;
+
 /// The table that a chain or set is in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +74,8 @@ pub enum Match {
     Invalid,
     /// Of TCP, by a connection that is not known and yet was begun before.
     UnderWay,
+    /// By a connection that is known the wrong way round.
+    Turned,
     Mark(u32),
     /// Has one of the bits of a mark.
     MarkOf(u32),
@@ -111,6 +116,8 @@ pub enum Act {
     SetMark(u32),
     /// By the device that the packet came by.
     SetZone(String),
+    /// Not the last word: the connection will be known the wrong way round.
+    Turn,
 }
 
 /// What is in a set, or is looked up in a map.
@@ -241,6 +248,7 @@ impl fmt::Display for Rule {
             Act::ByDevice(end, map) => write!(f, "{} vmap @{map}", device(*end)),
             Act::SetMark(mark) => write!(f, "meta mark set {mark}"),
             Act::SetZone(map) => write!(f, "ct zone set iifname map @{map}"),
+            Act::Turn => write!(f, "ct mark set {TURNED}"),
         }
     }
 }
@@ -255,6 +263,7 @@ impl fmt::Display for Match {
             }
             Match::Invalid => f.write_str("ct state invalid"),
             Match::UnderWay => f.write_str("ct state new tcp flags & syn == 0"),
+            Match::Turned => write!(f, "ct mark {TURNED}"),
             Match::Mark(mark) => write!(f, "meta mark {mark}"),
             Match::MarkOf(bits) => write!(f, "meta mark & {bits} != 0"),
             Match::Arp => f.write_str("meta protocol arp"),

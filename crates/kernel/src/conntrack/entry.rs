@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use host::purge::Connection;
+use host::secgroup::TURNED;
 use model::purge::{Icmp, Tuple};
 use nix::libc;
 
@@ -13,6 +14,7 @@ pub(super) const NFGENMSG: usize = 4;
 
 pub(super) const TUPLE_ORIGINAL: u16 = 1;
 pub(super) const TUPLE_REPLY: u16 = 2;
+pub(super) const MARK: u16 = 8;
 pub(super) const ID: u16 = 12;
 pub(super) const ZONE: u16 = 18;
 
@@ -66,12 +68,14 @@ pub fn parse(payload: &[u8]) -> Result<Found<'_>, Malformed> {
         return Err(Malformed::Family);
     }
     let (mut original, mut reply, mut zone, mut id): (_, _, &[u8], &[u8]) = (None, None, &[], &[]);
+    let mut turned = false;
     for (kind, value) in attributes(body) {
         match kind {
             TUPLE_ORIGINAL => original = Some(value),
             TUPLE_REPLY => reply = Some(value),
             ZONE => zone = value,
             ID => id = value,
+            MARK => turned = *value == TURNED.to_be_bytes(),
             _ => {}
         }
     }
@@ -80,6 +84,8 @@ pub fn parse(payload: &[u8]) -> Result<Found<'_>, Malformed> {
     let (second, zone_of_reply) = tuple(reply.ok_or(Malformed::Lacks("reply tuple"))?)?;
     // A zone of one direction is shown with its tuple.
     let number = u16_of(zone).or(zone_of_original).or(zone_of_reply).unwrap_or(0);
+    // As who called began it, whoever was heard first.
+    let (first, second) = if turned && number != 0 { (second, first) } else { (first, second) };
     let connection = Connection { zone: number, original: first, reply: second };
     Ok(Found { connection, family, original, zone, id })
 }

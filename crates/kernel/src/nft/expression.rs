@@ -95,6 +95,18 @@ pub(super) fn load_to(list: Message, register: u32, place: u32, offset: u32, len
     })
 }
 
+/// The first byte of a header of IPv6, which says what follows it; or whether there is such a header.
+pub(super) fn header(list: Message, kind: u8, is_there: bool) -> Message {
+    expression(list, "exthdr", |data| {
+        data.attr_be32(1, REGISTER)
+            .attr_u8(2, kind)
+            .attr_be32(3, 0)
+            .attr_be32(4, 1)
+            .attr_be32(5, u32::from(is_there))
+            .attr_be32(6, 0)
+    })
+}
+
 /// Writes what is in the register into the packet's Ethernet header, which has no checksum.
 pub(super) fn store(list: Message, place: u32, offset: u32, length: u32) -> Message {
     expression(list, "payload", |data| {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use host::names::FILTER_TABLE;
-use host::secgroup::{Act, At, Chain, End, Family, Holds, Hook, Item, Match, Rule, Set, Value};
+use host::secgroup::{Act, At, Chain, End, Family, Holds, Hook, Item, Match, Rule, Set, TURNED, Value};
 use ipnet::IpNet;
 use model::desired::Ethertype;
 use nix::libc;
@@ -68,6 +68,7 @@ const META_TO: u32 = 7;
 const META_TRANSPORT: u32 = 16;
 const CONNECTION_STATE: u32 = 0;
 const CONNECTION_DIRECTION: u32 = 1;
+const CONNECTION_MARK: u32 = 3;
 const CONNECTION_ZONE: u32 = 17;
 const INVALID: u32 = 1;
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
@@ -232,6 +233,9 @@ fn rule(list: Message, rule: &Rule) -> Message {
             let list = lookup(meta(list, META_FROM), map, |data| data.attr_be32(LOOKUP_TO, REGISTER));
             expression(list, "ct", |data| data.attr_be32(2, CONNECTION_ZONE).attr_be32(4, REGISTER))
         }
+        Act::Turn => expression(immediate(list, &TURNED.to_ne_bytes()), "ct", |data| {
+            data.attr_be32(2, CONNECTION_MARK).attr_be32(4, REGISTER)
+        }),
     }
 }
 
@@ -255,6 +259,7 @@ fn matches(list: Message, one: &Match) -> Message {
             let flags = load(state(list, NEW), TRANSPORT, TCP_FLAGS, 1);
             compare(and(flags, &[TCP_SYN]), &[0])
         }
+        Match::Turned => compare(connection(list, CONNECTION_MARK), &TURNED.to_ne_bytes()),
         Match::Mark(mark) => compare(meta(list, META_MARK), &mark.to_ne_bytes()),
         Match::MarkOf(bits) => differ(and(meta(list, META_MARK), &bits.to_ne_bytes()), &[0; 4]),
         Match::Arp => compare(meta(list, META_PROTOCOL), &ether_type(host::nft::Ether::Arp).to_be_bytes()),

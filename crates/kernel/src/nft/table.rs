@@ -8,7 +8,8 @@ use nix::libc;
 
 use super::NETDEV;
 use super::expression::{
-    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, immediate, load, meta, store,
+    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, header, immediate, load, meta,
+    store,
 };
 use crate::link::octets;
 use crate::netlink::Message;
@@ -95,6 +96,14 @@ impl Known {
                 let list = self.protocol(list, ether_type(Ether::Ip6));
                 let list = self.transport(list, libc::IPPROTO_ICMPV6 as u8);
                 compare(load(list, TRANSPORT, 0, 1), &[*kind])
+            }
+            Match::Part => {
+                let list = self.protocol(list, ether_type(Ether::Ip6));
+                compare(header(list, libc::IPPROTO_FRAGMENT as u8, true), &[1])
+            }
+            Match::PartOf(kind) => {
+                let list = self.protocol(list, ether_type(Ether::Ip6));
+                compare(header(list, libc::IPPROTO_FRAGMENT as u8, false), &[*kind])
             }
             Match::NdTarget(net) => address(list, TRANSPORT, 8, net),
         }

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use host::purge::Connection;
 use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
-use model::desired::{Direction, Ethertype, GroupRule, Key, Kind, L3Mode, Member, Part, RemoteSide, Router};
+use model::desired::{
+    Addresses, Direction, Ethertype, GroupRule, Key, Kind, L3Mode, Member, Part, RemoteSide, Router,
+};
 use model::purge::Tuple;
 use wire::Mac;
 
-use crate::netns::groups::{OTHER, OWN, any, group, group_key, guests, rule, service, settled, wired};
+use crate::netns::groups::{
+    LISTED, OTHER, OWN, any, group, group_key, guests, rule, service, settled, wired,
+};
 use crate::netns::outside::{ROUTER, external, floating, forwarding, ip, network_b, on_b, router};
 use crate::netns::place::{Guest, Place, network};
 use crate::netns::purging::purging;
@@ -320,6 +324,36 @@ async fn what_goes_while_the_agent_is_away_is_forgotten_when_it_is_back() {
     place.server.put("one", [less.part()]);
     agent = place.run(place.config("one"));
     table.loses("an allowed address pair", |one| here(one) && has(one, ip(PAIR))).await;
+
+    // What rules were about: addresses of a group, and a net that a member may use.
+    let about = |remote| GroupRule { remote, ..rule(Direction::Ingress, Ethertype::V4) };
+    let rules = [about(RemoteSide::Addresses(LISTED)), about(RemoteSide::Group(OTHER))];
+    let addresses = |nets: &[&str]| {
+        let nets = nets.iter().map(|net| net.parse().expect("net")).collect();
+        Part::Addresses(Addresses { id: LISTED, nets })
+    };
+    let Part::Member(member) = other.member() else { panic!("is one") };
+    let mut wide = member.clone();
+    wide.addresses.insert("198.18.0.0/24".parse().expect("net"));
+    let whole = [addresses(&["10.1.0.0/26", "192.0.2.0/24"]), Part::Member(wide.clone())];
+    for less in [addresses(&["192.0.2.0/24"]), Part::Member(member)] {
+        place.server.put("one", whole.iter().cloned().chain([group(OWN, rules.clone())]));
+        settled(&place, "one", group_key(OWN)).await;
+        let table = fill(&place, &[&own, &other], &ZONES).await;
+        agent.kill().await;
+        let is_member = matches!(less, Part::Member(_));
+        place.server.put("one", [less]);
+        agent = place.run(place.config("one"));
+        let gone = |address: IpAddr| match is_member {
+            true => address == ip(FAR[0]),
+            false => [own.v4(), other.v4(), ip(PAIR)].contains(&address),
+        };
+        let between = |one: &Connection| {
+            let (from, to) = (one.original.source, one.original.destination);
+            from == own.v4() && gone(to) || to == own.v4() && gone(from)
+        };
+        table.loses("of whom a rule was", |one| here(one) && between(one)).await;
+    }
 
     let table = fill(&place, &[&own, &other], &ZONES).await;
     agent.kill().await;

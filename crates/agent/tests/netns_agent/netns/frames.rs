@@ -96,8 +96,8 @@ pub fn udp6(from: Mac, to: Mac, src: IpAddr, dst: IpAddr, sport: u16, dport: u16
 
 /// An ICMPv6 message of a type, with a target as neighbour discovery has it.
 pub fn icmp6(from: Mac, to: Mac, src: IpAddr, dst: IpAddr, kind: u8, target: IpAddr) -> Vec<u8> {
-    let payload = [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &octets(target)].concat();
-    ethernet(from, to, 0x86dd, &packet6(src, dst, 58, &payload))
+    let message = [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &octets(target)].concat();
+    ethernet(from, to, 0x86dd, &packet6(src, dst, 58, &summed(src, dst, 58, message, 2)))
 }
 
 /// The frame inside a VLAN.
@@ -123,9 +123,44 @@ pub fn packet(from: Mac, to: Mac, src: IpAddr, dst: IpAddr, protocol: u8, payloa
 
 /// The first segment of a connection.
 pub fn syn(src: IpAddr, dst: IpAddr, sport: u16, dport: u16) -> Vec<u8> {
+    segment(src, dst, sport, dport, SYN)
+}
+
+pub const SYN: u8 = 0x02;
+pub const ACK: u8 = 0x10;
+
+/// One of TCP, with these flags.
+pub fn segment(src: IpAddr, dst: IpAddr, sport: u16, dport: u16, flags: u8) -> Vec<u8> {
     let ports = [sport.to_be_bytes(), dport.to_be_bytes()].concat();
-    let segment = [&ports[..], &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0x20, 0, 0, 0, 0, 0]].concat();
+    let segment = [&ports[..], &[0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]].concat();
     summed(src, dst, 6, segment, 16)
+}
+
+/// A part of a packet: where it begins there, and whether others follow.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    pub id: u16,
+    pub at: usize,
+    pub more: bool,
+}
+
+pub fn fragment4(from: Mac, to: Mac, src: IpAddr, dst: IpAddr, cut: Cut, payload: &[u8]) -> Vec<u8> {
+    let mut packet = packet4(src, dst, 17, payload);
+    packet[4..6].copy_from_slice(&cut.id.to_be_bytes());
+    let place = (cut.at / 8) as u16 | if cut.more { 0x2000 } else { 0 };
+    packet[6..8].copy_from_slice(&place.to_be_bytes());
+    packet[10..12].copy_from_slice(&[0; 2]);
+    let sum = sum(&packet[..20]);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    ethernet(from, to, 0x0800, &packet)
+}
+
+/// Of what begins with a header of this kind.
+pub fn fragment6(ends: (Mac, Mac), src: IpAddr, dst: IpAddr, next: u8, cut: Cut, payload: &[u8]) -> Vec<u8> {
+    let place = (cut.at as u16 & 0xfff8 | u16::from(cut.more)).to_be_bytes();
+    let id = cut.id.to_be_bytes();
+    let head = [next, 0, place[0], place[1], 0, 0, id[0], id[1]];
+    ethernet(ends.0, ends.1, 0x86dd, &packet6(src, dst, 44, &[&head[..], payload].concat()))
 }
 
 /// A question or an answer of ICMP or ICMPv6.

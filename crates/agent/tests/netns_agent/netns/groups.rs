@@ -10,7 +10,7 @@ use model::report::State;
 use model::{AddressGroupId, PortId, SecurityGroupId};
 use uuid::Uuid;
 
-use crate::netns::frames::{arrivals, echo, packet, sctp, syn, udp4, udp6};
+use crate::netns::frames::{arrivals, echo, icmp6, packet, sctp, syn, udp4, udp6};
 use crate::netns::place::{Guest, Place, Running, network};
 use crate::netns::wait::eventually;
 
@@ -18,7 +18,7 @@ use crate::netns::wait::eventually;
 pub const OWN: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa1));
 pub const OTHER: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa2));
 const NAMED: SecurityGroupId = SecurityGroupId(Uuid::from_u128(0xa3));
-const LISTED: AddressGroupId = AddressGroupId(Uuid::from_u128(0xa4));
+pub const LISTED: AddressGroupId = AddressGroupId(Uuid::from_u128(0xa4));
 
 pub fn rule(direction: Direction, ethertype: Ethertype) -> GroupRule {
     GroupRule { direction, ethertype, protocol: None, ports: Ports::Any, remote: RemoteSide::Any }
@@ -224,4 +224,30 @@ async fn a_port_whose_group_is_not_told_lets_nothing_pass() {
     assert!(!place.ping(&other, own.v4()) && !place.ping(&own, other.v6()));
     place.server.put("one", [group(OWN, any())]);
     eventually("ping", || place.ping(&other, own.v4()) && place.ping(&own, other.v6()), |ok| *ok).await;
+}
+
+/// Each port's own filter would not let them leave; behind it nobody does either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_routers_say_is_held_back_whole() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    for agent in agents {
+        agent.stop().await;
+    }
+    let table = host::names::table(&other.tap());
+    let gone = place.exec("one", &format!("nft delete table netdev {table}"));
+    assert!(gone.status.success(), "{gone:?}");
+    let (from, to, src) = (other.port.mac, own.port.mac, other.v6());
+    let said = |kind| icmp6(from, to, src, own.v6(), kind, own.v6());
+    let frames = [
+        ("router advertisement", said(134)),
+        ("redirect", said(137)),
+        ("DHCPv6 answer", udp6(from, to, src, own.v6(), 547, 546)),
+        ("router solicitation", said(133)),
+        ("neighbour solicitation", said(135)),
+        ("UDP", udp6(from, to, src, own.v6(), 546, 547)),
+    ];
+    let passes = ["router solicitation", "neighbour solicitation", "UDP"].map(str::to_owned);
+    assert_eq!(arrivals(&place, &other, &own, &frames).await, passes.into());
 }

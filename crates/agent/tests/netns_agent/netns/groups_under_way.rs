@@ -5,9 +5,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use kernel::conntrack::{Conntrack, Filter, Found, Visit};
 use model::desired::{Direction, Ethertype};
 
+use crate::netns::frames::{ACK, SYN, arrivals, packet, segment};
 use crate::netns::groups::{guests, rule, service, wired};
 use crate::netns::groups_live::{End, Open, PATIENCE, only};
 use crate::netns::place::{Guest, Place};
+use crate::netns::purging::purging;
+use crate::netns::wait::eventually;
 
 const TCP: u8 = 6;
 const INGRESS: Direction = Direction::Ingress;
@@ -25,6 +28,10 @@ fn forget(place: &Place) {
     let mut table = Conntrack::open(place.config("one").namespace.as_deref()).expect("opens");
     let walked = table.walk(Filter::default(), &mut Everything).expect("walks");
     assert!(walked.deleted > 0);
+}
+
+fn shown(place: &Place, line: &str) -> String {
+    String::from_utf8_lossy(&place.exec("one", line).stdout).into_owned()
 }
 
 /// From a port below those that systems choose.
@@ -65,17 +72,68 @@ async fn a_server_that_still_sends_takes_up_nothing_that_it_may_not_serve() {
 async fn what_is_allowed_goes_on_whoever_speaks_first() {
     let Some(place) = Place::new() else { return };
     let (own, other) = guests();
-    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let _agents = wired(&place, &[("one", &own), ("two", &other)]).await;
     only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, TCP, 80)]).await;
     for (from, to, port) in [(&other, &own, 80), (&own, &other, 82)] {
         let mut open = Open::new(&place, TCP, from, to, port);
         assert_eq!(open.goes_on(), [true, true], "{port}");
         forget(&place);
         open.called.send();
-        assert!(open.caller.hears(PATIENCE), "{port}: who was called is not heard");
+        // A stranger's segment proves nothing: it waits for who called, and is sent again then.
+        let known = port == 80 && open.caller.hears(PATIENCE);
+        open.caller.send();
+        assert!(open.called.hears(PATIENCE), "{port}: who called is not heard");
+        assert!(known || open.caller.hears(PATIENCE), "{port}: who was called is not heard");
         forget(&place);
         assert_eq!(open.goes_on(), [true, true], "{port}: who called is not heard");
     }
+}
+
+/// As of an answer to what nobody asked; a connection would be known by it, and what opens one would pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_answers_without_being_asked() {
+    for host in ["one", "two"] {
+        let Some(place) = Place::new() else { return };
+        let (own, other) = guests();
+        let _agents = wired(&place, &[("one", &own), (host, &other)]).await;
+        only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, 17, 9)]).await;
+        let tcp = |flags| {
+            let segment = segment(other.v4(), own.v4(), 80, 40_000, flags);
+            packet(other.port.mac, own.port.mac, other.v4(), own.v4(), TCP, &segment)
+        };
+        let frames = [("an answer", tcp(ACK)), ("what opens", tcp(SYN))];
+        assert_eq!(arrivals(&place, &other, &own, &frames).await, [].into(), "from {host}");
+    }
+}
+
+/// It is known the wrong way round then: who was called seems to be who called.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_up_from_who_was_called_goes_with_its_rule() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("two", &other)]).await;
+    only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, TCP, 80), service(INGRESS, TCP, 81)]).await;
+    let revoked = || shown(&place, "nft list set bridge neutrino revoked");
+    let ctpurge = purging(&place);
+    eventually("restored from what was before", revoked, |text| !text.contains(&own.tap())).await;
+    ctpurge.stop().await;
+    let [mut goes, mut stays] = [80, 81].map(|port| Open::new(&place, TCP, &other, &own, port));
+    assert_eq!((goes.goes_on(), stays.goes_on()), ([true, true], [true, true]));
+    forget(&place);
+    for open in [&mut goes, &mut stays] {
+        open.called.send();
+        assert!(open.caller.hears(PATIENCE));
+        assert_eq!(open.goes_on(), [true, true]);
+    }
+    only(&place, [rule(EGRESS, Ethertype::V4), service(INGRESS, TCP, 81)]).await;
+    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
+    let known = || shown(&place, "cat /proc/net/nf_conntrack");
+    assert!(known().contains("sport=80 ") && known().contains("sport=81 "), "{}", known());
+    let ctpurge = purging(&place);
+    eventually("forgotten", known, |known| !known.contains("sport=80 ")).await;
+    assert!(known().contains("sport=81 "), "{}", known());
+    assert_eq!((goes.is_silent(), stays.goes_on()), ([true, true], [true, true]));
+    ctpurge.stop().await;
 }
 
 /// Either may be who called: it could be what no rule allows.

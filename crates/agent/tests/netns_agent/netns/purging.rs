@@ -1,5 +1,7 @@
 //! A ctpurge that works beside an agent, in the test's own process.
 
+use std::path::PathBuf;
+
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -12,11 +14,22 @@ pub struct Purging {
 
 /// Forgets connections of host one.
 pub fn purging(place: &Place) -> Purging {
+    purging_at(place, place.path("one"))
+}
+
+/// By another name of the host's namespace.
+pub fn purging_at(place: &Place, namespace: PathBuf) -> Purging {
+    purging_few(place, namespace, agent::ctpurge::Settings::default().max_waiting_jobs)
+}
+
+/// Takes so many jobs at a time.
+pub fn purging_few(place: &Place, namespace: PathBuf, max_waiting_jobs: usize) -> Purging {
     let config = place.config("one");
     let settings = agent::ctpurge::Settings {
         socket: config.ctpurge_socket.clone(),
         state_dir: place.path("purged"),
-        namespace: config.namespace.clone(),
+        namespace: Some(namespace),
+        max_waiting_jobs,
         netns_dir: config.netns_dir.clone(),
         ..agent::ctpurge::Settings::default()
     };

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use model::report::State;
 use wire::Mac;
 
-use crate::netns::frames::{arp, arrivals, ethernet, icmp6, tagged, udp4, udp6, v4, v6};
+use crate::netns::frames::{Cut, arp, arrivals, ethernet, fragment6, icmp6, tagged, udp4, udp6, v4, v6};
 use crate::netns::place::{Guest, Place, Running, network, under};
 use crate::netns::wait::eventually;
 
@@ -37,7 +37,28 @@ fn frames(a: &Guest, b: &Guest) -> Vec<(&'static str, Vec<u8>, bool)> {
     let (mac, to, all) = (a.port.mac, b.port.mac, Mac::BROADCAST);
     let link_local = v6("fe80::f816:3eff:fe00:1");
     let (nodes, unspecified) = (v6("ff02::1"), v6("::"));
+    let part = |next, at, more, payload: &[u8]| {
+        let cut = Cut { id: u16::from(next), at, more };
+        fragment6((mac, to), link_local, b.v6(), next, cut, payload)
+    };
+    // Options of 16 bytes; and what follows them is not in the first part.
+    let options = |next| [next, 1, 1, 12, 0, 0, 0, 0];
+    let behind = |what: &[u8]| [&[0; 8], what].concat();
+    let advertises = behind(&icmp6(mac, to, link_local, nodes, 134, unspecified)[54..]);
+    let answers = behind(&udp6(mac, to, link_local, b.v6(), 547, 546)[54..]);
     vec![
+        ("part of UDP", part(17, 0, true, &udp6(mac, to, link_local, b.v6(), 5, 5)[54..62]), true),
+        ("another part of UDP", part(17, 8, false, &[7; 16]), true),
+        ("part of ESP", part(50, 0, true, &[9; 16]), true),
+        ("another part of ESP", part(50, 16, false, &[8; 16]), true),
+        ("part of an RA, seen", part(58, 0, true, &[134; 8]), false),
+        ("part of options", part(60, 0, true, &options(58)), false),
+        ("an RA behind options", part(60, 8, false, &advertises), false),
+        ("part of a hop's options", part(0, 0, true, &options(17)), false),
+        ("DHCPv6 behind a hop's options", part(0, 8, false, &answers), false),
+        ("part of a part", part(44, 0, true, &[17, 0, 0, 1, 0, 0, 0, 9]), false),
+        ("a part of routing", part(43, 8, false, &answers), false),
+        ("a part of AH", part(51, 8, false, &answers), false),
         ("own IPv4", udp4(mac, to, a.v4(), b.v4(), 5, 5), true),
         ("own IPv6", udp6(mac, to, a.v6(), b.v6(), 5, 5), true),
         ("own link-local", udp6(mac, to, link_local, b.v6(), 5, 5), true),

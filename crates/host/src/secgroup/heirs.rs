@@ -1,0 +1,68 @@
+//! Ports that have an address which another had: connections of that one are not theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use model::desired::{Part, Port};
+use model::purge::{Job, Place, What};
+use model::{NetworkId, PortId};
+
+use super::due::{Zones, addresses};
+use super::sets::{filtered, is_host};
+use crate::names;
+use crate::wanted::Wanted;
+
+/// Addresses of a network's ports that are filtered.
+#[derive(Default)]
+pub struct Owners {
+    hosts: BTreeMap<IpAddr, BTreeSet<PortId>>,
+    nets: Vec<(IpNet, PortId)>,
+}
+
+impl Owners {
+    pub fn of(want: &Wanted, network: NetworkId) -> Owners {
+        let mut owners = Owners::default();
+        let keys = want.secgroups.filtered(network);
+        for port in keys.filter_map(|key| want.get(key)).filter_map(filtered) {
+            for net in addresses(port) {
+                match is_host(&net) {
+                    true => drop(owners.hosts.entry(net.addr()).or_default().insert(port.id)),
+                    false => owners.nets.push((net, port.id)),
+                }
+            }
+        }
+        owners
+    }
+
+    /// Who has some of these addresses.
+    pub fn heirs(&self, removed: &BTreeSet<IpNet>) -> BTreeSet<PortId> {
+        let mut heirs = BTreeSet::new();
+        for gone in removed {
+            let hosts = self.hosts.range(gone.network()..=gone.broadcast());
+            heirs.extend(hosts.flat_map(|(_, ports)| ports));
+            let nets = self.nets.iter().filter(|(net, _)| meet(net, gone));
+            heirs.extend(nets.map(|(_, port)| *port));
+        }
+        heirs
+    }
+}
+
+/// Whether a job is about connections of an address that a port has.
+pub fn is_heir(job: &Job, part: &Part, zones: &Zones) -> bool {
+    let Some(Port { network_id, .. }) = filtered(part) else { return false };
+    let Some(zone) = zones.get(&names::bridge(*network_id)) else { return false };
+    match (&job.place, &job.what) {
+        (Place::Host, What::Zone(of)) => of == zone,
+        (Place::Host, What::Pairs(pairs)) if pairs.zone == Some(*zone) => {
+            let had = filtered(part).map(addresses).unwrap_or_default();
+            pairs.removed.iter().any(|gone| had.iter().any(|net| meet(net, gone)))
+        }
+        _ => false,
+    }
+}
+
+/// Nets that have an address in common: one is inside the other.
+fn meet(one: &IpNet, other: &IpNet) -> bool {
+    one.contains(other) || other.contains(one)
+}
