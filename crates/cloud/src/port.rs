@@ -202,8 +202,11 @@ pub fn groups_after(
     change: &PortUpdate,
 ) -> Result<Option<BTreeSet<SecurityGroupId>>, Refusal> {
     let secure = change.port_security_enabled.unwrap_or(before.port_security_enabled);
-    let (had, asked) = (before.group_ids.as_ref(), change.security_groups.as_ref());
-    security_group::of_changed_port(before.id, had, asked, secure)
+    // From before there were groups: nothing is held back of such a port until its security is turned on.
+    let none = BTreeSet::new();
+    let turned_on = secure && !before.port_security_enabled;
+    let had = before.group_ids.as_ref().or(turned_on.then_some(&none));
+    security_group::of_changed_port(before.id, had, change.security_groups.as_ref(), secure)
 }
 
 /// True when the change makes the port be bound anew.

@@ -16,7 +16,10 @@ pub fn create(
     stamp: &mut Stamp,
 ) -> Result<RbacPolicy, Refusal> {
     if new.action != AS_SHARED {
-        return Err(Refusal::NoSuchSharing { action: new.action, object_type: new.object_type });
+        return Err(Refusal::NoSuchSharing {
+            action: new.action,
+            object_type: new.object_type.table().singular,
+        });
     }
     check_owner(owner, by)?;
     let mut rest = Map::new();
@@ -65,6 +68,8 @@ pub fn check_end(
 
 #[cfg(test)]
 mod tests {
+    use model::api::rbac_policy::ObjectType;
+
     use super::*;
 
     #[test]
@@ -72,7 +77,7 @@ mod tests {
         let policy = |target: &str| RbacPolicy {
             id: RbacPolicyId(uuid::Uuid::nil()),
             project_id: "o".into(),
-            object_type: "security_group".into(),
+            object_type: ObjectType::SecurityGroup,
             object_id: "g".into(),
             action: AS_SHARED.into(),
             target_tenant: target.into(),

@@ -197,7 +197,7 @@ pub enum Refusal {
 
     // Sharing.
     #[error("{object_type} cannot be shared for '{action}', only for 'access_as_shared'.")]
-    NoSuchSharing { action: String, object_type: String },
+    NoSuchSharing { action: String, object_type: &'static str },
     #[error("The same RBAC policy is there already.")]
     DuplicateSharing,
     #[error("Project {target} relies on {object} being shared with it.")]

@@ -33,8 +33,7 @@ const NEWEST: &str = "ON CONFLICT (host, kind, id) DO UPDATE SET revision = excl
 pub(crate) struct Marks {
     parts: BTreeSet<(String, Key)>,
     /// Members, memberships and services: of the last two their networks' parts are among `parts`, the
-    /// ports' are looked up.
-    /// And all about security groups.
+    /// ports' are looked up. And all about security groups.
     wide: BTreeSet<Touch>,
     /// Hosts whose networks' hosts all look at their ports again.
     hosts: BTreeSet<String>,
@@ -140,7 +139,9 @@ impl Tx<'_> {
             format!("{INTO} SELECT $1, 'lease', id, ({REVISION}) FROM ports WHERE network_id = $2 {NEWEST}");
         let members =
             format!("{INTO} SELECT host, $2, $3, ({REVISION}) FROM members WHERE network_id = $1 {NEWEST}");
-        for touch in std::mem::take(&mut self.marks.wide) {
+        let wide = std::mem::take(&mut self.marks.wide);
+        self.write_remotes(&wide).await?;
+        for touch in wide {
             let (sql, host, network) = match touch {
                 Touch::Members { network, key } => {
                     let (kind, id) = (key.kind.as_str(), key.id.to_string());
@@ -150,14 +151,11 @@ impl Tx<'_> {
                 }
                 Touch::Membership { host, network } => (&remotes, host, network),
                 Touch::Service { host, network } => (&leases, host, network),
-                Touch::Group { .. }
-                | Touch::Holders { .. }
-                | Touch::Namers { .. }
-                | Touch::Remotes { .. } => {
+                Touch::Group { .. } | Touch::Holders { .. } | Touch::Namers { .. } => {
                     self.write_groups(touch).await?;
                     continue;
                 }
-                Touch::Part { .. } => continue,
+                Touch::Part { .. } | Touch::Remotes { .. } => continue,
             };
             self.later(sql, vec![host.into(), network.to_string().into()]).await?;
         }
@@ -253,8 +251,10 @@ impl Tx<'_> {
         // Whoever writes to the log has this row locked: neither waits for the other's rows.
         self.lock_revision().await?;
         let gone = "DELETE FROM changes WHERE revision <= $1 AND (\
-            kind IN ('port', 'remote', 'lease', 'member') AND NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
-            kind IN ('network', 'dhcp', 'fip') AND NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id) OR \
+            kind IN ('port', 'remote', 'lease', 'member') AND \
+            NOT EXISTS (SELECT 1 FROM ports p WHERE p.id = changes.id) OR \
+            kind IN ('network', 'dhcp', 'fip') AND \
+            NOT EXISTS (SELECT 1 FROM networks n WHERE n.id = changes.id) OR \
             kind = 'group' AND NOT EXISTS (SELECT 1 FROM security_groups g WHERE g.id = changes.id) OR \
             kind = 'addresses' AND NOT EXISTS (SELECT 1 FROM address_groups a WHERE a.id = changes.id) OR \
             kind = 'router' AND NOT EXISTS (SELECT 1 FROM routers r WHERE r.id = changes.id))";

@@ -17,14 +17,6 @@ pub fn locking_free(engine: Engine) -> &'static str {
     }
 }
 
-/// Keeps others from changing the rows that a query finds, which several may do at a time.
-pub fn locking_shared(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Sqlite => "",
-        Engine::Postgres => " FOR SHARE",
-    }
-}
-
 /// Texts compare by their bytes in SQLite; PostgreSQL asks for it column by column.
 pub fn postgres_schema(sql: &str) -> String {
     sql.replace(" TEXT", " TEXT COLLATE \"C\"")
@@ -95,6 +87,16 @@ pub fn json_texts(engine: Engine, text: &str) -> String {
         Engine::Sqlite => format!("json_each({text})"),
         Engine::Postgres => format!("json_array_elements_text(CAST({text} AS JSON))"),
     }
+}
+
+/// The items of the JSON list of texts bound as `mark`, to look for a column of texts among.
+pub fn among(engine: Engine, mark: &str) -> String {
+    let items = json_texts(engine, mark);
+    let collation = match engine {
+        Engine::Sqlite => "",
+        Engine::Postgres => " COLLATE \"C\"",
+    };
+    format!("(SELECT item.value{collation} FROM {items} AS item)")
 }
 
 /// A field, as text, of the JSON object in `text`.

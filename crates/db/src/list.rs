@@ -1,5 +1,7 @@
 //! Lists and shows: a query becomes one statement, its rows become JSON as they come.
 
+use std::collections::BTreeMap;
+
 use model::api::query::{Filter, Query, TagMatch};
 use model::api::table::{Attr, Resource, ShownIf, Source};
 use serde_json::Value;
@@ -38,15 +40,7 @@ impl Tx<'_> {
         {
             return Ok(None);
         }
-        let shown = Shown::of(table, &query.fields, reader);
-        let mut sql = Sql { engine: self.engine(), reader, text: String::new(), params: Vec::new() };
-        sql.select(table, &shown);
-        sql.conditions(table, query);
-        sql.order_and_page(table, query);
-        sql.bind_reader();
-        let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new(), read: 0 };
-        self.each(&sql.text, &sql.params, |row| rows.take(&shown, reader, row)).await?;
-        Ok(Some(rows.page(query.reverse)))
+        Ok(Some(self.rows(table, query, reader, json).await?.page(query.reverse)))
     }
 
     /// One resource as JSON.
@@ -57,10 +51,45 @@ impl Tx<'_> {
         fields: &[String],
         reader: &Reader<'_>,
     ) -> Result<Option<Vec<u8>>, DbError> {
-        let filter = Filter::In { attr: "id", values: vec![Value::String(id.to_owned())] };
-        let query = Query { filters: vec![filter], fields: fields.to_vec(), ..Query::default() };
-        let page = self.list(table, &query, reader, Vec::with_capacity(1024)).await?.unwrap_or_default();
-        Ok((page.shown > 0).then_some(page.json))
+        Ok(self.show_all(table, &[id.to_owned()], fields, reader).await?.pop())
+    }
+
+    /// Several resources as JSON, in the order of `ids`; without those that the reader is not shown.
+    pub async fn show_all(
+        &mut self,
+        table: &'static Resource,
+        ids: &[String],
+        fields: &[String],
+        reader: &Reader<'_>,
+    ) -> Result<Vec<Vec<u8>>, DbError> {
+        let values = ids.iter().map(|id| Value::String(id.clone())).collect();
+        let filters = vec![Filter::In { attr: "id", values }];
+        let query = Query { filters, fields: fields.to_vec(), ..Query::default() };
+        let rows = self.rows(table, &query, reader, Vec::with_capacity(1024 * ids.len())).await?;
+        let items = rows.items().into_iter();
+        let mut items: BTreeMap<String, Vec<u8>> = rows.ids.iter().cloned().zip(items).collect();
+        Ok(ids.iter().filter_map(|id| items.remove(id)).collect())
+    }
+
+    async fn rows(
+        &mut self,
+        table: &'static Resource,
+        query: &Query,
+        reader: &Reader<'_>,
+        json: Vec<u8>,
+    ) -> Result<Rows, DbError> {
+        let mut rows = Rows { begin: json.len(), json, ends: Vec::new(), ids: Vec::new(), read: 0 };
+        if reader.blind {
+            return Ok(rows);
+        }
+        let shown = Shown::of(table, &query.fields, reader);
+        let mut sql = Sql { engine: self.engine(), reader, text: String::new(), params: Vec::new() };
+        sql.select(table, &shown);
+        sql.conditions(table, query);
+        sql.order_and_page(table, query);
+        sql.bind_reader();
+        self.each(&sql.text, &sql.params, |row| rows.take(&shown, reader, row)).await?;
+        Ok(rows)
     }
 }
 
@@ -157,14 +186,19 @@ impl Rows {
         }
     }
 
-    /// A page before a marker is read backwards and shown forwards.
-    fn turn_round(&mut self) {
+    fn items(&self) -> Vec<Vec<u8>> {
         let mut items = Vec::new();
         let mut begin = self.begin;
         for end in &self.ends {
             items.push(self.json[begin..*end].to_vec());
             begin = end + 1;
         }
+        items
+    }
+
+    /// A page before a marker is read backwards and shown forwards.
+    fn turn_round(&mut self) {
+        let mut items = self.items();
         items.reverse();
         self.ids.reverse();
         self.json.truncate(self.begin);

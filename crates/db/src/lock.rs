@@ -2,11 +2,17 @@
 //!
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs, security groups, agents, hosts, and at the
-//! commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
+//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs,
+//! security groups in the order of their ids, address groups, what shares them, agents, hosts, and at
+//! the commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
+//! Who relies on a security group or an address group, with a port or a rule, shares its lock; who changes
+//! it, takes it away or back has it alone. Whoever looks whether he may rely on it looks after that.
+//!
 //! SQLite has one writer at a time and needs none of it.
+
+use std::collections::BTreeSet;
 
 use model::NetworkId;
 use model::api::table::Resource;
@@ -75,16 +81,59 @@ impl Tx<'_> {
         self.lock_all("ports", ports).await
     }
 
-    /// Locks a security group that is to go, and those whose rules are about it.
+    /// Locks a security group that is to go, and those whose rules are about it; a conflict when another
+    /// one got such a rule meanwhile.
     pub async fn lock_group_whole(&mut self, group: &str) -> Result<(), DbError> {
         if self.is_alone() {
             return Ok(());
         }
-        let sql = "SELECT DISTINCT security_group_id FROM security_group_rules \
-                   WHERE remote_group_id = $1 AND security_group_id <> $1";
-        let mut groups = self.texts(sql, &[group.into()]).await?;
+        let about = "SELECT DISTINCT security_group_id FROM security_group_rules \
+                     WHERE remote_group_id = $1 AND security_group_id <> $1";
+        let mut groups = self.texts(about, &[group.into()]).await?;
         groups.push(group.to_owned());
-        self.lock_all("security_groups", &groups).await
+        self.lock_all("security_groups", &groups).await?;
+        let found = self.texts(about, &[group.into()]).await?;
+        if found.iter().all(|id| groups.contains(id)) {
+            return Ok(());
+        }
+        let source = EngineError::Said("another group has got a rule about the security group".into());
+        Err(DbError::Conflict { what: "the lock of a security group".into(), source })
+    }
+
+    /// Locks security groups that are to change, and shares the lock of those that are to be relied on.
+    pub async fn lock_groups(
+        &mut self,
+        changing: &BTreeSet<String>,
+        relied_on: &BTreeSet<String>,
+    ) -> Result<(), DbError> {
+        let all: Vec<&String> = changing.union(relied_on).collect();
+        for run in all.chunk_by(|one, next| changing.contains(*one) == changing.contains(*next)) {
+            let strength = if changing.contains(run[0]) { "NO KEY UPDATE" } else { "SHARE" };
+            let run: Vec<String> = run.iter().map(|id| (*id).clone()).collect();
+            self.lock_rows("security_groups", &run, strength).await?;
+        }
+        Ok(())
+    }
+
+    /// Shares the lock of address groups that are to be relied on.
+    pub async fn share_address_groups(&mut self, groups: &BTreeSet<String>) -> Result<(), DbError> {
+        let groups: Vec<String> = groups.iter().cloned().collect();
+        self.lock_rows("address_groups", &groups, "SHARE").await
+    }
+
+    /// Locks what a policy shares, and then the policy.
+    pub async fn lock_shared(&mut self, policy: &str) -> Result<(), DbError> {
+        if self.is_alone() {
+            return Ok(());
+        }
+        for table in ["security_groups", "address_groups"] {
+            let sql = format!(
+                "SELECT id FROM {table} WHERE id = (SELECT object_id FROM rbac_policies WHERE id = $1) \
+                 FOR NO KEY UPDATE"
+            );
+            self.later(&sql, vec![policy.into()]).await?;
+        }
+        self.lock_all("rbac_policies", &[policy.to_owned()]).await
     }
 
     /// Locks the security group that a rule is of.
@@ -98,19 +147,20 @@ impl Tx<'_> {
     }
 
     pub(crate) async fn lock_all(&mut self, table: &str, ids: &[String]) -> Result<(), DbError> {
+        self.lock_rows(table, ids, "NO KEY UPDATE").await
+    }
+
+    async fn lock_rows(&mut self, table: &str, ids: &[String], strength: &str) -> Result<(), DbError> {
         match ids {
             _ if self.is_alone() => Ok(()),
             [] => Ok(()),
             [id] => {
-                let sql = format!("SELECT id FROM {table} WHERE id = $1 FOR NO KEY UPDATE");
+                let sql = format!("SELECT id FROM {table} WHERE id = $1 FOR {strength}");
                 self.later(&sql, vec![id.as_str().into()]).await
             }
             ids => {
-                let items = dialect::json_texts(Engine::Postgres, "$1");
-                let sql = format!(
-                    "SELECT id FROM {table} WHERE id IN (SELECT item.value COLLATE \"C\" FROM {items} AS item) \
-                     ORDER BY id FOR NO KEY UPDATE"
-                );
+                let among = dialect::among(Engine::Postgres, "$1");
+                let sql = format!("SELECT id FROM {table} WHERE id IN {among} ORDER BY id FOR {strength}");
                 self.later(&sql, vec![json!(ids).to_string().into()]).await
             }
         }

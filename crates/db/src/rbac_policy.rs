@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::RbacPolicyId;
+use model::api::rbac_policy::ObjectType;
 
 use crate::engine::{DbError, Tx};
 
@@ -28,17 +29,26 @@ impl Tx<'_> {
         Ok(self.texts(sql, &[object.into(), but.to_string().into()]).await?.into_iter().collect())
     }
 
-    /// Projects with ports that have a security group.
-    pub async fn projects_with_group(&mut self, group: &str) -> Result<BTreeSet<String>, DbError> {
-        let sql = "SELECT DISTINCT p.project_id FROM port_groups pg JOIN ports p ON p.id = pg.port_id \
-                   WHERE pg.group_id = $1";
-        Ok(self.texts(sql, &[group.into()]).await?.into_iter().collect())
+    /// The project that a thing belongs to.
+    pub async fn owner_of(&mut self, of: ObjectType, id: &str) -> Result<Option<String>, DbError> {
+        let sql = format!("SELECT project_id FROM {} WHERE id = $1", of.table().plural);
+        Ok(self.texts(&sql, &[id.into()]).await?.pop())
     }
 
-    /// Projects with rules about an address group.
-    pub async fn projects_with_addresses(&mut self, group: &str) -> Result<BTreeSet<String>, DbError> {
-        let sql = "SELECT DISTINCT project_id FROM security_group_rules WHERE remote_address_group_id = $1";
-        Ok(self.texts(sql, &[group.into()]).await?.into_iter().collect())
+    /// Projects that use a thing, as the reference counts it: ports have a security group, rules are
+    /// about an address group. It counts no rules about a security group, and takes a rule's own project
+    /// for that of the group that the rule is of.
+    pub async fn projects_with(&mut self, of: ObjectType, id: &str) -> Result<BTreeSet<String>, DbError> {
+        let sql = match of {
+            ObjectType::SecurityGroup => {
+                "SELECT DISTINCT p.project_id FROM port_groups pg JOIN ports p ON p.id = pg.port_id \
+                 WHERE pg.group_id = $1"
+            }
+            ObjectType::AddressGroup => {
+                "SELECT DISTINCT project_id FROM security_group_rules WHERE remote_address_group_id = $1"
+            }
+        };
+        Ok(self.texts(sql, &[id.into()]).await?.into_iter().collect())
     }
 
     /// A thing goes, and what shares it with it.

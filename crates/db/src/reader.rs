@@ -1,10 +1,13 @@
 //! Who reads: which rows a query finds, and what of them is shown.
 
+use std::collections::BTreeSet;
+
 use model::api::network::NETWORK;
 use model::api::security_group::SECURITY_GROUP;
 use model::api::table::{Resource, Source, Type};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::dialect;
 use crate::engine::{Cell, DbError, Param, Row, Tx};
 
 /// A resource as policy rules look at it: its attributes, its network's behind `network:`, its security
@@ -95,6 +98,23 @@ impl Tx<'_> {
         Ok(self.number(&sql, &params).await? > 0)
     }
 
+    /// Those of some ids that there are, and that the reader finds.
+    pub async fn found(
+        &mut self,
+        table: &'static Resource,
+        ids: &BTreeSet<&str>,
+        project: Option<&str>,
+    ) -> Result<BTreeSet<String>, DbError> {
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let ids = json!(ids).to_string();
+        let (condition, params) =
+            seen(table, &format!("IN {}", dialect::among(self.engine(), "$1")), &ids, project);
+        let sql = format!("SELECT id FROM {} WHERE {condition}", table.plural);
+        Ok(self.texts(&sql, &params).await?.into_iter().collect())
+    }
+
     /// The facts of a network that rules about something in it look at; none when there is no such
     /// network.
     pub async fn network_facts(&mut self, network: &str) -> Result<Target, DbError> {
@@ -138,8 +158,18 @@ impl Tx<'_> {
 
 /// The condition for one row, if the project sees it, and what it binds.
 fn one<'a>(table: &Resource, id: &'a str, project: Option<&'a str>) -> (String, Vec<Param<'a>>) {
-    let mut params = vec![Param::from(id)];
-    let mut condition = format!("{}.id = $1", table.plural);
+    seen(table, "= $1", id, project)
+}
+
+/// The condition for rows with an id that `is` what is bound first, if the project sees them.
+fn seen<'a>(
+    table: &Resource,
+    is: &str,
+    first: &'a str,
+    project: Option<&'a str>,
+) -> (String, Vec<Param<'a>>) {
+    let mut params = vec![Param::from(first)];
+    let mut condition = format!("{}.id {is}", table.plural);
     if let Some(project) = project.filter(|_| !table.seen_by.is_empty()) {
         params.push(Param::from(project));
         condition = format!("{condition} AND ({})", table.seen_by.replace("{project}", "$2"));

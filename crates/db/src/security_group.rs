@@ -1,12 +1,13 @@
 //! Security groups: those of ports and of projects, their rules, and what they begin with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::api::default_rule::{DEFAULT_RULE, DefaultRule};
 use model::api::port::Port;
 use model::api::security_group::{SECURITY_GROUP, SecurityGroup};
 use model::api::security_group_rule::{SECURITY_GROUP_RULE, SecurityGroupRule};
 use model::{AddressGroupId, SecurityGroupId};
+use serde_json::json;
 
 use crate::dialect;
 use crate::engine::{DbError, Param, Tx};
@@ -31,24 +32,22 @@ impl Tx<'_> {
         self.later(sql, vec![group.project_id.as_str().into(), group.id.to_string().into()]).await
     }
 
-    /// Which of some groups there are, among those that a project sees; they stay as stateful as they
-    /// are until the transaction ends.
+    /// Which of some groups there are, among those that each of some projects sees.
     pub async fn groups_for_port(
         &mut self,
         asked: &BTreeSet<SecurityGroupId>,
-        project: Option<&str>,
+        projects: &[&str],
     ) -> Result<Vec<GroupRow>, DbError> {
-        let mut params: Vec<Param> = asked.iter().map(|id| id.to_string().into()).collect();
-        let marks: Vec<String> = (1..=asked.len()).map(|at| format!("${at}")).collect();
-        let mut condition = format!("id IN ({})", marks.join(", "));
-        if let Some(project) = project {
-            params.push(project.to_owned().into());
+        let mut condition = format!("id IN {}", dialect::among(self.engine(), "$1"));
+        let mut params: Vec<Param> = vec![json!(asked).to_string().into()];
+        for project in projects {
+            params.push((*project).into());
             let at = format!("${}", params.len());
             condition = format!("{condition} AND ({})", SECURITY_GROUP.seen_by.replace("{project}", &at));
         }
-        let lock = dialect::locking_shared(self.engine());
         let sql = format!(
-            "SELECT id, CASE WHEN stateful THEN 1 ELSE 0 END FROM security_groups WHERE {condition} ORDER BY id{lock}"
+            "SELECT id, CASE WHEN stateful THEN 1 ELSE 0 END FROM security_groups \
+             WHERE {condition} ORDER BY id"
         );
         let mut out = Vec::new();
         self.each(&sql, &params, |row| {
@@ -86,7 +85,8 @@ impl Tx<'_> {
 
     /// A group or an address group goes, and the templates of rules about it with it.
     pub async fn forget_templates(&mut self, remote: &str) -> Result<(), DbError> {
-        let sql = "DELETE FROM default_security_group_rules WHERE remote_group_id = $1 OR remote_address_group_id = $1";
+        let sql = "DELETE FROM default_security_group_rules \
+                   WHERE remote_group_id = $1 OR remote_address_group_id = $1";
         self.later(sql, vec![remote.into()]).await
     }
 
@@ -105,14 +105,24 @@ impl Tx<'_> {
         self.find(&SECURITY_GROUP_RULE, condition, &[group.to_string().into()]).await
     }
 
-    /// The rule of a group that allows the same, if there is one.
-    pub async fn same_rule(
+    /// The rules of a group that allow the same as some others, by what they allow.
+    pub async fn same_rules(
         &mut self,
         group: SecurityGroupId,
-        canonical: &str,
-    ) -> Result<Option<String>, DbError> {
-        let sql = "SELECT id FROM security_group_rules WHERE security_group_id = $1 AND canonical = $2";
-        Ok(self.texts(sql, &[group.to_string().into(), canonical.into()]).await?.pop())
+        canonical: &[String],
+    ) -> Result<BTreeMap<String, String>, DbError> {
+        let among = dialect::among(self.engine(), "$2");
+        let sql = format!(
+            "SELECT canonical, id FROM security_group_rules \
+             WHERE security_group_id = $1 AND canonical IN {among}"
+        );
+        let mut out = BTreeMap::new();
+        let params = [group.to_string().into(), json!(canonical).to_string().into()];
+        self.each(&sql, &params, |row| {
+            out.insert(row.text(0).to_owned(), row.text(1).to_owned());
+        })
+        .await?;
+        Ok(out)
     }
 
     pub async fn rules_about_addresses(&mut self, group: AddressGroupId) -> Result<bool, DbError> {
@@ -139,14 +149,15 @@ impl Tx<'_> {
         let marks = marks.join(", ");
         let groups: Vec<SecurityGroup> =
             self.find(&SECURITY_GROUP, &format!("id IN ({marks}) ORDER BY id"), &params).await?;
-        let mut rules: Vec<SecurityGroupRule> = self
-            .find(&SECURITY_GROUP_RULE, &format!("security_group_id IN ({marks}) ORDER BY id"), &params)
-            .await?;
-        for group in groups {
-            let (own, others) = rules.into_iter().partition(|rule| rule.security_group_id == group.id);
-            rules = others;
-            out.push((group, own));
+        let condition = format!("security_group_id IN ({marks}) ORDER BY id");
+        let mut of: BTreeMap<SecurityGroupId, Vec<SecurityGroupRule>> = BTreeMap::new();
+        for rule in self.find::<SecurityGroupRule>(&SECURITY_GROUP_RULE, &condition, &params).await? {
+            of.entry(rule.security_group_id).or_default().push(rule);
         }
+        out.extend(groups.into_iter().map(|group| {
+            let own = of.remove(&group.id).unwrap_or_default();
+            (group, own)
+        }));
         Ok(out)
     }
 }

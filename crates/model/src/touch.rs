@@ -1,7 +1,7 @@
 //! Whom a change touches: what the change log notes.
 
 use crate::desired::Key;
-use crate::{NetworkId, SecurityGroupId};
+use crate::{NetworkId, SecurityGroupId, SecurityGroupRuleId};
 use uuid::Uuid;
 
 /// What a host must look at again.
@@ -44,11 +44,12 @@ pub enum Touch {
         named: Uuid,
         key: Key,
     },
-    /// The rules of the security group are about this group or address group, and were not, or the other
-    /// way round. Every host that has the security group, looked up when the transaction ends: the
-    /// members, or the address group.
+    /// A rule of the security group, about this group or address group, came (it is `came`) or went. Every
+    /// host that has the security group and no other rule about the same, looked up when the transaction
+    /// ends: the members, or the address group.
     Remotes {
         group: SecurityGroupId,
         named: Uuid,
+        came: Option<SecurityGroupRuleId>,
     },
 }

@@ -4,7 +4,7 @@
 //! Names of rules follow one scheme: `create_network` for an operation, `create_network:shared`
 //! for an attribute of it, `create_port:fixed_ips:subnet_id` for a part of an attribute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cloud::policy::{Policies, Target, Verdict};
@@ -114,12 +114,27 @@ impl<'a> Guard<'a> {
         reader
     }
 
-    /// May the caller create this? The resource is not there yet: rules look at what was asked for.
-    pub async fn create(
+    /// May the caller create these? They are not there yet: rules look at what was asked for.
+    pub async fn create_all(
+        &self,
+        tx: &mut Tx<'_>,
+        table: &'static Resource,
+        given: &[Given],
+    ) -> Result<(), Fault> {
+        let mut groups = BTreeMap::new();
+        for item in given {
+            self.create(tx, table, item, &mut groups).await?;
+        }
+        Ok(())
+    }
+
+    /// `groups`: facts of security groups that were looked up.
+    async fn create(
         &self,
         tx: &mut Tx<'_>,
         table: &'static Resource,
         given: &Given,
+        groups: &mut BTreeMap<String, Target>,
     ) -> Result<(), Fault> {
         let action = format!("create_{}", table.rule_name());
         let said = |attr: &Attr, value: &Value| !is_default(attr, value);
@@ -136,11 +151,14 @@ impl<'a> Guard<'a> {
                 target.extend(facts);
             }
             if let Some(group) = given.0.get("security_group_id").and_then(Value::as_str) {
-                let facts = tx.group_facts(group).await?;
+                if !groups.contains_key(group) {
+                    groups.insert(group.to_owned(), tx.group_facts(group).await?);
+                }
+                let facts = &groups[group];
                 if facts.is_empty() {
                     return Err(Refusal::SecurityGroupNotFound(group.to_owned()).into());
                 }
-                target.extend(facts);
+                target.extend(facts.clone());
             }
             if let Some(parent) = table.parent
                 && let Some(id) = given.0.get(parent.column).and_then(Value::as_str)

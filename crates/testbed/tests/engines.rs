@@ -7,6 +7,8 @@ mod engines {
     mod door;
     mod faults;
     mod floatingips;
+    mod group_locks;
+    mod group_touches;
     mod groups;
     mod log;
     mod order;
@@ -17,5 +19,6 @@ mod engines {
     mod rows;
     mod same;
     mod secrets;
+    mod sharing;
     mod trips;
 }

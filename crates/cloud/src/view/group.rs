@@ -68,12 +68,13 @@ pub(super) fn of_port(out: &mut Vec<Touch>, before: Option<&Port>, after: Option
     out.extend(moved.map(|(host, group)| Touch::Group { host: host.clone(), group: *group }));
 }
 
-/// The touches of a rule that came or went.
-pub fn of_rule(rule: &SecurityGroupRule) -> Vec<Touch> {
+/// The touches of a rule that came, or else went.
+pub fn of_rule(rule: &SecurityGroupRule, came: bool) -> Vec<Touch> {
     let group = rule.security_group_id;
+    let came = came.then_some(rule.id);
     let mut out = of_group(group);
-    out.extend(rule.remote_group_id.map(|id| Touch::Remotes { group, named: id.0 }));
-    out.extend(rule.remote_address_group_id.map(|id| Touch::Remotes { group, named: id.0 }));
+    let named = [rule.remote_group_id.map(|id| id.0), rule.remote_address_group_id.map(|id| id.0)];
+    out.extend(named.into_iter().flatten().map(|named| Touch::Remotes { group, named, came }));
     out
 }
 

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 use wire::Mac;
 
+use crate::api::rbac_policy::ObjectType;
 use crate::api::{InvalidKind, protocol};
 
 /// A converter, by the reference's word for it.
@@ -136,9 +137,9 @@ fn rule_protocol(value: Value) -> Result<Value, String> {
 
 /// Things that may be shared with other projects.
 fn object_type(value: Value) -> Result<Value, String> {
-    match value.as_str() {
-        Some("security_group" | "address_group") => Ok(value),
-        _ => Err(format!("{value} cannot be shared; security_group and address_group can")),
+    match serde_json::from_value::<ObjectType>(value.clone()) {
+        Ok(_) => Ok(value),
+        Err(_) => Err(format!("{value} cannot be shared; security_group and address_group can")),
     }
 }
 

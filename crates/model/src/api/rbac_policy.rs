@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::RbacPolicyId;
+use crate::api::address_group::ADDRESS_GROUP;
 use crate::api::convert::Convert;
+use crate::api::security_group::SECURITY_GROUP;
 use crate::api::table::{Attr, Default, Ops, Resource, Source, int, text};
 use crate::api::validate::Check;
 
@@ -45,12 +47,29 @@ const ATTRS: &[Attr] = &[
     int("created_us").default(Default::Unset),
 ];
 
+/// What can be shared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectType {
+    AddressGroup,
+    SecurityGroup,
+}
+
+impl ObjectType {
+    pub fn table(self) -> &'static Resource {
+        match self {
+            ObjectType::AddressGroup => &ADDRESS_GROUP,
+            ObjectType::SecurityGroup => &SECURITY_GROUP,
+        }
+    }
+}
+
 /// An RBAC policy as it is stored.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RbacPolicy {
     pub id: RbacPolicyId,
     pub project_id: String,
-    pub object_type: String,
+    pub object_type: ObjectType,
     pub object_id: String,
     pub action: String,
     pub target_tenant: String,
@@ -62,7 +81,7 @@ pub struct RbacPolicy {
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 pub struct RbacPolicyCreate {
     pub project_id: String,
-    pub object_type: String,
+    pub object_type: ObjectType,
     pub object_id: String,
     pub action: String,
     pub target_tenant: String,

@@ -1,10 +1,16 @@
 //! What a request locks before it looks at anything: the networks it concerns, then the resource.
 
+use std::collections::BTreeSet;
+
 use db::Tx;
 use model::api::Given;
+use model::api::default_rule::DEFAULT_RULE;
 use model::api::port::PORT;
+use model::api::rbac_policy::{ObjectType, RBAC_POLICY};
 use model::api::router::RouterPortKind;
+use model::api::security_group_rule::SECURITY_GROUP_RULE;
 use model::api::table::Resource;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Fault;
@@ -14,12 +20,59 @@ use crate::routes::router;
 const NETWORKS: [&str; 2] = ["network_id", "floating_network_id"];
 const PORTS: [&str; 2] = ["port_id", "internal_port_id"];
 
+/// Locks what things to be created concern: networks, groups that rules are added to or that are shared,
+/// and groups that ports and rules rely on.
+pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) -> Result<(), Fault> {
+    let mut networks = Vec::new();
+    for item in given {
+        networks.extend(networks_of(tx, table, item).await?);
+    }
+    tx.lock_networks(&networks).await?;
+    let groups = Groups::of(table, given);
+    tx.lock_groups(&groups.changing, &groups.relied_on).await?;
+    tx.share_address_groups(&groups.addresses).await?;
+    if table.singular == RBAC_POLICY.singular {
+        for item in given {
+            let of = item.0.get("object_type").and_then(|of| ObjectType::deserialize(of).ok());
+            let id = item.0.get("object_id").and_then(Value::as_str);
+            if let Some((of, id)) = of.zip(id) {
+                tx.lock(of.table(), id).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Groups that a request names.
+#[derive(Default)]
+struct Groups {
+    changing: BTreeSet<String>,
+    relied_on: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+}
+
+impl Groups {
+    fn of(table: &'static Resource, given: &[Given]) -> Groups {
+        let mut groups = Groups::default();
+        let is_rule = [SECURITY_GROUP_RULE.singular, DEFAULT_RULE.singular].contains(&table.singular);
+        for item in given {
+            let said = |name: &str| item.0.get(name).and_then(Value::as_str).map(str::to_owned);
+            if is_rule {
+                groups.changing.extend(said("security_group_id"));
+                groups.relied_on.extend(said("remote_group_id"));
+                groups.addresses.extend(said("remote_address_group_id"));
+            } else if table.singular == PORT.singular {
+                let asked = item.0.get("security_groups").and_then(Value::as_array);
+                let asked = asked.into_iter().flatten().filter_map(Value::as_str);
+                groups.relied_on.extend(asked.map(str::to_owned));
+            }
+        }
+        groups
+    }
+}
+
 /// The networks that something to be created concerns.
-pub async fn networks_of(
-    tx: &mut Tx<'_>,
-    table: &'static Resource,
-    given: &Given,
-) -> Result<Vec<String>, Fault> {
+async fn networks_of(tx: &mut Tx<'_>, table: &'static Resource, given: &Given) -> Result<Vec<String>, Fault> {
     let said = |name: &str| given.0.get(name).and_then(Value::as_str);
     let mut networks: Vec<String> = NETWORKS.into_iter().filter_map(said).map(str::to_owned).collect();
     let gateway = given.0.get("external_gateway_info").and_then(|gateway| gateway.get("network_id"));
@@ -48,6 +101,7 @@ pub async fn change(
         "port_forwarding" => parent,
         // Rules of others go with a group.
         "security_group" if given.is_none() => return Ok(tx.lock_group_whole(id).await?),
+        "rbac_policy" => return Ok(tx.lock_shared(id).await?),
         "security_group_rule" => {
             tx.lock_group_of_rule(id).await?;
             return Ok(tx.lock(table, id).await?);
@@ -56,9 +110,13 @@ pub async fn change(
             let change = given.map(|given| given.clone().typed()).transpose()?;
             return router::lock(tx, id, change.as_ref()).await;
         }
-        "port" if given.is_some() => {
-            lock_gateway(tx, id).await?;
-            None
+        "port" => {
+            if given.is_some() {
+                lock_gateway(tx, id).await?;
+            }
+            tx.lock(table, id).await?;
+            let groups = Groups::of(table, given.map_or(&[], std::slice::from_ref));
+            return Ok(tx.lock_groups(&groups.changing, &groups.relied_on).await?);
         }
         _ => None,
     };

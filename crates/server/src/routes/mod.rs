@@ -25,6 +25,7 @@ use axum::http::{Method, StatusCode};
 use cloud::{Refusal, Stamp};
 use db::{Page, Tx};
 use model::api::query::Filter;
+use model::api::security_group_rule::SECURITY_GROUP_RULE;
 use model::api::table::{Parent, Resource};
 use model::api::{Given, Invalid, RESOURCES, body, query};
 use serde_json::{Value, json};
@@ -109,7 +110,7 @@ async fn refuse_create(app: &App, call: &Call, table: &'static Resource) -> Resu
     let mut tx = app.db().read().await?;
     for item in body::items(table, parsed(call, table)?)?.items {
         let given = body::create(table, item, &call.caller.project_id)?;
-        Guard::of(app, call).create(&mut tx, table, &given).await?;
+        Guard::of(app, call).create_all(&mut tx, table, &[given]).await?;
     }
     Err(Fault::AgentsReportThemselves)
 }
@@ -238,31 +239,26 @@ async fn create_all(
     fields: &[String],
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let mut tx = app.db().begin().await?;
-    let mut networks = Vec::new();
-    for item in &given {
-        networks.extend(lock::networks_of(&mut tx, table, item).await?);
-    }
-    tx.lock_networks(&networks).await?;
+    lock::create(&mut tx, table, &given).await?;
     let mut stamp = app.stamp();
-    for item in &given {
-        guard.create(&mut tx, table, item).await?;
-    }
+    guard.create_all(&mut tx, table, &given).await?;
     check_parent(&mut tx, call, guard, table, None).await?;
     security_group_rule::check_together(table, &given)?;
     quota::check(app, &mut tx, table, &given).await?;
     let mut ids = Vec::new();
-    for item in given {
-        stamp.now_us += 1;
-        // Many items take a while: others get their turn on this thread.
-        tokio::task::yield_now().await;
-        ids.push(create_one(app, &mut tx, &mut stamp, guard, table, item).await?);
+    if table.singular == SECURITY_GROUP_RULE.singular {
+        ids = security_group_rule::create_all(&mut tx, &mut stamp, guard, given).await?;
+    } else {
+        for item in given {
+            stamp.now_us += 1;
+            // Many items take a while: others get their turn on this thread.
+            tokio::task::yield_now().await;
+            ids.push(create_one(app, &mut tx, &mut stamp, guard, table, item).await?);
+        }
     }
-    let mut items = Vec::new();
     let mut shown = guard.answers(table);
     shown.shows_unknown = true;
-    for id in ids {
-        items.extend(tx.show(table, &id, fields, &shown).await?);
-    }
+    let items = tx.show_all(table, &ids, fields, &shown).await?;
     app.commit(tx).await?;
     Ok(items)
 }
@@ -280,16 +276,13 @@ async fn create_one(
         "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "port" => {
             router::check_device(tx, guard, &given, None).await?;
-            security_group::check_port(tx, guard, &given).await?;
-            Ok(port::create(app, tx, stamp, given.typed()?).await?.id.to_string())
+            let groups = security_group::asked_for(tx, guard, &given).await?;
+            Ok(port::create_with(app, tx, stamp, given.typed()?, &groups).await?.id.to_string())
         }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
-        "security_group_rule" => {
-            Ok(security_group_rule::create(tx, stamp, guard, given.typed()?).await?.to_string())
-        }
         "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
         "address_group" => address_group::create(tx, stamp, given.typed()?).await,
         "rbac_policy" => rbac_policy::create(tx, stamp, guard, given.typed()?).await,
@@ -323,8 +316,8 @@ async fn update_once(
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => {
             router::check_device(&mut tx, &guard, &given, Some(id)).await?;
-            security_group::check_port(&mut tx, &guard, &given).await?;
-            port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?).await?
+            let groups = security_group::asked_for(&mut tx, &guard, &given).await?;
+            port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?, &groups).await?
         }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
@@ -373,7 +366,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
-        "security_group" => security_group::delete(&mut tx, &guard, id).await?,
+        "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
         "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,
         "address_group" => address_group::delete(&mut tx, id).await?,
         "rbac_policy" => rbac_policy::delete(&mut tx, id).await?,

@@ -141,13 +141,13 @@ pub async fn check(
     if table.quota.is_none() {
         return Ok(());
     }
-    let mut more: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut more: BTreeMap<&str, usize> = BTreeMap::new();
     for item in given {
         let project = item.0.get("project_id").and_then(Value::as_str).unwrap_or_default();
         *more.entry(project).or_default() += 1;
     }
     for (project, more) in more {
-        check_room(app, tx, table, project, usize::try_from(more).unwrap_or(usize::MAX)).await?;
+        check_room(app, tx, table, project, more).await?;
     }
     Ok(())
 }

@@ -111,12 +111,18 @@ pub async fn update(
     Ok(())
 }
 
-/// Rules of other groups that are about it go with it, and templates of such rules.
-pub async fn delete(tx: &mut Tx<'_>, guard: &Guard<'_>, id: &str) -> Result<(), Fault> {
+/// Rules of other groups that are about it go with it, and templates of such rules; those groups are others
+/// by that.
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, guard: &Guard<'_>, id: &str) -> Result<(), Fault> {
     let group = load(tx, id).await?;
     security_group::delete(&group, tx.group_in_use(group.id).await?, guard.is_admin())?;
-    for rule in tx.rules_about_group(group.id).await? {
-        tx.mark(&view::of_rule(&rule));
+    let rules = tx.rules_about_group(group.id).await?;
+    for rule in &rules {
+        tx.mark(&view::of_rule(rule, false));
+    }
+    let others: BTreeSet<SecurityGroupId> = rules.iter().map(|rule| rule.security_group_id).collect();
+    for other in others {
+        tx.bump(&SECURITY_GROUP, other, &stamp.now).await?;
     }
     tx.forget_templates(id).await?;
     tx.forget_policies(id).await?;
@@ -124,51 +130,43 @@ pub async fn delete(tx: &mut Tx<'_>, guard: &Guard<'_>, id: &str) -> Result<(), 
     Ok(())
 }
 
-/// The groups that a request for a port names are there for the caller.
-pub async fn check_port(tx: &mut Tx<'_>, guard: &Guard<'_>, given: &Given) -> Result<(), Fault> {
-    let Some(project) = guard.project() else { return Ok(()) };
-    let Some(Value::Array(asked)) = given.0.get("security_groups") else { return Ok(()) };
+/// Those groups that a request for a port names that are there; all of them, for a caller who must see
+/// what he names.
+pub async fn asked_for(tx: &mut Tx<'_>, guard: &Guard<'_>, given: &Given) -> Result<Vec<Found>, Fault> {
+    let Some(Value::Array(asked)) = given.0.get("security_groups") else { return Ok(vec![]) };
     let asked: BTreeSet<SecurityGroupId> = asked.iter().filter_map(|id| id.as_str()?.parse().ok()).collect();
-    // Of a port to be made; one that is changed keeps its project.
-    let owner = given.0.get("project_id").and_then(Value::as_str).filter(|owner| *owner != project);
-    for who in [Some(project), owner].into_iter().flatten() {
-        if !asked.is_empty() {
-            security_group::check_of_port(&asked, &found(tx, &asked, Some(who)).await?)?;
-        }
+    if asked.is_empty() {
+        return Ok(vec![]);
     }
-    Ok(())
+    let mut who: Vec<&str> = guard.project().into_iter().collect();
+    if let Some(project) = guard.project() {
+        // Of a port to be made; one that is changed keeps its project.
+        let owner = given.0.get("project_id").and_then(Value::as_str);
+        who.extend(owner.filter(|owner| *owner != project));
+    }
+    let rows = tx.groups_for_port(&asked, &who).await?;
+    let found: Vec<Found> =
+        rows.into_iter().map(|row| Found { id: row.id, stateful: row.stateful }).collect();
+    if !who.is_empty() {
+        security_group::check_of_port(&asked, &found)?;
+    }
+    Ok(found)
 }
 
-async fn found(
-    tx: &mut Tx<'_>,
-    asked: &BTreeSet<SecurityGroupId>,
-    project: Option<&str>,
-) -> Result<Vec<Found>, Fault> {
-    let rows = tx.groups_for_port(asked, project).await?;
-    Ok(rows.into_iter().map(|row| Found { id: row.id, stateful: row.stateful }).collect())
-}
-
-/// The groups that a port gets.
+/// The groups that a port gets; `found`: those there are of what it asks for.
 pub async fn of_port(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     project: &str,
     wanted: GroupsWanted,
+    found: &[Found],
 ) -> Result<BTreeSet<SecurityGroupId>, Fault> {
     match wanted {
         GroupsWanted::None => Ok(BTreeSet::new()),
         GroupsWanted::Default => Ok(BTreeSet::from([default_of(tx, stamp, project).await?])),
         GroupsWanted::These(asked) => {
-            check_fit(tx, &asked).await?;
+            security_group::check_of_port(&asked, found)?;
             Ok(asked)
         }
     }
-}
-
-/// Groups are there, and go together.
-pub async fn check_fit(tx: &mut Tx<'_>, asked: &BTreeSet<SecurityGroupId>) -> Result<(), Fault> {
-    if asked.is_empty() {
-        return Ok(());
-    }
-    Ok(security_group::check_of_port(asked, &found(tx, asked, None).await?)?)
 }

@@ -1,5 +1,7 @@
 //! Rules of security groups, and those that groups begin with: facts in, decision, rows out.
 
+use std::collections::BTreeSet;
+
 use cloud::security_group_rule as decide;
 use cloud::view::group as view;
 use cloud::{Refusal, Stamp};
@@ -27,52 +29,78 @@ pub fn check_together(table: &'static Resource, given: &[Given]) -> Result<(), F
     Ok(decide::check_together(&rules?)?)
 }
 
-pub async fn create(
+/// The rules of one request, which are all of one group and of one project. The group and what the rules
+/// are about is locked.
+pub async fn create_all(
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     guard: &Guard<'_>,
-    new: SecurityGroupRuleCreate,
-) -> Result<SecurityGroupRuleId, Fault> {
-    let mut allowed = new.allowed;
-    decide::check(&mut allowed)?;
-    // The project that the rule is of must see what it is about.
-    let sees = guard.project().map(|_| new.project_id.as_str());
-    let remotes = [
-        (&SECURITY_GROUP, allowed.remote_group_id.as_ref()),
-        (&ADDRESS_GROUP, allowed.remote_address_group_id.as_ref()),
-        (&SECURITY_GROUP, Some(&new.security_group_id)),
-    ];
-    for (table, id) in remotes {
-        let Some(id) = id else { continue };
-        if !tx.finds(table, id, sees).await? {
-            return Err(Refusal::NotFound { table, id: id.clone() }.into());
-        }
+    given: Vec<Given>,
+) -> Result<Vec<String>, Fault> {
+    let news: Result<Vec<SecurityGroupRuleCreate>, _> = given.into_iter().map(Given::typed).collect();
+    let mut news = news?;
+    for new in &mut news {
+        decide::check(&mut new.allowed)?;
     }
-    let unknown = || Refusal::SecurityGroupNotFound(new.security_group_id.clone());
-    let group: SecurityGroupId = new.security_group_id.parse().map_err(|_| unknown())?;
-    if let Some(id) = tx.same_rule(group, &decide::canonical(&allowed)).await? {
-        return Err(Refusal::RuleExists(id).into());
+    let Some(first) = news.first() else { return Ok(vec![]) };
+    // The project that the rules are of must see what they are about.
+    let sees = guard.project().map(|_| first.project_id.clone());
+    check_found(tx, &news, sees.as_deref()).await?;
+    let unknown = || Refusal::SecurityGroupNotFound(first.security_group_id.clone());
+    let group: SecurityGroupId = first.security_group_id.parse().map_err(|_| unknown())?;
+    let canonical: Vec<String> = news.iter().map(|new| decide::canonical(&new.allowed)).collect();
+    let same = tx.same_rules(group, &canonical).await?;
+    if let Some(id) = canonical.iter().find_map(|canonical| same.get(canonical)) {
+        return Err(Refusal::RuleExists(id.clone()).into());
     }
-    let id = SecurityGroupRuleId(stamp.uuid());
-    let made = decide::begin_rule(id, &new.project_id, group, allowed, Some(new.description), stamp);
-    let rule = made.ok_or_else(unknown)?;
-    tx.insert(&SECURITY_GROUP_RULE, &rule).await?;
-    changed(tx, stamp, &rule).await?;
-    Ok(id)
+    let mut ids = Vec::new();
+    for new in &news {
+        stamp.now_us += 1;
+        let id = SecurityGroupRuleId(stamp.uuid());
+        let (allowed, description) = (new.allowed.clone(), Some(new.description.clone()));
+        let made = decide::begin_rule(id, &new.project_id, group, allowed, description, stamp);
+        let rule = made.ok_or_else(unknown)?;
+        tx.insert(&SECURITY_GROUP_RULE, &rule).await?;
+        tx.mark(&view::of_rule(&rule, true));
+        ids.push(id.to_string());
+    }
+    tx.bump(&SECURITY_GROUP, group, &stamp.now).await?;
+    Ok(ids)
 }
 
-/// A rule came or went: its group is another.
-async fn changed(tx: &mut Tx<'_>, stamp: &Stamp, rule: &SecurityGroupRule) -> Result<(), Fault> {
-    tx.bump(&SECURITY_GROUP, rule.security_group_id, &stamp.now).await?;
-    tx.mark(&view::of_rule(rule));
-    Ok(())
+/// What rules are about is there, and their group is; `sees`: for this project.
+async fn check_found(
+    tx: &mut Tx<'_>,
+    rules: &[SecurityGroupRuleCreate],
+    sees: Option<&str>,
+) -> Result<(), Fault> {
+    let remotes = |rule: &'_ SecurityGroupRuleCreate| {
+        [
+            (&SECURITY_GROUP, rule.allowed.remote_group_id.clone()),
+            (&ADDRESS_GROUP, rule.allowed.remote_address_group_id.clone()),
+            (&SECURITY_GROUP, Some(rule.security_group_id.clone())),
+        ]
+    };
+    let named: Vec<(&'static Resource, String)> =
+        rules.iter().flat_map(remotes).filter_map(|(table, id)| Some((table, id?))).collect();
+    let mut found = BTreeSet::new();
+    for table in [&SECURITY_GROUP, &ADDRESS_GROUP] {
+        let ids = named.iter().filter(|(of, _)| of.singular == table.singular);
+        let ids: BTreeSet<&str> = ids.map(|(_, id)| id.as_str()).collect();
+        found.extend(tx.found(table, &ids, sees).await?.into_iter().map(|id| (table.singular, id)));
+    }
+    match named.into_iter().find(|(table, id)| !found.contains(&(table.singular, id.clone()))) {
+        Some((table, id)) => Err(Refusal::NotFound { table, id }.into()),
+        None => Ok(()),
+    }
 }
 
 pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let found: Option<SecurityGroupRule> = tx.get(&SECURITY_GROUP_RULE, id).await?;
     let rule = found.ok_or_else(|| Refusal::NotFound { table: &SECURITY_GROUP_RULE, id: id.to_owned() })?;
     tx.delete(&SECURITY_GROUP_RULE, rule.id).await?;
-    changed(tx, stamp, &rule).await
+    tx.mark(&view::of_rule(&rule, false));
+    Ok(tx.bump(&SECURITY_GROUP, rule.security_group_id, &stamp.now).await?)
 }
 
 /// A rule that groups are to begin with.

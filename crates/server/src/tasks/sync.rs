@@ -10,7 +10,7 @@ use std::io;
 use cloud::view;
 use cloud::view::group::GroupRows;
 use db::{Tx, ViewRows};
-use model::desired::{Key, Part, Revision};
+use model::desired::{Key, Kind, Part, Revision};
 use model::sync::{Change, SyncAnswer, SyncAsk, words};
 
 use crate::app::App;
@@ -19,6 +19,9 @@ use crate::error::Fault;
 /// Parts in one answer at most, and bytes: well below what NATS carries.
 const PAGE: usize = 500;
 const PAGE_BYTES: usize = 512 << 10;
+/// As how many parts of others a security group or an address group counts on a page: with its rules or
+/// addresses it is larger, and what does not fit was read for nothing.
+const LARGE: usize = 10;
 /// Bytes of an answer besides its parts.
 const ENVELOPE: usize = 1 << 10;
 /// Bytes of a key that stands for a part, at most.
@@ -33,10 +36,11 @@ pub async fn answer(app: App, ask: SyncAsk) -> Result<SyncAnswer, Fault> {
         None => tx.view_keys(&ask.host, &ask.understood(), ask.after, PAGE + 1).await?,
         Some(since) => changed(&mut tx, &ask, since).await?,
     };
-    let rows = tx.view_rows(&ask.host, &keys[..keys.len().min(PAGE)]).await?;
+    let taken = taken(&keys);
+    let rows = tx.view_rows(&ask.host, &keys[..taken]).await?;
     drop(tx);
     let bytes = PAGE_BYTES.min(app.bus().max_payload().saturating_sub(ENVELOPE));
-    let page = Page::of(&keys, parts(&ask.host, &rows), since.is_none(), bytes);
+    let page = Page::of(&keys, taken, parts(&ask.host, rows), since.is_none(), bytes);
     for key in &page.untold {
         tracing::error!(host.name = ask.host, part.key = %key, bytes, "the bus carries no part so large");
     }
@@ -63,10 +67,21 @@ async fn changed(tx: &mut Tx<'_>, ask: &SyncAsk, since: Revision) -> Result<Vec<
     Ok(keys)
 }
 
-fn parts(host: &str, rows: &ViewRows) -> BTreeMap<Key, Part> {
-    let of_group =
-        |(group, rules): &(_, Vec<_>)| GroupRows { group: Clone::clone(group), rules: rules.clone() };
-    let groups: Vec<GroupRows> = rows.groups.iter().map(of_group).collect();
+/// How many of some keys, in order, are looked at for one answer.
+fn taken(keys: &[Key]) -> usize {
+    let mut weight = 0;
+    let fits = |key: &&Key| {
+        let large = matches!(key.kind, Kind::Group | Kind::Addresses);
+        let before = weight;
+        weight += if large { LARGE } else { 1 };
+        before < PAGE
+    };
+    keys.iter().take_while(fits).count()
+}
+
+fn parts(host: &str, rows: ViewRows) -> BTreeMap<Key, Part> {
+    let groups: Vec<GroupRows> =
+        rows.groups.into_iter().map(|(group, rules)| GroupRows { group, rules }).collect();
     let facts = view::Facts {
         host,
         ports: &rows.ports,
@@ -98,12 +113,12 @@ struct Page {
 }
 
 impl Page {
-    /// `keys` in order, of which more than [`PAGE`] mean that there are more; `parts` of the first
-    /// [`PAGE`]. A full answer says nothing of keys without a part.
-    fn of(keys: &[Key], mut parts: BTreeMap<Key, Part>, full: bool, bytes: usize) -> Page {
+    /// `keys` in order, of which more than `taken` mean that there are more; `parts` of the first
+    /// `taken`. A full answer says nothing of keys without a part.
+    fn of(keys: &[Key], taken: usize, mut parts: BTreeMap<Key, Part>, full: bool, bytes: usize) -> Page {
         let mut page = Page::default();
         let (mut used, mut last) = (0, None);
-        for key in keys.iter().take(PAGE) {
+        for key in keys.iter().take(taken) {
             let change = Change { key: *key, part: parts.remove(key) };
             if full && change.part.is_none() {
                 last = Some(*key);
@@ -123,7 +138,7 @@ impl Page {
             }
             last = Some(*key);
         }
-        page.next = last.filter(|_| keys.len() > PAGE);
+        page.next = last.filter(|_| keys.len() > taken);
         page
     }
 }

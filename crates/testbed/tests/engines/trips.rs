@@ -28,11 +28,28 @@ impl Counted {
         println!("{method:6} {:24} {fewest:3} round trips", path.split(['?', '-']).next().unwrap_or(path));
         fewest
     }
+
+    /// As a member of a project.
+    async fn ask(&self, path: &str, body: Value) -> Value {
+        let project = "11111111111111111111111111111111";
+        let who = [("X-User-Id", "u"), ("X-Project-Id", project), ("X-Roles", "member,reader")];
+        let asked = self.lone.client.send("POST", path, Some(body.to_string()), &who);
+        let (status, answer) = asked.await.expect("an answer");
+        assert_eq!(status, 201, "{path}: {answer}");
+        answer
+    }
+
+    async fn made(&self, path: &str, singular: &str, fields: Value) -> String {
+        id_of(&self.ask(path, json!({ singular: fields })).await[singular])
+    }
 }
 
-async fn counted() -> Counted {
+/// Round trips of a rule about another group, and of a port with two groups.
+const RULE: u64 = 7;
+const PORT: u64 = 12;
+
+async fn counted(mut settings: Settings) -> Counted {
     let database = Postgres::database().await.expect("a database");
-    let mut settings = Settings::default();
     // The DHCP task has round trips of its own.
     settings.rules.dhcp_agents_per_network = 0;
     let db = database.open().await.expect("opens");
@@ -53,7 +70,7 @@ async fn counted() -> Counted {
 
 #[tokio::test]
 async fn round_trips_per_request() {
-    let counted = counted().await;
+    let counted = counted(Settings::default()).await;
     let network = counted.lone.client.create("network", json!({})).await.expect("a network");
     let id = id_of(&network);
     let subnet = json!({ "network_id": id, "ip_version": 4, "cidr": "10.0.0.0/16" });
@@ -75,4 +92,45 @@ async fn round_trips_per_request() {
     for (at, (trips, limit)) in limits.into_iter().enumerate() {
         assert!(trips <= limit, "request {at} took {trips} round trips, {limit} should do");
     }
+}
+
+/// Rules of one request are read about, written and shown together; the groups of a port are asked for once.
+#[tokio::test]
+async fn round_trips_for_groups() {
+    let mut settings = Settings { auth: server::AuthSettings::Trusting, ..Settings::default() };
+    settings.quotas.0.insert("security_group_rule".into(), -1);
+    let counted = counted(settings).await;
+    let group = counted.made("/v2.0/security-groups", "security_group", json!({ "name": "g" })).await;
+    let remote = counted.made("/v2.0/security-groups", "security_group", json!({ "name": "r" })).await;
+    let network = counted.made("/v2.0/networks", "network", json!({})).await;
+    let mut next = 0;
+    let mut rules = |count: usize| {
+        let one = |_| {
+            next += 1;
+            json!({ "security_group_id": group, "direction": "ingress", "protocol": "tcp",
+                "port_range_min": next, "port_range_max": next, "remote_group_id": remote })
+        };
+        json!({ "security_group_rules": (0..count).map(one).collect::<Vec<_>>() })
+    };
+    let mut trips = [u64::MAX; 2];
+    for _ in 0..4 {
+        for (count, trips) in [1, 40].into_iter().zip(&mut trips) {
+            let before = counted.db.round_trips();
+            let answer = counted.ask("/v2.0/security-group-rules", rules(count)).await;
+            *trips = (*trips).min(counted.db.round_trips() - before);
+            let made = answer["security_group_rules"].as_array().expect("rules");
+            let ports: Vec<_> = made.iter().map(|rule| rule["port_range_min"].as_i64()).collect();
+            assert!(ports.len() == count && ports.is_sorted(), "as they were asked for: {ports:?}");
+        }
+    }
+    let mut of_port = u64::MAX;
+    for _ in 0..4 {
+        let before = counted.db.round_trips();
+        let port = json!({ "network_id": network, "security_groups": [group, remote] });
+        counted.made("/v2.0/ports", "port", port).await;
+        of_port = of_port.min(counted.db.round_trips() - before);
+    }
+    println!("POST   1 rule {} round trips, 40 rules {}; a port of two groups {of_port}", trips[0], trips[1]);
+    assert!(trips[1] <= trips[0] + 1, "40 rules take {} round trips, 1 takes {}", trips[1], trips[0]);
+    assert!(trips[0] <= RULE && of_port <= PORT, "{trips:?} {of_port}");
 }

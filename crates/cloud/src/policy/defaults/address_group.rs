@@ -1,8 +1,6 @@
 //! Address groups.
 
-use super::{Default, rule};
-
-const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
+use super::{ADMIN_OR_MEMBER, Default, rule};
 
 pub const RULES: &[Default] = &[
     rule("create_address_group", ADMIN_OR_MEMBER, &["POST /v2.0/address-groups"]),

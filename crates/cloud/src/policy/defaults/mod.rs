@@ -15,6 +15,9 @@ mod terms;
 
 use crate::Reach;
 
+/// Whoever works in the project that a thing belongs to.
+const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
+
 /// One rule as it is by default.
 #[derive(Debug, PartialEq)]
 pub struct Default {

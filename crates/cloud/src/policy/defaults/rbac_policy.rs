@@ -1,8 +1,7 @@
 //! RBAC policies: what is shared with whom.
 
-use super::{Default, rule};
+use super::{ADMIN_OR_MEMBER, Default, rule};
 
-const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
 const NOT_EVERYONE: &str = "rule:admin_only or \
     (not field:rbac_policy:target_tenant=* and not field:rbac_policy:target_project=*)";
 const CREATE: &[&str] = &["POST /v2.0/rbac-policies"];

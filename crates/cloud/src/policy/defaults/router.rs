@@ -1,9 +1,8 @@
 //! Routers.
 
-use super::{Default, rule};
+use super::{ADMIN_OR_MEMBER, Default, rule};
 
 const ADMIN: &str = "rule:admin_only";
-const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
 const ADMIN_OR_READER: &str = "(rule:admin_only) or (role:reader and project_id:%(project_id)s)";
 const CREATE: &[&str] = &["POST /v2.0/routers"];
 const CREATE_TAGS: &[&str] = &["POST /v2.0/routers/{id}/tags"];

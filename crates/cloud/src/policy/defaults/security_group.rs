@@ -1,9 +1,8 @@
 //! Security groups, their rules, and what groups begin with.
 
-use super::{Default, rule, term};
+use super::{ADMIN_OR_MEMBER, Default, rule, term};
 
 const ADMIN: &str = "rule:admin_only";
-const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
 const OWNS_GROUP: &str = "(rule:admin_only) or (role:member and rule:sg_owner)";
 const READS: &str =
     "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared_security_group";

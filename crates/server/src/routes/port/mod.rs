@@ -11,6 +11,7 @@ use cloud::bind;
 use cloud::dhcp::DHCP_AGENT;
 use cloud::ipam::{self, PlanFacts};
 use cloud::port::{CreateFacts, UpdateFacts};
+use cloud::security_group::Found;
 use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp, status};
 use db::Tx;
@@ -28,11 +29,18 @@ use binding::bind_to;
 
 pub use binding::{bind_again, bind_at};
 
-pub async fn create(
+/// A port of the server's own, which names no groups.
+pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
+    create_with(app, tx, stamp, new, &[]).await
+}
+
+/// `found`: what there is of the groups that the port names.
+pub async fn create_with(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     mut new: PortCreate,
+    found: &[Found],
 ) -> Result<Port, Fault> {
     tx.lock_network(new.network_id).await?;
     if bind::is_distributed(&new.device_owner) {
@@ -51,7 +59,7 @@ pub async fn create(
         bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
             .await?;
     let wanted = cloud::port::groups_wanted(&new, &network);
-    let groups = security_group::of_port(tx, stamp, &new.project_id, wanted).await?;
+    let groups = security_group::of_port(tx, stamp, &new.project_id, wanted, found).await?;
     let facts = CreateFacts { id, mac, fixed_ips, binding, groups };
     let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
@@ -101,31 +109,44 @@ pub async fn update_by_id(
     stamp: &mut Stamp,
     id: &str,
     change: PortUpdate,
+    found: &[Found],
 ) -> Result<(), Fault> {
     let before = load(tx, id).await?;
     let Some(row) = tx.router_port(before.id).await? else {
-        return update(app, tx, stamp, before, change).await;
+        return update_with(app, tx, stamp, before, change, found).await;
     };
     cloud::router::check_leg(&before, &change)?;
-    update(app, tx, stamp, before.clone(), change).await?;
+    update_with(app, tx, stamp, before.clone(), change, found).await?;
     let after = load(tx, id).await?;
     cloud::router::check_leg_stays(row.kind, &before, &after)?;
     router::follow(tx, stamp, &after).await
 }
 
+/// A change of the server's own, which names no groups.
 pub async fn update(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
     before: Port,
+    change: PortUpdate,
+) -> Result<(), Fault> {
+    update_with(app, tx, stamp, before, change, &[]).await
+}
+
+async fn update_with(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    before: Port,
     mut change: PortUpdate,
+    found: &[Found],
 ) -> Result<(), Fault> {
     if bind::is_distributed(change.device_owner.as_deref().unwrap_or(&before.device_owner)) {
         change.host = Some(None);
     }
     cloud::port::check_update(&before, &change)?;
     if let Some(asked) = &change.security_groups {
-        security_group::check_fit(tx, asked).await?;
+        cloud::security_group::check_of_port(asked, found)?;
     }
     let network = network::load(tx, before.network_id).await?;
     let subnets = tx.subnets_of(network.id).await?;

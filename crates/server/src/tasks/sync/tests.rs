@@ -24,7 +24,7 @@ fn walk(count: usize, full: bool, bytes: usize) -> (Vec<Change>, Vec<Key>, usize
         let from = after.map_or(1, |key: Key| key.id.as_u128() as usize + 1);
         let keys: Vec<Key> = (from..=count).take(PAGE + 1).map(key).collect();
         let parts = (from..=count).take(PAGE).filter(|n| n % 3 != 0).map(|n| (key(n), part(n)));
-        let page = Page::of(&keys, parts.collect(), full, bytes);
+        let page = Page::of(&keys, taken(&keys), parts.collect(), full, bytes);
         let used: usize = page.parts.iter().map(size).sum();
         assert!(used <= bytes, "{used} bytes on a page of {bytes}");
         told.extend(page.parts);
@@ -64,4 +64,17 @@ fn a_part_larger_than_the_bus_holds_up_no_other() {
             .iter()
             .all(|key| size(&Change { key: *key, part: Some(part(key.id.as_u128() as usize)) }) > 200)
     );
+}
+
+#[test]
+fn no_more_groups_are_read_than_a_page_is_likely_to_hold() {
+    let some = |kind: Kind, count: usize| (0..count).map(move |n| Key::new(kind, Uuid::from_u128(n as u128)));
+    let mixed = |small: usize, large: usize| -> Vec<Key> {
+        some(Kind::Remote, small).chain(some(Kind::Group, large)).collect()
+    };
+    for (small, large, wanted) in
+        [(0, 0, 0), (0, 20, 20), (0, PAGE, PAGE / LARGE), (PAGE, 9, PAGE), (PAGE - 1, 9, PAGE), (7, 3, 10)]
+    {
+        assert_eq!(taken(&mixed(small, large)), wanted, "{small} small, {large} large");
+    }
 }
