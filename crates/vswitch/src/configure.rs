@@ -73,10 +73,12 @@ impl Switch {
     }
 
     fn put_ports(&mut self, wanted: &Wanted, fresh: &mut Fresh) {
-        self.ports.keep(|name, port| match port.inside {
+        let gone = self.ports.keep(|name, port| match port.inside {
             Inside::Network(_) => wanted.ports.contains_key(name),
             Inside::Underlay(_) => wanted.underlays.contains_key(name),
         });
+        // What was on its way to one that is gone must not leave by the next that gets its number.
+        self.out.retain(|(port, _)| !gone.contains(&usize::from(port.0)));
         for (name, port) in &wanted.ports {
             let Some(network) = self.networks.find(&port.network) else { continue };
             let inside = Inside::Network(network as NetworkNo);

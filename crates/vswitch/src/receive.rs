@@ -147,7 +147,7 @@ pub fn admitted(outer: &Outer, frame: &mut Frame, inner: Inner) -> Result<Inner,
 
 /// What of the offload is about the inner frame. A checksum that is left to be finished may be the outer's, which
 /// nobody needs any longer, or the inner's; segments of TCP are the inner's.
-fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload, Why> {
+pub fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload, Why> {
     let off = outer.at + header_len;
     let mut inner = Offload::default();
     if let Checksum::Partial { start, offset } = offload.checksum
