@@ -13,6 +13,7 @@
 //! conntrack/ tables of tracked connections: walked, matched, deleted from
 //! own       this process and the calling thread: priority, time, memory
 //! packet    raw frames of one device                          events    links that come and go
+//! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
 
@@ -35,8 +36,10 @@ mod nft;
 mod observe;
 pub mod own;
 pub mod packet;
+pub mod ports;
 mod route;
 mod sysctl;
+pub mod underlay;
 mod wait;
 mod worker;
 
