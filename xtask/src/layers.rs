@@ -30,12 +30,17 @@ pub const MAP: &[Row] = &[
     pure("model", &["wire"]),
     pure("cloud", &["model", "wire"]),
     pure("host", &["model", "wire"]),
+    pure("vswitch", &["model", "wire"]),
     other("db", &["model"], &["wire"]),
     other("bus", &["model"], &["wire"]),
     other("kernel", &["host", "model", "wire"], &[]),
     other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
-    other("testbed", &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server"], &["wire"]),
+    other(
+        "testbed",
+        &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server", "vswitch"],
+        &["wire"],
+    ),
     other(
         "neutrino",
         &["agent", "bus", "db", "model", "server", "testbed"],

@@ -9,6 +9,7 @@
 //! touch     whom a change touches
 //! sync      the messages between server and agent      subject   where they travel
 //! purge/    connections that shall go: jobs, and the messages about them
+//! vswitch   what a virtual switch is asked to be, told of its machine, and shows
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
@@ -25,6 +26,7 @@ pub mod report;
 pub mod subject;
 pub mod sync;
 mod touch;
+pub mod vswitch;
 
 pub use ids::{
     AddressGroupId, AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,

@@ -22,20 +22,32 @@ impl Sum {
     /// Adds bytes that start at an even offset; an odd last byte is padded with zero.
     #[must_use]
     pub fn with(self, bytes: &[u8]) -> Sum {
-        let (pairs, odd) = bytes.as_chunks::<2>();
+        // The sum of words is the same in either byte order, but for the order of its own bytes (RFC 1071 section
+        // 2.B); wide words add their halves up when it is folded (2.C).
+        let (words, rest) = bytes.as_chunks::<4>();
+        let words: u64 = words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum();
+        let (pairs, odd) = rest.as_chunks::<2>();
         let pairs: u64 = pairs.iter().map(|pair| u64::from(u16::from_be_bytes(*pair))).sum();
         let odd: u64 = odd.iter().map(|last| u64::from(*last) << 8).sum();
-        Sum(self.0 + pairs + odd)
+        Sum(self.0 + u64::from(u16::from_be(fold(words))) + pairs + odd)
     }
 
     /// The value for the checksum field; zero if the field was summed with its correct value.
     pub fn finish(self) -> u16 {
-        let mut sum = self.0;
-        while sum > 0xffff {
-            sum = (sum >> 16) + (sum & 0xffff);
-        }
-        !(sum as u16)
+        !self.folded()
     }
+
+    /// The sum itself: what hardware that finishes a checksum wants in its field.
+    pub fn folded(self) -> u16 {
+        fold(self.0)
+    }
+}
+
+const fn fold(mut sum: u64) -> u16 {
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
 }
 
 /// The checksum of some bytes.
@@ -53,6 +65,21 @@ mod tests {
         assert_eq!(of(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
         assert_eq!(of(&[]), 0xffff);
         assert_eq!(of(&[0xff]), 0x00ff, "an odd byte is the high half of a word");
+    }
+
+    #[test]
+    fn a_sum_of_wide_words_is_the_sum_of_narrow_ones() {
+        let bytes: Vec<u8> = (0..2000u32).map(|at| (at * 197 >> 3) as u8).collect();
+        for len in (0..70).chain([1400, 1999]) {
+            let mut narrow: u32 = 0;
+            for pair in bytes[..len].chunks(2) {
+                narrow += u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
+            }
+            while narrow > 0xffff {
+                narrow = (narrow >> 16) + (narrow & 0xffff);
+            }
+            assert_eq!(of(&bytes[..len]), !(narrow as u16), "{len} bytes");
+        }
     }
 
     proptest::proptest! {

@@ -12,8 +12,10 @@ use crate::{Malformed, need, take};
 pub mod neighbour;
 pub mod option;
 pub mod router;
+pub mod too_big;
 
 pub use option::{NdOption, NdOptions, PrefixInfo};
+pub use too_big::TooBig;
 
 /// Message types.
 pub mod kind {
@@ -21,6 +23,7 @@ pub mod kind {
     pub const ECHO_REQUEST: u8 = 128;
     pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
     pub const NEIGHBOUR_SOLICITATION: u8 = 135;
+    pub const PACKET_TOO_BIG: u8 = 2;
     pub const ROUTER_ADVERTISEMENT: u8 = 134;
     pub const ROUTER_SOLICITATION: u8 = 133;
 }

@@ -47,6 +47,20 @@ impl<'a> View<'a> {
         u16::from_be_bytes(take(self.bytes, 6)) & 0x3fff != 0
     }
 
+    /// "Do not fragment".
+    pub fn is_whole_only(self) -> bool {
+        self.bytes[6] & 0x40 != 0
+    }
+
+    /// Service class (six bits) and congestion (two).
+    pub fn traffic_class(self) -> u8 {
+        self.bytes[1]
+    }
+
+    pub fn header_len(self) -> usize {
+        self.header_len
+    }
+
     pub fn ttl(self) -> u8 {
         self.bytes[8]
     }

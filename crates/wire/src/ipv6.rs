@@ -62,6 +62,11 @@ impl<'a> View<'a> {
         Ok(View(&bytes[..total_len]))
     }
 
+    /// Service class (six bits) and congestion (two).
+    pub fn traffic_class(self) -> u8 {
+        self.0[0] << 4 | self.0[1] >> 4
+    }
+
     pub fn next_header(self) -> u8 {
         self.0[6]
     }

@@ -6,23 +6,35 @@
 //! to be where the format puts them; checksums are asked for by name, since offload leaves some
 //! unfinished.
 //!
-//! Owns byte offsets and nothing else; what a frame means is decided in `host` and `cloud`.
+//! Owns byte offsets and nothing else; what a frame means is decided in `host`, `cloud` and `vswitch`.
 
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod geneve;
+pub mod gre;
+pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 mod mac;
+pub mod tcp;
 pub mod udp;
+pub mod vlan;
+mod vni;
+pub mod vxlan;
 
 pub use arp::Arp;
 pub use ethernet::Ethernet;
+pub use geneve::Geneve;
+pub use gre::Nvgre;
 pub use ipv4::Ipv4;
 pub use ipv6::Ipv6;
 pub use mac::Mac;
 pub use udp::Udp;
+pub use vlan::Vlan;
+pub use vni::Vni;
+pub use vxlan::Vxlan;
 
 /// Why bytes could not be read as the format they claim to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
