@@ -102,9 +102,9 @@ impl Underlay {
         Ok(seen)
     }
 
-    /// Waits until something of it may have changed, or somebody woke us; true for the former.
-    pub fn wait(&mut self) -> io::Result<bool> {
-        let woken = crate::ports::either(self.events.as_fd(), self.woken.as_fd())?;
+    /// Waits until something of it may have changed, somebody woke us, or the time is over; true for the first.
+    pub fn wait(&mut self, limit: Duration) -> io::Result<bool> {
+        let woken = crate::ports::either(self.events.as_fd(), self.woken.as_fd(), limit)?;
         if woken {
             let _ = self.woken.read();
         }
@@ -129,22 +129,31 @@ impl Underlay {
         }
     }
 
-    /// Writes neighbours that were found; one that is held fast by somebody stays as it is.
-    pub fn write(&mut self, found: &[Neighbour]) -> Vec<KernelError> {
-        let message = |found: &Neighbour| {
-            let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
-            let mut fixed = [0; NDMSG];
-            fixed[0] = if found.ip.is_ipv4() { libc::AF_INET as u8 } else { libc::AF_INET6 as u8 };
-            fixed[4..8].copy_from_slice(&found.link.to_ne_bytes());
-            fixed[8..10].copy_from_slice(&NUD_REACHABLE.to_ne_bytes());
-            Message::new(libc::RTM_NEWNEIGH, flags, &fixed)
-                .attr(NDA_DST, &octets(found.ip))
-                .attr(NDA_LLADDR, &found.mac.0)
-        };
-        let outcomes = self.socket.request(found.iter().map(message).collect());
-        let failed = found.iter().zip(outcomes).filter_map(|(found, outcome)| Some((found, outcome.err()?)));
-        failed.map(|(found, refusal)| KernelError::refused(format!("write neighbour {}", found.ip))(refusal)).collect()
+    /// Writes neighbours that were found (`true`), and takes back those that were lost.
+    pub fn write(&mut self, neighbours: &[(Neighbour, bool)]) -> Vec<KernelError> {
+        let outcomes = self.socket.request(neighbours.iter().map(|(told, found)| entry(told, *found)).collect());
+        let failed = neighbours.iter().zip(outcomes).filter_map(|((told, found), outcome)| {
+            let refusal = outcome.err()?;
+            // Gone already: with its device, or forgotten by the kernel.
+            let gone = !found && matches!(refusal.errno, Errno::ENOENT | Errno::ENODEV);
+            (!gone).then(|| KernelError::refused(format!("write neighbour {}", told.ip))(refusal))
+        });
+        failed.collect()
     }
+}
+
+fn entry(told: &Neighbour, found: bool) -> Message {
+    let mut fixed = [0; NDMSG];
+    fixed[0] = if told.ip.is_ipv4() { libc::AF_INET as u8 } else { libc::AF_INET6 as u8 };
+    fixed[4..8].copy_from_slice(&told.link.to_ne_bytes());
+    if !found {
+        return Message::new(libc::RTM_DELNEIGH, 0, &fixed).attr(NDA_DST, &octets(told.ip));
+    }
+    fixed[8..10].copy_from_slice(&NUD_REACHABLE.to_ne_bytes());
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
+    Message::new(libc::RTM_NEWNEIGH, flags, &fixed)
+        .attr(NDA_DST, &octets(told.ip))
+        .attr(NDA_LLADDR, &told.mac.0)
 }
 
 fn matters(kind: u16) -> bool {

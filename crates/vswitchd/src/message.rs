@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use model::vswitch::{Shown, Wanted};
+use model::vswitch::{FdbEntry, Shown, Wanted};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -32,6 +32,11 @@ pub enum Request {
     /// What are you to be?
     Wanted,
     Show,
+    /// MACs, of all networks or of one.
+    Fdb {
+        network: Option<String>,
+        limit: usize,
+    },
     /// What would become of a frame of a port? Nothing happens to it.
     Trace {
         port: String,
@@ -52,6 +57,11 @@ pub enum Answer {
     Shown {
         shown: Box<Shown>,
         devices: BTreeMap<String, Device>,
+    },
+    Fdb {
+        entries: Vec<FdbEntry>,
+        /// Beyond those asked for.
+        more: u64,
     },
     /// A line for each stage.
     Trace {

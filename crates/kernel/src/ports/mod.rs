@@ -22,12 +22,12 @@ pub use vnet::VnetHeader;
 pub(crate) use wake::{either, soon};
 pub use wake::{Poller, Waker};
 
-/// The longest frame that the kernel gives whole: an IP packet, its Ethernet header and two tags.
-pub const LONGEST_FRAME: usize = 65_535 + 14 + 8;
+/// The longest frame that the kernel gives: an IP packet, its Ethernet header and a tag.
+pub const LONGEST_FRAME: usize = 65_535 + 14 + 4;
 
 /// Where received frames are put: who receives says how long one is, or may be, and then that it is there.
 pub trait Room {
-    /// At least so many bytes.
+    /// So many bytes, or more.
     fn room(&mut self, bytes: usize) -> &mut [u8];
     /// The room asked for last holds a frame of so many bytes.
     fn filled(&mut self, head: VnetHeader, bytes: usize);

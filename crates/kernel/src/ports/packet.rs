@@ -47,7 +47,8 @@ pub struct PacketPort {
 }
 
 impl PacketPort {
-    /// Opens a device in a namespace, with room for so many frames. With a filter only what it takes arrives.
+    /// Opens a device in a namespace, with room for so many frames. With a filter only what it takes arrives,
+    /// and of that what is for this machine; without one, everything.
     pub fn open(
         namespace: &Path,
         device: &str,
@@ -55,6 +56,11 @@ impl PacketPort {
         slots: usize,
     ) -> io::Result<PacketPort> {
         netns::within(namespace, || open(device, filter, slots))?
+    }
+
+    /// Lets another filter judge, from the next frame on.
+    pub fn set_filter(&self, filter: &[Instruction]) -> io::Result<()> {
+        attach(&self.fd, filter)
     }
 
     /// Takes frames that are there, no more than so many.
@@ -75,7 +81,7 @@ impl PacketPort {
     fn receive_long(&mut self, tag: Option<[u8; TAG]>, length: usize, room: &mut impl Room) {
         let mut head = [0u8; VnetHeader::LEN];
         let before = if tag.is_some() { TAG } else { 0 };
-        let space = room.room(length.max(LONGEST_FRAME) + before);
+        let space = room.room(length.min(LONGEST_FRAME - before) + before);
         let mut parts = [
             libc::iovec { iov_base: head.as_mut_ptr().cast(), iov_len: head.len() },
             libc::iovec { iov_base: space[before..].as_mut_ptr().cast(), iov_len: space.len() - before },
@@ -155,12 +161,18 @@ fn open(device: &str, filter: Option<&[Instruction]>, slots: usize) -> io::Resul
     }
     let ring = Ring::new(&fd, slots)?;
     bind(&fd, index)?;
+    if filter.is_none() {
+        take_all(&fd, index)?;
+    }
+    Ok(PacketPort { fd, ring, out: Batch::new(), lost: Lost::default() })
+}
+
+fn take_all(fd: &OwnedFd, index: u32) -> io::Result<()> {
     // SAFETY: packet_mreq is plain integers and an array of them, for which zero is a value.
     let mut all: libc::packet_mreq = unsafe { std::mem::zeroed() };
     all.mr_ifindex = index as libc::c_int;
     all.mr_type = libc::PACKET_MR_PROMISC as libc::c_ushort;
-    set(&fd, libc::PACKET_ADD_MEMBERSHIP, &all)?;
-    Ok(PacketPort { fd, ring, out: Batch::new(), lost: Lost::default() })
+    set(fd, libc::PACKET_ADD_MEMBERSHIP, &all)
 }
 
 const PACKET_COPY_THRESH: libc::c_int = 7;

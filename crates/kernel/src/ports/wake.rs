@@ -83,10 +83,11 @@ impl Poller {
     }
 }
 
-/// Waits until either has something to read; true when the second has.
-pub(crate) fn either(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
+/// Waits until either has something to read, or the time is over; true when the second has.
+pub(crate) fn either(one: BorrowedFd<'_>, other: BorrowedFd<'_>, limit: Duration) -> io::Result<bool> {
     let mut both = [PollFd::new(one, PollFlags::POLLIN), PollFd::new(other, PollFlags::POLLIN)];
-    match poll(&mut both, PollTimeout::NONE) {
+    let limit = PollTimeout::from(limit.as_millis().min(60_000) as u16);
+    match poll(&mut both, limit) {
         Ok(_) | Err(Errno::EINTR) => Ok(both[1].any() == Some(true)),
         Err(errno) => Err(errno.into()),
     }
