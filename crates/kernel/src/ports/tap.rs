@@ -25,7 +25,8 @@ const QUEUE: u32 = 4096;
 nix::ioctl_write_int!(set_persist, b'T', 203);
 nix::ioctl_write_int!(set_offload, b'T', 208);
 nix::ioctl_write_ptr!(set_header_len, b'T', 216, c_int);
-nix::ioctl_write_ptr!(attach, b'T', 202, libc::ifreq);
+// Its number speaks of an int, and a struct is what it takes.
+nix::ioctl_write_ptr_bad!(attach, nix::request_code_write!(b'T', 202, size_of::<c_int>()), libc::ifreq);
 
 /// One open tap.
 pub struct Tap {
