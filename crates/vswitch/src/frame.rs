@@ -89,6 +89,14 @@ impl Frame {
         self.buffer.len() - self.end as usize
     }
 
+    /// Makes it longer at its end and gives the added bytes, which hold anything.
+    pub(crate) fn extend(&mut self, len: usize) -> Option<&mut [u8]> {
+        let end = self.end as usize;
+        let added = self.buffer.get_mut(end..end.checked_add(len)?)?;
+        self.end += len as u32;
+        Some(added)
+    }
+
     /// Adds bytes at its end; false, and nothing done, if they do not fit.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() > self.tailroom() {

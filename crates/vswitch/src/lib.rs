@@ -2,16 +2,46 @@
 //!
 //! A [`Switch`] has no clock and no sockets. Whoever drives it hands it frames and the time, and takes
 //! frames, events and the next deadline out of it.
+//!
+//! ```text
+//! from an instance                                from the underlay
+//!   inner      headers of the frame                 arrive     whose is it, which tunnel and network
+//!   fdb        learn where it came from             neighbour/ answers, and what waited for them
+//!   forward    port, tunnel, all, nobody            inner, fdb, forward
+//!   routes     next hop of the tunnel
+//!   too_big    does it fit?                       configure  becoming what is wanted   check  can it be?
+//!   neighbour/ its MAC; else wait and ask         tunnel     ends, way, counters
+//!   segment/   cut into several                   trace, shown, why   telling
+//!   head       outer header, prepared             frame, pool, offload   buffers
+//! ```
+//! The way of a unicast frame allocates nothing and copies nothing.
+
 pub use model::vswitch::{Facts, FdbEntry, Shown, Wanted};
 
+mod arrive;
+mod check;
+mod configure;
 mod event;
+mod fdb;
+mod forward;
 mod frame;
+mod head;
+mod inner;
+mod keyed;
 mod limits;
+mod named;
+mod neighbour;
 mod offload;
 mod pool;
+mod receive;
+mod routes;
+mod segment;
+mod shown;
 mod switch;
 mod tick;
+mod too_big;
 mod trace;
+mod tunnel;
 mod why;
 mod wrong;
 
@@ -22,6 +52,6 @@ pub use offload::{Checksum, Offload, SegmentKind, Segments};
 pub use pool::Pool;
 pub use switch::{PortNo, Switch};
 pub use tick::Tick;
-pub use trace::{Step, Trace};
+pub use trace::{STAGES, Step, Trace};
 pub use why::{Drops, Why};
 pub use wrong::{BadTunnel, Wrong};

@@ -32,6 +32,12 @@ impl Sum {
         Sum(self.0 + u64::from(u16::from_be(fold(words))) + pairs + odd)
     }
 
+    /// Adds a number: the sum of some of the words.
+    #[must_use]
+    pub const fn plus(self, number: u32) -> Sum {
+        Sum(self.0 + number as u64)
+    }
+
     /// The value for the checksum field; zero if the field was summed with its correct value.
     pub fn finish(self) -> u16 {
         !self.folded()
