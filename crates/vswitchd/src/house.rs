@@ -66,9 +66,9 @@ impl Line {
     }
 
     fn configure(&self, wanted: &Wanted) -> Option<Result<(), Wrong>> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = mpsc::sync_channel(1);
         self.send(Job::Configure(Box::new(wanted.clone()), reply));
-        answer.blocking_recv().ok()
+        answer.recv().ok()
     }
 }
 

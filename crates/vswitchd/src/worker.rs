@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use kernel::packet::Instruction;
@@ -23,7 +23,7 @@ const TURNS: u32 = 32;
 
 /// What the house wants of the worker.
 pub(crate) enum Job {
-    Configure(Box<Wanted>, oneshot::Sender<Result<(), Wrong>>),
+    Configure(Box<Wanted>, SyncSender<Result<(), Wrong>>),
     Underlay(Box<Facts>),
     /// Instead of the one of that name that may be open.
     Open(String, Box<Opened>),
@@ -120,7 +120,6 @@ impl Worker {
             self.got = got;
             if count > 0 {
                 moved = true;
-                self.switch.end_burst(now);
                 self.flush();
             }
         }

@@ -65,12 +65,3 @@ async fn ours_and_open_vswitch_by_each_tunnel() {
     let lay = Lay { routed: true, ..Lay::of([Kind::Ours, Kind::Ovs], Tunnel::Vxlan) };
     reach_each_other("sw-ovs", lay).await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn temporary_others() {
-    reach_each_other("sw-tmp", Lay::of([Kind::Kernel, Kind::Kernel], Tunnel::Vxlan)).await;
-    reach_each_other("sw-tmp", Lay::of([Kind::Kernel, Kind::Ovs], Tunnel::Vxlan)).await;
-    let lay = Lay { ipv6: true, ..Lay::of([Kind::Ovs, Kind::Ovs], Tunnel::Geneve) };
-    reach_each_other("sw-tmp", lay).await;
-    reach_each_other("sw-tmp", Lay::of([Kind::Ovs, Kind::Ovs], Tunnel::Nvgre)).await;
-}
