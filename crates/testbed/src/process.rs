@@ -59,6 +59,14 @@ pub fn own_threads_cpu_of(ids: &[u32]) -> Duration {
     ids.iter().map(|id| ran(&read(id))).sum()
 }
 
+/// Time that the kernel's softirq threads have run, to the nanosecond.
+pub fn softirq_cpu() -> Duration {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let named = entries.map(|entry| entry.path()).filter(|path| read(path.join("comm")).starts_with("ksoftirqd/"));
+    named.map(|path| ran(&read(path.join("schedstat")))).sum()
+}
+
 fn ran(schedstat: &str) -> Duration {
     let nanoseconds = schedstat.split_whitespace().next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or_default())

@@ -35,7 +35,7 @@ impl Capture {
     /// Ends it once there are so many packets, and gives them as tshark reads them: a map of layers each.
     pub async fn packets(mut self, count: usize, words: &[&str]) -> anyhow::Result<Vec<Value>> {
         let file = self.file.display().to_string();
-        let base = ["tshark", "-r", &file, "-T", "json", "-o", "udp.check_checksum:TRUE"];
+        let base = ["tshark", "-r", &file, "-T", "json", "--no-duplicate-keys", "-o", "udp.check_checksum:TRUE"];
         let more = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"];
         let all: Vec<&str> = [&base[..], &more[..], words].concat();
         let read = wait::until(Duration::from_secs(10), || async {
@@ -49,7 +49,7 @@ impl Capture {
             Some(packets) => {
                 Ok(packets.into_iter().map(|mut packet| packet["_source"]["layers"].take()).collect())
             }
-            None => bail!("fewer than {count} packets were captured"),
+            None => bail!("fewer than {count} packets: {:?}", run_in(&self.namespace, &all).await),
         }
     }
 }

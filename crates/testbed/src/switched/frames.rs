@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use kernel::ports::{LONGEST_FRAME, Lost, PacketPort, Poller, Room, VnetHeader};
 use tokio::task::spawn_blocking;
-use wire::{Ethernet, Ipv4, Mac, Udp};
+use wire::{Ethernet, Ipv4, Mac, Udp, Vni, Vxlan};
 
+use crate::place::run_in;
 use crate::process;
 
 const HEADERS: usize = Ethernet::LEN + Ipv4::LEN + Udp::LEN;
@@ -32,23 +33,43 @@ pub struct Course {
 
 /// A frame with its number.
 pub fn frame(course: &Course, number: u32) -> Vec<u8> {
-    let (src, dst) = (Ipv4Addr::new(10, 99, 0, 1), Ipv4Addr::new(10, 99, 0, 2));
-    let mut frame = vec![0; course.len.max(HEADERS + 8)];
-    let payload_len = frame.len() - HEADERS;
-    let mut payload = vec![0; payload_len];
+    let mut payload = vec![0; course.len.max(HEADERS + 8) - HEADERS];
     payload[..4].copy_from_slice(&MARK.to_be_bytes());
     payload[4..8].copy_from_slice(&number.to_be_bytes());
+    let from = 10_000 + (number % u32::from(course.flows.max(1))) as u16;
+    let ips = (Ipv4Addr::new(10, 99, 0, 1), Ipv4Addr::new(10, 99, 0, 2));
+    udp(course, ips, (from, PORT), &payload)
+}
+
+/// A frame of UDP over IPv4.
+pub fn udp(
+    course: &Course,
+    (src, dst): (Ipv4Addr, Ipv4Addr),
+    (src_port, dst_port): (u16, u16),
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut frame = vec![0; HEADERS];
     let ethernet = Ethernet { dst: course.to, src: course.from, ethertype: wire::ethernet::ethertype::IPV4 };
-    let ip = Ipv4 { src, dst, protocol: 17, ttl: 64, payload_len: (Udp::LEN + payload_len) as u16 };
-    let udp = Udp { src_port: 10_000 + (number % u32::from(course.flows.max(1))) as u16, dst_port: PORT };
+    let ip = Ipv4 { src, dst, protocol: 17, ttl: 64, payload_len: (Udp::LEN + payload.len()) as u16 };
     let (head, rest) = frame.split_at_mut(Ethernet::LEN);
     ethernet.emit(head.try_into().expect("its length"));
     let (head, rest) = rest.split_at_mut(Ipv4::LEN);
     ip.emit(head.try_into().expect("its length"));
-    let (head, rest) = rest.split_at_mut(Udp::LEN);
-    udp.emit_ipv4(src, dst, &payload, head.try_into().expect("its length"));
-    rest.copy_from_slice(&payload);
+    let header = Udp { src_port, dst_port };
+    header.emit_ipv4(src, dst, payload, rest.try_into().expect("its length"));
+    frame.extend_from_slice(payload);
     frame
+}
+
+/// The same frame in VXLAN, between the machines of an outer course.
+pub fn vxlan(inner: &[u8], outer: &Course, ips: (Ipv4Addr, Ipv4Addr), vni: u32) -> Vec<u8> {
+    let mut payload = vec![0; Vxlan::LEN];
+    let vni = Vni::new(vni).expect("a small number");
+    Vxlan { vni }.emit(payload.first_chunk_mut().expect("its length"));
+    payload.extend_from_slice(inner);
+    // Each inner flow has an outer port of its own.
+    let flow = inner.get(34..36).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
+    udp(outer, ips, (49_152 + flow % 16_384, wire::vxlan::PORT), &payload)
 }
 
 fn number(frame: &[u8]) -> Option<u32> {
@@ -158,38 +179,23 @@ pub struct Flowed {
     pub took: Duration,
 }
 
-/// Sends as fast as it goes, or so many each second, for a while. Who receives does not look at them: the
-/// device there counts.
-pub async fn stream(
-    from: &Path,
-    to: &Path,
-    course: Course,
-    time: Duration,
-    each_second: Option<u64>,
-) -> anyhow::Result<Flowed> {
-    let (from, to) = (from.to_owned(), to.to_owned());
-    spawn_blocking(move || flow(&from, &to, &course, time, each_second)).await?
+/// A device in a namespace.
+#[derive(Clone, Debug)]
+pub struct At(pub PathBuf, pub &'static str);
+
+/// Sends frames over and over as fast as it goes, for a while. Who receives does not look at them: the device
+/// there counts.
+pub async fn stream(from: At, to: At, frames: Vec<Vec<u8>>, time: Duration) -> anyhow::Result<Flowed> {
+    spawn_blocking(move || flow(&from, &to, &frames, time)).await?
 }
 
-fn flow(
-    from: &Path,
-    to: &Path,
-    course: &Course,
-    time: Duration,
-    each_second: Option<u64>,
-) -> anyhow::Result<Flowed> {
-    let mut near = PacketPort::open(from, "e0", None, 64).context("cannot send")?;
-    let frames: Vec<Vec<u8>> =
-        (0..u32::from(course.flows.max(1)).next_multiple_of(BATCH as u32)).map(|n| frame(course, n)).collect();
+fn flow(from: &At, to: &At, frames: &[Vec<u8>], time: Duration) -> anyhow::Result<Flowed> {
+    let mut near = PacketPort::open(&from.0, from.1, None, 64).context("cannot send")?;
     let before = received(to)?;
     let (begun, cpu) = (Instant::now(), process::thread_cpu());
     let mut sent = 0u64;
     let mut batches = frames.chunks(BATCH).cycle();
     while begun.elapsed() < time {
-        if each_second.is_some_and(|each| sent as f64 > begun.elapsed().as_secs_f64() * each as f64) {
-            std::thread::yield_now();
-            continue;
-        }
         let batch = batches.next().unwrap_or_default();
         near.send(batch.iter().map(|frame| (VnetHeader::default(), &frame[..])));
         sent += batch.len() as u64;
@@ -209,11 +215,21 @@ fn flow(
     Ok(Flowed { sent: sent - refused, arrived, sender, took })
 }
 
-/// Frames that `e0` of a namespace has received.
-fn received(namespace: &Path) -> anyhow::Result<u64> {
-    let text = kernel::netns::within(namespace, || std::fs::read_to_string("/proc/thread-self/net/dev"))??;
-    let line = text.lines().find_map(|line| line.trim().strip_prefix("e0:")).context("no e0")?;
+/// Frames that a device has received.
+fn received(at: &At) -> anyhow::Result<u64> {
+    let text = kernel::netns::within(&at.0, || std::fs::read_to_string("/proc/thread-self/net/dev"))??;
+    let name = format!("{}:", at.1);
+    let line = text.lines().find_map(|line| line.trim().strip_prefix(&name)).context("no such device")?;
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).context("no count")
+}
+
+/// Lets a device drop all that comes but ARP before anything looks at it.
+pub async fn sink(at: &At) -> anyhow::Result<()> {
+    let chain = format!("{{ type filter hook ingress device {} priority -500; }}", at.1);
+    run_in(&at.0, &["nft", "add", "table", "netdev", "sink"]).await?;
+    run_in(&at.0, &["nft", "add", "chain", "netdev", "sink", "all", &chain]).await?;
+    let rule = ["nft", "add", "rule", "netdev", "sink", "all", "meta", "protocol", "!=", "arp", "drop"];
+    run_in(&at.0, &rule).await.map(drop)
 }
 
 /// Sends numbered frames evenly, and says when each is missing.

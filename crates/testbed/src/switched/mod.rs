@@ -6,16 +6,18 @@
 //! ours    vswitchd in this process, or as one of its own      ovs   Open vSwitch with ports in user space
 //! kernel  its bridge and VXLAN device                         frames  bursts and streams of frames
 //! talk    TCP, and round trips                                captured  what a judge says of a packet
+//! late    a host that answers questions late
 //! ```
 
 pub mod captured;
 pub mod frames;
 mod kernel;
+mod late;
 mod ours;
 mod ovs;
 pub mod talk;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use model::vswitch::Kind as Tunnel;
 use crate::place::{Place, link, run_in};
 use crate::{process, wait};
 
+pub use late::Late;
 pub use ours::{Ours, Runs};
 pub use ovs::Ovs;
 
@@ -42,6 +45,8 @@ pub enum Kind {
     Ovs,
     /// VXLAN only.
     Kernel,
+    /// Nobody: the host has its address and no more.
+    Bare,
 }
 
 /// What a pair is to be.
@@ -144,6 +149,10 @@ impl Pair {
                 self.address(side, side.underlay).await?;
                 Ok(Switch::Ours(Ours::start(self, at, runs).await.context("our switch")?))
             }
+            Kind::Bare => {
+                self.address(side, side.underlay).await?;
+                Ok(Switch::None)
+            }
             Kind::Kernel => {
                 self.address(side, side.underlay).await?;
                 kernel::start(side).await.context("the kernel's switch")?;
@@ -212,6 +221,23 @@ async fn side(place: &Place, at: usize, lay: &Lay) -> anyhow::Result<Side> {
     run_in(&host, &["sysctl", "-qw", &format!("net.ipv6.conf.{port}.disable_ipv6=1")]).await?;
     let [ip, remote] = [at, 1 - at].map(|at| address(at, lay));
     Ok(Side { host, guest, switch: Switch::None, port, underlay, ip, remote })
+}
+
+impl Side {
+    /// The MAC of the device towards the other host.
+    pub async fn underlay_mac(&self) -> anyhow::Result<wire::Mac> {
+        let text = run_in(&self.host, &["ip", "-o", "link", "show", self.underlay]).await?;
+        let mac = text.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next());
+        mac.context("a device without a MAC")?.parse().context("not a MAC")
+    }
+
+    /// Its address, where the underlay has IPv4.
+    pub fn ipv4(&self) -> anyhow::Result<Ipv4Addr> {
+        match self.ip {
+            IpAddr::V4(ip) => Ok(ip),
+            IpAddr::V6(ip) => anyhow::bail!("{ip} is of the other family"),
+        }
+    }
 }
 
 /// The MAC of an instance.

@@ -69,11 +69,7 @@ impl Ovs {
         let key = if pair.lay.tunnel == Tunnel::Nvgre { VNI << 8 } else { VNI };
         let remote = format!("options:remote_ip={}", bracketless(side.remote));
         let key = format!("options:key={key}");
-        let mac = run_in(&side.host, &["cat", &format!("/sys/class/net/{}/address", side.underlay)]).await;
-        let mac = match mac {
-            Ok(mac) if mac.trim().len() == 17 => mac.trim().to_owned(),
-            _ => mac_of(&side.host, side.underlay).await?,
-        };
+        let mac = side.underlay_mac().await?;
         let hwaddr = format!("other_config:hwaddr=\"{mac}\"");
         let phy = Ovs::UNDERLAY;
         let line = [
@@ -118,12 +114,6 @@ fn bracketless(ip: std::net::IpAddr) -> String {
         // A colon would end the value.
         std::net::IpAddr::V6(ip) => format!("\"{ip}\""),
     }
-}
-
-async fn mac_of(host: &Path, device: &str) -> anyhow::Result<String> {
-    let text = run_in(host, &["ip", "-o", "link", "show", device]).await?;
-    let mac = text.split("link/ether ").nth(1).and_then(|rest| rest.split(' ').next());
-    mac.map(str::to_owned).context("a device without a MAC")
 }
 
 async fn vsctl(host: &Path, unix: &str, words: &[&str]) -> anyhow::Result<()> {

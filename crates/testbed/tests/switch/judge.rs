@@ -1,7 +1,5 @@
 //! What is on the wire, as `tshark` reads it.
 
-use std::time::Duration;
-
 use model::vswitch::Kind as Tunnel;
 use testbed::place::run_in;
 use testbed::switched::captured::{Capture, values};
@@ -24,7 +22,7 @@ async fn a_packet_of_each_format_is_as_the_rfcs_say() {
             let capture = Capture::start(&b.host, b.underlay, filter, &file).await.expect("captures");
             let ping = ["ping", "-n", "-c", "1", "-W", "2", "-s", "1000", "10.99.0.2"];
             run_in(&a.guest, &ping).await.expect("answered");
-            let packets = capture.packets(2, &["-Y", "icmp"]).await.expect("packets");
+            let packets = capture.packets(1, &["-Y", "icmp"]).await.expect("packets");
             let packet = &packets[0];
             assert!(!packet[layer].is_null(), "{tunnel:?} is not {layer}: {packet}");
             let told = values(packet, number);
@@ -47,7 +45,6 @@ async fn a_packet_of_each_format_is_as_the_rfcs_say() {
             }
             assert!(values(packet, "_ws.malformed").is_empty() && !packet.to_string().contains("Malformed"));
             assert_eq!(values(packet, "icmp.checksum.status"), ["1"], "{packet}");
-            let _ = Duration::ZERO;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kernel::ports::{PacketPort, VnetHeader};
 use model::vswitch::Kind as Tunnel;
 use testbed::place::{link, run_in};
+use testbed::switched::frames::{self, Course};
 use testbed::switched::{Kind, Lay, Pair, Runs, Switch};
 use testbed::{Draw, wait};
 use vswitchd::{Answer, Request};
@@ -57,25 +58,16 @@ async fn a_flood_of_bad_frames_harms_nobody() {
     let [a, b] = &pair.sides;
     let mut draw = Draw(20_261_122);
     let mut bad = Vec::new();
+    let mac = b.underlay_mac().await.expect("a MAC");
     // Half of them claim to be tunnel packets for this host.
-    let good: Vec<u8> = {
-        let mut head = vec![0; 14 + 20 + 8 + 8];
-        head[..6].copy_from_slice(&[0xff; 6]);
-        head[12..14].copy_from_slice(&[8, 0]);
-        head[14] = 0x45;
-        head[23] = 17;
-        head[26..30].copy_from_slice(&[172, 31, 9, 1]);
-        head[30..34].copy_from_slice(&[172, 31, 9, 2]);
-        head[36..38].copy_from_slice(&4789u16.to_be_bytes());
-        head[42] = 8;
-        head[48] = 5;
-        head
+    let good = |rest: &[u8]| {
+        let course = Course { from: wire::Mac([2; 6]), to: mac, len: 0, flows: 1 };
+        frames::udp(&course, ([172, 31, 9, 1].into(), [172, 31, 9, 2].into()), (50_000, 4789), rest)
     };
     for number in 0..4096u64 {
-        let mut frame = if number % 2 == 0 { good.clone() } else { Vec::new() };
         let len = 14 + draw.below(200);
-        frame.extend((0..len).map(|_| draw.below(256) as u8));
-        bad.push(frame);
+        let rest: Vec<u8> = (0..len).map(|_| draw.below(256) as u8).collect();
+        bad.push(if number % 2 == 0 { good(&rest) } else { rest });
     }
     let mut underlay = PacketPort::open(&a.host, a.underlay, None, 64).expect("opens");
     let mut instance = PacketPort::open(&a.guest, "e0", None, 64).expect("opens");
