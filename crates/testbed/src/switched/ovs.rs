@@ -29,8 +29,10 @@ impl Ovs {
     /// Where the host's address is, beside the device towards the other host.
     pub const UNDERLAY: &str = "br-phy";
 
+    /// With what its ports need.
     pub fn is_installed() -> bool {
-        Path::new(SWITCH).exists()
+        let ethtool = ["/usr/sbin/ethtool", "/sbin/ethtool"].iter().any(|path| Path::new(path).exists());
+        ethtool && Path::new(SWITCH).exists()
     }
 
     pub(super) async fn start(pair: &Pair, at: usize) -> anyhow::Result<Ovs> {
