@@ -44,7 +44,7 @@ pub const MAP: &[Row] = &[
     other(
         "neutrino",
         &["agent", "bus", "db", "model", "server", "testbed"],
-        &["cloud", "host", "kernel", "wire"],
+        &["cloud", "host", "kernel"],
     ),
     other("xtask", &[], &[]),
 ];

@@ -14,6 +14,7 @@
 //! own       this process and the calling thread: priority, time, memory
 //! procfs    a /proc whose look-ups stay quick
 //! packet    raw frames of one device                          events    links that come and go
+//! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
 
@@ -36,9 +37,11 @@ mod nft;
 mod observe;
 pub mod own;
 pub mod packet;
+pub mod ports;
 pub mod procfs;
 mod route;
 mod sysctl;
+pub mod underlay;
 mod wait;
 mod worker;
 

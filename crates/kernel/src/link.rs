@@ -177,6 +177,11 @@ pub(crate) fn set_mtu(device: &str, mtu_bytes: u32) -> Message {
     set(device, 0, 0).attr_u32(libc::IFLA_MTU, mtu_bytes)
 }
 
+/// Frames that may wait to be sent by it.
+pub(crate) fn set_queue(device: &str, frames: u32) -> Message {
+    set(device, 0, 0).attr_u32(libc::IFLA_TXQLEN, frames)
+}
+
 pub(crate) fn set_mac(device: &str, mac: Mac) -> Message {
     set(device, 0, 0).attr(libc::IFLA_ADDRESS, &mac.0)
 }

@@ -102,7 +102,7 @@ impl Sink {
     }
 }
 
-const TAKE_NOTHING: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0 };
+pub(crate) const TAKE_NOTHING: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0 };
 
 fn open(device: &str, filter: &[Instruction]) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -114,7 +114,7 @@ fn open(device: &str, filter: &[Instruction]) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
+pub(crate) fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
     let mut program: Vec<libc::sock_filter> = filter
         .iter()
         .map(|i| libc::sock_filter { code: i.code, jt: i.jump_true, jf: i.jump_false, k: i.value })
@@ -134,7 +134,7 @@ fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()> {
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
+pub(crate) fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
     let address = address(index, libc::ETH_P_ALL as u16);
     // SAFETY: the descriptor is open, and the address is a sockaddr_ll that lives across the
     // call, with its own size given.

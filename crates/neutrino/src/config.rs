@@ -31,6 +31,7 @@ pub struct Config {
     pub quotas: Limits,
     pub policy: Policy,
     pub ctpurge: agent::ctpurge::Settings,
+    pub vswitchd: vswitchd::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -161,6 +162,7 @@ impl Config {
         self.auth()?;
         self.database.check()?;
         self.ctpurge.check()?;
+        self.vswitchd.check()?;
         self.agent()?;
         Ok(())
     }
@@ -251,6 +253,7 @@ mod tests {
         assert_eq!(config.network, Rules::default());
         assert_eq!(config.quotas, Limits::default());
         assert_eq!(config.ctpurge, agent::ctpurge::Settings::default());
+        assert_eq!(config.vswitchd, vswitchd::Settings::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
         assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
@@ -297,6 +300,7 @@ mod tests {
             ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("", ("database.kind", "postgresql"), "database.url"),
             ("", ("ctpurge.first_number", "0"), "first_number"),
+            ("", ("vswitchd.port_slots", "1"), "port_slots"),
             ("[ctpurge]\nfirst = 5", ("log.filter", "info"), "first"),
             ("", ("bus.kind", "rabbit"), "rabbit"),
             ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),

@@ -9,6 +9,7 @@ mod ctpurge;
 mod policy;
 mod router;
 mod serve;
+mod vswitch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +53,11 @@ enum Command {
     /// Shows and asks for connections that are forgotten; `neutrino ctpurge` does it
     #[command(subcommand)]
     Conntrack(ctpurge::ConntrackCommand),
+    /// Carries frames between ports of this host and tunnels to others, as a process of its own
+    Vswitchd,
+    /// Configures and shows the switch of this host; `neutrino vswitchd` runs it
+    #[command(subcommand)]
+    Vswitch(vswitch::VswitchCommand),
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
     /// What the bus must let servers and hosts do
@@ -161,6 +167,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = load()?;
             serve::log(&config.log.filter);
             serve::small_runtime()?.block_on(ctpurge::run(&command, &config.ctpurge))
+        }
+        Command::Vswitchd => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::small_runtime()?.block_on(vswitch::serve(config.vswitchd))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Vswitch(command) => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            serve::small_runtime()?.block_on(vswitch::run(&command, &config.vswitchd))
         }
         Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
             print!("{}", buses::nats_config(&servers, &hosts, certificates)?);

@@ -35,6 +35,9 @@ fn help_of_every_command() {
         ("policy.txt", &["policy", "--help"]),
         ("router.txt", &["router", "--help"]),
         ("ctpurge.txt", &["ctpurge", "--help"]),
+        ("vswitchd.txt", &["vswitchd", "--help"]),
+        ("vswitch.txt", &["vswitch", "--help"]),
+        ("vswitch-trace.txt", &["vswitch", "trace", "--help"]),
         ("conntrack.txt", &["conntrack", "--help"]),
         ("conntrack-purge.txt", &["conntrack", "purge", "--help"]),
     ] {
@@ -76,6 +79,8 @@ fn a_mistake_is_told_in_one_sentence() {
         (&["server", "--set", "bus.kind=nats", "--set", "bus.nats.user=u"], "password_file"),
         (&["agent"], "agent.host"),
         (&["agent", "--set", "agent.host=compute-1"], "bus.kind = \"nats\""),
+        (&["vswitch", "neigh", "--set", "vswitchd.socket=/nowhere/socket"], "neutrino vswitchd"),
+        (&["vswitch", "apply", "/nowhere/wanted.json"], "cannot read"),
         (&["bus", "permissions", "--host", ""], "no host"),
         (&["bus", "nats-config", "--hosts", ""], "nothing can be called"),
     ] {

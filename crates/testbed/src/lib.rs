@@ -14,7 +14,7 @@
 //! talk     TCP and UDP between namespaces
 //! program  ours, as a process of its own              draw    numbers from a seed
 //! ctpurge  who forgets connections of a host          process what /proc says of use
-//! tracked  connections in a host's table
+//! tracked  connections in a host's table           switched/  two hosts with a switch each
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -42,6 +42,7 @@ pub mod program;
 pub mod python;
 pub mod routing;
 pub mod simulated;
+pub mod switched;
 pub mod talk;
 pub mod tracked;
 pub mod wait;

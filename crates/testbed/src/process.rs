@@ -45,6 +45,28 @@ pub fn threads_cpu(name: &str) -> Duration {
     named.map(|path| ran(&read(path.join("schedstat")))).sum()
 }
 
+/// Ids of this process's threads of a name.
+pub fn threads_of(name: &str) -> Vec<u32> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().filter_map(Result::ok);
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let named = threads.filter(|thread| read(thread.path().join("comm")).trim() == name);
+    named.filter_map(|thread| thread.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Time that some threads of this process have run, to the nanosecond.
+pub fn own_threads_cpu_of(ids: &[u32]) -> Duration {
+    let read = |id: &u32| fs::read_to_string(format!("/proc/self/task/{id}/schedstat")).unwrap_or_default();
+    ids.iter().map(|id| ran(&read(id))).sum()
+}
+
+/// Time that the kernel's softirq threads have run, to the nanosecond.
+pub fn softirq_cpu() -> Duration {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let named = entries.map(|entry| entry.path()).filter(|path| read(path.join("comm")).starts_with("ksoftirqd/"));
+    named.map(|path| ran(&read(path.join("schedstat")))).sum()
+}
+
 fn ran(schedstat: &str) -> Duration {
     let nanoseconds = schedstat.split_whitespace().next().and_then(|number| number.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or_default())

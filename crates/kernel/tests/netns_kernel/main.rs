@@ -9,6 +9,7 @@ mod netns {
     mod many;
     mod nat;
     mod place;
+    mod ports;
     mod steps;
     mod traffic;
     #[path = "../../../../host/tests/law/want.rs"]

@@ -9,7 +9,7 @@
 //! hosts    many hosts of one server            show     tables
 //! scale    memory of a server with many ports
 //! routers/ a network node with many routers
-//! purge/   connections forgotten in batches
+//! purge/   connections forgotten in batches      switch/  the virtual switch
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -27,6 +27,7 @@ mod scale;
 mod server;
 mod servers;
 mod show;
+mod switch;
 mod wiring;
 
 use std::path::PathBuf;
@@ -106,6 +107,8 @@ enum What {
     Purge,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
+    /// The virtual switch: first packets, CPU of a packet, TCP; beside Open vSwitch and the kernel. Needs root
+    Switch,
     /// Of `routers`, how soon one wakes. Needs root
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
@@ -203,6 +206,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Purge) {
         purge::run(server, cli.all_sizes).await?;
+    }
+    if wanted(What::Switch) {
+        switch::run(server).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -5,6 +5,7 @@
 //! routers  routers that sleep while the network node has nothing to carry for them
 //! groups   who may call whom, and that it counts at once
 //! purge    many connections that are forgotten while others are wired
+//! switch   first packets by two virtual switches
 //! show     progress and the table
 //! ```
 
@@ -13,6 +14,7 @@ mod purge;
 mod routers;
 pub mod show;
 mod steps;
+mod switch;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -51,7 +53,8 @@ pub async fn run(bind: SocketAddr, once: bool) -> anyhow::Result<bool> {
 async fn shown(cloud: &Cloud, table: &mut show::Table) -> bool {
     let wired = steps::all(cloud, table).await;
     let routed = routers::all(cloud, table).await;
-    groups::all(cloud, table).await && wired && routed
+    let grouped = groups::all(cloud, table).await;
+    switch::all(table).await && grouped && wired && routed
 }
 
 /// Two compute hosts that route for their instances, and a network node.

@@ -1,0 +1,9 @@
+//! The virtual switch on real devices, beside the kernel's and Open vSwitch: they need root and say so.
+
+#[path = "switch"]
+mod netns {
+    mod cold;
+    mod interop;
+    mod judge;
+    mod life;
+}

@@ -1,0 +1,132 @@
+//! An open device, whichever its kind.
+
+use std::io;
+use std::path::Path;
+
+use kernel::packet::Instruction;
+use kernel::ports::{Lost, PacketPort, Poller, Room, Tap, VnetHeader};
+use vswitch::{Frame, Pool};
+
+use crate::offload;
+
+/// What of a tap is handed over as it is; less is copied, for it would hold a large buffer.
+const SMALL: usize = 1024;
+
+pub(crate) enum Opened {
+    Port(PacketPort),
+    Tap(Tap),
+    Underlay(PacketPort),
+}
+
+impl Opened {
+    pub fn port(namespace: &Path, device: &str, slots: usize) -> io::Result<Opened> {
+        Ok(Opened::Port(PacketPort::open(namespace, device, None, slots)?))
+    }
+
+    pub fn underlay(
+        namespace: &Path,
+        device: &str,
+        filter: &[Instruction],
+        slots: usize,
+    ) -> io::Result<Opened> {
+        Ok(Opened::Underlay(PacketPort::open(namespace, device, Some(filter), slots)?))
+    }
+
+    pub fn tap(namespace: &Path, device: &str) -> io::Result<Opened> {
+        Ok(Opened::Tap(Tap::open(namespace, device, None)?))
+    }
+
+    pub fn watch(&self, poller: &Poller, number: u16) -> io::Result<()> {
+        match self {
+            Opened::Port(port) | Opened::Underlay(port) => poller.add(port, number),
+            Opened::Tap(tap) => poller.add(tap, number),
+        }
+    }
+
+    pub fn unwatch(&self, poller: &Poller) -> io::Result<()> {
+        match self {
+            Opened::Port(port) | Opened::Underlay(port) => poller.remove(port),
+            Opened::Tap(tap) => poller.remove(tap),
+        }
+    }
+
+    pub fn set_filter(&self, filter: &[Instruction]) -> io::Result<()> {
+        match self {
+            Opened::Underlay(port) => port.set_filter(filter),
+            Opened::Port(_) | Opened::Tap(_) => Ok(()),
+        }
+    }
+
+    /// Looking whether there is something costs a system call.
+    pub fn looks_dear(&self) -> bool {
+        matches!(self, Opened::Tap(_))
+    }
+
+    /// Frames that came, into `got`.
+    pub fn receive(&mut self, most: usize, pool: &mut Pool, got: &mut Vec<Frame>) -> io::Result<usize> {
+        let mut basket = Basket { pool, got, frame: None };
+        let count = match self {
+            Opened::Port(port) | Opened::Underlay(port) => port.receive(most, &mut basket),
+            Opened::Tap(tap) => tap.receive(most, &mut basket),
+        };
+        if let Some(frame) = basket.frame.take() {
+            basket.pool.recycle(frame);
+        }
+        count
+    }
+
+    pub fn send(&mut self, frames: &[Frame]) {
+        match self {
+            Opened::Port(port) | Opened::Underlay(port) => {
+                port.send(frames.iter().map(|frame| (offload::header_of(frame), frame.bytes())));
+            }
+            Opened::Tap(tap) => {
+                frames.iter().for_each(|frame| tap.send(&offload::header_of(frame), frame.bytes()));
+            }
+        }
+    }
+
+    pub fn lost(&mut self) -> Lost {
+        match self {
+            Opened::Port(port) | Opened::Underlay(port) => port.lost(),
+            Opened::Tap(tap) => tap.lost(),
+        }
+    }
+}
+
+/// Where received frames are laid.
+struct Basket<'a> {
+    pool: &'a mut Pool,
+    got: &'a mut Vec<Frame>,
+    /// Room that was given and not filled yet.
+    frame: Option<Frame>,
+}
+
+impl Room for Basket<'_> {
+    #[inline]
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        let pool = &mut *self.pool;
+        let fits = |frame: &Frame| frame.footprint() >= bytes + Frame::HEADROOM;
+        if self.frame.as_ref().is_some_and(|frame| !fits(frame))
+            && let Some(frame) = self.frame.take()
+        {
+            pool.recycle(frame);
+        }
+        self.frame.get_or_insert_with(|| pool.take(bytes)).room()
+    }
+
+    #[inline]
+    fn filled(&mut self, head: VnetHeader, bytes: usize) {
+        let Some(mut frame) = self.frame.take() else { return };
+        frame.fill(bytes);
+        if bytes <= SMALL && frame.footprint() > 16 * SMALL {
+            let mut small = self.pool.take(bytes);
+            small.room()[..bytes].copy_from_slice(frame.bytes());
+            small.fill(bytes);
+            // The large one is for the next.
+            self.frame = Some(std::mem::replace(&mut frame, small));
+        }
+        frame.offload = offload::of_header(&head);
+        self.got.push(frame);
+    }
+}

@@ -1,0 +1,237 @@
+//! The thread that moves frames: takes what came, lets the switch decide, sends what is to go; and only when
+//! there is nothing to do, waits.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use kernel::packet::Instruction;
+use kernel::ports::{Lost, Poller};
+use model::vswitch::{Facts, FdbEntry, Shown, Wanted};
+use tokio::sync::oneshot;
+use vswitch::{Event, Frame, PortNo, Switch, Tick, Wrong};
+
+use crate::device::Opened;
+
+/// Frames that are taken from one device before the next has its turn.
+const BURST: usize = 64;
+/// Without a deadline it looks at the clock as often.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Turns between two looks for jobs while frames come.
+const TURNS: u32 = 32;
+
+/// What the house wants of the worker.
+pub(crate) enum Job {
+    Configure(Box<Wanted>, SyncSender<Result<(), Wrong>>),
+    Underlay(Box<Facts>),
+    /// Instead of the one of that name that may be open.
+    Open(String, Box<Opened>),
+    Close(String),
+    Filter(Vec<Instruction>),
+    Show(oneshot::Sender<(Shown, BTreeMap<String, Lost>)>),
+    Fdb(Option<String>, oneshot::Sender<Vec<FdbEntry>>),
+    /// `None`: there is no such port.
+    Trace(String, Frame, oneshot::Sender<Option<Vec<String>>>),
+    Stop,
+}
+
+pub(crate) struct Worker {
+    switch: Switch,
+    poller: Poller,
+    jobs: Receiver<Job>,
+    devices: BTreeMap<u16, Device>,
+    /// What happened to neighbours is told to the house.
+    tell: Box<dyn Fn(Event) + Send>,
+    spin: Duration,
+    start: Instant,
+    got: Vec<Frame>,
+}
+
+struct Device {
+    name: String,
+    opened: Opened,
+    /// Frames to be sent by it.
+    out: Vec<Frame>,
+    /// The kernel says that something is there, which it need not say of a ring.
+    ready: bool,
+}
+
+impl Worker {
+    pub fn new(
+        switch: Switch,
+        jobs: Receiver<Job>,
+        tell: Box<dyn Fn(Event) + Send>,
+        spin: Duration,
+    ) -> io::Result<Worker> {
+        let (devices, start) = (BTreeMap::new(), Instant::now());
+        Ok(Worker { switch, poller: Poller::new()?, jobs, devices, tell, spin, start, got: Vec::new() })
+    }
+
+    pub fn waker(&self) -> kernel::ports::Waker {
+        self.poller.waker()
+    }
+
+    fn now(&self) -> Tick {
+        Tick(self.start.elapsed().as_micros() as u64)
+    }
+
+    /// Until it is told to stop.
+    pub fn run(mut self) {
+        let (mut last, mut turns) = (Tick::default(), 0);
+        loop {
+            let now = self.now();
+            let moved = self.turn(now);
+            turns += 1;
+            if (!moved || turns >= TURNS) && !self.work_off() {
+                return;
+            }
+            turns %= TURNS;
+            if moved {
+                last = now;
+            }
+            if now.since(last) < self.spin {
+                if !moved && self.devices.values().any(|device| device.opened.looks_dear()) {
+                    self.wait(Some(Duration::ZERO));
+                }
+                std::hint::spin_loop();
+                continue;
+            }
+            let due = self.switch.poll_timeout().map(|due| due.since(self.now()));
+            self.wait(Some(due.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
+        }
+    }
+
+    /// Frames and timers once; whether there was anything.
+    fn turn(&mut self, now: Tick) -> bool {
+        let mut moved = false;
+        let numbers: Vec<u16> = self.devices.keys().copied().collect();
+        for number in numbers {
+            let Some(device) = self.devices.get_mut(&number) else { continue };
+            if device.opened.looks_dear() && !device.ready {
+                continue;
+            }
+            let mut got = std::mem::take(&mut self.got);
+            let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or(0);
+            device.ready = count == BURST;
+            for frame in got.drain(..) {
+                self.switch.handle_frame(PortNo(number), frame, now);
+            }
+            self.got = got;
+            if count > 0 {
+                moved = true;
+                self.flush();
+            }
+        }
+        if self.switch.poll_timeout().is_some_and(|due| due <= now) {
+            self.switch.handle_timeout(now);
+            self.flush();
+        }
+        while let Some(event) = self.switch.poll_event() {
+            (self.tell)(event);
+        }
+        moved
+    }
+
+    /// Sends all that is to go.
+    fn flush(&mut self) {
+        while let Some((PortNo(number), frame)) = self.switch.poll_output() {
+            match self.devices.get_mut(&number) {
+                Some(device) => device.out.push(frame),
+                None => self.switch.pool.recycle(frame),
+            }
+        }
+        for device in self.devices.values_mut().filter(|device| !device.out.is_empty()) {
+            device.opened.send(&device.out);
+            device.out.drain(..).for_each(|frame| self.switch.pool.recycle(frame));
+        }
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) {
+        let devices = &mut self.devices;
+        let waited = self.poller.wait(limit, |number| {
+            if let Some(device) = devices.get_mut(&number) {
+                device.ready = true;
+            }
+        });
+        if let Err(error) = waited {
+            tracing::error!(%error, "the switch cannot wait for frames");
+        }
+    }
+
+    /// False when it is to stop.
+    fn work_off(&mut self) -> bool {
+        while let Ok(job) = self.jobs.try_recv() {
+            let now = self.now();
+            match job {
+                Job::Configure(wanted, reply) => {
+                    let outcome = self.switch.configure(&wanted, now);
+                    self.renumber();
+                    let _ = reply.send(outcome);
+                }
+                Job::Underlay(facts) => self.switch.underlay(&facts, now),
+                Job::Open(name, opened) => self.open(name, *opened),
+                Job::Close(name) => self.close(&name),
+                Job::Filter(filter) => self.filter(&filter),
+                Job::Show(reply) => {
+                    let lost = self.devices.values_mut().map(|d| (d.name.clone(), d.opened.lost())).collect();
+                    let _ = reply.send((self.switch.shown(now), lost));
+                }
+                Job::Fdb(network, reply) => {
+                    let _ = reply.send(self.switch.fdb(network.as_deref(), now));
+                }
+                Job::Trace(port, frame, reply) => {
+                    let stages = self.switch.port(&port).map(|number| {
+                        let trace = self.switch.trace(number, &frame, now);
+                        trace.to_string().lines().map(str::to_owned).collect()
+                    });
+                    let _ = reply.send(stages);
+                }
+                Job::Stop => return false,
+            }
+            self.flush();
+        }
+        true
+    }
+
+    /// Devices of ports that are gone, or known by another number, are closed; the house opens them again.
+    fn renumber(&mut self) {
+        let (switch, poller) = (&self.switch, &self.poller);
+        self.devices.retain(|number, device| {
+            let stays = switch.port(&device.name) == Some(PortNo(*number));
+            if !stays {
+                let _ = device.opened.unwatch(poller);
+            }
+            stays
+        });
+    }
+
+    fn open(&mut self, name: String, opened: Opened) {
+        self.close(&name);
+        let Some(PortNo(number)) = self.switch.port(&name) else { return };
+        if let Err(error) = opened.watch(&self.poller, number) {
+            tracing::error!(device = name, %error, "a device cannot be waited for");
+            return;
+        }
+        self.devices.insert(number, Device { name, opened, out: Vec::new(), ready: true });
+    }
+
+    fn close(&mut self, name: &str) {
+        let poller = &self.poller;
+        self.devices.retain(|_, device| {
+            let stays = device.name != name;
+            if !stays {
+                let _ = device.opened.unwatch(poller);
+            }
+            stays
+        });
+    }
+
+    fn filter(&mut self, filter: &[Instruction]) {
+        for device in self.devices.values() {
+            if let Err(error) = device.opened.set_filter(filter) {
+                tracing::error!(device = device.name, %error, "a filter was not taken");
+            }
+        }
+    }
+}
