@@ -1,0 +1,9 @@
+//! A running repository and its real neighbours: apt, dnf, dpkg, rpm, gpgv. Each test has a repository of its
+//! own, and for a gateway a small proxy that says who reads.
+
+#[path = "repository/apt.rs"]
+mod apt;
+#[path = "repository/neighbours.rs"]
+mod neighbours;
+#[path = "repository/place.rs"]
+mod place;
