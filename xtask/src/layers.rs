@@ -35,10 +35,11 @@ pub const MAP: &[Row] = &[
     other("kernel", &["host", "model", "wire"], &[]),
     other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
-    other("testbed", &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server"], &["wire"]),
+    other("gateway", &["kernel", "model"], &[]),
+    other("testbed", &["agent", "bus", "cloud", "db", "gateway", "host", "kernel", "model", "server"], &["wire"]),
     other(
         "neutrino",
-        &["agent", "bus", "db", "model", "server", "testbed"],
+        &["agent", "bus", "db", "gateway", "model", "server", "testbed"],
         &["cloud", "host", "kernel", "wire"],
     ),
     other("xtask", &[], &[]),

@@ -12,6 +12,7 @@
 //! announce  frames that tell of an address, sent again later
 //! conntrack/ tables of tracked connections: walked, matched, deleted from
 //! own       this process and the calling thread: priority, time, memory
+//! relay/    bytes from stream to stream, and streams from process to process
 //! packet    raw frames of one device                          events    links that come and go
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -35,6 +36,7 @@ mod nft;
 mod observe;
 pub mod own;
 pub mod packet;
+pub mod relay;
 mod route;
 mod sysctl;
 mod wait;

@@ -9,6 +9,7 @@
 //! touch     whom a change touches
 //! sync      the messages between server and agent      subject   where they travel
 //! purge/    connections that shall go: jobs, and the messages about them
+//! gateway   what a host's two gateways are told: networks, who is in them
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
@@ -16,6 +17,7 @@
 
 pub mod api;
 pub mod desired;
+pub mod gateway;
 mod ids;
 pub mod l3;
 pub mod lazy;
