@@ -37,19 +37,20 @@ pub const MAP: &[Row] = &[
     other("kernel", &["host", "model", "wire"], &[]),
     other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
+    other("gateway", &["kernel", "model"], &[]),
     other("repod", &["repo"], &[]),
     other("vswitchd", &["kernel", "model", "vswitch"], &["wire"]),
     other(
         "testbed",
         &[
-            "agent", "bus", "cloud", "db", "host", "kernel", "model", "repo", "repod", "server", "vswitch",
-            "vswitchd",
+            "agent", "bus", "cloud", "db", "gateway", "host", "kernel", "model", "repo", "repod", "server",
+            "vswitch", "vswitchd",
         ],
         &["wire"],
     ),
     other(
         "neutrino",
-        &["agent", "bus", "db", "model", "repod", "server", "testbed", "vswitchd"],
+        &["agent", "bus", "db", "gateway", "model", "repod", "server", "testbed", "vswitchd"],
         &["cloud", "host", "kernel", "repo", "wire"],
     ),
     other("xtask", &[], &[]),

@@ -13,6 +13,7 @@
 //! conntrack/ tables of tracked connections: walked, matched, deleted from
 //! own       this process and the calling thread: priority, time, memory
 //! procfs    a /proc whose look-ups stay quick
+//! relay/    bytes from stream to stream, and streams from process to process
 //! packet    raw frames of one device                          events    links that come and go
 //! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
 //! ```
@@ -39,6 +40,7 @@ pub mod own;
 pub mod packet;
 pub mod ports;
 pub mod procfs;
+pub mod relay;
 mod route;
 mod sysctl;
 pub mod underlay;

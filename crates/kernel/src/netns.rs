@@ -28,6 +28,12 @@ pub fn within<T: Send>(namespace: &Path, act: impl FnOnce() -> T + Send) -> io::
     })
 }
 
+/// Makes a namespace the home of a program that has one thread yet, for good; threads that it starts later
+/// live there too.
+pub fn enter(namespace: &Path) -> io::Result<()> {
+    Ok(setns(File::open(namespace)?, CloneFlags::CLONE_NEWNET)?)
+}
+
 /// Makes a namespace with its loopback up; one of that name that works is left as it is.
 pub fn create(dir: &Path, name: &str) -> io::Result<()> {
     create_with(dir, name, || Ok(())).map(drop)

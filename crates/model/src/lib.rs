@@ -10,6 +10,7 @@
 //! sync      the messages between server and agent      subject   where they travel
 //! purge/    connections that shall go: jobs, and the messages about them
 //! vswitch   what a virtual switch is asked to be, told of its machine, and shows
+//! gateway   what a host's two gateways are told: networks, who is in them
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
@@ -17,6 +18,7 @@
 
 pub mod api;
 pub mod desired;
+pub mod gateway;
 mod ids;
 pub mod l3;
 pub mod lazy;

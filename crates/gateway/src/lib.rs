@@ -1,0 +1,2 @@
+pub mod head;
+pub mod link;

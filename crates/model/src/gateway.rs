@@ -1,0 +1,266 @@
+//! What a host's two gateways are told and asked over their control sockets: networks, who is in them, and what
+//! they may use.
+//!
+//! Messages are JSON, each after its length. What should be is told whole, or by networks, each whole; telling
+//! it again changes nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{NetworkId, PortId};
+
+/// Of this language. A gateway answers only those that speak its own.
+pub const VERSION: u32 = 1;
+
+/// Bytes of one message; a host with more is told by networks.
+pub const MAX_FRAME_BYTES: usize = 32 << 20;
+
+/// What should be.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    pub networks: Vec<Network>,
+}
+
+/// A tenant's network: where its instances reach the gateway, and who they are.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Network {
+    pub id: NetworkId,
+    /// Name of the namespace in which the gateway listens.
+    pub namespace: String,
+    pub listen: Vec<Listen>,
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// One address that the gateway listens on.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Listen {
+    pub address: IpAddr,
+    /// Of a link-local address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    pub port: u16,
+    pub door: Door,
+}
+
+/// What is behind an address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// The repository's read paths, and the instance's own orders.
+    Software,
+    /// What an instance may know of itself.
+    Metadata,
+}
+
+/// Who asks from these addresses. Nobody asks from one that no port has.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Port {
+    pub id: PortId,
+    pub project: String,
+    pub instance: String,
+    pub addresses: Vec<IpAddr>,
+    #[serde(default)]
+    pub about: About,
+}
+
+/// What an instance is told of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct About {
+    pub hostname: String,
+    pub availability_zone: String,
+    pub mac_address: String,
+    /// The address of a floating IP.
+    pub public_address: Option<IpAddr>,
+    /// Name to public key.
+    pub keys: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, String>,
+    /// Text, as most user data is; it may be absent.
+    pub user_data: Option<String>,
+}
+
+/// What a network may use. What is not said is as the gateway's settings say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: Option<u32>,
+    /// Connections of one port at a time.
+    pub connections_of_port: Option<u32>,
+    /// Of all its answers together; 0 stands for any number.
+    pub bytes_per_s: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The first of a connection.
+    Hello { version: u32 },
+    /// What should be, whole: what is not in it goes.
+    Tell { wanted: Wanted },
+    /// Networks that come or change, each whole, and those that go.
+    Change { networks: Vec<Network>, gone: Vec<NetworkId> },
+    Status,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Hello {
+        version: u32,
+    },
+    /// What was told is so, but for these; they are tried again from time to time.
+    Told {
+        unserved: Vec<Unserved>,
+    },
+    Status {
+        status: Box<Status>,
+    },
+    Refused(Refused),
+}
+
+/// A network of which an address is not listened on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unserved {
+    pub network: NetworkId,
+    pub why: String,
+}
+
+/// A "no": a word for programs, and what to change for people.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    pub why: Why,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The message is not of this language.
+    Unreadable,
+    /// Another version is spoken here.
+    Version,
+    /// Only root, and who the configuration names, is heard.
+    NotAllowed,
+    /// Two networks, or two ports of one network, say they are the same.
+    Wrong,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// Whether the other gateway is reached.
+    pub linked: bool,
+    pub memory_kib: u64,
+    pub networks: u64,
+    pub connections: u64,
+    pub counters: Counters,
+    /// Of networks that were asked from at all.
+    pub by_network: BTreeMap<String, Counters>,
+    pub unserved: Vec<Unserved>,
+}
+
+/// What became of connections and requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    pub connections: u64,
+    /// Connections from an address that no port has.
+    pub unknown: u64,
+    /// Connections beyond what a network, a port or the host may have.
+    pub too_many: u64,
+    /// Requests that were judged and passed on.
+    pub asked: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Answers that did not come to their end.
+    pub broken: u64,
+    /// Bytes of answers.
+    pub bytes: u64,
+}
+
+impl Wanted {
+    /// Whether each name stands for one thing.
+    pub fn check(&self) -> Result<(), Refused> {
+        let mut seen = std::collections::BTreeSet::new();
+        match self.networks.iter().find(|network| !seen.insert(network.id)) {
+            Some(network) => Err(wrong(format!("the network {} is there twice", network.id))),
+            None => self.networks.iter().try_for_each(Network::check),
+        }
+    }
+}
+
+impl Network {
+    pub fn check(&self) -> Result<(), Refused> {
+        if self.namespace.is_empty() || self.namespace.contains(['/', '\0']) || self.namespace.starts_with('.') {
+            return Err(wrong(format!("network {}: '{}' is no name of a namespace", self.id, self.namespace)));
+        }
+        let (mut ports, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+        for port in &self.ports {
+            // These travel in heads of requests.
+            for text in [&port.project, &port.instance] {
+                if text.len() > 255 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    return Err(wrong(format!("port {}: its project and instance are plain words", port.id)));
+                }
+            }
+            if ports.insert(port.id, ()).is_some() {
+                return Err(wrong(format!("the port {} is there twice", port.id)));
+            }
+            for address in &port.addresses {
+                if let Some(other) = addresses.insert(*address, port.id) {
+                    return Err(wrong(format!("{address} is of the ports {other} and {}", port.id)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(message: String) -> Refused {
+    Refused { why: Why::Wrong, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOLD: &str = r#"{"networks": [{"id": "00000000-0000-0000-0000-000000000001", "namespace": "qdhcp-1",
+        "listen": [{"address": "169.254.169.254", "port": 8080, "door": "software"}],
+        "ports": [{"id": "00000000-0000-0000-0000-000000000002", "project": "p", "instance": "i",
+                   "addresses": ["10.0.0.5"], "of_a_later_release": 1}]}]}"#;
+
+    #[test]
+    fn what_the_first_release_says_is_read_and_fields_may_come() {
+        let wanted: Wanted = serde_json::from_str(TOLD).expect("reads");
+        assert_eq!(wanted.networks[0].limits, Limits::default());
+        assert_eq!(wanted.check(), Ok(()));
+        let again: Wanted = serde_json::from_str(&serde_json::to_string(&wanted).expect("writes")).expect("reads");
+        assert_eq!(again, wanted);
+    }
+
+    #[test]
+    fn a_name_stands_for_one_thing() {
+        let good: Wanted = serde_json::from_str(TOLD).expect("reads");
+        let broken = |act: fn(&mut Wanted)| {
+            let mut wanted = good.clone();
+            act(&mut wanted);
+            wanted.check().expect_err("refused").message
+        };
+        assert!(broken(|all| all.networks.push(all.networks[0].clone())).contains("twice"));
+        assert!(broken(|all| all.networks[0].namespace = "../init".into()).contains("namespace"));
+        assert!(broken(|all| all.networks[0].ports[0].project = "p\r\nX-Other: q".into()).contains("plain"));
+        assert!(
+            broken(|all| {
+                let mut other = all.networks[0].ports[0].clone();
+                other.id = PortId(uuid::Uuid::from_u128(7));
+                all.networks[0].ports.push(other);
+            })
+            .contains("10.0.0.5")
+        );
+    }
+}
