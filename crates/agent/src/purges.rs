@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::observed::Observed;
-use host::secgroup::{self, Due, Item, Set, Value, Zones};
+use host::secgroup::{self, Due, Heir, Item, Set, Value, Zones};
 use host::{Op, Scope, Step, Wanted};
 use model::PortId;
 use model::desired::{Key, Kind, Part};
@@ -134,11 +134,12 @@ impl Purges {
     /// those that were not before come back.
     pub fn revoke_heirs(&mut self, keys: &BTreeSet<Key>, wanted: &mut Wanted) -> BTreeSet<PortId> {
         let (mut ports, mut changed) = (BTreeSet::new(), BTreeSet::new());
-        let of_ports = keys.iter().filter(|key| key.kind == Kind::Port);
-        for (key, part) in of_ports.filter_map(|key| Some((key, wanted.get(*key)?))) {
-            let port = PortId(key.id);
+        let nothing_waits = self.waiting.is_empty();
+        for key in keys.iter().filter(|key| key.kind == Kind::Port && !nothing_waits) {
+            let heir = wanted.get(*key).and_then(|part| Heir::new(part, &self.zones));
+            let (Some(heir), port) = (heir, PortId(key.id)) else { continue };
             for (id, entry) in &mut self.waiting {
-                if secgroup::is_heir(&entry.job, part, &self.zones) && entry.ports.insert(port) {
+                if heir.is_of(&entry.job) && entry.ports.insert(port) {
                     changed.insert(*id);
                     ports.insert(port);
                 }

@@ -182,6 +182,19 @@ impl<'a> Dues<'a> {
             RemoteSide::Group(id) => few(self.were_members(id)),
             RemoteSide::Addresses(id) => few(self.had_addresses(Key::new(Kind::Addresses, id.0))),
         };
+        self.with(reason, rule, peers, network, of, cause);
+    }
+
+    /// What a rule let pass between ports and some of whom it is about.
+    fn with(
+        &mut self,
+        reason: Reason,
+        rule: &GroupRule,
+        peers: Peers,
+        network: NetworkId,
+        of: Together,
+        cause: Key,
+    ) {
         let began = match rule.direction {
             Direction::Ingress => Began::Peer,
             Direction::Egress => Began::Removed,
@@ -236,12 +249,19 @@ impl<'a> Dues<'a> {
             return;
         }
         let want = self.want;
-        let holders = want.secgroups.namers(named).flat_map(|group| want.secgroups.holders(group));
-        let all: BTreeSet<Key> = holders.collect();
-        let cause = want.secgroups.namer(named).unwrap_or(super::GROUND);
-        for (network, ports) in self.by_network(all) {
-            let peers = few(nets.clone());
-            self.add(reason, network, ports.addresses, peers, None, Began::Either, ports.ids, cause);
+        let remote = match named {
+            Named::Group(id) => RemoteSide::Group(id),
+            Named::Addresses(id) => RemoteSide::Addresses(id),
+        };
+        for id in want.secgroups.namers(named) {
+            let cause = Key::new(Kind::Group, id.0);
+            let Some(Part::Group(group)) = want.get(cause) else { continue };
+            for (network, ports) in self.by_network(want.secgroups.holders(id)) {
+                for rule in group.rules.iter().filter(|rule| rule.remote == remote) {
+                    let peers = few(nets.clone());
+                    self.with(reason, rule, peers, network, ports.clone(), cause);
+                }
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::desired::{Part, Port};
+use model::desired::Part;
 use model::purge::{Job, Place, What};
 use model::{NetworkId, PortId};
 
@@ -48,17 +48,29 @@ impl Owners {
     }
 }
 
-/// Whether a job is about connections of an address that a port has.
-pub fn is_heir(job: &Job, part: &Part, zones: &Zones) -> bool {
-    let Some(Port { network_id, .. }) = filtered(part) else { return false };
-    let Some(zone) = zones.get(&names::bridge(*network_id)) else { return false };
-    match (&job.place, &job.what) {
-        (Place::Host, What::Zone(of)) => of == zone,
-        (Place::Host, What::Pairs(pairs)) if pairs.zone == Some(*zone) => {
-            let had = filtered(part).map(addresses).unwrap_or_default();
-            pairs.removed.iter().any(|gone| had.iter().any(|net| meet(net, gone)))
+/// A port that may have come to an address of which connections are yet to be forgotten.
+pub struct Heir {
+    zone: u16,
+    addresses: BTreeSet<IpNet>,
+}
+
+impl Heir {
+    /// `None` when nothing that a job asks for is judged at it.
+    pub fn new(part: &Part, zones: &Zones) -> Option<Heir> {
+        let port = filtered(part)?;
+        let zone = *zones.get(&names::bridge(port.network_id))?;
+        Some(Heir { zone, addresses: addresses(port) })
+    }
+
+    /// Whether a job is about connections of an address that it has.
+    pub fn is_of(&self, job: &Job) -> bool {
+        match (&job.place, &job.what) {
+            (Place::Host, What::Zone(zone)) => *zone == self.zone,
+            (Place::Host, What::Pairs(pairs)) if pairs.zone == Some(self.zone) => {
+                pairs.removed.iter().any(|gone| self.addresses.iter().any(|net| meet(net, gone)))
+            }
+            _ => false,
         }
-        _ => false,
     }
 }
 

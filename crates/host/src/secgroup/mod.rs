@@ -34,7 +34,7 @@ use crate::names;
 use crate::wanted::{Scope, Slots, Wanted};
 
 pub use due::{Due, Zones, purge_due, purge_released};
-pub use heirs::is_heir;
+pub use heirs::Heir;
 pub use sets::Set;
 pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, TURNED, Value};
 pub use unexplained::purge_unexplained;

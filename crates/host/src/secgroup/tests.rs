@@ -129,7 +129,7 @@ fn what_goes_makes_purges_due() {
             let key = Key::new(Kind::Member, first(want, Kind::Member).key().id);
             want.remove(key).into_iter().collect()
         }),
-        [(Reason::MemberRemoved, Some(4), Began::Either, 1)]
+        [(Reason::MemberRemoved, Some(4), Began::Peer, 1)]
     );
     // Who leaves with the rule had connections by it.
     assert_eq!(

@@ -167,7 +167,7 @@ async fn what_groups_no_longer_let_in_is_forgotten() {
     let Part::Member(member) = other.member() else { panic!("is one") };
     let without = Member { addresses: [own.v4().into()].into(), ..member };
     place.server.put("one", [Part::Member(without)]);
-    table.loses("a member removed", |one| here(one) && is_of(one, &own) && is_of(one, &other)).await;
+    table.loses("a member removed", |one| here(one) && to_own(one) && is_of(one, &other)).await;
     place.server.put("one", [other.member()]);
 
     // A group of a port.
@@ -348,10 +348,7 @@ async fn what_goes_while_the_agent_is_away_is_forgotten_when_it_is_back() {
             true => address == ip(FAR[0]),
             false => [own.v4(), other.v4(), ip(PAIR)].contains(&address),
         };
-        let between = |one: &Connection| {
-            let (from, to) = (one.original.source, one.original.destination);
-            from == own.v4() && gone(to) || to == own.v4() && gone(from)
-        };
+        let between = |one: &Connection| one.original.destination == own.v4() && gone(one.original.source);
         table.loses("of whom a rule was", |one| here(one) && between(one)).await;
     }
 

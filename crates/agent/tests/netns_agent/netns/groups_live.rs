@@ -140,20 +140,39 @@ async fn a_member_that_goes_is_cut_off() {
     let (own, other) = guests();
     let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
     let remote = RemoteSide::Group(OTHER);
-    only(&place, [GroupRule { remote, ..service(INGRESS, TCP, 80) }, service(INGRESS, TCP, 81)]).await;
+    let out = rule(EGRESS, Ethertype::V4);
+    only(&place, [GroupRule { remote, ..service(INGRESS, TCP, 80) }, service(INGRESS, TCP, 81), out]).await;
+    let ctpurge = purging(&place);
+    let revoked = || text(&place, "nft list set bridge neutrino revoked");
+    eventually("restored from what was before", revoked, |text| !text.contains(&own.tap())).await;
+    ctpurge.stop().await;
     let mut by_group = Open::new(&place, TCP, &other, &own, 80);
     let mut by_port = Open::new(&place, TCP, &other, &own, 81);
-    assert_eq!(by_group.goes_on(), [true, true]);
+    let mut its_own = Open::new(&place, TCP, &own, &other, 82);
+    for open in [&mut by_group, &mut by_port, &mut its_own] {
+        assert_eq!(open.goes_on(), [true, true]);
+    }
     let key = other.member().key();
     place.server.remove("one", [key]);
     let listed = || text(&place, &format!("nft list set bridge neutrino m4-{}", OTHER));
     eventually("taken out", listed, |text| !text.contains(&other.v4().to_string())).await;
     assert_eq!(by_group.is_silent(), [true, true]);
     assert_eq!(by_port.goes_on(), [true, true]);
+    let ctpurge = purging(&place);
+    eventually("restored", revoked, |text| !text.contains(&own.tap())).await;
+    ctpurge.stop().await;
+    assert_eq!(by_group.is_silent(), [true, true]);
+    // The rule let in nothing of this, so nothing of it is forgotten.
+    for open in [&mut by_port, &mut its_own] {
+        open.called.send();
+        assert!(open.caller.hears(PATIENCE));
+        assert_eq!(open.goes_on(), [true, true]);
+    }
     place.server.put("one", [other.member()]);
     eventually("put back", listed, |text| text.contains(&other.v4().to_string())).await;
     let mut again = Open::new(&place, UDP, &other, &own, 81);
-    assert_eq!(again.is_silent(), [true, true]);
+    again.caller.send();
+    assert!(!again.called.hears(SILENCE));
     let mut again = Open::new(&place, TCP, &other, &own, 80);
     assert_eq!(again.goes_on(), [true, true]);
 }

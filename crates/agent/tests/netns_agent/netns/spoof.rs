@@ -52,6 +52,7 @@ fn frames(a: &Guest, b: &Guest) -> Vec<(&'static str, Vec<u8>, bool)> {
         ("part of ESP", part(50, 0, true, &[9; 16]), true),
         ("another part of ESP", part(50, 16, false, &[8; 16]), true),
         ("part of an RA, seen", part(58, 0, true, &[134; 8]), false),
+        ("part of an advertisement", part(58, 0, true, &[136, 0, 0, 0, 0, 0, 0, 1]), false),
         ("part of options", part(60, 0, true, &options(58)), false),
         ("an RA behind options", part(60, 8, false, &advertises), false),
         ("part of a hop's options", part(0, 0, true, &options(17)), false),

@@ -43,6 +43,22 @@ fn what_is_built_is_read() {
     }
 }
 
+/// In zones of networks, which are ours to mark.
+#[test]
+fn what_is_known_the_wrong_way_round_is_turned() {
+    for (zone, mark, turned) in [(5, TURNED, true), (5, TURNED + 1, false), (0, TURNED, false)] {
+        let connection = connection(true, 6, zone);
+        let message = request::insert(Vec::new(), &Insert { connection, timeout_s: 9 });
+        let bytes = message.attr_be32(MARK, mark).finish(1, 0)[HEADER..].to_vec();
+        let found = parse(&bytes).expect("reads");
+        let (first, second) = (found.connection.original, found.connection.reply);
+        let read = if turned { (second, first) } else { (first, second) };
+        assert_eq!(read, (connection.original, connection.reply), "{zone}, {mark}");
+        // It is named as the kernel knows it.
+        assert_eq!(tuple(found.original).expect("a tuple").0, connection.original);
+    }
+}
+
 #[test]
 fn a_torn_entry_is_told_and_never_half_read() {
     let whole = payload(connection(true, 6, 9));
