@@ -4,13 +4,14 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),$(or $(shell command -v sudo),$(error this needs root, and sudo is not installed)))
 ARGS ?=
 
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench fuzz
 
 help:
 	@echo 'make demo   a whole cloud on this machine; stays up until Ctrl-C (ARGS=--once: show and end). Needs root'
 	@echo 'make test   all tests. Needs root; NEUTRINO_ROOT_TESTS=skip leaves the kernel tests out'
 	@echo 'make check  formatting, lints, layers, licences, and the tests that need no root'
 	@echo 'make bench  measures this machine (ARGS: what to measure). Needs root'
+	@echo 'make fuzz   arbitrary bytes to what reads them, 30 s each (ARGS: --seconds N, and what to fuzz)'
 
 demo:
 	@scripts/install-packages demo
@@ -31,3 +32,7 @@ bench:
 	@scripts/install-packages bench
 	cargo build --release --package neutrino --package testbed
 	$(AS_ROOT) $(TARGET)/release/bench $(ARGS)
+
+fuzz:
+	@scripts/install-packages fuzz
+	@scripts/fuzz $(ARGS)

@@ -147,18 +147,29 @@ impl What {
     }
 }
 
+/// How many of a thing: its name, and what makes it several.
+struct Count(usize, &'static str, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count(count, one, more) = self;
+        write!(f, "{count} {one}{}", if *count == 1 { "" } else { more })
+    }
+}
+
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             What::Zone(zone) => write!(f, "all of zone {zone}"),
             What::Tuples(tuples) => {
-                write!(f, "{} known connections of zone {}", tuples.tuples.len(), tuples.zone)
+                let count = Count(tuples.tuples.len(), "known connection", "s");
+                write!(f, "{count} of zone {}", tuples.zone)
             }
             What::Pairs(pairs) => {
-                write!(f, "{} addresses x ", pairs.removed.len())?;
+                write!(f, "{} x ", Count(pairs.removed.len(), "address", "es"))?;
                 match &pairs.peers {
                     Peers::Any => f.write_str("any peer")?,
-                    Peers::Of(peers) => write!(f, "{} peers", peers.len())?,
+                    Peers::Of(peers) => write!(f, "{}", Count(peers.len(), "peer", "s"))?,
                 }
                 if let Some(service) = &pairs.service {
                     write!(f, ", protocol {}", service.protocol)?;

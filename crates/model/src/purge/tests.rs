@@ -56,6 +56,29 @@ fn a_prefix_is_kept_once_and_without_what_is_behind_it() {
 }
 
 #[test]
+fn one_is_said_otherwise_than_several() {
+    for (what, said) in [
+        (
+            json!({ "pairs": { "removed": ["10.0.0.1"], "peers": { "of": ["10.0.0.2"] } } }),
+            "1 address x 1 peer",
+        ),
+        (
+            json!({ "pairs": { "zone": 5, "removed": ["10.0.0.1", "10.0.0.2"],
+                "peers": { "of": ["10.0.0.3", "10.0.0.4"] } } }),
+            "2 addresses x 2 peers, zone 5",
+        ),
+        (json!({ "pairs": { "removed": ["10.0.0.1"] } }), "1 address x any peer"),
+        (
+            json!({ "tuples": { "zone": 7, "tuples": [{ "protocol": 17, "source": "10.0.0.1",
+                "destination": "10.0.0.2", "source_port": 1, "destination_port": 53 }] } }),
+            "1 known connection of zone 7",
+        ),
+    ] {
+        assert_eq!(job(what).expect("good").what.to_string(), said);
+    }
+}
+
+#[test]
 fn mistakes_say_what_to_change() {
     let many: Vec<String> = (0..=MAX_ADDRESSES).map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect();
     let tuple = |fields: Value| json!({ "tuples": { "tuples": [fields] } });

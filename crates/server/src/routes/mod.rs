@@ -23,7 +23,7 @@ pub mod subnet;
 
 use axum::http::{Method, StatusCode};
 use cloud::{Refusal, Stamp};
-use db::{Page, Tx};
+use db::{Page, Reader, Tx};
 use model::api::query::Filter;
 use model::api::security_group_rule::SECURITY_GROUP_RULE;
 use model::api::table::{Parent, Resource};
@@ -256,8 +256,7 @@ async fn create_all(
             ids.push(create_one(app, &mut tx, &mut stamp, guard, table, item).await?);
         }
     }
-    let mut shown = guard.answers(table);
-    shown.shows_unknown = true;
+    let shown = Reader { shows_unknown: true, ..guard.answers(table) };
     let items = tx.show_all(table, &ids, fields, &shown).await?;
     app.commit(tx).await?;
     Ok(items)
