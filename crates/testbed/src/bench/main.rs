@@ -10,6 +10,7 @@
 //! scale    memory of a server with many ports
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches
+//! switch_core  a frame through the virtual switch, without I/O
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -27,6 +28,7 @@ mod scale;
 mod server;
 mod servers;
 mod show;
+mod switch_core;
 mod wiring;
 
 use std::path::PathBuf;
@@ -106,6 +108,8 @@ enum What {
     Purge,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
+    /// The virtual switch itself: CPU per frame into a tunnel and out of it, without I/O
+    SwitchCore,
     /// Of `routers`, how soon one wakes. Needs root
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
@@ -203,6 +207,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Purge) {
         purge::run(server, cli.all_sizes).await?;
+    }
+    if wanted(What::SwitchCore) {
+        switch_core::run()?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -167,7 +167,7 @@ fn to_a_port_of_the_same_host_it_goes_whole() {
     let mut net = warm(Kind::Vxlan, false);
     let port = model::vswitch::Port { network: "blue".into(), way: Default::default() };
     net.hosts[0].wanted.ports.insert("beside".into(), port);
-    let blue = net.hosts[0].wanted.networks.get_mut("blue").unwrap();
+    let blue = net.hosts[0].wanted.networks.get_mut("blue").expect("there");
     blue.entries.insert(inst(1), model::vswitch::Place::Port("beside".into()));
     net.configure(0);
     let frame = tso(false, 1, 60_000);
@@ -184,7 +184,7 @@ fn what_the_kernel_laid_in_one_with_its_tunnel_header_goes_on_as_one() {
     net.send(0, "inst", &numbered(0, 1, 1, 100));
     net.run(ms(1));
     net.hosts[1].got.clear();
-    let mut outer = net.hosts[0].sent.last().unwrap()[..50].to_vec();
+    let mut outer = net.hosts[0].sent.last().expect("there")[..50].to_vec();
     let len = inner.len() as u16;
     outer[16..18].copy_from_slice(&(len + 36).to_be_bytes());
     outer[38..40].copy_from_slice(&(len + 16).to_be_bytes());
@@ -251,7 +251,7 @@ fn a_harmed_segment_is_not_joined_and_not_mended() {
         net.send_frame(0, "inst", frame);
     }
     let mut sent: Vec<Vec<u8>> = net.hosts[0].sent.clone();
-    *sent[1].last_mut().unwrap() ^= 0x40;
+    *sent[1].last_mut().expect("there") ^= 0x40;
     let it = &mut net.hosts[1];
     for bytes in &sent {
         it.switch.handle_frame(it.underlay, Frame::of(bytes), net.now);
@@ -269,12 +269,12 @@ fn segments_that_are_none_are_refused() {
         change(&mut frame);
         frame
     };
-    let size = |frame: &mut Frame, size| frame.offload.segments.as_mut().unwrap().size = size;
+    let size = |frame: &mut Frame, size| frame.offload.segments.as_mut().expect("there").size = size;
     let bad = [
         with(&|frame| size(frame, 0)),
         with(&|frame| size(frame, 1)),
-        with(&|frame| frame.offload.segments.as_mut().unwrap().kind = SegmentKind::Tcp6),
-        with(&|frame| frame.offload.segments.as_mut().unwrap().kind = SegmentKind::Udp),
+        with(&|frame| frame.offload.segments.as_mut().expect("there").kind = SegmentKind::Tcp6),
+        with(&|frame| frame.offload.segments.as_mut().expect("there").kind = SegmentKind::Udp),
         with(&|frame| frame.offload.checksum = Checksum::Partial { start: 65_000, offset: 65_000 }),
         with(&|frame| frame.bytes_mut()[46] = 0x10),
         with(&|frame| frame.bytes_mut()[16..18].copy_from_slice(&[0xff, 0xff])),
