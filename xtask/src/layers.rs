@@ -44,9 +44,9 @@ pub const MAP: &[Row] = &[
         "testbed",
         &[
             "agent", "bus", "cloud", "db", "gateway", "host", "kernel", "model", "repo", "repod", "server",
-            "vswitch", "vswitchd",
+            "vswitch", "vswitchd", "wire",
         ],
-        &["wire"],
+        &[],
     ),
     other(
         "neutrino",

@@ -158,6 +158,7 @@ impl Switch {
             }
             let Some(state) = self.networks.get_mut(no) else { continue };
             state.tunnels = attached.iter().map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();
+            state.tunnels.sort_unstable();
             let floods = attached.iter().filter(|(_, attached)| attached.flood);
             state.flood = floods.map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();
             state.ports.clear();
@@ -167,6 +168,11 @@ impl Switch {
                 && let Some(state) = self.networks.get_mut(usize::from(network))
             {
                 state.ports.push(PortNo(no as u16));
+            }
+        }
+        for no in self.networks.numbers() {
+            if let Some(state) = self.networks.get_mut(no) {
+                state.ports.sort_unstable();
             }
         }
         self.arrivals = arrivals;
@@ -192,10 +198,11 @@ impl Switch {
             let Some(state) = self.networks.get(usize::from(network)) else { return false };
             let still = match place {
                 Placed::Port(port) => {
-                    !fresh.ports.contains(&usize::from(port.0)) && state.ports.contains(&port)
+                    !fresh.ports.contains(&usize::from(port.0)) && state.ports.binary_search(&port).is_ok()
                 }
                 Placed::Tunnel(tunnel, vni) => {
-                    !fresh.tunnels.contains(&(tunnel as usize)) && state.tunnels.contains(&(tunnel, vni))
+                    !fresh.tunnels.contains(&(tunnel as usize))
+                        && state.tunnels.binary_search(&(tunnel, vni)).is_ok()
                 }
             };
             state.learn && still && !fresh.networks.contains(&usize::from(network))

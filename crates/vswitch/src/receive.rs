@@ -1,6 +1,6 @@
 //! What an underlay received: answers of neighbours, and tunnel packets, which are taken apart.
 
-use wire::{Ethernet, Mac, Vni};
+use wire::{Mac, Vni};
 
 use crate::arrive::{self, Arrival, Outer};
 use crate::fdb::{NetworkNo, Placed};
@@ -11,7 +11,7 @@ use crate::{Checksum, Event, Frame, Offload, PortNo, SegmentKind, Tick, Why};
 use model::vswitch::Kind;
 
 impl Switch {
-    pub(crate) fn from_underlay(&mut self, from: PortNo, own: Option<Mac>, frame: Frame, now: Tick) {
+    pub(crate) fn handle_underlay(&mut self, from: PortNo, own: Option<Mac>, frame: Frame, now: Tick) {
         // A device that the kernel has not told of yet has no traffic of ours.
         let Some(own) = own else { return self.pool.recycle(frame) };
         match arrive::arrival(frame.bytes(), &frame.offload, own, &self.arrivals) {
@@ -94,7 +94,7 @@ impl Switch {
             };
             let (header, bytes) = packet.split_at(len);
             // Behind the same tunnel header, what goes on from the last one goes where it went.
-            if header == before && self.goes_on(outer, bytes) {
+            if header == before && self.goes_on(outer, vni, bytes) {
                 continue;
             }
             before = header;
@@ -105,11 +105,15 @@ impl Switch {
         self.pool.recycle(frame);
     }
 
-    fn goes_on(&mut self, outer: &Outer, bytes: &[u8]) -> bool {
+    fn goes_on(&mut self, outer: &Outer, vni: Vni, bytes: &[u8]) -> bool {
         let (Some(run), Ok(inner)) = (&mut self.run, Inner::of(bytes)) else { return false };
+        let congestion = inner.class(bytes).map_or(Ok(None), |class| arrive::congestion(class, outer.ecn));
+        if run.from != (outer.tunnel, vni) || congestion != Ok(None) {
+            return false;
+        }
         let taken = run.extend(run.port, bytes, &inner, outer.is_local, &mut self.pool);
         if taken && let Some(tunnel) = self.tunnels.get_mut(outer.tunnel as usize) {
-            tunnel.received.add(bytes.len());
+            tunnel.received.add(1, bytes.len());
         }
         taken
     }
@@ -121,7 +125,7 @@ impl Switch {
             Err(why) => return self.drop_frame(why, frame),
         };
         if let Some(tunnel) = self.tunnels.get_mut(outer.tunnel as usize) {
-            tunnel.received.add(frame.len());
+            tunnel.received.add(1, frame.len());
             if let Ok(path) = &tunnel.path {
                 self.neighbours.heard(path.neighbour, outer.from, now);
             }
@@ -146,7 +150,7 @@ pub fn admitted(outer: &Outer, frame: &mut Frame, inner: Inner) -> Result<Inner,
 }
 
 /// What of the offload is about the inner frame. A checksum that is left to be finished may be the outer's, which
-/// nobody needs any longer, or the inner's; segments of TCP are the inner's.
+/// nobody needs any longer, or the inner's; segments are whose it is.
 pub fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload, Why> {
     let off = outer.at + header_len;
     let mut inner = Offload::default();
@@ -158,12 +162,13 @@ pub fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Off
         }
         inner.checksum = Checksum::Partial { start: start as u16, offset };
     }
-    if let Some(mut segments) = offload.segments.filter(|segments| segments.kind != SegmentKind::Udp) {
-        if !matches!(inner.checksum, Checksum::Partial { .. }) || off < Ethernet::LEN || segments.size == 0 {
+    if let Some(mut segments) = offload.segments {
+        if matches!(inner.checksum, Checksum::Partial { .. }) && segments.size > 0 {
+            segments.header_len = segments.header_len.saturating_sub(off as u16);
+            inner.segments = Some(segments);
+        } else if segments.kind != SegmentKind::Udp {
             return Err(Why::BadOffload);
         }
-        segments.header_len = segments.header_len.saturating_sub(off as u16);
-        inner.segments = Some(segments);
     }
     Ok(inner)
 }

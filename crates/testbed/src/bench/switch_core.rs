@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result};
 use model::vswitch::{
-    Address, Attachment, Dscp, Facts, Kind, Link, Neighbour, Network, Place, Port, Route, Tunnel, Underlay, Wanted,
+    Address, Attachment, Dscp, Facts, Kind, Link, Neighbour, Network, Place, Port, Route, Tunnel, Underlay,
+    Wanted,
 };
 use vswitch::{Checksum, Frame, Limits, Offload, PortNo, SegmentKind, Segments, Switch, Tick};
 use wire::{Mac, Vni};
@@ -21,7 +22,10 @@ const THERE: Mac = Mac([2, 0, 0, 0, 0, 2]);
 
 pub fn run() -> Result<()> {
     println!("\nswitch core: ns of CPU per frame, without I/O, best of {ROUNDS} times {FRAMES} frames");
-    println!("{:<10}{:<6}{:>8}{:>10}{:>10}{:>14}", "format", "over", "bytes", "encap", "decap", "port to port");
+    println!(
+        "{:<10}{:<6}{:>8}{:>10}{:>10}{:>14}",
+        "format", "over", "bytes", "encap", "decap", "port to port"
+    );
     for (kind, six) in [
         (Kind::Vxlan, false),
         (Kind::Vxlan, true),
@@ -35,7 +39,8 @@ pub fn run() -> Result<()> {
             let outer = one.outer(bytes)?;
             // As a card hands it over: the outer checksum, where there is one, was found right.
             let good = Offload { checksum: Checksum::Good, segments: None };
-            let encap = measure(|| one.pass(one.instance, one.underlay, &udp(0, 100, bytes), Offload::default()));
+            let encap =
+                measure(|| one.pass(one.instance, one.underlay, &udp(0, 100, bytes), Offload::default()));
             let decap = measure(|| one.pass(one.underlay, one.instance, &outer, good));
             let local = measure(|| one.pass(one.instance, one.other, &udp(0, 1, bytes), Offload::default()));
             let over = if six { "IPv6" } else { "IPv4" };
@@ -53,7 +58,10 @@ fn segments() -> Result<()> {
     let per_byte = |ns: f64| frame.len() as f64 / ns;
     let cut = per_byte(timed(2000, || one.pass(one.instance, one.underlay, &frame, offload)));
     let join = per_byte(timed(2000, || one.pass(one.underlay, one.instance, &outer, outer_offload)));
-    println!("TCP in frames of {} bytes, VXLAN over IPv4: cut {cut:.1} GB/s, joined {join:.1} GB/s", frame.len());
+    println!(
+        "TCP in frames of {} bytes, VXLAN over IPv4: cut {cut:.1} GB/s, joined {join:.1} GB/s",
+        frame.len()
+    );
     Ok(())
 }
 
@@ -111,7 +119,8 @@ impl Pair {
         // The far side has the same MACs the other way round.
         for number in 0..200 {
             let near = (number < 100) == (here == 1);
-            let place = if near { Place::Port(format!("tap{}", number % 2)) } else { Place::Tunnel("t".into()) };
+            let place =
+                if near { Place::Port(format!("tap{}", number % 2)) } else { Place::Tunnel("t".into()) };
             entries.insert(instance(number), place);
         }
         for name in ["tap0", "tap1"] {

@@ -31,7 +31,7 @@ fn frames_that_wait_outlast_a_change_of_other_things() {
     for number in 0..10 {
         net.send(0, "inst", &numbered(0, 1, number, 100));
     }
-    let blue = net.hosts[0].wanted.networks.get_mut("blue").unwrap();
+    let blue = net.hosts[0].wanted.networks.get_mut("blue").expect("there");
     blue.tunnels.remove("to-2");
     blue.entries.remove(&inst(2));
     net.hosts[0].wanted.tunnels.remove("to-2");
@@ -56,7 +56,7 @@ fn with_a_tunnel_go_the_frames_that_wait_for_it_and_its_neighbour() {
     assert_eq!(net.hosts[0].switch.poll_timeout(), None, "nothing is left to do");
     // A tunnel by the same name to somebody else is another tunnel.
     let mut other = alone.clone();
-    other.tunnels.get_mut("to-1").unwrap().remote = "192.0.2.77".parse().unwrap();
+    other.tunnels.get_mut("to-1").expect("there").remote = "192.0.2.77".parse().expect("there");
     net.hosts[0].wanted = alone;
     net.configure(0);
     net.send(0, "inst", &numbered(0, 1, 1, 100));
@@ -72,8 +72,8 @@ fn what_was_learned_of_a_port_goes_when_it_changes_its_network() {
     assert!(net.hosts[0].switch.fdb(None, net.now).iter().any(|entry| entry.mac == inst(9)));
     let it = &mut net.hosts[0].wanted;
     it.networks.insert("red".into(), Default::default());
-    it.networks.get_mut("blue").unwrap().entries.remove(&inst(0));
-    it.ports.get_mut("inst").unwrap().network = "red".into();
+    it.networks.get_mut("blue").expect("there").entries.remove(&inst(0));
+    it.ports.get_mut("inst").expect("there").network = "red".into();
     net.configure(0);
     assert!(net.hosts[0].switch.fdb(None, net.now).iter().all(|entry| entry.mac != inst(9)));
 }
@@ -87,11 +87,13 @@ fn what_is_wrong_is_named_and_changes_nothing() {
     let bad = |what| Wrong::BadTunnel { tunnel: "to-1".into(), what };
     let cases: Vec<(Change, Wrong)> = vec![
         (
-            |w| drop(w.underlays.insert("inst".into(), Default::default())),
+            |w| {
+                w.underlays.insert("inst".into(), Default::default());
+            },
             Wrong::PortAndUnderlay { name: "inst".into() },
         ),
         (
-            |w| w.ports.get_mut("inst").unwrap().network = "red".into(),
+            |w| w.ports.get_mut("inst").expect("there").network = "red".into(),
             Wrong::NoNetwork { port: "inst".into(), network: "red".into() },
         ),
         (
@@ -100,21 +102,25 @@ fn what_is_wrong_is_named_and_changes_nothing() {
         ),
         (
             |w| {
-                w.networks.get_mut("blue").unwrap().entries.insert(inst(5), Place::Port("none".into()));
+                w.networks
+                    .get_mut("blue")
+                    .expect("there")
+                    .entries
+                    .insert(inst(5), Place::Port("none".into()));
             },
             Wrong::NoPlace { network: "blue".into(), mac: inst(5), place: "none".into() },
         ),
         (
             |w| {
                 let place = Place::Port("inst".into());
-                w.networks.get_mut("blue").unwrap().entries.insert(Mac::BROADCAST, place);
+                w.networks.get_mut("blue").expect("there").entries.insert(Mac::BROADCAST, place);
             },
             Wrong::NotUnicastMac { network: "blue".into(), mac: Mac::BROADCAST },
         ),
         (
             |w| {
                 let mut red = model::vswitch::Network::default();
-                let vni = Vni::new(super::net::VNI).unwrap();
+                let vni = Vni::new(super::net::VNI).expect("there");
                 red.tunnels.insert("to-1".into(), Attachment { vni, flood: false });
                 w.networks.insert("red".into(), red);
             },
@@ -136,13 +142,13 @@ fn what_is_wrong_is_named_and_changes_nothing() {
             |w| {
                 let mut other = w.tunnels["to-1"].clone();
                 (other.kind, other.port) = (Kind::Geneve, Some(4789));
-                other.remote = "192.0.2.9".parse().unwrap();
+                other.remote = "192.0.2.9".parse().expect("there");
                 w.tunnels.insert("zz".into(), other);
             },
             Wrong::SameUdpPort { port: 4789 },
         ),
-        (|w| one(w).remote = "2001:db8::9".parse().unwrap(), bad(BadTunnel::Families)),
-        (|w| one(w).remote = "239.0.0.1".parse().unwrap(), bad(BadTunnel::NotUnicast)),
+        (|w| one(w).remote = "2001:db8::9".parse().expect("there"), bad(BadTunnel::Families)),
+        (|w| one(w).remote = "239.0.0.1".parse().expect("there"), bad(BadTunnel::NotUnicast)),
         (|w| one(w).remote = one(w).local, bad(BadTunnel::ToItself)),
         (|w| one(w).ttl = 0, bad(BadTunnel::Zero)),
         (|w| one(w).dscp = model::vswitch::Dscp::Fixed(64), bad(BadTunnel::Dscp)),

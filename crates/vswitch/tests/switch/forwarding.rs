@@ -11,7 +11,7 @@ use super::outer::warm;
 fn learning() -> Net {
     let mut net = Net::new(0xf00, 3, Kind::Vxlan, false);
     for host in &mut net.hosts {
-        host.wanted.networks.get_mut("blue").unwrap().entries.clear();
+        host.wanted.networks.get_mut("blue").expect("there").entries.clear();
         host.wanted.ports.insert("inst2".into(), Port { network: "blue".into(), way: Default::default() });
     }
     net.configure_all();
@@ -84,7 +84,7 @@ fn what_was_learned_is_forgotten_after_a_while() {
 #[test]
 fn written_places_are_not_unlearned_and_unknown_is_dropped_where_asked() {
     let mut net = warm(Kind::Vxlan, false);
-    let blue = net.hosts[0].wanted.networks.get_mut("blue").unwrap();
+    let blue = net.hosts[0].wanted.networks.get_mut("blue").expect("there");
     (blue.learn, blue.flood_unknown) = (true, false);
     net.configure(0);
     // An instance that says to be the remote one takes nothing from it.
@@ -105,7 +105,7 @@ fn networks_are_apart_though_their_macs_are_the_same() {
         for place in red.entries.values_mut().filter(|place| matches!(place, Place::Port(_))) {
             *place = Place::Port("red".into());
         }
-        red.tunnels.values_mut().for_each(|attached| attached.vni = wire::Vni::new(7).unwrap());
+        red.tunnels.values_mut().for_each(|attached| attached.vni = wire::Vni::new(7).expect("there"));
         host.wanted.networks.insert("red".into(), red);
         host.wanted.ports.insert("red".into(), Port { network: "red".into(), way: Default::default() });
     }
@@ -127,7 +127,7 @@ fn several_types_of_tunnel_at_once_in_one_network() {
         wanted.tunnels.insert("second".into(), second.clone());
         second.kind = Kind::Nvgre;
         wanted.tunnels.insert("third".into(), second);
-        let blue = wanted.networks.get_mut("blue").unwrap();
+        let blue = wanted.networks.get_mut("blue").expect("there");
         let attached = blue.tunnels[&format!("to-{other}")].clone();
         for name in ["second", "third"] {
             blue.tunnels.insert(name.into(), attached.clone());
@@ -135,7 +135,7 @@ fn several_types_of_tunnel_at_once_in_one_network() {
         blue.entries.insert(inst(7), Place::Tunnel("second".into()));
         blue.entries.insert(inst(8), Place::Tunnel("third".into()));
     }
-    let here = &mut net.hosts[1].wanted.networks.get_mut("blue").unwrap().entries;
+    let here = &mut net.hosts[1].wanted.networks.get_mut("blue").expect("there").entries;
     here.insert(inst(7), Place::Port("inst".into()));
     here.insert(inst(8), Place::Port("inst".into()));
     net.configure_all();
@@ -204,7 +204,7 @@ fn a_trace_tells_what_happens_and_changes_nothing() {
     let mut net = warm(Kind::Vxlan, false);
     let it = &net.hosts[0];
     let before = (it.switch.shown(net.now), it.switch.fdb(None, net.now));
-    let from = it.switch.port("inst").unwrap();
+    let from = it.switch.port("inst").expect("there");
     let trace = |bytes: &[u8]| net.hosts[0].switch.trace(from, &vswitch::Frame::of(bytes), net.now);
     let known = trace(&numbered(0, 1, 1, 100));
     assert_eq!(
@@ -214,16 +214,16 @@ fn a_trace_tells_what_happens_and_changes_nothing() {
     );
     assert!(known.to_string().contains("192.0.2.2 is at 02:00:00:01:00:01: reachable"), "{known}");
     let big = trace(&numbered(0, 1, 1, 1600));
-    assert_eq!(big.0.last().unwrap().found, "dropped: too_big", "{big}");
+    assert_eq!(big.0.last().expect("there").found, "dropped: too_big", "{big}");
     let short = trace(&[0; 5]);
-    assert_eq!(short.0.last().unwrap().found, "dropped: bad_ethernet", "{short}");
+    assert_eq!(short.0.last().expect("there").found, "dropped: bad_ethernet", "{short}");
     let unknown = trace(&numbered(0, 77, 1, 100));
     assert!(unknown.0.iter().any(|step| step.found == "everywhere"), "{unknown}");
     assert_eq!((net.hosts[0].switch.shown(net.now), net.hosts[0].switch.fdb(None, net.now)), before);
 
     // The same frame, at the other end.
     net.send(0, "inst", &numbered(0, 1, 1, 100));
-    let outer = vswitch::Frame::of(net.hosts[0].sent.last().unwrap());
+    let outer = vswitch::Frame::of(net.hosts[0].sent.last().expect("there"));
     let far = &net.hosts[1];
     let arrived = far.switch.trace(far.underlay, &outer, net.now);
     assert_eq!(stages(&arrived), ["arrive", "tunnel", "frame", "learn", "place", "out"], "{arrived}");

@@ -15,10 +15,10 @@ use super::net::{KINDS, Net, address, ms};
 pub fn reply(ip: IpAddr, mac: Mac, to: Mac) -> Vec<u8> {
     let IpAddr::V4(sender_ip) = ip else { panic!("IPv4 only") };
     let mut out = vec![0; Ethernet::LEN + Arp::LEN];
-    Ethernet { dst: to, src: mac, ethertype: ethertype::ARP }.emit(out.first_chunk_mut().unwrap());
+    Ethernet { dst: to, src: mac, ethertype: ethertype::ARP }.emit(out.first_chunk_mut().expect("there"));
     let target_ip = std::net::Ipv4Addr::new(192, 0, 2, 1);
     Arp { operation: Operation::Reply, sender_mac: mac, sender_ip, target_mac: to, target_ip }
-        .emit(out.last_chunk_mut().unwrap());
+        .emit(out.last_chunk_mut().expect("there"));
     out
 }
 
@@ -106,6 +106,22 @@ fn a_silent_move_is_found_within_three_seconds_though_two_questions_are_lost() {
 }
 
 #[test]
+fn one_that_sends_by_another_mac_than_it_answers_to_is_asked_at_a_bounded_pace() {
+    let mut net = warm(0, false);
+    net.hosts[1].sends_as = Some(ELSEWHERE);
+    net.hosts[0].sent.clear();
+    for number in 1..1000 {
+        net.send(0, "inst", &numbered(0, 1, number, 100));
+        net.send(1, "inst", &numbered(1, 0, number, 100));
+        net.run(ms(10));
+    }
+    let questions = net.questions(0);
+    assert!((5..=50).contains(&questions), "{questions} in 10 s");
+    assert_eq!((net.numbers(1).len(), net.numbers(0).len()), (1000, 999));
+    assert_eq!(net.hosts[0].switch.shown(net.now).neighbours[0].moved, 0);
+}
+
+#[test]
 fn a_neighbour_is_used_while_it_is_probed() {
     let mut net = warm(0, false);
     (net.hosts[1].answers_after, net.hosts[1].mute) = (None, true);
@@ -163,7 +179,7 @@ fn frames_that_wait_too_long_are_dropped_and_counted() {
 fn nobody_is_believed_about_addresses_that_are_nobodys_of_ours() {
     let mut net = warm(0, false);
     let to = net.hosts[0].mac;
-    net.inject(&reply("192.0.2.77".parse().unwrap(), ELSEWHERE, to));
+    net.inject(&reply("192.0.2.77".parse().expect("there"), ELSEWHERE, to));
     net.inject(&reply(address(false, 1), Mac([3, 0, 0, 0, 0, 1]), to));
     net.inject(&reply(address(false, 1), Mac::ZERO, to));
     net.inject(&reply(address(false, 1), to, to));
@@ -241,7 +257,7 @@ fn a_permanent_neighbour_is_used_and_never_asked_for() {
 #[test]
 fn a_changed_route_takes_effect_at_once_for_what_waits_too() {
     let mut net = Net::new(7, 2, KINDS[2], false);
-    let gateway = "192.0.2.254".parse().unwrap();
+    let gateway = "192.0.2.254".parse().expect("there");
     net.routers.push(super::net::Router { mac: Mac([2, 9, 9, 9, 9, 9]), ips: vec![gateway] });
     (net.hosts[1].answers_after, net.hosts[1].mute) = (None, true);
     net.configure_all();
@@ -250,7 +266,7 @@ fn a_changed_route_takes_effect_at_once_for_what_waits_too() {
     }
     net.run(ms(500));
     assert_eq!(net.numbers(1), [0u64; 0]);
-    let to = format!("{}/32", address(false, 1)).parse().unwrap();
+    let to = format!("{}/32", address(false, 1)).parse().expect("there");
     let route = Route { to, via: Some(gateway), link: Some(7), metric: 0, mtu_bytes: None };
     net.hosts[0].facts.routes.push(route);
     net.tell(0);

@@ -71,7 +71,7 @@ fn geneve_with_options_byte_by_byte() {
         GeneveOption { class: 0x0103, kind: 0x81, data: vec![0, 0, 0, 9] },
         GeneveOption { class: 0x0104, kind: 2, data: vec![] },
     ];
-    net.hosts[0].wanted.tunnels.get_mut("to-1").unwrap().options = options;
+    net.hosts[0].wanted.tunnels.get_mut("to-1").expect("there").options = options;
     net.configure(0);
     let inner = numbered(0, 1, 1, 100);
     let bytes = outer(&mut net, &inner);
@@ -85,7 +85,7 @@ fn geneve_with_options_byte_by_byte() {
     assert_eq!(net.numbers(1), [0u64; 0]);
     assert_eq!(net.all_drops(1), [("critical_option", 1)]);
     // Options that need not be understood are passed over.
-    net.hosts[0].wanted.tunnels.get_mut("to-1").unwrap().options[0].kind = 1;
+    net.hosts[0].wanted.tunnels.get_mut("to-1").expect("there").options[0].kind = 1;
     net.configure(0);
     net.send(0, "inst", &numbered(0, 1, 2, 100));
     net.run(ms(1));
@@ -104,7 +104,7 @@ fn nvgre_byte_by_byte() {
     let flows: std::collections::BTreeSet<u8> =
         (0..50).map(|number| outer(&mut net, &numbered(0, 1, number, 100))[41]).collect();
     assert_eq!(flows.len(), 7, "numbered datagrams are of seven flows");
-    net.hosts[0].wanted.tunnels.get_mut("to-1").unwrap().flow_id = false;
+    net.hosts[0].wanted.tunnels.get_mut("to-1").expect("there").flow_id = false;
     net.configure(0);
     assert_eq!(outer(&mut net, &inner)[41], 0);
 }
@@ -125,7 +125,7 @@ fn the_source_port_tells_flows_apart_and_keeps_each_together() {
 #[test]
 fn an_outer_checksum_is_sent_if_asked_for_and_a_wrong_one_is_refused() {
     let mut net = warm(Kind::Vxlan, false);
-    net.hosts[0].wanted.tunnels.get_mut("to-1").unwrap().checksum = Some(true);
+    net.hosts[0].wanted.tunnels.get_mut("to-1").expect("there").checksum = Some(true);
     net.configure(0);
     net.weather.wire = true;
     let bytes = outer(&mut net, &numbered(0, 1, 1, 101));
@@ -136,7 +136,7 @@ fn an_outer_checksum_is_sent_if_asked_for_and_a_wrong_one_is_refused() {
     net.run(ms(1));
     assert_eq!(net.numbers(1), [1]);
     let mut bad = whole;
-    *bad.last_mut().unwrap() ^= 1;
+    *bad.last_mut().expect("there") ^= 1;
     net.inject(&bad);
     net.run(ms(1));
     assert_eq!((net.numbers(1), net.all_drops(1)), (vec![1], vec![("bad_checksum", 1)]));
@@ -149,7 +149,7 @@ fn class_and_congestion_follow_the_settings() {
         let class_of = |bytes: &[u8]| if six { bytes[14] << 4 | bytes[15] >> 4 } else { bytes[15] };
         let inner = frames::udp4(inst(0), inst(1), 0b1010_1011, 1, &[0; 20]); // DSCP 42, CE
         for (dscp, want) in [(Dscp::Fixed(0), 3), (Dscp::Fixed(46), 46 << 2 | 3), (Dscp::Copy, 0b1010_1011)] {
-            net.hosts[0].wanted.tunnels.get_mut("to-1").unwrap().dscp = dscp;
+            net.hosts[0].wanted.tunnels.get_mut("to-1").expect("there").dscp = dscp;
             net.configure(0);
             let bytes = outer(&mut net, &inner);
             assert_eq!(class_of(&bytes), want, "{dscp:?}");
@@ -222,6 +222,7 @@ fn what_is_not_a_tunnel_packet_of_ours_is_refused_for_the_reason_or_left_alone()
             }),
         ),
         ("a multicast inner source", Some("bad_ethernet"), with(&|b| b[56] = 1)),
+        ("by a frame for many", None, with(&|b| b[..6].fill(0xff))),
         ("a length beyond the packet", None, with(&|b| b[39] = 255)),
     ];
     for (what, why, bytes) in cases {

@@ -37,9 +37,10 @@ pub fn udp4(src: Mac, dst: Mac, class: u8, src_port: u16, payload: &[u8]) -> Vec
 
 pub fn ip4(src: Mac, dst: Mac, class: u8, protocol: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![0; Ethernet::LEN + Ipv4::LEN];
-    Ethernet { dst, src, ethertype: ethertype::IPV4 }.emit(out.first_chunk_mut().unwrap());
+    Ethernet { dst, src, ethertype: ethertype::IPV4 }.emit(out.first_chunk_mut().expect("there"));
     let payload_len = payload.len() as u16;
-    Ipv4 { src: ip(src), dst: ip(dst), protocol, ttl: 64, payload_len }.emit(out.last_chunk_mut().unwrap());
+    Ipv4 { src: ip(src), dst: ip(dst), protocol, ttl: 64, payload_len }
+        .emit(out.last_chunk_mut().expect("there"));
     out[15] = class;
     out[24..26].fill(0);
     let sum = checksum::of(&out[14..34]);
@@ -67,9 +68,9 @@ pub fn tcp(src: Mac, dst: Mac, six: bool, sequence: u32, len: usize) -> Vec<u8> 
     let sum = Sum::ipv6(from, to, 6, segment.len()).folded();
     segment[16..18].copy_from_slice(&sum.to_be_bytes());
     let mut out = vec![0; 54];
-    Ethernet { dst, src, ethertype: ethertype::IPV6 }.emit(out.first_chunk_mut().unwrap());
+    Ethernet { dst, src, ethertype: ethertype::IPV6 }.emit(out.first_chunk_mut().expect("there"));
     wire::Ipv6 { src: from, dst: to, next_header: 6, hop_limit: 64, payload_len: segment.len() as u16 }
-        .emit(out.last_chunk_mut().unwrap());
+        .emit(out.last_chunk_mut().expect("there"));
     out.extend(segment);
     out
 }
@@ -110,12 +111,13 @@ pub fn on_the_wire(bytes: &[u8], offload: &Offload) -> Vec<Vec<u8>> {
             one[24..26].fill(0);
             let sum = checksum::of(&one[14..34]);
             one[24..26].copy_from_slice(&sum.to_be_bytes());
-            let [src, dst] = [26, 30].map(|at| Ipv4Addr::from(*one[at..].first_chunk::<4>().unwrap()));
+            let [src, dst] = [26, 30].map(|at| Ipv4Addr::from(*one[at..].first_chunk::<4>().expect("there")));
             let sum = Sum::ipv4(src, dst, 17, usize::from(len)).folded();
             one[head - 2..head].copy_from_slice(&sum.to_be_bytes());
         } else {
             one[18..20].copy_from_slice(&len.to_be_bytes());
-            let [src, dst] = [22, 38].map(|at| Ipv6Addr::from(*one[at..].first_chunk::<16>().unwrap()));
+            let [src, dst] =
+                [22, 38].map(|at| Ipv6Addr::from(*one[at..].first_chunk::<16>().expect("there")));
             let sum = Sum::ipv6(src, dst, 17, usize::from(len)).folded();
             one[head - 2..head].copy_from_slice(&sum.to_be_bytes());
         }

@@ -47,8 +47,8 @@ pub fn announcement(ip: IpAddr, mac: Mac) -> Vec<u8> {
 
 fn arp(said: &Arp, dst: Mac, src: Mac) -> Vec<u8> {
     let mut out = vec![0; Ethernet::LEN + Arp::LEN];
-    Ethernet { dst, src, ethertype: ethertype::ARP }.emit(out.first_chunk_mut().unwrap());
-    said.emit(out.last_chunk_mut().unwrap());
+    Ethernet { dst, src, ethertype: ethertype::ARP }.emit(out.first_chunk_mut().expect("there"));
+    said.emit(out.last_chunk_mut().expect("there"));
     out
 }
 
@@ -66,9 +66,9 @@ fn advertisement(
         &mut message,
     );
     let mut out = vec![0; Ethernet::LEN + Ipv6::LEN];
-    Ethernet { dst: to, src: mac, ethertype: ethertype::IPV6 }.emit(out.first_chunk_mut().unwrap());
+    Ethernet { dst: to, src: mac, ethertype: ethertype::IPV6 }.emit(out.first_chunk_mut().expect("there"));
     Ipv6 { src: target, dst, next_header: 58, hop_limit: 255, payload_len: message.len() as u16 }
-        .emit(out.last_chunk_mut().unwrap());
+        .emit(out.last_chunk_mut().expect("there"));
     out.extend(message);
     out
 }

@@ -60,6 +60,8 @@ pub struct Host {
     pub unplugged: bool,
     /// Its own questions reach nobody: they would tell others where it is.
     pub mute: bool,
+    /// The MAC that its packets leave with, if it is not the one that it answers to.
+    pub sends_as: Option<Mac>,
 }
 
 /// A machine that forwards packets between prefixes and has no switch.
@@ -188,6 +190,7 @@ impl Net {
                 sent: Vec::new(),
                 unplugged: false,
                 mute: false,
+                sends_as: None,
             };
             host.switch.underlay(&host.facts, net.now);
             net.hosts.push(host);
@@ -261,8 +264,12 @@ impl Net {
             if port == self.hosts[host].underlay {
                 let it = &mut self.hosts[host];
                 it.sent.push(frame.bytes().to_vec());
-                if !it.unplugged && !(it.mute && frames::is_question(frame.bytes())) {
-                    let (bytes, offload) = (frame.bytes().to_vec(), frame.offload);
+                let unheard = it.unplugged || (it.mute && frames::is_question(frame.bytes()));
+                if !unheard {
+                    let (mut bytes, offload) = (frame.bytes().to_vec(), frame.offload);
+                    if let Some(mac) = it.sends_as {
+                        bytes[6..12].copy_from_slice(&mac.0);
+                    }
                     self.launch(Some(host), bytes, offload, Duration::ZERO);
                 }
             } else {
