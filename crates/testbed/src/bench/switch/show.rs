@@ -55,7 +55,7 @@ pub fn first(all: &[First]) {
         ]);
     }
     println!("{table}");
-    println!("The other host answers questions for its MAC after 10 ms. VXLAN over IPv4, 100-byte frames.");
+    println!("The other host answers questions for its MAC after 100 ms. VXLAN over IPv4, 100-byte frames.");
 }
 
 pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
