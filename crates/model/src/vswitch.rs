@@ -203,7 +203,8 @@ pub struct Route {
     pub mtu_bytes: Option<u32>,
 }
 
-/// A neighbour whose MAC the kernel knows.
+/// A neighbour that the kernel has heard of lately (`NUD_REACHABLE`), or that somebody wrote. Stale ones are better
+/// left out: their MAC would be used until it is found wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbour {
     pub link: u32,

@@ -101,7 +101,12 @@ struct Found {
 fn arrival_of(found: Option<Found>, from: Mac, class: u8, l4: usize, offload: &Offload) -> Arrival {
     found.map_or(Arrival::NotOurs, |found| {
         let Found { tunnel, kind, at, end, every } = found;
-        let is_local = matches!(offload.checksum, Checksum::Partial { .. });
+        let (is_local, is_inners) = match offload.checksum {
+            Checksum::Partial { start, .. } => (true, usize::from(start) > l4),
+            Checksum::Unknown | Checksum::Good => (false, false),
+        };
+        // Segments whose checksum is left open further in are the inner frame's.
+        let every = every.filter(|_| !is_inners);
         Arrival::Tunnel(Outer {
             tunnel,
             kind,

@@ -73,10 +73,12 @@ impl Switch {
     }
 
     fn put_ports(&mut self, wanted: &Wanted, fresh: &mut Fresh) {
-        self.ports.keep(|name, port| match port.inside {
+        let gone = self.ports.keep(|name, port| match port.inside {
             Inside::Network(_) => wanted.ports.contains_key(name),
             Inside::Underlay(_) => wanted.underlays.contains_key(name),
         });
+        // What was on its way to one that is gone must not leave by the next that gets its number.
+        self.out.retain(|(port, _)| !gone.contains(&usize::from(port.0)));
         for (name, port) in &wanted.ports {
             let Some(network) = self.networks.find(&port.network) else { continue };
             let inside = Inside::Network(network as NetworkNo);
@@ -156,6 +158,7 @@ impl Switch {
             }
             let Some(state) = self.networks.get_mut(no) else { continue };
             state.tunnels = attached.iter().map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();
+            state.tunnels.sort_unstable();
             let floods = attached.iter().filter(|(_, attached)| attached.flood);
             state.flood = floods.map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();
             state.ports.clear();
@@ -165,6 +168,11 @@ impl Switch {
                 && let Some(state) = self.networks.get_mut(usize::from(network))
             {
                 state.ports.push(PortNo(no as u16));
+            }
+        }
+        for no in self.networks.numbers() {
+            if let Some(state) = self.networks.get_mut(no) {
+                state.ports.sort_unstable();
             }
         }
         self.arrivals = arrivals;
@@ -190,10 +198,11 @@ impl Switch {
             let Some(state) = self.networks.get(usize::from(network)) else { return false };
             let still = match place {
                 Placed::Port(port) => {
-                    !fresh.ports.contains(&usize::from(port.0)) && state.ports.contains(&port)
+                    !fresh.ports.contains(&usize::from(port.0)) && state.ports.binary_search(&port).is_ok()
                 }
                 Placed::Tunnel(tunnel, vni) => {
-                    !fresh.tunnels.contains(&(tunnel as usize)) && state.tunnels.contains(&(tunnel, vni))
+                    !fresh.tunnels.contains(&(tunnel as usize))
+                        && state.tunnels.binary_search(&(tunnel, vni)).is_ok()
                 }
             };
             state.learn && still && !fresh.networks.contains(&usize::from(network))

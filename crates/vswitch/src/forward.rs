@@ -28,7 +28,7 @@ pub enum Decision {
 }
 
 impl Switch {
-    pub(crate) fn from_instance(&mut self, from: PortNo, network: NetworkNo, frame: Frame, now: Tick) {
+    pub(crate) fn handle_instance(&mut self, from: PortNo, network: NetworkNo, frame: Frame, now: Tick) {
         let inner = match Inner::of(frame.bytes()).and_then(|inner| sound(&frame).map(|()| inner)) {
             Ok(inner) => inner,
             Err(why) => return self.drop_frame(why, frame),
@@ -54,6 +54,9 @@ impl Switch {
         let Some(state) = self.networks.get(usize::from(network)) else { return Decision::Drop(Why::NoPort) };
         if inner.dst.is_multicast() {
             return Decision::Flood;
+        }
+        if inner.dst == inner.src {
+            return Decision::Drop(Why::SamePlace);
         }
         match self.fdb.find(network, inner.dst) {
             Some(place) if place == from => Decision::Drop(Why::SamePlace),

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 pub struct Named<T> {
     slots: Vec<Option<T>>,
     by_name: BTreeMap<String, usize>,
+    free: Vec<usize>,
 }
 
 impl<T> Default for Named<T> {
     fn default() -> Named<T> {
-        Named { slots: Vec::new(), by_name: BTreeMap::new() }
+        Named { slots: Vec::new(), by_name: BTreeMap::new(), free: Vec::new() }
     }
 }
 
@@ -54,6 +55,7 @@ impl<T> Named<T> {
         for (name, no) in &out {
             self.by_name.remove(name);
             self.slots[*no] = None;
+            self.free.push(*no);
         }
         out.into_iter().map(|(_, no)| no).collect()
     }
@@ -63,10 +65,10 @@ impl<T> Named<T> {
         if let Some(no) = self.find(name) {
             return (no, false);
         }
-        let no = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        if no == self.slots.len() {
+        let no = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-        }
+            self.slots.len() - 1
+        });
         self.slots[no] = Some(make());
         self.by_name.insert(name.to_owned(), no);
         (no, true)

@@ -1,6 +1,6 @@
 //! What an underlay received: answers of neighbours, and tunnel packets, which are taken apart.
 
-use wire::{Ethernet, Mac, Vni};
+use wire::{Mac, Vni};
 
 use crate::arrive::{self, Arrival, Outer};
 use crate::fdb::{NetworkNo, Placed};
@@ -11,7 +11,7 @@ use crate::{Checksum, Event, Frame, Offload, PortNo, SegmentKind, Tick, Why};
 use model::vswitch::Kind;
 
 impl Switch {
-    pub(crate) fn from_underlay(&mut self, from: PortNo, own: Option<Mac>, frame: Frame, now: Tick) {
+    pub(crate) fn handle_underlay(&mut self, from: PortNo, own: Option<Mac>, frame: Frame, now: Tick) {
         // A device that the kernel has not told of yet has no traffic of ours.
         let Some(own) = own else { return self.pool.recycle(frame) };
         match arrive::arrival(frame.bytes(), &frame.offload, own, &self.arrivals) {
@@ -146,8 +146,8 @@ pub fn admitted(outer: &Outer, frame: &mut Frame, inner: Inner) -> Result<Inner,
 }
 
 /// What of the offload is about the inner frame. A checksum that is left to be finished may be the outer's, which
-/// nobody needs any longer, or the inner's; segments of TCP are the inner's.
-fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload, Why> {
+/// nobody needs any longer, or the inner's; segments are whose it is.
+pub fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload, Why> {
     let off = outer.at + header_len;
     let mut inner = Offload::default();
     if let Checksum::Partial { start, offset } = offload.checksum
@@ -158,12 +158,13 @@ fn behind(offload: &Offload, outer: &Outer, header_len: usize) -> Result<Offload
         }
         inner.checksum = Checksum::Partial { start: start as u16, offset };
     }
-    if let Some(mut segments) = offload.segments.filter(|segments| segments.kind != SegmentKind::Udp) {
-        if !matches!(inner.checksum, Checksum::Partial { .. }) || off < Ethernet::LEN || segments.size == 0 {
+    if let Some(mut segments) = offload.segments {
+        if matches!(inner.checksum, Checksum::Partial { .. }) && segments.size > 0 {
+            segments.header_len = segments.header_len.saturating_sub(off as u16);
+            inner.segments = Some(segments);
+        } else if segments.kind != SegmentKind::Udp {
             return Err(Why::BadOffload);
         }
-        segments.header_len = segments.header_len.saturating_sub(off as u16);
-        inner.segments = Some(segments);
     }
     Ok(inner)
 }

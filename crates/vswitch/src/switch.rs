@@ -125,8 +125,8 @@ impl Switch {
         };
         port.received.add(frame.len());
         match port.inside {
-            Inside::Network(network) => self.from_instance(from, network, frame, now),
-            Inside::Underlay(own) => self.from_underlay(from, own, frame, now),
+            Inside::Network(network) => self.handle_instance(from, network, frame, now),
+            Inside::Underlay(own) => self.handle_underlay(from, own, frame, now),
         }
     }
 

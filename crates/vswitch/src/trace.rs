@@ -8,7 +8,7 @@ use crate::forward::{Decision, longest};
 use crate::inner::Inner;
 use crate::neighbour::answer;
 use crate::switch::{Inside, Switch};
-use crate::{Frame, PortNo, Tick, Why};
+use crate::{Frame, Offload, PortNo, Tick, Why, forward, receive};
 use wire::{Mac, Vni};
 
 /// The stages, in the order in which frames pass them. From an instance all but the first two; from the underlay
@@ -92,15 +92,21 @@ impl Switch {
         trace.step("arrive", format_args!("{name}: tunnel {tunnel}"));
         let end = outer.every.map_or(outer.end, |every| outer.end.min(outer.at + every));
         let packet = &frame.bytes()[outer.at..end];
-        let read = arrive::header(outer.kind, packet)
-            .and_then(|(vni, len)| Ok((vni, len, arrive::network(&self.arrivals, outer.tunnel, vni)?)));
+        let several = outer.every.is_some_and(|every| outer.at + every < outer.end);
+        let read = arrive::header(outer.kind, packet).and_then(|(vni, len)| {
+            let network = arrive::network(&self.arrivals, outer.tunnel, vni)?;
+            let offload =
+                if several { Offload::default() } else { receive::behind(&frame.offload, outer, len)? };
+            Ok((vni, len, network, offload))
+        });
         match read {
             Err(why) => trace.drop("tunnel", why),
-            Ok((vni, len, network)) => {
+            Ok((vni, len, network, offload)) => {
                 trace.step("tunnel", format_args!("number {vni}: network {}", self.network_name(network)));
                 let mut inner = Frame::of(&packet[len..]);
-                let found = Inner::of(inner.bytes())
-                    .and_then(|found| crate::receive::admitted(outer, &mut inner, found));
+                inner.offload = offload;
+                let found =
+                    Inner::of(inner.bytes()).and_then(|found| receive::admitted(outer, &mut inner, found));
                 match found {
                     Err(why) => trace.drop("frame", why),
                     Ok(_) => {
@@ -112,11 +118,11 @@ impl Switch {
     }
 
     fn trace_inner(&self, trace: &mut Trace, from: Placed, network: NetworkNo, frame: &Frame, now: Tick) {
-        let inner =
-            match Inner::of(frame.bytes()).and_then(|inner| crate::forward::sound(frame).map(|()| inner)) {
-                Ok(inner) => inner,
-                Err(why) => return trace.drop("frame", why),
-            };
+        let sound = if matches!(from, Placed::Port(_)) { forward::sound(frame) } else { Ok(()) };
+        let inner = match Inner::of(frame.bytes()).and_then(|inner| sound.map(|()| inner)) {
+            Ok(inner) => inner,
+            Err(why) => return trace.drop("frame", why),
+        };
         trace.step("frame", format_args!("{} to {}, {} bytes", inner.src, inner.dst, frame.len()));
         let Some(state) = self.networks.get(usize::from(network)) else { return };
         trace.step(

@@ -94,7 +94,8 @@ impl Worker {
                 if !moved && self.devices.values().any(|device| device.opened.looks_dear()) {
                     self.wait(Some(Duration::ZERO));
                 }
-                std::hint::spin_loop();
+                // Whoever has the frames that are to come may need this core to send them.
+                std::thread::yield_now();
                 continue;
             }
             let due = self.switch.poll_timeout().map(|due| due.since(self.now()));

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_sum_of_wide_words_is_the_sum_of_narrow_ones() {
-        let bytes: Vec<u8> = (0..2000u32).map(|at| (at * 197 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..2000u32).map(|at| ((at * 197) >> 3) as u8).collect();
         for len in (0..70).chain([1400, 1999]) {
             let mut narrow: u32 = 0;
             for pair in bytes[..len].chunks(2) {

@@ -34,7 +34,7 @@ fn corpus() {
 }
 
 /// One frame of each kind that the DHCP corpus lacks.
-fn seeds() -> [(&'static str, Vec<u8>); 4] {
+fn seeds() -> [(&'static str, Vec<u8>); 8] {
     let mac = Mac([2, 0, 0, 0, 0, 1]);
     let (src, dst) = (ipv6::link_local(mac), ipv6::ALL_NODES);
     let mut arp = vec![0; Ethernet::LEN + Arp::LEN];
@@ -77,6 +77,14 @@ fn seeds() -> [(&'static str, Vec<u8>); 4] {
         ("nd-advert", in_frame(mac, &told)),
         ("nd-ask", in_frame(mac, &asked)),
         ("nd-router", in_frame(mac, &router)),
+        ("nvgre", vec![0x20, 0, 0x65, 0x58, 0x12, 0x34, 0x56, 0x78]),
+        ("geneve", vec![3, 0x40, 0x65, 0x58, 0, 0, 5, 0, 1, 3, 0x81, 1, 0, 0, 0, 9, 1, 4, 2, 0, 7, 7]),
+        (
+            "tcp",
+            [&[0x9c, 0x40, 0, 80, 1, 2, 3, 4, 5, 6, 7, 8, 0x60, 0x18, 2, 0, 0, 0, 0, 0][..], &[1; 8]]
+                .concat(),
+        ),
+        ("vxlan", vec![8, 0, 0, 0, 0x12, 0x34, 0x56, 0]),
     ]
 }
 

@@ -10,6 +10,7 @@
 //! scale    memory of a server with many ports
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches      switch/  the virtual switch
+//! switch_core  a frame through the virtual switch, without I/O
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -28,6 +29,7 @@ mod server;
 mod servers;
 mod show;
 mod switch;
+mod switch_core;
 mod wiring;
 
 use std::path::PathBuf;
@@ -109,6 +111,8 @@ enum What {
     Groups,
     /// The virtual switch: first packets, CPU of a packet, TCP; beside Open vSwitch and the kernel. Needs root
     Switch,
+    /// The virtual switch itself: CPU per frame into a tunnel and out of it, without I/O
+    SwitchCore,
     /// Of `routers`, how soon one wakes. Needs root
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
@@ -209,6 +213,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Switch) {
         switch::run(server).await?;
+    }
+    if wanted(What::SwitchCore) {
+        switch_core::run()?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -15,6 +15,8 @@ pub const REFRESH: Duration = Duration::from_secs(30);
 const LIFETIME: Duration = Duration::from_secs(60);
 /// Something is sent and nothing comes back: it is asked whether it is still there.
 const QUIET: Duration = Duration::from_secs(1);
+/// It is heard of from another MAC: so long after it last answered it is asked again.
+const ELSEWHERE: Duration = Duration::from_millis(200);
 /// Between what the kernel is told of it.
 const TELL: Duration = Duration::from_secs(10);
 /// Between the first questions for a neighbour that is not known; the last for the rest of the first seconds.
@@ -126,8 +128,10 @@ impl Neighbour {
     #[inline]
     pub fn heard(&mut self, mac: Mac, now: Tick) -> bool {
         if self.mac != Some(mac) {
-            // It may send by another MAC than it answers to. If it moved, asking finds it.
-            if self.mac.is_some() && !self.permanent && !self.checking && self.quiet_since.is_some() {
+            // It may send by another MAC than it answers to, always. If it moved, asking finds it.
+            let suspicious =
+                self.mac.is_some() && !self.permanent && !self.checking && self.quiet_since.is_some();
+            if suspicious && self.age(now).is_none_or(|age| age >= ELSEWHERE) {
                 self.check(now);
                 return true;
             }

@@ -32,6 +32,7 @@ pub type NeighbourNo = u32;
 #[derive(Debug)]
 pub struct Neighbours {
     list: Vec<Option<Neighbour>>,
+    free: Vec<NeighbourNo>,
     index: BTreeMap<(PortNo, IpAddr), NeighbourNo>,
     due: BTreeSet<(Tick, NeighbourNo)>,
     room: WaitingRoom,
@@ -79,6 +80,7 @@ impl Neighbours {
     pub fn new(seed: u64, limits: &Limits) -> Neighbours {
         Neighbours {
             list: Vec::new(),
+            free: Vec::new(),
             index: BTreeMap::new(),
             due: BTreeSet::new(),
             room: WaitingRoom::new(limits),
@@ -116,12 +118,11 @@ impl Neighbours {
             }
             return no;
         }
-        let no = self.list.iter().position(Option::is_none).unwrap_or(self.list.len());
-        if no == self.list.len() {
+        let no = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
-        }
-        self.list[no] = Some(Neighbour::new(port, ip, from, now));
-        let no = no as NeighbourNo;
+            self.list.len() as NeighbourNo - 1
+        });
+        self.list[no as usize] = Some(Neighbour::new(port, ip, from, now));
         self.index.insert((port, ip), no);
         self.schedule(no);
         no
@@ -142,6 +143,7 @@ impl Neighbours {
                 && let Some(no) = self.index.remove(&(neighbour.port, neighbour.ip))
             {
                 self.due.remove(&(neighbour.due, no));
+                self.free.push(no);
                 out.push(neighbour);
             }
         }

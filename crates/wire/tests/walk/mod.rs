@@ -3,13 +3,21 @@
 
 use wire::ethernet::ethertype;
 use wire::icmpv6::{NdOption, neighbour, router};
-use wire::{Arp, Ethernet, Ipv4, Ipv6, Udp, ethernet, icmpv6, ipv4, ipv6, udp};
+use wire::{
+    Arp, Ethernet, Geneve, Ipv4, Ipv6, Nvgre, Udp, Vlan, Vxlan, ethernet, geneve, icmpv4, icmpv6, ipv4, ipv6,
+    tcp, udp,
+};
 
 pub fn frame(bytes: &[u8]) {
     // Each parser as if its format began here, whatever the type fields say.
     arp(bytes);
     let _ = (Ipv4::parse(bytes), Ipv6::parse(bytes), Udp::parse(bytes));
     let _ = icmpv6::NdOptions::new(bytes);
+    let _ = icmpv4::TooBig::parse(bytes);
+    if let Ok(view) = tcp::View::new(bytes) {
+        assert_eq!(view.header_len() + view.payload().len(), bytes.len());
+    }
+    tunnels(bytes);
 
     let Ok(view) = ethernet::View::new(bytes) else { return };
     let header = Ethernet::parse(bytes).expect("as long as the view");
@@ -21,6 +29,34 @@ pub fn frame(bytes: &[u8]) {
         ethertype::IPV4 => packet4(view.payload()),
         ethertype::IPV6 => packet6(view.payload()),
         _ => {}
+    }
+}
+
+/// Headers of tunnels, and tags. What reserved bits were is not kept.
+fn tunnels(bytes: &[u8]) {
+    let mut out = [0; 8];
+    if let Ok(header) = Vxlan::parse(bytes) {
+        header.emit(&mut out);
+        assert_eq!(Vxlan::parse(&out), Ok(header));
+    }
+    if let Ok(header) = Nvgre::parse(bytes) {
+        header.emit(&mut out);
+        assert_eq!(out, bytes[..8]);
+    }
+    if let Ok(view) = geneve::View::new(bytes) {
+        let header = Geneve::parse(bytes).expect("as the view");
+        let mut all = vec![0; 8];
+        header.emit(all.first_chunk_mut().expect("8 bytes"));
+        for option in view.options() {
+            option.emit(&mut all).expect("as it came");
+        }
+        assert_eq!(Geneve::parse(&all), Ok(header));
+        assert_eq!(all.len() + view.payload().len(), bytes.len());
+    }
+    if let Ok(tag) = Vlan::parse(bytes) {
+        let mut out = [0; 4];
+        tag.emit(&mut out);
+        assert_eq!(out, bytes[..4]);
     }
 }
 
