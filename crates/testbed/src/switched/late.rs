@@ -79,7 +79,8 @@ impl Room for Questions {
         let frame = &self.room[..bytes];
         let is_arp = frame.get(12..14) == Some(&wire::ethernet::ethertype::ARP.to_be_bytes()[..]);
         let asked = frame.get(Ethernet::LEN..).filter(|_| is_arp).and_then(|arp| Arp::parse(arp).ok());
-        self.asked.extend(asked.filter(|arp| arp.operation == Operation::Request && arp.target_ip == self.of));
+        self.asked
+            .extend(asked.filter(|arp| arp.operation == Operation::Request && arp.target_ip == self.of));
     }
 }
 

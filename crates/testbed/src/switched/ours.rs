@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use model::vswitch::{
-    Attachment, Kind, NeighbourShown, Network, Port, Shown, Tunnel, Underlay, Wanted, Way,
-};
+use model::vswitch::{Attachment, Kind, NeighbourShown, Network, Port, Shown, Tunnel, Underlay, Wanted, Way};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use vswitchd::{Answer, Client, Request, Settings};

@@ -35,8 +35,7 @@ async fn bursts_to_a_neighbour_that_answers_late_all_arrive_once_and_in_order() 
             ask(b, SILENT).await;
             pair.forget(0).await.expect("forgets");
             let (from, to) = (a.guest.clone(), b.guest.clone());
-            let sent =
-                tokio::spawn(async move { frames::burst(&from, &to, course(100), count, SOON).await });
+            let sent = tokio::spawn(async move { frames::burst(&from, &to, course(100), count, SOON).await });
             wait::pause(DELAY).await;
             let waiting = ours.neighbour().await.expect("a neighbour");
             assert_eq!(waiting.mac, None, "it is cold: {waiting:?}");

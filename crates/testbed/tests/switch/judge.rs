@@ -15,7 +15,8 @@ async fn a_packet_of_each_format_is_as_the_rfcs_say() {
     for (tunnel, layer, number, filter) in formats {
         for ipv6 in [false, true] {
             let lay = Lay { ipv6, ..Lay::of([Kind::Ours, Kind::Ours], tunnel) };
-            let pair = Pair::start("sw-judge", lay, &Runs::Here).await.expect("a pair; these tests need root");
+            let pair =
+                Pair::start("sw-judge", lay, &Runs::Here).await.expect("a pair; these tests need root");
             pair.until_connected().await.expect("connected");
             let [a, b] = &pair.sides;
             let file = pair.place.folder().join("captured");
