@@ -38,8 +38,8 @@ pub const MAP: &[Row] = &[
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
     other(
         "testbed",
-        &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server", "vswitch"],
-        &["wire"],
+        &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server", "vswitch", "wire"],
+        &[],
     ),
     other(
         "neutrino",

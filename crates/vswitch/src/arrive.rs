@@ -52,11 +52,17 @@ pub fn arrival(frame: &[u8], offload: &Offload, own: Mac, arrivals: &Arrivals) -
         return Ok(Arrival::NotOurs);
     }
     match link.ethertype() {
-        ethertype::IPV4 => packet4(link, offload, arrivals),
-        ethertype::IPV6 => packet6(link, offload, arrivals),
+        // A packet for one machine does not come by a frame for many (RFC 1122 section 3.3.6); questions do.
+        ethertype::IPV4 if dst == own => packet4(link, offload, arrivals),
+        ethertype::IPV6 if dst == own => packet6(link, offload, arrivals),
+        ethertype::IPV6 if is_icmpv6(link.payload()) => Ok(Arrival::Icmpv6 { at: Ethernet::LEN }),
         ethertype::ARP => Ok(Arrival::Arp { at: Ethernet::LEN }),
         _ => Ok(Arrival::NotOurs),
     }
+}
+
+fn is_icmpv6(packet: &[u8]) -> bool {
+    ipv6::View::new(packet).is_ok_and(|packet| packet.next_header() == ipv6::next_header::ICMPV6)
 }
 
 fn packet4(link: ethernet::View<'_>, offload: &Offload, arrivals: &Arrivals) -> Result<Arrival, Why> {

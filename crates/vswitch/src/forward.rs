@@ -79,8 +79,10 @@ impl Switch {
         now: Tick,
     ) {
         match self.decide(from, network, inner) {
-            Decision::Port(port) if matches!(from, Placed::Tunnel(..)) => self.deliver(port, frame, inner),
-            Decision::Port(port) => self.send(port, frame),
+            Decision::Port(port) => match from {
+                Placed::Tunnel(tunnel, vni) => self.deliver(port, (tunnel, vni), frame, inner),
+                Placed::Port(_) => self.send(port, frame),
+            },
             Decision::Tunnel(tunnel, vni) => self.encapsulate(from, tunnel, vni, frame, inner, now),
             Decision::Flood => self.flood(from, network, frame, inner, now),
             Decision::Drop(why) => self.drop_frame(why, frame),
@@ -88,7 +90,7 @@ impl Switch {
     }
 
     /// To a port out of a tunnel: joined with what came before it, if it goes on from there.
-    pub(crate) fn deliver(&mut self, port: PortNo, frame: Frame, inner: &Inner) {
+    fn deliver(&mut self, port: PortNo, from: (TunnelNo, Vni), frame: Frame, inner: &Inner) {
         if let Some(run) = &mut self.run {
             if frame.offload.segments.is_none()
                 && frame.offload.checksum == Checksum::Unknown
@@ -98,7 +100,7 @@ impl Switch {
             }
             self.end_run();
         }
-        match Run::begin(port, frame, inner) {
+        match Run::begin(port, from, frame, inner) {
             Ok(run) => self.run = Some(run),
             Err(frame) => self.send(port, frame),
         }
@@ -235,9 +237,10 @@ impl Switch {
         if !path.head.put(&mut frame, &fields) {
             return self.drop_frame(Why::BadOffload, frame);
         }
-        state.id =
-            state.id.wrapping_add(fields.segments.map_or(1, |size| (bytes / usize::from(size) + 1) as u16));
-        state.traffic.add(bytes);
+        // Of several, the first has its tunnel header before it, which is not counted in.
+        let frames = fields.segments.map_or(1, |size| bytes / usize::from(size) + 1);
+        state.id = state.id.wrapping_add(frames as u16);
+        state.traffic.add(frames, bytes);
         self.send(port, frame);
     }
 

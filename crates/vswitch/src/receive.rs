@@ -94,7 +94,7 @@ impl Switch {
             };
             let (header, bytes) = packet.split_at(len);
             // Behind the same tunnel header, what goes on from the last one goes where it went.
-            if header == before && self.goes_on(outer, bytes) {
+            if header == before && self.goes_on(outer, vni, bytes) {
                 continue;
             }
             before = header;
@@ -105,11 +105,15 @@ impl Switch {
         self.pool.recycle(frame);
     }
 
-    fn goes_on(&mut self, outer: &Outer, bytes: &[u8]) -> bool {
+    fn goes_on(&mut self, outer: &Outer, vni: Vni, bytes: &[u8]) -> bool {
         let (Some(run), Ok(inner)) = (&mut self.run, Inner::of(bytes)) else { return false };
+        let congestion = inner.class(bytes).map_or(Ok(None), |class| arrive::congestion(class, outer.ecn));
+        if run.from != (outer.tunnel, vni) || congestion != Ok(None) {
+            return false;
+        }
         let taken = run.extend(run.port, bytes, &inner, outer.is_local, &mut self.pool);
         if taken && let Some(tunnel) = self.tunnels.get_mut(outer.tunnel as usize) {
-            tunnel.received.add(bytes.len());
+            tunnel.received.add(1, bytes.len());
         }
         taken
     }
@@ -121,7 +125,7 @@ impl Switch {
             Err(why) => return self.drop_frame(why, frame),
         };
         if let Some(tunnel) = self.tunnels.get_mut(outer.tunnel as usize) {
-            tunnel.received.add(frame.len());
+            tunnel.received.add(1, frame.len());
             if let Ok(path) = &tunnel.path {
                 self.neighbours.heard(path.neighbour, outer.from, now);
             }

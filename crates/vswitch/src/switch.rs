@@ -123,7 +123,7 @@ impl Switch {
         let Some(port) = self.ports.get_mut(usize::from(from.0)) else {
             return self.drop_frame(Why::NoPort, frame);
         };
-        port.received.add(frame.len());
+        port.received.add(1, frame.len());
         match port.inside {
             Inside::Network(network) => self.handle_instance(from, network, frame, now),
             Inside::Underlay(own) => self.handle_underlay(from, own, frame, now),
@@ -212,7 +212,7 @@ impl Switch {
 
     fn push(&mut self, port: PortNo, frame: Frame) {
         if let Some(port) = self.ports.get_mut(usize::from(port.0)) {
-            port.sent.add(frame.len());
+            port.sent.add(1, frame.len());
         }
         self.out.push_back((port, frame));
     }

@@ -44,8 +44,8 @@ pub struct Traffic {
 
 impl Traffic {
     #[inline]
-    pub fn add(&mut self, bytes: usize) {
-        self.frames += 1;
+    pub fn add(&mut self, frames: usize, bytes: usize) {
+        self.frames += frames as u64;
         self.bytes += bytes as u64;
     }
 }

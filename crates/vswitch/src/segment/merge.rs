@@ -4,10 +4,11 @@
 //! shorter segment, with PSH, and with anything else that is to leave: order never changes.
 
 use wire::checksum::{self, Sum};
-use wire::tcp;
+use wire::{Vni, tcp};
 
 use super::Layout;
 use super::layout::TCP;
+use crate::fdb::TunnelNo;
 use crate::inner::{Inner, L3};
 use crate::{Checksum, Frame, Offload, Pool, PortNo, SegmentKind, Segments};
 
@@ -19,6 +20,8 @@ const MOST_BYTES: usize = 65_000;
 #[derive(Debug)]
 pub struct Run {
     pub port: PortNo,
+    /// Which network of which tunnel it came out of.
+    pub from: (TunnelNo, Vni),
     frame: Frame,
     layout: Layout,
     size: usize,
@@ -65,7 +68,7 @@ fn sequence(bytes: &[u8], layout: &Layout) -> u32 {
 
 impl Run {
     /// Begins a run with a frame, or gives the frame back.
-    pub fn begin(port: PortNo, mut frame: Frame, inner: &Inner) -> Result<Run, Frame> {
+    pub fn begin(port: PortNo, from: (TunnelNo, Vni), mut frame: Frame, inner: &Inner) -> Result<Run, Frame> {
         if frame.offload.segments.is_some() || matches!(frame.offload.checksum, Checksum::Partial { .. }) {
             return Err(frame);
         }
@@ -74,7 +77,7 @@ impl Run {
         let size = layout.end - layout.head;
         let next_sequence = sequence(frame.bytes(), &layout).wrapping_add(size as u32);
         let ended = frame.bytes()[layout.l4_at + tcp::offset::FLAGS] & tcp::flag::PSH != 0;
-        Ok(Run { port, frame, layout, size, segments: 1, next_sequence, ended })
+        Ok(Run { port, from, frame, layout, size, segments: 1, next_sequence, ended })
     }
 
     /// Adds a frame if it is the next of the run; false, and nothing done, if not. `checked`: nothing can have harmed

@@ -222,6 +222,7 @@ fn what_is_not_a_tunnel_packet_of_ours_is_refused_for_the_reason_or_left_alone()
             }),
         ),
         ("a multicast inner source", Some("bad_ethernet"), with(&|b| b[56] = 1)),
+        ("by a frame for many", None, with(&|b| b[..6].fill(0xff))),
         ("a length beyond the packet", None, with(&|b| b[39] = 255)),
     ];
     for (what, why, bytes) in cases {

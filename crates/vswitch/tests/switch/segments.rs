@@ -288,3 +288,73 @@ fn segments_that_are_none_are_refused() {
     assert!(refused == count, "{drops:?}");
     assert!(drops.iter().all(|(why, _)| *why == "bad_offload"), "{drops:?}");
 }
+
+/// A received frame of several tunnel packets: segments of TCP, each with its tunnel header, behind one outer header.
+fn several(net: &mut Net, ecn: u8, packets: &[(u32, Vec<u8>)]) -> Frame {
+    net.hosts[0].sent.clear();
+    net.send(0, "inst", &numbered(0, 1, 1, 100));
+    let mut outer = net.hosts[0].sent[0][..42].to_vec();
+    for (vni, inner) in packets {
+        outer.extend([8, 0, 0, 0]);
+        outer.extend((vni << 8).to_be_bytes());
+        outer.extend(inner);
+    }
+    let len = outer.len() as u16 - 14;
+    outer[15] = ecn;
+    outer[16..18].copy_from_slice(&len.to_be_bytes());
+    outer[38..40].copy_from_slice(&(len - 20).to_be_bytes());
+    outer[24..26].fill(0);
+    let sum = wire::checksum::of(&outer[14..34]);
+    outer[24..26].copy_from_slice(&sum.to_be_bytes());
+    let mut frame = Frame::of(&outer);
+    let size = packets[0].1.len() as u16 + 8;
+    frame.offload = Offload {
+        checksum: Checksum::Partial { start: 34, offset: 6 },
+        segments: Some(Segments { kind: SegmentKind::Udp, size, header_len: 42, ecn: false }),
+    };
+    frame
+}
+
+fn segment(sequence: u32, class: u8) -> Vec<u8> {
+    let mut bytes = frames::tcp(inst(0), inst(1), false, sequence, 100);
+    (bytes[15], bytes[47]) = (class, tcp::flag::ACK);
+    bytes[24..26].fill(0);
+    let sum = wire::checksum::of(&bytes[14..34]);
+    bytes[24..26].copy_from_slice(&sum.to_be_bytes());
+    bytes[50..52].fill(0);
+    let pseudo = Sum::ipv4(frames::ip(inst(0)), frames::ip(inst(1)), 6, bytes.len() - 34);
+    let sum = pseudo.with(&bytes[34..]).finish();
+    bytes[50..52].copy_from_slice(&sum.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn what_goes_on_is_of_the_same_network_and_as_congested() {
+    const BLUE: u32 = super::net::VNI;
+    type Case<'a> = (&'a str, u8, &'a [(u32, u32, u8)], &'a [usize]);
+    // Each: the outer congestion, (number, sequence, class) of each packet, and the lengths that arrive.
+    let cases: [Case<'_>; 5] = [
+        ("a run", 0, &[(BLUE, 0, 0), (BLUE, 100, 0), (BLUE, 200, 0)], &[366]),
+        ("another number, which nobody knows", 0, &[(BLUE, 0, 0), (9, 100, 0), (9, 200, 0)], &[166]),
+        ("of a network whose first frame is for nobody", 0, &[(BLUE, 0, 0), (7, 50, 0), (7, 100, 0)], &[166]),
+        ("congested, and the packets can say so", 3, &[(BLUE, 0, 2), (BLUE, 100, 2)], &[266]),
+        ("congested, and the packets cannot", 3, &[(BLUE, 0, 0), (BLUE, 100, 0)], &[]),
+    ];
+    for (what, ecn, packets, want) in cases {
+        let mut net = warm(Kind::Vxlan, false);
+        let wanted = &mut net.hosts[1].wanted;
+        let mut red = wanted.networks["blue"].clone();
+        (red.learn, red.flood_unknown) = (false, false);
+        red.entries.clear();
+        red.tunnels.values_mut().for_each(|attached| attached.vni = wire::Vni::new(7).expect("24 bits"));
+        wanted.networks.insert("red".into(), red);
+        net.configure(1);
+        let packets: Vec<_> = packets.iter().map(|(vni, at, class)| (*vni, segment(*at, *class))).collect();
+        let frame = several(&mut net, ecn, &packets);
+        let it = &mut net.hosts[1];
+        it.switch.handle_frame(it.underlay, frame, net.now);
+        let got: Vec<_> = std::iter::from_fn(|| it.switch.poll_output()).map(|(_, frame)| frame).collect();
+        assert_eq!(got.iter().map(Frame::len).collect::<Vec<_>>(), want, "{what}");
+        assert!(got.iter().all(|frame| ecn != 3 || frame.bytes()[15] & 3 == 3), "{what}");
+    }
+}
