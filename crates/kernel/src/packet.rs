@@ -102,7 +102,8 @@ impl Sink {
     }
 }
 
-pub(crate) const TAKE_NOTHING: Instruction = Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0 };
+pub(crate) const TAKE_NOTHING: Instruction =
+    Instruction { code: 0x06, jump_true: 0, jump_false: 0, value: 0 };
 
 fn open(device: &str, filter: &[Instruction]) -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;

@@ -119,7 +119,9 @@ impl Underlay {
         let mut changed = false;
         loop {
             match recv(self.events.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
-                Ok(length) => changed |= messages(&self.buffer[..length]).any(|(header, _)| matters(header.kind)),
+                Ok(length) => {
+                    changed |= messages(&self.buffer[..length]).any(|(header, _)| matters(header.kind))
+                }
                 Err(Errno::EAGAIN) => return Ok(changed),
                 Err(Errno::EINTR) => {}
                 // More happened than could be told.
@@ -131,7 +133,8 @@ impl Underlay {
 
     /// Writes neighbours that were found (`true`), and takes back those that were lost.
     pub fn write(&mut self, neighbours: &[(Neighbour, bool)]) -> Vec<KernelError> {
-        let outcomes = self.socket.request(neighbours.iter().map(|(told, found)| entry(told, *found)).collect());
+        let outcomes =
+            self.socket.request(neighbours.iter().map(|(told, found)| entry(told, *found)).collect());
         let failed = neighbours.iter().zip(outcomes).filter_map(|((told, found), outcome)| {
             let refusal = outcome.err()?;
             // Gone already: with its device, or forgotten by the kernel.

@@ -166,8 +166,7 @@ fn read(file: &Path) -> anyhow::Result<Wanted> {
     if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).context("cannot read the standard input")?;
     } else {
-        text =
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
     serde_json::from_str(&text).with_context(|| format!("{} is not what a switch can be", file.display()))
 }
@@ -180,7 +179,9 @@ impl TraceArgs {
                 let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2);
                 pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
             });
-            return pairs.collect::<Option<_>>().context("--frame takes hexadecimal digits, two for each byte");
+            return pairs
+                .collect::<Option<_>>()
+                .context("--frame takes hexadecimal digits, two for each byte");
         }
         let mac = |text: &str| text.parse::<Mac>().with_context(|| format!("'{text}' is not a MAC"));
         let to = mac(self.to.as_deref().unwrap_or_default())?;
@@ -264,8 +265,21 @@ fn tunnels(tunnels: &[TunnelShown]) -> Table {
 
 fn neighbours(neighbours: &[NeighbourShown]) -> Table {
     let header = [
-        "neighbour", "device", "MAC", "state", "age", "hits", "misses", "waiting", "sent after", "expired",
-        "pushed out", "asked", "answered", "moved", "tunnels",
+        "neighbour",
+        "device",
+        "MAC",
+        "state",
+        "age",
+        "hits",
+        "misses",
+        "waiting",
+        "sent after",
+        "expired",
+        "pushed out",
+        "asked",
+        "answered",
+        "moved",
+        "tunnels",
     ];
     let mut table = plain(&header);
     for neighbour in neighbours {

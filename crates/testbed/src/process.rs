@@ -63,7 +63,8 @@ pub fn own_threads_cpu_of(ids: &[u32]) -> Duration {
 pub fn softirq_cpu() -> Duration {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let read = |path: std::path::PathBuf| fs::read_to_string(path).unwrap_or_default();
-    let named = entries.map(|entry| entry.path()).filter(|path| read(path.join("comm")).starts_with("ksoftirqd/"));
+    let named =
+        entries.map(|entry| entry.path()).filter(|path| read(path.join("comm")).starts_with("ksoftirqd/"));
     named.map(|path| ran(&read(path.join("schedstat")))).sum()
 }
 

@@ -50,6 +50,7 @@ pub use frame::Frame;
 pub use limits::Limits;
 pub use offload::{Checksum, Offload, SegmentKind, Segments};
 pub use pool::Pool;
+pub use segment::apart;
 pub use switch::{PortNo, Switch};
 pub use tick::Tick;
 pub use trace::{STAGES, Step, Trace};

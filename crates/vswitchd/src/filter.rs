@@ -208,7 +208,9 @@ mod tests {
     fn as_many_ports_as_there_may_be_are_within_reach() {
         let ports: Vec<u16> = (1..=MAX_PORTS as u16).collect();
         let program = underlay(&ports, true);
-        assert!(ports.iter().all(|port| takes(&program, &ipv4(17, *port)) && takes(&program, &ipv6(17, *port))));
+        assert!(
+            ports.iter().all(|port| takes(&program, &ipv4(17, *port)) && takes(&program, &ipv6(17, *port)))
+        );
         assert!(takes(&program, &ipv4(47, 0)) && !takes(&program, &ipv4(17, 999)));
     }
 }

@@ -285,7 +285,9 @@ impl Keeper {
 
     /// The worker has it already.
     fn become_(&mut self, wanted: Wanted) {
-        let of = |name: &String| (wanted.ports.get(name).map(|port| port.way), wanted.underlays.contains_key(name));
+        let of = |name: &String| {
+            (wanted.ports.get(name).map(|port| port.way), wanted.underlays.contains_key(name))
+        };
         let was = |name: &String| {
             (self.wanted.ports.get(name).map(|port| port.way), self.wanted.underlays.contains_key(name))
         };

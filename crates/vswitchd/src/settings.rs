@@ -43,7 +43,8 @@ impl Default for Settings {
 
 impl Settings {
     pub fn check(&self) -> Result<(), VswitchdError> {
-        let within = |option, number: usize, from: usize, to: usize, why| match (from..=to).contains(&number) {
+        let within = |option, number: usize, from: usize, to: usize, why| match (from..=to).contains(&number)
+        {
             true => Ok(()),
             false => Err(VswitchdError::Setting { option, why }),
         };

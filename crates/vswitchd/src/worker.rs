@@ -10,7 +10,7 @@ use kernel::packet::Instruction;
 use kernel::ports::{Lost, Poller};
 use model::vswitch::{Facts, FdbEntry, Shown, Wanted};
 use tokio::sync::oneshot;
-use vswitch::{Event, Frame, PortNo, Switch, Tick, Wrong};
+use vswitch::{Event, Frame, PortNo, SegmentKind, Segments, Switch, Tick, Wrong};
 
 use crate::device::Opened;
 
@@ -20,6 +20,8 @@ const BURST: usize = 64;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Turns between two looks for jobs while frames come.
 const TURNS: u32 = 32;
+/// Rings of so many devices are looked at without asking the kernel which have something.
+const FEW: usize = 8;
 
 /// What the house wants of the worker.
 pub(crate) enum Job {
@@ -41,11 +43,17 @@ pub(crate) struct Worker {
     poller: Poller,
     jobs: Receiver<Job>,
     devices: BTreeMap<u16, Device>,
+    /// Their numbers.
+    order: Vec<u16>,
+    /// Those of them that have frames to send.
+    sending: Vec<u16>,
     /// What happened to neighbours is told to the house.
     tell: Box<dyn Fn(Event) + Send>,
     spin: Duration,
     start: Instant,
     got: Vec<Frame>,
+    /// What stands for several datagrams can be sent as it is.
+    cuts: bool,
 }
 
 struct Device {
@@ -64,8 +72,10 @@ impl Worker {
         tell: Box<dyn Fn(Event) + Send>,
         spin: Duration,
     ) -> io::Result<Worker> {
-        let (devices, start) = (BTreeMap::new(), Instant::now());
-        Ok(Worker { switch, poller: Poller::new()?, jobs, devices, tell, spin, start, got: Vec::new() })
+        let (devices, start, cuts) = (BTreeMap::new(), Instant::now(), kernel::ports::cuts_datagrams());
+        let poller = Poller::new()?;
+        let (order, sending, got) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Worker { switch, poller, jobs, devices, order, sending, tell, spin, start, got, cuts })
     }
 
     pub fn waker(&self) -> kernel::ports::Waker {
@@ -91,10 +101,11 @@ impl Worker {
                 last = now;
             }
             if now.since(last) < self.spin {
-                if !moved && self.devices.values().any(|device| device.opened.looks_dear()) {
+                if !moved && self.devices.values().any(|device| self.is_told_of(device)) {
                     self.wait(Some(Duration::ZERO));
                 }
-                std::hint::spin_loop();
+                // Whoever has the frames that are to come may need this core to send them.
+                std::thread::yield_now();
                 continue;
             }
             let due = self.switch.poll_timeout().map(|due| due.since(self.now()));
@@ -102,13 +113,18 @@ impl Worker {
         }
     }
 
+    /// It is looked at when the kernel says that it has something.
+    fn is_told_of(&self, device: &Device) -> bool {
+        self.order.len() > FEW || device.opened.looks_dear()
+    }
+
     /// Frames and timers once; whether there was anything.
     fn turn(&mut self, now: Tick) -> bool {
         let mut moved = false;
-        let numbers: Vec<u16> = self.devices.keys().copied().collect();
-        for number in numbers {
+        let order = std::mem::take(&mut self.order);
+        for number in order.iter().copied() {
             let Some(device) = self.devices.get_mut(&number) else { continue };
-            if device.opened.looks_dear() && !device.ready {
+            if !device.ready && (order.len() > FEW || device.opened.looks_dear()) {
                 continue;
             }
             let mut got = std::mem::take(&mut self.got);
@@ -123,6 +139,7 @@ impl Worker {
                 self.flush();
             }
         }
+        self.order = order;
         if self.switch.poll_timeout().is_some_and(|due| due <= now) {
             self.switch.handle_timeout(now);
             self.flush();
@@ -136,12 +153,24 @@ impl Worker {
     /// Sends all that is to go.
     fn flush(&mut self) {
         while let Some((PortNo(number), frame)) = self.switch.poll_output() {
-            match self.devices.get_mut(&number) {
-                Some(device) => device.out.push(frame),
-                None => self.switch.pool.recycle(frame),
+            let pool = &mut self.switch.pool;
+            let is_several = |segments: Segments| segments.kind == SegmentKind::Udp;
+            let Some(device) = self.devices.get_mut(&number) else {
+                pool.recycle(frame);
+                continue;
+            };
+            if device.out.is_empty() {
+                self.sending.push(number);
+            }
+            if !self.cuts && frame.offload.segments.is_some_and(is_several) {
+                device.out.extend(vswitch::apart(&frame, pool));
+                pool.recycle(frame);
+            } else {
+                device.out.push(frame);
             }
         }
-        for device in self.devices.values_mut().filter(|device| !device.out.is_empty()) {
+        for number in self.sending.drain(..) {
+            let Some(device) = self.devices.get_mut(&number) else { continue };
             device.opened.send(&device.out);
             device.out.drain(..).for_each(|frame| self.switch.pool.recycle(frame));
         }
@@ -204,6 +233,7 @@ impl Worker {
             }
             stays
         });
+        self.order = self.devices.keys().copied().collect();
     }
 
     fn open(&mut self, name: String, opened: Opened) {
@@ -214,6 +244,7 @@ impl Worker {
             return;
         }
         self.devices.insert(number, Device { name, opened, out: Vec::new(), ready: true });
+        self.order = self.devices.keys().copied().collect();
     }
 
     fn close(&mut self, name: &str) {
@@ -225,6 +256,7 @@ impl Worker {
             }
             stays
         });
+        self.order = self.devices.keys().copied().collect();
     }
 
     fn filter(&mut self, filter: &[Instruction]) {

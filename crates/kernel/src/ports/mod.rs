@@ -19,8 +19,8 @@ pub use packet::PacketPort;
 pub use silence::Silence;
 pub use tap::Tap;
 pub use vnet::VnetHeader;
-pub(crate) use wake::{either, soon};
 pub use wake::{Poller, Waker};
+pub(crate) use wake::{either, soon};
 
 /// The longest frame that the kernel gives: an IP packet, its Ethernet header and a tag.
 pub const LONGEST_FRAME: usize = 65_535 + 14 + 4;
@@ -40,4 +40,14 @@ pub struct Lost {
     pub received: u64,
     /// The device was full, down, or refused them.
     pub sent: u64,
+}
+
+/// Whether this kernel cuts datagrams that lie in one frame (Linux 6.2 began to). One that does not refuses
+/// such frames.
+pub fn cuts_datagrams() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (major, minor) >= (6, 2)
 }

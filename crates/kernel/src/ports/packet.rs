@@ -255,7 +255,8 @@ impl Ring {
         let long = |at: usize| u32::from_ne_bytes([slot[at], slot[at + 1], slot[at + 2], slot[at + 3]]);
         let from = usize::from(short(AT_MAC)).clamp(VnetHeader::LEN, SLOT);
         let to = (from + long(AT_SNAPLEN) as usize).min(SLOT);
-        let head = slot[from - VnetHeader::LEN..from].first_chunk().map_or_else(Default::default, VnetHeader::parse);
+        let head =
+            slot[from - VnetHeader::LEN..from].first_chunk().map_or_else(Default::default, VnetHeader::parse);
         let (tci, tpid) = (short(AT_TCI), short(AT_TPID));
         Some(Slot { status, length: long(AT_LEN) as usize, head, frame: &slot[from..to], tci, tpid })
     }

@@ -6,12 +6,12 @@ use anyhow::ensure;
 use model::vswitch::Kind as Tunnel;
 
 use crate::demo::show::Table;
-use crate::switched::frames::{At, Course, Fate, burst};
+use crate::switched::frames::{Course, Fate, burst};
 use crate::switched::{Kind, Late, Lay, Ovs, Pair, Runs, mac};
 
 const BURST: usize = 1000;
 /// The other host answers questions for its MAC so late.
-const DELAY: Duration = Duration::from_millis(10);
+const DELAY: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(5);
 
 pub async fn all(table: &mut Table) -> bool {
@@ -41,8 +41,7 @@ async fn first_packets(kind: Kind) -> anyhow::Result<Fate> {
     let pair = Pair::start("demo-switch", lay, &Runs::As(std::env::current_exe()?)).await?;
     pair.until_connected().await?;
     let [a, b] = &pair.sides;
-    let at = At(b.host.clone(), b.underlay);
-    let _late = Late::start(&at, b.ipv4()?, b.underlay_mac().await?, DELAY).await?;
+    let _late = Late::start(&pair, DELAY).await?;
     pair.forget(0).await?;
     let course = Course { from: mac(0), to: mac(1), len: 100, flows: 1 };
     burst(&a.guest, &b.guest, course, BURST, LIMIT).await

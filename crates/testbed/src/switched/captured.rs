@@ -35,7 +35,8 @@ impl Capture {
     /// Ends it once there are so many packets, and gives them as tshark reads them: a map of layers each.
     pub async fn packets(mut self, count: usize, words: &[&str]) -> anyhow::Result<Vec<Value>> {
         let file = self.file.display().to_string();
-        let base = ["tshark", "-r", &file, "-T", "json", "--no-duplicate-keys", "-o", "udp.check_checksum:TRUE"];
+        let base =
+            ["tshark", "-r", &file, "-T", "json", "--no-duplicate-keys", "-o", "udp.check_checksum:TRUE"];
         let more = ["-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"];
         let all: Vec<&str> = [&base[..], &more[..], words].concat();
         let read = wait::until(Duration::from_secs(10), || async {

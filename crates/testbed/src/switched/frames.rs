@@ -227,8 +227,8 @@ fn received(at: &At) -> anyhow::Result<u64> {
 pub async fn sink(at: &At) -> anyhow::Result<()> {
     let chain = format!("{{ type filter hook ingress device {} priority -500; }}", at.1);
     run_in(&at.0, &["nft", "add", "table", "netdev", "sink"]).await?;
-    run_in(&at.0, &["nft", "add", "chain", "netdev", "sink", "all", &chain]).await?;
-    let rule = ["nft", "add", "rule", "netdev", "sink", "all", "meta", "protocol", "!=", "arp", "drop"];
+    run_in(&at.0, &["nft", "add", "chain", "netdev", "sink", "drops", &chain]).await?;
+    let rule = ["nft", "add", "rule", "netdev", "sink", "drops", "meta", "protocol", "!=", "arp", "drop"];
     run_in(&at.0, &rule).await.map(drop)
 }
 

@@ -9,21 +9,26 @@ use kernel::ports::{LONGEST_FRAME, PacketPort, Poller, Room, VnetHeader};
 use wire::arp::Operation;
 use wire::{Arp, Ethernet, Mac};
 
-use super::frames::At;
+use super::Pair;
 use crate::place::run_in;
 
 const SLOTS: usize = 1024;
 
-/// Answers questions for an address behind a device after a while, instead of the kernel.
+/// Answers questions for its address after a while, instead of the kernel.
 pub struct Late {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Late {
-    pub async fn start(at: &At, ip: Ipv4Addr, mac: Mac, delay: Duration) -> anyhow::Result<Late> {
-        run_in(&at.0, &["sysctl", "-qw", &format!("net.ipv4.conf.{}.arp_ignore=8", at.1)]).await?;
-        let mut port = PacketPort::open(&at.0, at.1, None, SLOTS)?;
+    /// The second host of a pair, which itself asks for nobody: from a question the first would learn.
+    pub async fn start(pair: &Pair, delay: Duration) -> anyhow::Result<Late> {
+        let [a, b] = &pair.sides;
+        let (ip, mac, asker) = (b.ipv4()?, b.underlay_mac().await?, a.underlay_mac().await?.to_string());
+        run_in(&b.host, &["sysctl", "-qw", &format!("net.ipv4.conf.{}.arp_ignore=8", b.underlay)]).await?;
+        let known = ["ip", "neigh", "replace", &a.ip.to_string(), "lladdr", &asker, "dev", b.underlay];
+        run_in(&b.host, &[&known[..], &["nud", "permanent"]].concat()).await?;
+        let mut port = PacketPort::open(&b.host, b.underlay, None, SLOTS)?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -74,7 +79,8 @@ impl Room for Questions {
         let frame = &self.room[..bytes];
         let is_arp = frame.get(12..14) == Some(&wire::ethernet::ethertype::ARP.to_be_bytes()[..]);
         let asked = frame.get(Ethernet::LEN..).filter(|_| is_arp).and_then(|arp| Arp::parse(arp).ok());
-        self.asked.extend(asked.filter(|arp| arp.operation == Operation::Request && arp.target_ip == self.of));
+        self.asked
+            .extend(asked.filter(|arp| arp.operation == Operation::Request && arp.target_ip == self.of));
     }
 }
 

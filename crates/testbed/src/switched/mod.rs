@@ -188,7 +188,7 @@ impl Pair {
     pub async fn forget(&self, at: usize) -> anyhow::Result<()> {
         let side = &self.sides[at];
         match &side.switch {
-            Switch::Ours(ours) => ours.forget().await,
+            Switch::Ours(ours) => ours.forget(&side.host).await,
             Switch::Ovs(ovs) => ovs.forget().await,
             Switch::Kernel | Switch::None => {
                 run_in(&side.host, &["ip", "neigh", "flush", "all"]).await.map(drop)

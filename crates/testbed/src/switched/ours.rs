@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use model::vswitch::{
-    Attachment, Kind, NeighbourShown, Network, Port, Shown, Tunnel, Underlay, Wanted, Way,
-};
+use model::vswitch::{Attachment, Kind, NeighbourShown, Network, Port, Shown, Tunnel, Underlay, Wanted, Way};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use vswitchd::{Answer, Client, Request, Settings};
 use wire::Vni;
 
 use super::{Pair, VNI};
+use crate::place::run_in;
 use crate::program::Program;
 use crate::{process, wait};
 
@@ -133,8 +132,8 @@ impl Ours {
         self.shown().await?.neighbours.into_iter().next().context("there is no neighbour")
     }
 
-    /// Knows no MAC of the underlay any more: what it was, it is anew.
-    pub async fn forget(&self) -> anyhow::Result<()> {
+    /// Knows no MAC of the underlay any more, nor does its kernel: what it was, it is anew.
+    pub(super) async fn forget(&self, host: &Path) -> anyhow::Result<()> {
         let Answer::Wanted { wanted } = self.ask(Request::Wanted).await? else { bail!("something else") };
         let mut without = (*wanted).clone();
         without.tunnels = BTreeMap::new();
@@ -143,6 +142,9 @@ impl Ours {
             network.entries = BTreeMap::new();
         }
         self.apply(&without).await?;
+        run_in(host, &["ip", "neigh", "flush", "all"]).await?;
+        // The switch is told of that in a moment.
+        wait::pause(Duration::from_millis(50)).await;
         self.apply(&wanted).await
     }
 

@@ -54,12 +54,7 @@ fn transfer(from: &Path, to: &Path, ip: IpAddr, time: Duration) -> anyhow::Resul
 }
 
 /// Round trips one after another, shortest first; those that got lost are not among them.
-pub async fn round_trips(
-    from: &Path,
-    to: &Path,
-    ip: IpAddr,
-    count: usize,
-) -> anyhow::Result<Vec<Duration>> {
+pub async fn round_trips(from: &Path, to: &Path, ip: IpAddr, count: usize) -> anyhow::Result<Vec<Duration>> {
     let (from, to) = (from.to_owned(), to.to_owned());
     spawn_blocking(move || trips(&from, &to, ip, count)).await?
 }

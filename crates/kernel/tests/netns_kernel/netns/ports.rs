@@ -79,7 +79,8 @@ fn ping_and_large_segments_pass_between_a_device_and_a_tap() {
                     tap.send(&head, &frame);
                 }
                 tap.receive(64, &mut kept).expect("receives");
-                longest[1] = kept.frames.iter().map(|(_, frame)| frame.len()).max().unwrap_or(0).max(longest[1]);
+                longest[1] =
+                    kept.frames.iter().map(|(_, frame)| frame.len()).max().unwrap_or(0).max(longest[1]);
                 port.send(kept.frames.iter().map(|(head, frame)| (*head, &frame[..])));
                 kept.frames.clear();
                 poller.wait(Some(Duration::from_millis(1)), |_| {}).expect("waits");

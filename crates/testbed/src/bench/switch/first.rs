@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use testbed::switched::frames::{At, Course, Fate, burst};
+use testbed::switched::frames::{Course, Fate, burst};
 use testbed::switched::{Kind, Late, Runs, mac};
 
 /// The other host answers so late.
-const DELAY: Duration = Duration::from_millis(10);
+const DELAY: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(5);
 
 pub struct First {
@@ -19,8 +19,7 @@ pub async fn measure(kind: Kind, runs: &Runs) -> anyhow::Result<Vec<First>> {
     let pair = super::pair([kind, Kind::Kernel], runs).await?;
     pair.until_connected().await?;
     let [a, b] = &pair.sides;
-    let at = At(b.host.clone(), b.underlay);
-    let _late = Late::start(&at, b.ipv4()?, b.underlay_mac().await?, DELAY).await?;
+    let _late = Late::start(&pair, DELAY).await?;
     let mut all = Vec::new();
     for count in [1, 10, 100, 1000] {
         let mut fates = Vec::new();

@@ -55,7 +55,7 @@ pub fn first(all: &[First]) {
         ]);
     }
     println!("{table}");
-    println!("The other host answers questions for its MAC after 10 ms. VXLAN over IPv4, 100-byte frames.");
+    println!("The other host answers questions for its MAC after 100 ms. VXLAN over IPv4, 100-byte frames.");
 }
 
 pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
@@ -78,11 +78,9 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
                 let both = |row: &Packets| {
                     sender(row) + row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64
                 };
-                let rate =
-                    |row: &Packets| row.flowed.arrived as f64 / row.flowed.took.as_secs_f64() / 1000.0;
-                let lost = |row: &Packets| {
-                    100.0 * (1.0 - row.flowed.arrived as f64 / row.flowed.sent.max(1) as f64)
-                };
+                let rate = |row: &Packets| row.flowed.arrived as f64 / row.flowed.took.as_secs_f64() / 1000.0;
+                let lost =
+                    |row: &Packets| 100.0 * (1.0 - row.flowed.arrived as f64 / row.flowed.sent.max(1) as f64);
                 table.add_row([
                     name(kind).to_owned(),
                     if way == Way::In { "encapsulate" } else { "decapsulate" }.to_owned(),
