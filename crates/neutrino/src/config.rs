@@ -31,6 +31,7 @@ pub struct Config {
     pub quotas: Limits,
     pub policy: Policy,
     pub ctpurge: agent::ctpurge::Settings,
+    pub repod: repod::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -161,6 +162,7 @@ impl Config {
         self.auth()?;
         self.database.check()?;
         self.ctpurge.check()?;
+        self.repod.check()?;
         self.agent()?;
         Ok(())
     }

@@ -3,6 +3,8 @@
 
 #[path = "repository/apt.rs"]
 mod apt;
+#[path = "repository/dnf.rs"]
+mod dnf;
 #[path = "repository/neighbours.rs"]
 mod neighbours;
 #[path = "repository/place.rs"]
