@@ -124,7 +124,9 @@ impl Uploads {
         let upload = Upload { kept: kept.clone(), sum: Context::new(&SHA256), summed: 0 };
         {
             let mut all = self.all();
-            if all.len() >= self.max_number {
+            // Those that are finished take no space; one that is at work is not.
+            let done = |upload: &Shared| upload.try_lock().is_ok_and(|upload| upload.kept.done.is_some());
+            if all.values().filter(|upload| !done(upload)).count() >= self.max_number {
                 return Err(Refusal::TooManyUploads(self.max_number));
             }
             all.insert(id, Arc::new(tokio::sync::Mutex::new(upload)));

@@ -9,3 +9,7 @@ mod dnf;
 mod neighbours;
 #[path = "repository/place.rs"]
 mod place;
+#[path = "repository/publication.rs"]
+mod publication;
+#[path = "repository/uploads.rs"]
+mod uploads;
