@@ -134,7 +134,7 @@ async fn apt_follows_what_is_published() {
     let by_hash = format!("/deb/dists/stable/project/binary-all/by-hash/SHA256/{}", Sha256::of(&old.body));
     let kept = place.read("red", &by_hash, &[]).await;
     assert_eq!((kept.status, &kept.body), (StatusCode::OK, &old.body));
-    assert_eq!(place.read("blue", &by_hash, &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(place.read("green", &by_hash, &[]).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
