@@ -93,12 +93,16 @@ impl Repository {
 
     /// Uploads a file by going on as often as the connection breaks. `None`: the upload itself is gone.
     async fn upload(&self, bytes: &[u8]) -> Option<Sha256> {
+        self.upload_in(bytes, 200_000).await
+    }
+
+    async fn upload_in(&self, bytes: &[u8], part: usize) -> Option<Sha256> {
         let claim = json!({ "size": bytes.len(), "sha256": Sha256::of(bytes) }).to_string().into_bytes();
         let (_, begun) = self.call(Method::POST, "/uploads", 0, claim).await?;
         let path = format!("/uploads/{}", begun["id"].as_str()?);
         let (mut at, mut status) = (0, StatusCode::CONFLICT);
         while at < bytes.len() {
-            let part = &bytes[at..bytes.len().min(at + 200_000)];
+            let part = &bytes[at..bytes.len().min(at + part)];
             let answer = self.call(Method::PATCH, &path, at as u64, part.to_vec()).await?;
             at = answer.1["offset"].as_u64()? as usize;
             status = answer.0;
@@ -220,30 +224,78 @@ async fn killed_at_any_moment_on_a_folder() {
 }
 
 /// moto's server: it speaks S3, with multipart uploads and conditional writes, and keeps all in memory.
+struct Moto {
+    folder: TempDir,
+    endpoint: String,
+    program: Program,
+}
+
+impl Moto {
+    async fn start() -> Moto {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.expect("a free port").port();
+        let words = ["-H", "127.0.0.1", "-p", &port.to_string()];
+        let program = testbed::python::program("moto_server");
+        let program = Program::start(&program, &words, folder.path().join("log")).expect("runs");
+        let moto = Moto { folder, endpoint: format!("http://127.0.0.1:{port}"), program };
+        let http: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let bucket = format!("{}/software", moto.endpoint);
+        let made = wait::until(SOON, || async {
+            let request = Request::put(&bucket).body(Full::default()).expect("a request");
+            http.request(request).await.ok().filter(|answer| answer.status().is_success()).map(|_| ())
+        });
+        assert!(made.await.is_some(), "{}", moto.program.said());
+        std::fs::write(moto.folder.path().join("secret"), "a secret of S3 that is long").expect("writes");
+        moto
+    }
+
+    fn set(&self) -> Vec<String> {
+        vec![
+            "repod.s3.bucket=software".to_owned(),
+            format!("repod.s3.endpoint={}", self.endpoint),
+            "repod.s3.access_key_id=neutrino".to_owned(),
+            "repod.s3.prefix=some/where".to_owned(),
+            format!("repod.s3.secret_access_key_file={}", self.folder.path().join("secret").display()),
+        ]
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_on_s3() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = port.expect("a free port").port();
-    let words = ["-H", "127.0.0.1", "-p", &port.to_string()];
-    let moto = testbed::python::program("moto_server");
-    let moto = Program::start(&moto, &words, folder.path().join("log")).expect("runs");
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let http: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let made = wait::until(SOON, || async {
-        let request = Request::put(format!("{endpoint}/software")).body(Full::default()).expect("a request");
-        http.request(request).await.ok().filter(|answer| answer.status().is_success()).map(|_| ())
+    let moto = Moto::start().await;
+    killed_at_any_moment(4, &moto.set()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_on_one_bucket_do_not_undo_each_other() {
+    let moto = Moto::start().await;
+    let (one, other) = (Repository::start(&moto.set()).await, Repository::start(&moto.set()).await);
+    let beside = tempfile::tempdir().expect("a folder");
+    // Large enough for parts of their own.
+    let large = std::fs::read(deb(beside.path(), "large", 17 << 20)).expect("reads");
+    let small = std::fs::read(deb(beside.path(), "small", 10)).expect("reads");
+    let (large, small) = (one.upload_in(&large, 8 << 20).await, other.upload_in(&small, 8 << 20).await);
+    let (large, small) = (large.expect("is taken"), small.expect("is taken"));
+    let publish = async |at: &Repository, method: Method, body: Value| {
+        at.call(method, "/publication", 0, body.to_string().into_bytes()).await.expect("answers")
+    };
+    let put = |revision: u64| json!({ "revision": revision, "versions": [version(0, large)] });
+    let (status, told) = publish(&one, Method::PUT, put(1)).await;
+    assert_eq!((status, &told["listed"]), (StatusCode::OK, &json!(1)), "{told}");
+    // What one published, the other goes on from.
+    let change = json!({ "revision": 2, "after": 1, "put": [version(1, small)] });
+    let (status, told) = publish(&other, Method::PATCH, change).await;
+    assert_eq!((status, &told["listed"]), (StatusCode::OK, &json!(2)), "{told}");
+    let (status, _) = publish(&one, Method::PUT, put(1)).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let seen = wait::until(SOON, || async {
+        let (_, text) = one.read("/deb/dists/stable/main/binary-all/Packages.gz").await?;
+        let mut plain = String::new();
+        flate2::read::MultiGzDecoder::new(&text[..]).read_to_string(&mut plain).ok()?;
+        plain.contains("Package: small").then_some(())
     });
-    assert!(made.await.is_some(), "{}", moto.said());
-    let secret = folder.path().join("secret");
-    std::fs::write(&secret, "a secret of S3 that is long").expect("writes");
-    let set = [
-        "repod.s3.bucket=software".to_owned(),
-        format!("repod.s3.endpoint={endpoint}"),
-        "repod.s3.access_key_id=neutrino".to_owned(),
-        "repod.s3.prefix=some/where".to_owned(),
-        format!("repod.s3.secret_access_key_file={}", secret.display()),
-    ];
-    killed_at_any_moment(4, &set).await;
-    drop(moto);
+    assert!(seen.await.is_some());
+    assert_eq!((one.is_whole().await, other.is_whole().await), (2, 2));
+    assert!(moto.program.runs());
 }

@@ -1,6 +1,7 @@
 //! Files of somebody who means harm: whatever the bytes are, the answer is facts or a reason, and neither
 //! memory nor time follows what a file claims.
 #![expect(clippy::disallowed_methods, reason = "the corpus of the fuzz target is files")]
+#![allow(clippy::unwrap_used, reason = "what these build is sound")]
 
 use std::io::{Read, Write};
 
@@ -220,6 +221,6 @@ proptest! {
 fn what_fuzzing_found_stays_found() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/package");
     let files = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
-    let read_all = files.map(|file| read(&std::fs::read(file).unwrap()).is_ok()).count();
-    assert!(read_all >= 4, "the corpus is there");
+    let good = files.filter(|file| read(&std::fs::read(file).unwrap()).is_ok()).count();
+    assert!(good >= 5, "the corpus is there");
 }

@@ -119,7 +119,7 @@ pub fn set(answer: &mut Answer, name: impl header::IntoHeaderName, value: &str) 
     }
 }
 
-pub fn text<'a>(headers: &'a HeaderMap, name: impl header::AsHeaderName) -> Option<&'a str> {
+pub fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

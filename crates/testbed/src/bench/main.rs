@@ -9,7 +9,7 @@
 //! hosts    many hosts of one server            show     tables
 //! scale    memory of a server with many ports
 //! routers/ a network node with many routers
-//! purge/   connections forgotten in batches
+//! purge/   connections forgotten in batches       repo     the software repository
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -22,6 +22,7 @@ mod hosts;
 mod load;
 mod peer;
 mod purge;
+mod repo;
 mod routers;
 mod scale;
 mod server;
@@ -106,6 +107,8 @@ enum What {
     Purge,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
+    /// The software repository: 1 GiB up and down, one version published among 10,000
+    Repo,
     /// Of `routers`, how soon one wakes. Needs root
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
@@ -190,6 +193,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Scale) {
         scale::run(server).await?;
+    }
+    if wanted(What::Repo) {
+        self::repo::run(server).await?;
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;
