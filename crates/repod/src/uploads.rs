@@ -182,7 +182,8 @@ impl Uploads {
     pub async fn append(&self, id: Uuid, offset: u64, body: &mut Incoming) -> Result<u64, Refusal> {
         let slot = self.find(id)?;
         let mut upload = slot.upload.try_lock().map_err(|_| Refusal::Busy)?;
-        let mut file = tokio::fs::OpenOptions::new().write(true).open(self.bytes(id)).await?;
+        let mut options = tokio::fs::OpenOptions::new();
+        let mut file = options.write(true).open(self.bytes(id)).await.map_err(gone)?;
         let mut at = file.seek(std::io::SeekFrom::End(0)).await?;
         if at != offset {
             return Err(Refusal::Offset(at));
@@ -240,7 +241,7 @@ impl Uploads {
             let blob = blobs.get(&done).await?.ok_or(Refusal::NotFound)?;
             return Ok((done, blob));
         }
-        let size = tokio::fs::metadata(&path).await?.len();
+        let size = tokio::fs::metadata(&path).await.map_err(gone)?.len();
         let claim = upload.kept.claim.clone();
         if let Some(wanted) = claim.size.filter(|wanted| *wanted != size) {
             return Err(Refusal::Incomplete(size, wanted));
@@ -317,6 +318,11 @@ impl Uploads {
         let free = found.blocks_available() as u64 * found.fragment_size() as u64;
         if free < self.min_free.saturating_add(wanted) { Err(Refusal::Full) } else { Ok(()) }
     }
+}
+
+/// A file that is not there was finished, or deleted meanwhile.
+fn gone(error: std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::NotFound { Refusal::NotFound } else { error.into() }
 }
 
 /// What was said of a file must be so. An archive says nothing that could differ.
