@@ -32,6 +32,7 @@ pub struct Config {
     pub policy: Policy,
     pub ctpurge: agent::ctpurge::Settings,
     pub vswitchd: vswitchd::Settings,
+    pub repod: repod::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -163,6 +164,7 @@ impl Config {
         self.database.check()?;
         self.ctpurge.check()?;
         self.vswitchd.check()?;
+        self.repod.check()?;
         self.agent()?;
         Ok(())
     }
@@ -263,14 +265,14 @@ mod tests {
     fn the_password_of_the_database_is_not_shown() {
         for url in [
             "postgresql://u:s3cret@db.example.org/n",
-            "postgresql://u:s3c@ret@db.example.org/n",
+            "postgresql://u:s3c@r3t@db.example.org/n",
             "host=db user=u password=s3cret",
             "postgresql://db/n?user=u&password=s3cret",
         ] {
             let set = [("database.kind", "postgresql"), ("database.url", url)];
             let config = merged("", &set).expect("good");
             let shown = format!("{config:?}{}", config.to_toml().expect("prints"));
-            assert!(!shown.contains("s3c") && !shown.contains("ret"), "{shown}");
+            assert!(!shown.contains("s3c") && !shown.contains("r3t"), "{shown}");
             assert_eq!(config.database.url.0, url);
         }
         let shown = database::DatabaseUrl("postgresql://u@db.example.org/n".into()).to_string();

@@ -7,6 +7,7 @@ mod buses;
 mod config;
 mod ctpurge;
 mod policy;
+mod repod;
 mod router;
 mod serve;
 mod vswitch;
@@ -69,6 +70,8 @@ enum Command {
     /// Shows and checks who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Keeps software packages, and serves them as apt and dnf repositories, a view for each project
+    Repod(repod::RepodArgs),
     /// Shows on which hosts routers take their place, and why
     #[command(subcommand)]
     Router(router::RouterCommand),
@@ -140,6 +143,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy::run(&command, || Ok(load()?.policy.path())),
+        Command::Repod(asked) => {
+            let config = load()?;
+            repod::run(&asked, config.repod, &config.log.filter)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Router(command) => {
             let config = load()?;
             serve::log(&config.log.filter);

@@ -33,6 +33,8 @@ fn help_of_every_command() {
         ("demo.txt", &["demo", "--help"]),
         ("config-print.txt", &["config", "print", "--help"]),
         ("policy.txt", &["policy", "--help"]),
+        ("repod.txt", &["repod", "--help"]),
+        ("repod-key.txt", &["repod", "key", "--help"]),
         ("router.txt", &["router", "--help"]),
         ("ctpurge.txt", &["ctpurge", "--help"]),
         ("vswitchd.txt", &["vswitchd", "--help"]),

@@ -27,6 +27,7 @@ pub type Answer = Response<Body>;
 const MAX_CONNECTIONS: usize = 1024;
 /// For the head of a request, on a connection that was just used too.
 const HEAD: Duration = Duration::from_secs(60);
+const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 const MAX_HEAD: usize = 16 << 10;
 
 /// Answers requests until it is told to stop.
@@ -47,8 +48,8 @@ pub async fn serve<F>(
         };
         while open.try_join_next().is_some() {}
         let Ok((tcp, _)) = accepted else {
-            // Out of descriptors: some connection has to end first.
-            open.join_next().await;
+            // Out of descriptors: some connection has to end first, whoever's.
+            tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
             continue;
         };
         let _ = tcp.set_nodelay(true);
@@ -119,7 +120,7 @@ pub fn set(answer: &mut Answer, name: impl header::IntoHeaderName, value: &str) 
     }
 }
 
-pub fn text<'a>(headers: &'a HeaderMap, name: impl header::AsHeaderName) -> Option<&'a str> {
+pub fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

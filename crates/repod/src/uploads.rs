@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -55,7 +56,22 @@ struct Upload {
     summed: u64,
 }
 
-type Shared = Arc<tokio::sync::Mutex<Upload>>;
+/// An upload, and who writes to it.
+struct Slot {
+    /// It takes no space any more.
+    done: AtomicBool,
+    upload: tokio::sync::Mutex<Upload>,
+}
+
+type Shared = Arc<Slot>;
+
+fn slot(kept: Kept) -> Shared {
+    let done = AtomicBool::new(kept.done.is_some());
+    Arc::new(Slot {
+        done,
+        upload: tokio::sync::Mutex::new(Upload { kept, sum: Context::new(&SHA256), summed: 0 }),
+    })
+}
 
 pub struct Uploads {
     folder: PathBuf,
@@ -82,8 +98,7 @@ impl Uploads {
             };
             let text = fs::read(&path).map_err(wrong)?;
             if let Ok(kept) = serde_json::from_slice(&text) {
-                let upload = Upload { kept, sum: Context::new(&SHA256), summed: 0 };
-                all.insert(id, Arc::new(tokio::sync::Mutex::new(upload)));
+                all.insert(id, slot(kept));
             }
         }
         Ok(Uploads {
@@ -121,13 +136,15 @@ impl Uploads {
         self.has_space(claim.size.unwrap_or_default())?;
         let id = Uuid::new_v4();
         let kept = Kept { claim, done: None };
-        let upload = Upload { kept: kept.clone(), sum: Context::new(&SHA256), summed: 0 };
+        let slot = slot(kept.clone());
+        // Until its files are there, it is at work: the sweep leaves it alone.
+        let _at_work = slot.upload.try_lock().expect("nobody else knows it");
         {
             let mut all = self.all();
-            if all.len() >= self.max_number {
+            if all.values().filter(|slot| !slot.done.load(Ordering::Relaxed)).count() >= self.max_number {
                 return Err(Refusal::TooManyUploads(self.max_number));
             }
-            all.insert(id, Arc::new(tokio::sync::Mutex::new(upload)));
+            all.insert(id, slot.clone());
         }
         let made = async {
             File::create_new(self.bytes(id)).await?;
@@ -153,19 +170,20 @@ impl Uploads {
 
     /// How many bytes are here.
     pub async fn offset(&self, id: Uuid) -> Result<u64, Refusal> {
-        let upload = self.find(id)?;
+        let slot = self.find(id)?;
         match tokio::fs::metadata(self.bytes(id)).await {
             Ok(found) => Ok(found.len()),
             // It was finished: it came whole.
-            Err(_) => Ok(upload.lock().await.kept.claim.size.unwrap_or_default()),
+            Err(_) => Ok(slot.upload.lock().await.kept.claim.size.unwrap_or_default()),
         }
     }
 
     /// Adds bytes at an offset, which must be where the file ends.
-    pub async fn append(&self, id: Uuid, offset: u64, mut body: Incoming) -> Result<u64, Refusal> {
-        let upload = self.find(id)?;
-        let mut upload = upload.try_lock().map_err(|_| Refusal::Busy)?;
-        let mut file = tokio::fs::OpenOptions::new().write(true).open(self.bytes(id)).await?;
+    pub async fn append(&self, id: Uuid, offset: u64, body: &mut Incoming) -> Result<u64, Refusal> {
+        let slot = self.find(id)?;
+        let mut upload = slot.upload.try_lock().map_err(|_| Refusal::Busy)?;
+        let mut options = tokio::fs::OpenOptions::new();
+        let mut file = options.write(true).open(self.bytes(id)).await.map_err(gone)?;
         let mut at = file.seek(std::io::SeekFrom::End(0)).await?;
         if at != offset {
             return Err(Refusal::Offset(at));
@@ -214,8 +232,8 @@ impl Uploads {
 
     /// The file is whole: it is checked, read and moved to its place.
     pub async fn finish(&self, id: Uuid, blobs: &Blobs) -> Result<(Sha256, Blob), Refusal> {
-        let upload = self.find(id)?;
-        let mut upload = upload.try_lock().map_err(|_| Refusal::Busy)?;
+        let slot = self.find(id)?;
+        let mut upload = slot.upload.try_lock().map_err(|_| Refusal::Busy)?;
         let path = self.bytes(id);
         if let Some(done) = upload.kept.done
             && !path.exists()
@@ -223,7 +241,7 @@ impl Uploads {
             let blob = blobs.get(&done).await?.ok_or(Refusal::NotFound)?;
             return Ok((done, blob));
         }
-        let size = tokio::fs::metadata(&path).await?.len();
+        let size = tokio::fs::metadata(&path).await.map_err(gone)?.len();
         let claim = upload.kept.claim.clone();
         if let Some(wanted) = claim.size.filter(|wanted| *wanted != size) {
             return Err(Refusal::Incomplete(size, wanted));
@@ -235,7 +253,9 @@ impl Uploads {
         let facts = self.read(&path, size).await?;
         compare(&claim, &facts)?;
         upload.kept.done = Some(sum);
+        upload.kept.claim.size = Some(size);
         self.keep(id, &upload.kept).await?;
+        slot.done.store(true, Ordering::Relaxed);
         Ok((sum, blobs.put(&sum, size, facts, &path).await?))
     }
 
@@ -267,8 +287,8 @@ impl Uploads {
 
     /// Forgets an upload and its bytes.
     pub async fn delete(&self, id: Uuid) -> Result<(), Refusal> {
-        let upload = self.find(id)?;
-        let _alone = upload.try_lock().map_err(|_| Refusal::Busy)?;
+        let slot = self.find(id)?;
+        let _alone = slot.upload.try_lock().map_err(|_| Refusal::Busy)?;
         self.forget(id).await;
         Ok(())
     }
@@ -298,6 +318,11 @@ impl Uploads {
         let free = found.blocks_available() as u64 * found.fragment_size() as u64;
         if free < self.min_free.saturating_add(wanted) { Err(Refusal::Full) } else { Ok(()) }
     }
+}
+
+/// A file that is not there was finished, or deleted meanwhile.
+fn gone(error: std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::NotFound { Refusal::NotFound } else { error.into() }
 }
 
 /// What was said of a file must be so. An archive says nothing that could differ.

@@ -3,7 +3,13 @@
 
 #[path = "repository/apt.rs"]
 mod apt;
+#[path = "repository/dnf.rs"]
+mod dnf;
 #[path = "repository/neighbours.rs"]
 mod neighbours;
 #[path = "repository/place.rs"]
 mod place;
+#[path = "repository/publication.rs"]
+mod publication;
+#[path = "repository/uploads.rs"]
+mod uploads;

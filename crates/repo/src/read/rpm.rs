@@ -19,6 +19,9 @@ const MAX_PATHS: usize = 32 << 20;
 /// As many as the index tells of.
 const MAX_CHANGES: usize = 10;
 
+/// Less, greater, equal.
+const SENSE: u32 = 14;
+
 const HEADER: &str = "header";
 
 pub fn read(mut file: impl Read, size: u64) -> Result<Facts, Malformed> {
@@ -59,7 +62,7 @@ fn facts(header: &Header, place: (u64, u64), archive_size: u64) -> Result<Facts,
         false => checked("the architecture", is_architecture, &need(1022, "the architecture")?)?,
     };
     let epoch = header.number(1003).unwrap_or_default() as u32;
-    let rpm = Rpm {
+    let mut rpm = Rpm {
         epoch,
         description: text(1005),
         license: text(1014),
@@ -86,6 +89,12 @@ fn facts(header: &Header, place: (u64, u64), archive_size: u64) -> Result<Facts,
         version: version.clone(),
         release: release.clone(),
     };
+    // What it needs of itself is never missing.
+    let same = |one: &Dependency, other: &Dependency| {
+        (&one.name, one.flags & SENSE, &one.version) == (&other.name, other.flags & SENSE, &other.version)
+    };
+    let provided = &rpm.provides;
+    rpm.requires.retain(|need| !provided.iter().any(|own| same(need, own)));
     let whole =
         if epoch == 0 { format!("{version}-{release}") } else { format!("{epoch}:{version}-{release}") };
     Ok(Facts {

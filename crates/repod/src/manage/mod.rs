@@ -1,6 +1,7 @@
 //! HTTP for the server: uploads, publication, files. Who does not know the secret is told nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -19,7 +20,10 @@ use crate::publish::Outcome;
 const MAX_SMALL: usize = 64 << 10;
 /// A publication of everything.
 const MAX_PUBLICATION: usize = 256 << 20;
-const BODY_S: u64 = 60;
+const BODY: Duration = Duration::from_secs(60);
+/// Of a body whose request is refused.
+const MAX_DRAINED: usize = 8 << 20;
+const DRAINING: Duration = Duration::from_secs(5);
 
 pub async fn handle(repository: Arc<Repository>, call: Call) -> Answer {
     match answer(&repository, call).await {
@@ -46,7 +50,13 @@ async fn answer(repository: &Repository, call: Call) -> Result<Answer, Refusal> 
         }
         (&Method::PATCH, ["uploads", id]) => {
             let from = offset(&heading)?;
-            let offset = repository.uploads.append(upload(id)?, from, body).await?;
+            let id = upload(id)?;
+            let mut body = body;
+            let appended = repository.uploads.append(id, from, &mut body).await;
+            if appended.is_err() {
+                drain(&mut body).await;
+            }
+            let offset = appended?;
             Ok(at_offset(empty(StatusCode::NO_CONTENT), offset))
         }
         (&Method::POST, ["uploads", id, "finish"]) => {
@@ -106,9 +116,22 @@ fn at_offset(mut answer: Answer, offset: u64) -> Answer {
     answer
 }
 
+/// Who is still sending does not hear an answer: a little is waited for, more is cut off.
+async fn drain(body: &mut Incoming) {
+    let all = async {
+        let mut left = MAX_DRAINED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let len = frame.data_ref().map_or(0, |bytes| bytes.len());
+            let Some(less) = left.checked_sub(len) else { return };
+            left = less;
+        }
+    };
+    let _ = tokio::time::timeout(DRAINING, all).await;
+}
+
 async fn read<T: DeserializeOwned>(body: Incoming, most: usize) -> Result<T, Refusal> {
     let whole = Limited::new(body, most).collect();
-    let whole = tokio::time::timeout(std::time::Duration::from_secs(BODY_S), whole).await;
+    let whole = tokio::time::timeout(BODY, whole).await;
     let bytes = match whole {
         Ok(Ok(bytes)) => bytes.to_bytes(),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {

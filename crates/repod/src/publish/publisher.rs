@@ -134,7 +134,7 @@ impl Publisher {
         let mut turn = self.turn.lock().await;
         self.catch_up(&mut turn).await?;
         let before = self.published();
-        if let Some(entry) = before.of_sum(sum).next() {
+        if let Some(entry) = before.of_sum(sum).find(|entry| entry.card.is_some()) {
             if !force {
                 return Err(Refusal::Published(entry.version.id.clone()));
             }

@@ -149,12 +149,11 @@ impl Published {
 
     /// All architectures of .debs that a scope has, of which some may be empty.
     pub fn architectures(&self, project: &str) -> BTreeSet<&str> {
-        let kinds = self.shelves.keys().filter(|(scope, _)| match scope {
-            Scope::Main => true,
-            Scope::Project(owner) => owner == project,
-        });
-        kinds
-            .filter_map(|(_, kind)| if let Kind::Deb(name) = kind { Some(name.as_str()) } else { None })
-            .collect()
+        let of = |scope: Scope| {
+            let kinds = (scope.clone(), Kind::Deb(String::new()))..(scope, Kind::Rpm);
+            self.shelves.range(kinds).map(|((_, kind), _)| kind)
+        };
+        let kinds = of(Scope::Main).chain(of(Scope::Project(project.to_owned())));
+        kinds.filter_map(|kind| if let Kind::Deb(name) = kind { Some(name.as_str()) } else { None }).collect()
     }
 }

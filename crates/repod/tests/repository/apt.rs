@@ -64,7 +64,7 @@ impl Apt {
     }
 
     pub async fn known(&self) -> String {
-        String::from_utf8_lossy(&self.run("apt-cache", &["madison", ".*"]).await.stdout).into_owned()
+        String::from_utf8_lossy(&self.run("apt-cache", &["pkgnames"]).await.stdout).into_owned()
     }
 
     fn got(&self) -> Vec<String> {

@@ -50,7 +50,7 @@ pub fn settings(folder: &Path) -> Settings {
         address: "http://169.254.169.254:8080".into(),
         architectures: vec!["amd64".into(), "arm64".into()],
         max_file_bytes: 1 << 30,
-        max_uploads: 8,
+        max_uploads: 16,
         min_free_bytes: 0,
         upload_idle_s: 86_400,
         s3: None,
@@ -96,6 +96,10 @@ impl Place {
         let serving = repod::start(settings.clone(), stopping).await.expect("starts");
         let (manage, reading) = (serving.manage, serving.reading);
         Place { folder, settings, http: http(), serving: Some(serving), stop, manage, reading }
+    }
+
+    pub fn manage(&self) -> SocketAddr {
+        self.manage
     }
 
     /// Stops it and starts it again.

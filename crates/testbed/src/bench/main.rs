@@ -10,7 +10,7 @@
 //! scale    memory of a server with many ports
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches      switch/  the virtual switch
-//! switch_core  a frame through the virtual switch, without I/O
+//! switch_core  a frame through the virtual switch, without I/O      repo  the software repository
 //! wiring/  from a port to a wired device
 //! ```
 
@@ -23,6 +23,7 @@ mod hosts;
 mod load;
 mod peer;
 mod purge;
+mod repo;
 mod routers;
 mod scale;
 mod server;
@@ -113,6 +114,8 @@ enum What {
     Switch,
     /// The virtual switch itself: CPU per frame into a tunnel and out of it, without I/O
     SwitchCore,
+    /// The software repository: 1 GiB up and down, one version published among 10,000
+    Repo,
     /// Of `routers`, how soon one wakes. Needs root
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
@@ -197,6 +200,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Scale) {
         scale::run(server).await?;
+    }
+    if wanted(What::Repo) {
+        self::repo::run(server).await?;
     }
     if wanted(What::Routers) {
         routers::run(&cli.routers).await?;

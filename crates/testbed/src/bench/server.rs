@@ -133,7 +133,7 @@ async fn begin(program: &Path, file: &Path) -> anyhow::Result<(Child, u32, Strin
 }
 
 /// The program of the same build as this one.
-fn beside() -> anyhow::Result<PathBuf> {
+pub fn beside() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe()?.with_file_name("neutrino");
     if !program.exists() {
         bail!(
