@@ -36,7 +36,11 @@ pub const MAP: &[Row] = &[
     other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
     other("gateway", &["kernel", "model"], &[]),
-    other("testbed", &["agent", "bus", "cloud", "db", "gateway", "host", "kernel", "model", "server"], &["wire"]),
+    other(
+        "testbed",
+        &["agent", "bus", "cloud", "db", "gateway", "host", "kernel", "model", "server"],
+        &["wire"],
+    ),
     other(
         "neutrino",
         &["agent", "bus", "db", "gateway", "model", "server", "testbed"],

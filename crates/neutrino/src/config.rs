@@ -31,6 +31,7 @@ pub struct Config {
     pub quotas: Limits,
     pub policy: Policy,
     pub ctpurge: agent::ctpurge::Settings,
+    pub gateway: gateway::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -161,6 +162,7 @@ impl Config {
         self.auth()?;
         self.database.check()?;
         self.ctpurge.check()?;
+        self.gateway.check()?;
         self.agent()?;
         Ok(())
     }
@@ -251,6 +253,7 @@ mod tests {
         assert_eq!(config.network, Rules::default());
         assert_eq!(config.quotas, Limits::default());
         assert_eq!(config.ctpurge, agent::ctpurge::Settings::default());
+        assert_eq!(config.gateway, gateway::Settings::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
         assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
@@ -297,6 +300,8 @@ mod tests {
             ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("", ("database.kind", "postgresql"), "database.url"),
             ("", ("ctpurge.first_number", "0"), "first_number"),
+            ("[gateway.management]\nbind = '192.0.2.1:8081'", ("log.filter", "info"), "management.bind"),
+            ("[gateway.tenant]\nidle = 5", ("log.filter", "info"), "idle"),
             ("[ctpurge]\nfirst = 5", ("log.filter", "info"), "first"),
             ("", ("bus.kind", "rabbit"), "rabbit"),
             ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),

@@ -6,6 +6,7 @@ mod agent;
 mod buses;
 mod config;
 mod ctpurge;
+mod gateway;
 mod policy;
 mod router;
 mod serve;
@@ -52,6 +53,9 @@ enum Command {
     /// Shows and asks for connections that are forgotten; `neutrino ctpurge` does it
     #[command(subcommand)]
     Conntrack(ctpurge::ConntrackCommand),
+    /// Lets instances reach software and metadata, without a route into the management network
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
     /// What the bus must let servers and hosts do
@@ -161,6 +165,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = load()?;
             serve::log(&config.log.filter);
             serve::small_runtime()?.block_on(ctpurge::run(&command, &config.ctpurge))
+        }
+        Command::Gateway(command) => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            gateway::run(&command, config.gateway)
         }
         Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
             print!("{}", buses::nats_config(&servers, &hosts, certificates)?);
