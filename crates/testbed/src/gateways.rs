@@ -155,6 +155,26 @@ impl Gateways {
         })?
     }
 
+    /// Many of them.
+    pub fn connect_many(&self, at: usize, count: usize) -> std::io::Result<Vec<TcpStream>> {
+        kernel::raise_file_limit()?;
+        kernel::netns::within(&self.client(at), || {
+            (0..count).map(|_| TcpStream::connect(SocketAddr::new(address(), 8080))).collect()
+        })?
+    }
+
+    /// Takes a tenant's namespaces away.
+    pub async fn forget_tenant(&self, at: usize) {
+        for name in [format!("tenant-{at}"), format!("client-{at}")] {
+            self.place.remove(&name).await;
+        }
+    }
+
+    /// Makes a tenant's namespaces anew.
+    pub async fn make_tenant(&self, at: usize) -> anyhow::Result<()> {
+        tenant(&self.place, at).await.map(drop)
+    }
+
     /// What an operator is told.
     pub fn operator(&self, words: &[&str]) -> std::io::Result<std::process::Output> {
         let mut command = std::process::Command::new(&self.binary);
@@ -172,10 +192,11 @@ fn address() -> IpAddr {
 
 /// A network with one instance, whose addresses are those of every other.
 async fn tenant(place: &Place, at: usize) -> anyhow::Result<Network> {
-    let (inside, client) = (place.add(&format!("tenant-{at}")).await?, place.add(&format!("client-{at}")).await?);
+    let (inside, client) =
+        (place.add(&format!("tenant-{at}")).await?, place.add(&format!("client-{at}")).await?);
     link(&inside, "g0", &client, "eth0", Some("fa:16:3e:00:00:05")).await?;
     for (namespace, words) in [
-        (&inside, format!("ip addr add 10.1.0.1/24 dev g0")),
+        (&inside, "ip addr add 10.1.0.1/24 dev g0".to_owned()),
         (&inside, format!("ip addr add {ADDRESS}/32 dev g0")),
         (&inside, format!("ip addr add {LINK_LOCAL}/64 dev g0 nodad")),
         (&client, format!("ip addr add {CLIENT}/24 dev eth0")),
@@ -215,7 +236,8 @@ fn files(dir: &Path) -> anyhow::Result<()> {
     let deb = dir.join("files/deb");
     fs::create_dir_all(&deb)?;
     fs::write(deb.join("small"), "small\n")?;
-    let bytes: Vec<u8> = (0..32u32 << 18).flat_map(|word| word.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..32u32 << 18).flat_map(|word| word.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     fs::write(deb.join("big"), bytes)?;
     let dir = dir.display();
     let config = format!(

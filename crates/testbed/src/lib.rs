@@ -14,7 +14,7 @@
 //! talk     TCP and UDP between namespaces
 //! program  ours, as a process of its own              draw    numbers from a seed
 //! ctpurge  who forgets connections of a host          process what /proc says of use
-//! tracked  connections in a host's table
+//! gateways both of a host, with tenants and a repository       tracked  connections in a host's table
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -29,6 +29,7 @@ pub mod ctpurge;
 pub mod demo;
 pub mod draw;
 mod engines;
+pub mod gateways;
 pub mod groups;
 mod guest;
 pub mod keystone;
