@@ -58,3 +58,8 @@ pub fn limit_memory(bytes: u64) -> io::Result<()> {
     setrlimit(Resource::RLIMIT_DATA, bytes.min(hard), hard)?;
     Ok(())
 }
+
+/// The user as which this process acts.
+pub fn user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}

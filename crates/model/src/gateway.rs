@@ -100,11 +100,18 @@ pub struct Limits {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// The first of a connection.
-    Hello { version: u32 },
+    Hello {
+        version: u32,
+    },
     /// What should be, whole: what is not in it goes.
-    Tell { wanted: Wanted },
+    Tell {
+        wanted: Wanted,
+    },
     /// Networks that come or change, each whole, and those that go.
-    Change { networks: Vec<Network>, gone: Vec<NetworkId> },
+    Change {
+        networks: Vec<Network>,
+        gone: Vec<NetworkId>,
+    },
     Status,
 }
 
@@ -197,8 +204,14 @@ impl Wanted {
 
 impl Network {
     pub fn check(&self) -> Result<(), Refused> {
-        if self.namespace.is_empty() || self.namespace.contains(['/', '\0']) || self.namespace.starts_with('.') {
-            return Err(wrong(format!("network {}: '{}' is no name of a namespace", self.id, self.namespace)));
+        if self.namespace.is_empty()
+            || self.namespace.contains(['/', '\0'])
+            || self.namespace.starts_with('.')
+        {
+            return Err(wrong(format!(
+                "network {}: '{}' is no name of a namespace",
+                self.id, self.namespace
+            )));
         }
         let (mut ports, mut addresses) = (BTreeMap::new(), BTreeMap::new());
         for port in &self.ports {
@@ -239,7 +252,8 @@ mod tests {
         let wanted: Wanted = serde_json::from_str(TOLD).expect("reads");
         assert_eq!(wanted.networks[0].limits, Limits::default());
         assert_eq!(wanted.check(), Ok(()));
-        let again: Wanted = serde_json::from_str(&serde_json::to_string(&wanted).expect("writes")).expect("reads");
+        let again: Wanted =
+            serde_json::from_str(&serde_json::to_string(&wanted).expect("writes")).expect("reads");
         assert_eq!(again, wanted);
     }
 

@@ -33,6 +33,7 @@ pub struct Config {
     pub ctpurge: agent::ctpurge::Settings,
     pub vswitchd: vswitchd::Settings,
     pub repod: repod::Settings,
+    pub gateway: gateway::Settings,
     pub agent: Option<AgentSection>,
     pub log: Log,
 }
@@ -165,6 +166,7 @@ impl Config {
         self.ctpurge.check()?;
         self.vswitchd.check()?;
         self.repod.check()?;
+        self.gateway.check()?;
         self.agent()?;
         Ok(())
     }
@@ -256,6 +258,7 @@ mod tests {
         assert_eq!(config.quotas, Limits::default());
         assert_eq!(config.ctpurge, agent::ctpurge::Settings::default());
         assert_eq!(config.vswitchd, vswitchd::Settings::default());
+        assert_eq!(config.gateway, gateway::Settings::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
         assert!(config.agent.is_none());
         assert_eq!(config.bus, BusSection { kind: BusKind::InProcess, nats: NatsOptions::default() });
@@ -303,6 +306,8 @@ mod tests {
             ("", ("database.kind", "postgresql"), "database.url"),
             ("", ("ctpurge.first_number", "0"), "first_number"),
             ("", ("vswitchd.port_slots", "1"), "port_slots"),
+            ("[gateway.management]\nbind = '192.0.2.1:8081'", ("log.filter", "info"), "management.bind"),
+            ("[gateway.tenant]\nidle = 5", ("log.filter", "info"), "idle"),
             ("[ctpurge]\nfirst = 5", ("log.filter", "info"), "first"),
             ("", ("bus.kind", "rabbit"), "rabbit"),
             ("[bus.nats]\nurl = 'nats://a'", ("log.filter", "info"), "url"),

@@ -6,6 +6,7 @@ mod agent;
 mod buses;
 mod config;
 mod ctpurge;
+mod gateway;
 mod policy;
 mod repod;
 mod router;
@@ -59,6 +60,9 @@ enum Command {
     /// Configures and shows the switch of this host; `neutrino vswitchd` runs it
     #[command(subcommand)]
     Vswitch(vswitch::VswitchCommand),
+    /// Lets instances reach software and metadata, without a route into the management network
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
     /// What the bus must let servers and hosts do
@@ -186,6 +190,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = load()?;
             serve::log(&config.log.filter);
             serve::small_runtime()?.block_on(vswitch::run(&command, &config.vswitchd))
+        }
+        Command::Gateway(command) => {
+            let config = load()?;
+            serve::log(&config.log.filter);
+            gateway::run(&command, config.gateway)
         }
         Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
             print!("{}", buses::nats_config(&servers, &hosts, certificates)?);

@@ -15,6 +15,7 @@
 //! program  ours, as a process of its own              draw    numbers from a seed
 //! ctpurge  who forgets connections of a host          process what /proc says of use
 //! tracked  connections in a host's table           switched/  two hosts with a switch each
+//! gateways both of a host, with tenants and a repository
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -29,6 +30,7 @@ pub mod ctpurge;
 pub mod demo;
 pub mod draw;
 mod engines;
+pub mod gateways;
 pub mod groups;
 mod guest;
 pub mod keystone;

@@ -27,7 +27,11 @@ pub(super) fn way(door: Door, method: Option<Method>, path: &str, query: &str) -
     };
     match door {
         Door::Software if path == "/orders" => {
-            if method == Some(Method::Get) { Ok(Way::Orders) } else { Err(Refusal::Method) }
+            if method == Some(Method::Get) {
+                Ok(Way::Orders)
+            } else {
+                Err(Refusal::Method)
+            }
         }
         Door::Software if path.strip_prefix("/orders/").is_some_and(is_order) => match method {
             Some(Method::Post) if query.is_empty() => Ok(Way::Orders),

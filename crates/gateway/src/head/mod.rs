@@ -21,7 +21,7 @@ use model::gateway::Door;
 
 pub use allow::Way;
 pub use lines::end_of_head;
-pub use refusal::Refusal;
+pub use refusal::{Refusal, plain_answer};
 
 use lines::Lines;
 
@@ -174,7 +174,8 @@ impl Seen {
                 return Err(Refusal::Twice);
             }
             self.had |= 1 << at;
-            let value = std::str::from_utf8(value).ok().filter(|value| value.is_ascii()).ok_or(Refusal::Field)?;
+            let value =
+                std::str::from_utf8(value).ok().filter(|value| value.is_ascii()).ok_or(Refusal::Field)?;
             for part in [KEPT[at], ": ", value, "\r\n"] {
                 self.kept.push_str(part);
             }

@@ -39,7 +39,10 @@ fn decode(path: &str) -> Result<String, Refusal> {
             }
             byte => (byte, false),
         };
-        let fine = byte.is_ascii_alphanumeric() || is_mark(byte) || (spelt && byte == b'^') || (!spelt && byte == b'/');
+        let fine = byte.is_ascii_alphanumeric()
+            || is_mark(byte)
+            || (spelt && byte == b'^')
+            || (!spelt && byte == b'/');
         if !fine {
             return Err(Refusal::Path);
         }

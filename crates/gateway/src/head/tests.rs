@@ -34,7 +34,8 @@ fn what_clients_ask_goes_on() {
     assert_eq!((apt.way, apt.method, apt.stays, apt.body), (Way::Repository, Method::Get, true, 0));
     assert_eq!(apt.path, "/deb/pool/a/app_1.0~rc1+b2-1_amd64.deb");
     assert_eq!(apt.kept, "user-agent: Debian APT-HTTP/1.3 (2.6.1)\r\nrange: bytes=5-\r\nif-range: \"e\"\r\n");
-    let order = software("POST /orders/7-a HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n").expect("goes on");
+    let order =
+        software("POST /orders/7-a HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n").expect("goes on");
     assert_eq!((order.way, order.body), (Way::Orders, 12));
     assert_eq!(get("/orders?after=3").expect("goes on").query, "after=3");
     let old = software("GET /key.asc HTTP/1.0\r\n\r\n").expect("goes on");
@@ -66,9 +67,30 @@ fn paths_have_one_spelling() {
         assert_eq!(get(asked).expect(asked).path, normal);
     }
     for asked in [
-        "/deb/../x", "/deb/..", "/deb/%2e%2e/x", "/deb/.%2E/x", "/deb/./x", "/deb//x", "//deb/x", "/deb/%2fx",
-        "/deb/%2Fx", "/deb/\\x", "/deb/%5cx", "/deb/%00", "/deb/%252e", "/deb/%", "/deb/%4", "/deb/%zz",
-        "/deb/%c0%ae", "/deb/x;y", "/deb/x#y", "/deb/a^b", "/deb/%0d%0aX", "/deb/%20", "/deb/\u{e9}", "/deb/<x",
+        "/deb/../x",
+        "/deb/..",
+        "/deb/%2e%2e/x",
+        "/deb/.%2E/x",
+        "/deb/./x",
+        "/deb//x",
+        "//deb/x",
+        "/deb/%2fx",
+        "/deb/%2Fx",
+        "/deb/\\x",
+        "/deb/%5cx",
+        "/deb/%00",
+        "/deb/%252e",
+        "/deb/%",
+        "/deb/%4",
+        "/deb/%zz",
+        "/deb/%c0%ae",
+        "/deb/x;y",
+        "/deb/x#y",
+        "/deb/a^b",
+        "/deb/%0d%0aX",
+        "/deb/%20",
+        "/deb/\u{e9}",
+        "/deb/<x",
     ] {
         assert!(matches!(get(asked), Err(Refusal::Path)), "{asked}: {:?}", get(asked));
     }
@@ -83,7 +105,9 @@ fn paths_have_one_spelling() {
 
 #[test]
 fn there_is_nothing_but_what_is_on_the_list() {
-    for asked in ["/", "/publication", "/uploads", "/blobs/x", "/debx", "/deb", "/key.asc/", "/orders/", "/DEB/x"] {
+    for asked in
+        ["/", "/publication", "/uploads", "/blobs/x", "/debx", "/deb", "/key.asc/", "/orders/", "/DEB/x"]
+    {
         assert_eq!(get(asked), Err(Refusal::NotFound), "{asked}");
     }
     assert_eq!(get("/latest/meta-data/"), Err(Refusal::NotFound));
@@ -102,7 +126,8 @@ fn nothing_is_smuggled() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/head");
     let mut count = 0;
     for entry in fs::read_dir(folder).expect("the corpus").flatten() {
-        let (name, bytes) = (entry.file_name().into_string().expect("text"), fs::read(entry.path()).expect("reads"));
+        let (name, bytes) =
+            (entry.file_name().into_string().expect("text"), fs::read(entry.path()).expect("reads"));
         let outcome = judged(&bytes, Door::Software);
         match name.split('_').next() {
             Some("good") => assert!(matches!(outcome, Some(Ok(_))), "{name}: {outcome:?}"),
@@ -119,7 +144,10 @@ fn nothing_is_smuggled() {
 #[test]
 fn every_no_has_a_status_and_a_sentence() {
     let text = String::from_utf8(Refusal::Away.answer(false, true)).expect("text");
-    assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && text.contains("Retry-After: 2\r\n"), "{text}");
+    assert!(
+        text.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && text.contains("Retry-After: 2\r\n"),
+        "{text}"
+    );
     let bare = String::from_utf8(Refusal::NotFound.answer(true, false)).expect("text");
     assert!(bare.ends_with("Content-Length: 16\r\nConnection: close\r\n\r\n"), "{bare}");
 }
@@ -203,11 +231,15 @@ proptest! {
 
 fn plain(judged: &Judged, door: Door) {
     assert!(judged.path.starts_with('/') && !judged.path.contains("//") && !judged.path.contains("/../"));
-    assert!(judged.path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\?#".contains(&byte)), "{judged:?}");
+    assert!(
+        judged.path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\?#".contains(&byte)),
+        "{judged:?}"
+    );
     let fine = |byte: u8| byte.is_ascii_graphic() || b" \t\r\n".contains(&byte);
     assert!(judged.kept.bytes().all(fine) && !judged.kept.contains("\r\n\r\n"), "{judged:?}");
     assert_eq!(judged.kept.matches('\n').count(), judged.kept.matches("\r\n").count());
-    let again = format!("{} {} HTTP/1.1\r\nHost: x\r\n{}\r\n", judged.method.name(), judged.path, judged.kept);
+    let again =
+        format!("{} {} HTTP/1.1\r\nHost: x\r\n{}\r\n", judged.method.name(), judged.path, judged.kept);
     if judged.way != Way::Orders {
         let again = super::judge(again.as_bytes(), door).expect("goes on again");
         assert_eq!((again.path, again.kept), (judged.path.clone(), judged.kept.clone()));

@@ -143,7 +143,9 @@ fn read_ask(mut from: Reader<'_>) -> Result<Ask<'_>, Malformed> {
 fn are_lines(lines: &str) -> bool {
     lines.is_empty()
         || (lines.ends_with("\r\n")
-            && lines.split_inclusive("\r\n").all(|line| line.len() > 2 && !line[..line.len() - 2].contains(['\r', '\n'])))
+            && lines
+                .split_inclusive("\r\n")
+                .all(|line| line.len() > 2 && !line[..line.len() - 2].contains(['\r', '\n'])))
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -231,7 +233,9 @@ mod tests {
 
     #[test]
     fn a_second_request_does_not_fit_in() {
-        for lines in ["a: b", "a: b\r\n\r\n", "\r\n", "a: b\nc: d\r\n", "a: b\r\n\r\nGET / HTTP/1.1\r\n", "a\r: b\r\n"] {
+        for lines in
+            ["a: b", "a: b\r\n\r\n", "\r\n", "a: b\nc: d\r\n", "a: b\r\n\r\nGET / HTTP/1.1\r\n", "a\r: b\r\n"]
+        {
             let mut bytes = Vec::new();
             ask(lines, b"").write(&mut bytes);
             assert_eq!(read_to_management(&bytes), Err(Malformed), "{lines:?}");

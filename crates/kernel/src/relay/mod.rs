@@ -14,5 +14,5 @@ mod watched;
 
 pub use packets::{Listener, Packets, Received};
 pub use pipe::Pipe;
-pub use stream::{accept, end_writing, receive, send, sent_ever, set_no_delay};
+pub use stream::{accept, end_writing, listen, peek, receive, send, sent_ever, set_no_delay};
 pub use watched::Watched;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, accept4,
-    bind, connect, getsockopt, listen, recvmsg, sendmsg, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    accept4, bind, connect, getsockopt, listen, recvmsg, sendmsg, setsockopt, socket, sockopt,
 };
 
 use super::Watched;
@@ -87,7 +87,8 @@ impl Packets {
     /// Sends a message whole, once there is room for it.
     pub async fn send(&self, message: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let raw = descriptor.map(|fd| [fd.as_raw_fd()]);
-        let rights: Option<[ControlMessage<'_>; 1]> = raw.as_ref().map(|fds| [ControlMessage::ScmRights(fds)]);
+        let rights: Option<[ControlMessage<'_>; 1]> =
+            raw.as_ref().map(|fds| [ControlMessage::ScmRights(fds)]);
         let rights: &[ControlMessage<'_>] = rights.as_ref().map_or(&[], |one| one.as_slice());
         self.outgoing
             .when_ready(|fd| {

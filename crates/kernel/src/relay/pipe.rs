@@ -19,7 +19,8 @@ impl Pipe {
     pub fn new(bytes: usize) -> io::Result<Pipe> {
         let (from, to) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let wanted = i32::try_from(bytes).unwrap_or(i32::MAX);
-        let size = fcntl(&to, FcntlArg::F_SETPIPE_SZ(wanted)).or_else(|_| fcntl(&to, FcntlArg::F_GETPIPE_SZ))?;
+        let size =
+            fcntl(&to, FcntlArg::F_SETPIPE_SZ(wanted)).or_else(|_| fcntl(&to, FcntlArg::F_GETPIPE_SZ))?;
         Ok(Pipe { from, to, bytes: size as usize })
     }
 

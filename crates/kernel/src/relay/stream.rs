@@ -1,13 +1,15 @@
 //! A TCP stream as a bare descriptor.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
-    MsgFlags, Shutdown, SockFlag, SockaddrStorage, accept4, getpeername, recv, setsockopt, shutdown, sockopt,
+    Backlog, MsgFlags, Shutdown, SockFlag, SockaddrStorage, accept4, getpeername, recv, setsockopt, shutdown,
+    sockopt,
 };
 
 /// The next connection that waits, and who is at its other end. It does not block.
@@ -69,4 +71,24 @@ pub fn sent_ever(stream: impl AsFd) -> io::Result<u64> {
     let word = |at: usize| info[at..].first_chunk().map_or(0, |bytes| u32::from_ne_bytes(*bytes));
     let long = |at: usize| info[at..].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
     Ok(long(SENT_AT).saturating_sub(long(SENT_AGAIN_AT)) + u64::from(word(NOT_SENT_AT)))
+}
+
+/// Bytes that wait, which go on waiting; 0 at the end.
+pub fn peek(stream: impl AsFd) -> io::Result<usize> {
+    Ok(recv(stream.as_fd().as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK)?)
+}
+
+/// Listens in the namespace of the calling thread; link-local addresses need their device.
+pub fn listen(address: IpAddr, device: Option<&str>, port: u16) -> io::Result<OwnedFd> {
+    const WAITING: i32 = 1024;
+    let address = match (address, device) {
+        (IpAddr::V6(v6), Some(device)) => {
+            SocketAddr::V6(SocketAddrV6::new(v6, port, 0, if_nametoindex(device)?))
+        }
+        (address, _) => SocketAddr::new(address, port),
+    };
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    nix::sys::socket::listen(&listener, Backlog::new(WAITING)?)?;
+    Ok(listener.into())
 }

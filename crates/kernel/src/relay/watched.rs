@@ -33,10 +33,7 @@ impl Watched {
     }
 
     /// Tries until it would not block any longer.
-    pub async fn when_ready<T>(
-        &self,
-        mut act: impl FnMut(BorrowedFd<'_>) -> io::Result<T>,
-    ) -> io::Result<T> {
+    pub async fn when_ready<T>(&self, mut act: impl FnMut(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         self.fd.async_io(self.interest, |fd| act(fd.as_fd())).await
     }
 

@@ -1,0 +1,194 @@
+//! The management gateway: answers what the tenants' gateway judged, and writes it to the instance itself.
+//!
+//! ```text
+//! link      requests from the tenants' gateway, each with a connection     out     writing to an instance
+//! origin/   another server: connections kept, heads of its answers         body    bodies, through the kernel
+//! repository  the software repository     metadata/  what an instance may know of itself
+//! orders    a mailbox for each port       port       where the platform reaches towards instances
+//! ```
+//! It takes requests from the socket between the gateways and from nowhere else.
+
+mod body;
+mod link;
+mod metadata;
+mod orders;
+mod origin;
+mod out;
+mod port;
+mod repository;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use kernel::relay::Listener;
+use model::gateway::{Answer, Counters, Network, Request, Status, Wanted};
+use model::{NetworkId, PortId};
+use tokio::sync::{mpsc, watch};
+
+use crate::bucket::Bucket;
+use crate::{GatewayError, Management, Settings, control};
+use body::Pipes;
+use metadata::Nova;
+use orders::Orders;
+use origin::Origin;
+
+/// What all requests share.
+struct Shared {
+    settings: Management,
+    repository: Origin,
+    nova: Option<Nova>,
+    pipes: Pipes,
+    told: RwLock<Told>,
+    orders: Orders,
+    /// Tenants' gateways that are there: one, or two while one takes the place of another.
+    links: AtomicU64,
+    asked: AtomicU64,
+    broken: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Who is in the networks, as it was told.
+#[derive(Default)]
+struct Told {
+    networks: HashMap<NetworkId, Arc<Network>>,
+    ports: HashMap<PortId, NetworkId>,
+    /// How much of a network's answers goes out in a time.
+    buckets: HashMap<NetworkId, Arc<Bucket>>,
+}
+
+impl Shared {
+    fn told(&self) -> std::sync::RwLockReadGuard<'_, Told> {
+        self.told.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, act: impl FnOnce(&mut Told)) {
+        let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        act(&mut told);
+        let Told { networks, ports, buckets } = &mut *told;
+        let all =
+            networks.values().flat_map(|network| network.ports.iter().map(|port| (port.id, network.id)));
+        *ports = all.collect();
+        let rate = |id: &NetworkId| {
+            networks.get(id).and_then(|n| n.limits.bytes_per_s).unwrap_or(self.settings.bytes_per_s)
+        };
+        buckets.retain(|id, bucket| networks.contains_key(id) && bucket.per_s() == rate(id));
+        self.orders.keep(|port| ports.contains_key(port));
+    }
+
+    /// The bucket of a network; it may not have been told of yet.
+    fn bucket(&self, network: NetworkId) -> Option<Arc<Bucket>> {
+        let told = self.told();
+        let limit = told.networks.get(&network).and_then(|network| network.limits.bytes_per_s);
+        let rate = limit.unwrap_or(self.settings.bytes_per_s);
+        if rate == 0 {
+            return None;
+        }
+        if let Some(bucket) = told.buckets.get(&network).filter(|bucket| bucket.per_s() == rate) {
+            return Some(Arc::clone(bucket));
+        }
+        drop(told);
+        let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(told.buckets.entry(network).or_insert_with(|| Arc::new(Bucket::new(rate)))))
+    }
+
+    fn status(&self) -> Status {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = Counters {
+            asked: read(&self.asked),
+            broken: read(&self.broken),
+            bytes: read(&self.bytes),
+            ..Counters::default()
+        };
+        Status {
+            linked: read(&self.links) > 0,
+            memory_kib: kernel::own::resident_kib(),
+            networks: self.told().networks.len() as u64,
+            counters,
+            ..Status::default()
+        }
+    }
+}
+
+/// Serves until told to stop. The process should have one thread: it moves to its namespace.
+pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Result<(), GatewayError> {
+    settings.check()?;
+    kernel::raise_file_limit()
+        .map_err(GatewayError::io("raise the limit of", PathBuf::from("open files")))?;
+    let management = settings.management.clone();
+    let nova = match (&management.metadata, &management.metadata_secret_file) {
+        (Some(at), Some(file)) => Some(Nova::new(Origin::new(at, &management), &secret(file)?)),
+        _ => None,
+    };
+    let shared = Arc::new(Shared {
+        repository: Origin::new(&management.repository, &management),
+        nova,
+        pipes: Pipes::default(),
+        told: RwLock::default(),
+        orders: Orders::default(),
+        links: AtomicU64::new(0),
+        asked: AtomicU64::new(0),
+        broken: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        settings: management.clone(),
+    });
+    let port = match (management.bind, &management.secret_file) {
+        (Some(bind), Some(file)) => Some(port::open(bind, &secret(file)?, Arc::clone(&shared)).await?),
+        _ => None,
+    };
+    let telling = control::listen(&management.control, &settings.users)?;
+    let between = Listener::bind(&settings.socket, !settings.users.is_empty())
+        .map_err(GatewayError::io("listen at", &settings.socket))?;
+    let (asks, mut asked) = mpsc::channel(4);
+    let mut tasks = vec![
+        tokio::spawn(control::serve(telling, settings.users.clone(), asks)),
+        tokio::spawn(link::accept(between, settings.users.clone(), Arc::clone(&shared))),
+    ];
+    tasks.extend(port);
+    tracing::info!(socket = %settings.socket.display(), "the management gateway is there");
+    let _ = kernel::own::give_back_code();
+    loop {
+        tokio::select! {
+            Some((request, answer)) = asked.recv() => {
+                let _ = answer.send(answer_to(&shared, request));
+            }
+            _ = stopping.changed() => break,
+        }
+    }
+    for task in tasks {
+        task.abort();
+    }
+    Ok(())
+}
+
+fn answer_to(shared: &Shared, request: Request) -> Answer {
+    let by_id = |networks: Vec<Network>| networks.into_iter().map(|network| (network.id, Arc::new(network)));
+    match request {
+        Request::Tell { wanted } => match Wanted::check(&wanted) {
+            Ok(()) => shared.change(|told| told.networks = by_id(wanted.networks).collect()),
+            Err(refused) => return Answer::Refused(refused),
+        },
+        Request::Change { networks, gone } => match networks.iter().try_for_each(Network::check) {
+            Ok(()) => shared.change(|told| {
+                told.networks.retain(|id, _| !gone.contains(id));
+                told.networks.extend(by_id(networks));
+            }),
+            Err(refused) => return Answer::Refused(refused),
+        },
+        Request::Hello { .. } | Request::Status => {
+            return Answer::Status { status: Box::new(shared.status()) };
+        }
+    }
+    Answer::Told { unserved: Vec::new() }
+}
+
+/// The first line of a file that nobody else should read.
+fn secret(file: &Path) -> Result<String, GatewayError> {
+    let text = std::fs::read_to_string(file).map_err(GatewayError::io("read", file))?;
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    if line.len() < 16 {
+        return Err(GatewayError::Setting { option: "management", why: "a secret has 16 letters at least" });
+    }
+    Ok(line)
+}
