@@ -154,7 +154,7 @@ impl Switch {
                 .filter_map(|(tunnel, attached)| Some((self.tunnels.find(tunnel)? as TunnelNo, attached)))
                 .collect();
             for (tunnel, attached) in &attached {
-                arrivals.networks.insert((*tunnel, attached.vni), no as NetworkNo);
+                arrivals.attach(*tunnel, attached.vni, no as NetworkNo);
             }
             let Some(state) = self.networks.get_mut(no) else { continue };
             state.tunnels = attached.iter().map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();
