@@ -24,7 +24,11 @@ struct Fresh {
 impl Switch {
     /// Becomes what is wanted. What stays keeps its state; what is wrong changes nothing.
     pub fn configure(&mut self, wanted: &Wanted, now: Tick) -> Result<(), Wrong> {
+        if *wanted == self.wanted {
+            return Ok(());
+        }
         check::check(wanted, &self.limits)?;
+        self.wanted = wanted.clone();
         self.end_run();
         let mut fresh = Fresh::default();
         self.put_networks(wanted, &mut fresh);
