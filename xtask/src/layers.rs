@@ -36,14 +36,15 @@ pub const MAP: &[Row] = &[
     other("kernel", &["host", "model", "wire"], &[]),
     other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
+    other("vswitchd", &["kernel", "model", "vswitch"], &[]),
     other(
         "testbed",
-        &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server", "vswitch", "wire"],
+        &["agent", "bus", "cloud", "db", "host", "kernel", "model", "server", "vswitch", "vswitchd", "wire"],
         &[],
     ),
     other(
         "neutrino",
-        &["agent", "bus", "db", "model", "server", "testbed"],
+        &["agent", "bus", "db", "model", "server", "testbed", "vswitchd", "wire"],
         &["cloud", "host", "kernel"],
     ),
     other("xtask", &[], &[]),
