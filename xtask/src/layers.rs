@@ -39,7 +39,7 @@ pub const MAP: &[Row] = &[
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
     other("gateway", &["kernel", "model"], &[]),
     other("repod", &["repo"], &[]),
-    other("vswitchd", &["kernel", "model", "vswitch"], &["wire"]),
+    other("vswitchd", &["kernel", "model", "vswitch"], &[]),
     other(
         "testbed",
         &[
@@ -50,8 +50,8 @@ pub const MAP: &[Row] = &[
     ),
     other(
         "neutrino",
-        &["agent", "bus", "db", "gateway", "model", "repod", "server", "testbed", "vswitchd"],
-        &["cloud", "host", "kernel", "repo", "wire"],
+        &["agent", "bus", "db", "gateway", "model", "repod", "server", "testbed", "vswitchd", "wire"],
+        &["cloud", "host", "kernel", "repo"],
     ),
     other("xtask", &[], &[]),
 ];

@@ -34,7 +34,7 @@ impl Default for Settings {
             users: Vec::new(),
             state_dir: "/var/lib/neutrino/vswitchd".into(),
             namespace: None,
-            spin_us: 30,
+            spin_us: 20,
             port_slots: 4096,
             underlay_slots: 8192,
         }

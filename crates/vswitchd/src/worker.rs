@@ -56,6 +56,41 @@ pub(crate) struct Worker {
     cuts: bool,
 }
 
+/// Whether looking on without sleeping has been worth its while.
+#[derive(Default)]
+struct Spinning {
+    /// It was begun and nothing has come since.
+    on: bool,
+    /// So many more may come to nothing.
+    credit: u8,
+    /// Pauses since it was last tried.
+    pauses: u8,
+}
+
+impl Spinning {
+    const CREDIT: u8 = 4;
+    const TRY_EACH: u8 = 64;
+
+    fn pays(&mut self) -> bool {
+        self.on |= self.credit > 0 || self.pauses >= Spinning::TRY_EACH;
+        self.on
+    }
+
+    fn came(&mut self) {
+        if self.on {
+            *self = Spinning { on: false, credit: Spinning::CREDIT, pauses: 0 };
+        }
+    }
+
+    /// The switch goes to sleep.
+    fn over(&mut self) {
+        match self.on {
+            true => *self = Spinning { on: false, credit: self.credit.saturating_sub(1), pauses: 0 },
+            false => self.pauses = self.pauses.saturating_add(1),
+        }
+    }
+}
+
 struct Device {
     name: String,
     opened: Opened,
@@ -88,7 +123,7 @@ impl Worker {
 
     /// Until it is told to stop.
     pub fn run(mut self) {
-        let (mut last, mut turns) = (Tick::default(), 0);
+        let (mut last, mut turns, mut spinning) = (Tick::default(), 0, Spinning::default());
         loop {
             let now = self.now();
             let moved = self.turn(now);
@@ -99,15 +134,17 @@ impl Worker {
             turns %= TURNS;
             if moved {
                 last = now;
-            }
-            if now.since(last) < self.spin {
-                if !moved && self.devices.values().any(|device| self.is_told_of(device)) {
-                    self.wait(Some(Duration::ZERO));
-                }
-                // Whoever has the frames that are to come may need this core to send them.
-                std::thread::yield_now();
+                spinning.came();
                 continue;
             }
+            if now.since(last) < self.spin && spinning.pays() {
+                if self.devices.values().any(|device| self.is_told_of(device)) {
+                    self.wait(Some(Duration::ZERO));
+                }
+                std::hint::spin_loop();
+                continue;
+            }
+            spinning.over();
             let due = self.switch.poll_timeout().map(|due| due.since(self.now()));
             self.wait(Some(due.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
         }
@@ -265,5 +302,30 @@ impl Worker {
                 tracing::error!(device = device.name, %error, "a filter was not taken");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_pay_is_tried_seldom() {
+        let mut spinning = Spinning::default();
+        let tried = |spinning: &mut Spinning, count: usize| {
+            let mut once = || {
+                let tried = spinning.pays();
+                spinning.over();
+                tried
+            };
+            (0..count).filter(|_| once()).count()
+        };
+        assert_eq!(tried(&mut spinning, 650), 10);
+        while !spinning.pays() {
+            spinning.over();
+        }
+        // It paid once: it is tried again and again, until it has failed often enough.
+        spinning.came();
+        assert_eq!(tried(&mut spinning, 60), usize::from(Spinning::CREDIT));
     }
 }
