@@ -28,12 +28,15 @@ const MAX_CONNECTIONS: usize = 1024;
 /// For the head of a request, on a connection that was just used too.
 const HEAD: Duration = Duration::from_secs(60);
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
-const MAX_HEAD: usize = 16 << 10;
+/// What is read at a time, and so also the largest head.
+pub const SMALL: usize = 16 << 10;
+pub const LARGE: usize = 256 << 10;
 
 /// Answers requests until it is told to stop.
 pub async fn serve<F>(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
+    read: usize,
     handle: impl Fn(Call) -> F + Clone + Send + Sync + 'static,
 ) where
     F: Future<Output = Answer> + Send + 'static,
@@ -60,7 +63,7 @@ pub async fn serve<F>(
                 async move { Ok::<_, Infallible>(answer.await) }
             });
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD);
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(read);
             let connection = builder.serve_connection(TokioIo::new(tcp), service);
             tokio::pin!(connection);
             tokio::select! {

@@ -101,9 +101,9 @@ pub async fn start(settings: Settings, stop: watch::Receiver<bool>) -> Result<Se
 
     let mut tasks = JoinSet::new();
     let (ours, stopping) = (repository.clone(), stop.clone());
-    tasks.spawn(http::serve(manage, stopping, move |call| manage::handle(ours.clone(), call)));
+    tasks.spawn(http::serve(manage, stopping, http::LARGE, move |call| manage::handle(ours.clone(), call)));
     let (ours, stopping) = (repository.clone(), stop.clone());
-    tasks.spawn(http::serve(reading, stopping, move |call| reading::handle(ours.clone(), call)));
+    tasks.spawn(http::serve(reading, stopping, http::SMALL, move |call| reading::handle(ours.clone(), call)));
     tasks.spawn(look(repository, stop));
     Ok(Serving { manage: manage_at, reading: reading_at, tasks })
 }

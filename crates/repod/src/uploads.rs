@@ -14,7 +14,7 @@ use repo::{Facts, Format, Sha256};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
 use uuid::Uuid;
 
 use crate::Settings;
@@ -24,6 +24,8 @@ use crate::store::{make, rename, run};
 
 /// Without a byte for so long, a body is given up.
 const SILENCE: Duration = Duration::from_secs(30);
+/// What is written at a time.
+const WRITE: usize = 1 << 20;
 /// Between two looks at what space is left.
 const LOOK_BYTES: u64 = 32 << 20;
 /// Files whose facts are read at a time: it takes memory.
@@ -189,6 +191,7 @@ impl Uploads {
             return Err(Refusal::Offset(at));
         }
         let most = upload.kept.claim.size.unwrap_or(u64::MAX).min(self.max_bytes);
+        let mut file = BufWriter::with_capacity(WRITE, file);
         let outcome = loop {
             match tokio::time::timeout(SILENCE, body.frame()).await {
                 Ok(Some(Ok(frame))) => {
@@ -218,7 +221,7 @@ impl Uploads {
         // What came counts, also where no more came: it need not come again.
         let flushed = async {
             file.flush().await?;
-            file.sync_data().await
+            file.get_ref().sync_data().await
         };
         let flushed = flushed.await;
         // The sum must be that of what is on disk, whatever became of the last bytes.
