@@ -199,7 +199,7 @@ pub fn header(kind: Kind, bytes: &[u8]) -> Result<(Vni, usize), Why> {
 
 /// The network that a number names in a tunnel.
 pub fn network(arrivals: &Arrivals, tunnel: TunnelNo, vni: Vni) -> Result<NetworkNo, Why> {
-    arrivals.networks.get(&(tunnel, vni)).copied().ok_or(Why::UnknownVni)
+    arrivals.network(tunnel, vni).ok_or(Why::UnknownVni)
 }
 
 /// What the inner packet's congestion bits become by the outer's (RFC 6040 section 4.2); none: as they are.

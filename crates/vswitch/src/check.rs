@@ -78,16 +78,15 @@ fn one_tunnel(tunnel: &Tunnel) -> Result<(), BadTunnel> {
 }
 
 fn networks(wanted: &Wanted) -> Result<(), Wrong> {
-    let mut numbers = BTreeMap::new();
+    // By number, not by name: there are as many attachments as networks times tunnels.
+    let names: Vec<&String> = wanted.tunnels.keys().collect();
+    let mut numbers = Vec::new();
     for (name, network) in &wanted.networks {
         for (tunnel, attached) in &network.tunnels {
-            if !wanted.tunnels.contains_key(tunnel) {
+            let Ok(at) = names.binary_search(&tunnel) else {
                 return Err(Wrong::NoTunnel { network: name.clone(), tunnel: tunnel.clone() });
-            }
-            if let Some(one) = numbers.insert((tunnel, attached.vni), name) {
-                let (vni, one, other) = (attached.vni.number(), String::clone(one), name.clone());
-                return Err(Wrong::SameVni { tunnel: tunnel.clone(), vni, one, other });
-            }
+            };
+            numbers.push((at, attached.vni, name));
         }
         for (mac, place) in &network.entries {
             if mac.is_multicast() || *mac == wire::Mac::ZERO {
@@ -100,6 +99,16 @@ fn networks(wanted: &Wanted) -> Result<(), Wrong> {
             if !there {
                 return Err(Wrong::NoPlace { network: name.clone(), mac: *mac, place: place.clone() });
             }
+        }
+    }
+    numbers.sort_unstable();
+    for pair in numbers.windows(2) {
+        if let [(at, vni, one), (other_at, other_vni, other)] = pair
+            && (at, vni) == (other_at, other_vni)
+        {
+            let tunnel = names[*at].clone();
+            let (one, other) = (String::clone(one), String::clone(other));
+            return Err(Wrong::SameVni { tunnel, vni: vni.number(), one, other });
         }
     }
     Ok(())

@@ -24,7 +24,11 @@ struct Fresh {
 impl Switch {
     /// Becomes what is wanted. What stays keeps its state; what is wrong changes nothing.
     pub fn configure(&mut self, wanted: &Wanted, now: Tick) -> Result<(), Wrong> {
+        if *wanted == self.wanted {
+            return Ok(());
+        }
         check::check(wanted, &self.limits)?;
+        self.wanted = wanted.clone();
         self.end_run();
         let mut fresh = Fresh::default();
         self.put_networks(wanted, &mut fresh);
@@ -154,7 +158,7 @@ impl Switch {
                 .filter_map(|(tunnel, attached)| Some((self.tunnels.find(tunnel)? as TunnelNo, attached)))
                 .collect();
             for (tunnel, attached) in &attached {
-                arrivals.networks.insert((*tunnel, attached.vni), no as NetworkNo);
+                arrivals.attach(*tunnel, attached.vni, no as NetworkNo);
             }
             let Some(state) = self.networks.get_mut(no) else { continue };
             state.tunnels = attached.iter().map(|(tunnel, attached)| (*tunnel, attached.vni)).collect();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use model::vswitch::Facts;
+use model::vswitch::{Facts, Wanted};
 use wire::{Mac, Vni};
 
 use crate::fdb::{Fdb, NetworkNo, TunnelNo};
@@ -35,6 +35,7 @@ pub struct Switch {
     pub pool: Pool,
     pub(crate) limits: Limits,
     pub(crate) keyed: Keyed,
+    pub(crate) wanted: Wanted,
     pub(crate) ports: Named<PortState>,
     pub(crate) networks: Named<NetworkState>,
     pub(crate) tunnels: Named<TunnelState>,
@@ -104,6 +105,7 @@ impl Switch {
             fdb: Fdb::new(keyed.clone(), &limits),
             neighbours: Neighbours::new(seed[0] ^ seed[1].rotate_left(32), &limits),
             keyed,
+            wanted: Wanted::default(),
             limits,
             ports: Named::default(),
             networks: Named::default(),

@@ -1,5 +1,6 @@
 //! A tunnel: its prepared header, its way through the underlay, what it has carried.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use model::vswitch::Tunnel;
@@ -62,11 +63,14 @@ pub struct Ends {
 #[derive(Debug)]
 pub struct Arrivals {
     keyed: Keyed,
-    pub tunnels: Map<(u128, u128, u16), TunnelNo>,
-    pub networks: Map<(TunnelNo, Vni), NetworkNo>,
+    tunnels: Map<(u128, u128, u16), TunnelNo>,
+    networks: Map<(TunnelNo, Vni), NetworkNo>,
     /// UDP ports that tunnels arrive at.
     pub ports: Vec<(u16, model::vswitch::Kind)>,
     pub locals: Vec<IpAddr>,
+    /// What was found last: packets come in bursts of one tunnel and one network.
+    last_tunnel: Cell<Option<(Ends, TunnelNo)>>,
+    last_network: Cell<Option<(TunnelNo, Vni, NetworkNo)>>,
 }
 
 impl Arrivals {
@@ -77,6 +81,8 @@ impl Arrivals {
             keyed,
             ports: Vec::new(),
             locals: Vec::new(),
+            last_tunnel: Cell::new(None),
+            last_network: Cell::new(None),
         }
     }
 
@@ -88,8 +94,33 @@ impl Arrivals {
         self.tunnels.insert(key(ends), tunnel);
     }
 
+    #[inline]
     pub fn find(&self, ends: Ends) -> Option<TunnelNo> {
-        self.tunnels.get(&key(ends)).copied()
+        match self.last_tunnel.get() {
+            Some((last, tunnel)) if last == ends => Some(tunnel),
+            _ => {
+                let found = self.tunnels.get(&key(ends)).copied()?;
+                self.last_tunnel.set(Some((ends, found)));
+                Some(found)
+            }
+        }
+    }
+
+    /// The network that a number names in a tunnel.
+    #[inline]
+    pub fn network(&self, tunnel: TunnelNo, vni: Vni) -> Option<NetworkNo> {
+        match self.last_network.get() {
+            Some((last, number, network)) if (last, number) == (tunnel, vni) => Some(network),
+            _ => {
+                let found = self.networks.get(&(tunnel, vni)).copied()?;
+                self.last_network.set(Some((tunnel, vni, found)));
+                Some(found)
+            }
+        }
+    }
+
+    pub fn attach(&mut self, tunnel: TunnelNo, vni: Vni, network: NetworkNo) {
+        self.networks.insert((tunnel, vni), network);
     }
 }
 

@@ -21,6 +21,7 @@ impl Sum {
 
     /// Adds bytes that start at an even offset; an odd last byte is padded with zero.
     #[must_use]
+    #[inline]
     pub fn with(self, bytes: &[u8]) -> Sum {
         // The sum of words is the same in either byte order, but for the order of its own bytes (RFC 1071 section
         // 2.B); wide words add their halves up when it is folded (2.C).
@@ -39,6 +40,7 @@ impl Sum {
     }
 
     /// The value for the checksum field; zero if the field was summed with its correct value.
+    #[inline]
     pub fn finish(self) -> u16 {
         !self.folded()
     }
@@ -57,6 +59,7 @@ const fn fold(mut sum: u64) -> u16 {
 }
 
 /// The checksum of some bytes.
+#[inline]
 pub fn of(bytes: &[u8]) -> u16 {
     Sum::default().with(bytes).finish()
 }

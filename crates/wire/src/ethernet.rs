@@ -15,6 +15,7 @@ pub mod ethertype {
 pub struct View<'a>(&'a [u8]);
 
 impl<'a> View<'a> {
+    #[inline]
     pub const fn new(frame: &'a [u8]) -> Result<View<'a>, Malformed> {
         match need(frame, Ethernet::LEN) {
             Ok(()) => Ok(View(frame)),
@@ -22,19 +23,23 @@ impl<'a> View<'a> {
         }
     }
 
+    #[inline]
     pub fn dst(self) -> Mac {
         Mac(take(self.0, 0))
     }
 
+    #[inline]
     pub fn src(self) -> Mac {
         Mac(take(self.0, 6))
     }
 
+    #[inline]
     pub fn ethertype(self) -> u16 {
         u16::from_be_bytes(take(self.0, 12))
     }
 
     /// Everything behind the header, padding included.
+    #[inline]
     pub fn payload(self) -> &'a [u8] {
         &self.0[Ethernet::LEN..]
     }

@@ -21,6 +21,7 @@ impl Nvgre {
     pub const LEN: usize = 8;
 
     /// A key must be there; checksum and sequence number must not.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Nvgre, Malformed> {
         need(bytes, Nvgre::LEN)?;
         if u16::from_be_bytes(take(bytes, 0)) != KEY {

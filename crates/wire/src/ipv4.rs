@@ -20,6 +20,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Bytes behind the datagram's total length are padding of the link.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<View<'a>, Malformed> {
         need(bytes, Ipv4::LEN)?;
         if bytes[0] >> 4 != 4 {
@@ -38,11 +39,13 @@ impl<'a> View<'a> {
     }
 
     /// True if the header's checksum is right.
+    #[inline]
     pub fn is_intact(self) -> bool {
         checksum::of(&self.bytes[..self.header_len]) == 0
     }
 
     /// True for any part of a datagram but a whole one.
+    #[inline]
     pub fn is_fragment(self) -> bool {
         u16::from_be_bytes(take(self.bytes, 6)) & 0x3fff != 0
     }
@@ -53,10 +56,12 @@ impl<'a> View<'a> {
     }
 
     /// Service class (six bits) and congestion (two).
+    #[inline]
     pub fn traffic_class(self) -> u8 {
         self.bytes[1]
     }
 
+    #[inline]
     pub fn header_len(self) -> usize {
         self.header_len
     }
@@ -65,18 +70,22 @@ impl<'a> View<'a> {
         self.bytes[8]
     }
 
+    #[inline]
     pub fn protocol(self) -> u8 {
         self.bytes[9]
     }
 
+    #[inline]
     pub fn src(self) -> Ipv4Addr {
         take::<4>(self.bytes, 12).into()
     }
 
+    #[inline]
     pub fn dst(self) -> Ipv4Addr {
         take::<4>(self.bytes, 16).into()
     }
 
+    #[inline]
     pub fn payload(self) -> &'a [u8] {
         &self.bytes[self.header_len..]
     }

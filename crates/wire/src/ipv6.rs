@@ -52,6 +52,7 @@ pub struct View<'a>(&'a [u8]);
 
 impl<'a> View<'a> {
     /// Bytes behind the payload length are padding of the link.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<View<'a>, Malformed> {
         need(bytes, Ipv6::LEN)?;
         if bytes[0] >> 4 != 6 {
@@ -63,10 +64,12 @@ impl<'a> View<'a> {
     }
 
     /// Service class (six bits) and congestion (two).
+    #[inline]
     pub fn traffic_class(self) -> u8 {
         self.0[0] << 4 | self.0[1] >> 4
     }
 
+    #[inline]
     pub fn next_header(self) -> u8 {
         self.0[6]
     }
@@ -75,14 +78,17 @@ impl<'a> View<'a> {
         self.0[7]
     }
 
+    #[inline]
     pub fn src(self) -> Ipv6Addr {
         take::<16>(self.0, 8).into()
     }
 
+    #[inline]
     pub fn dst(self) -> Ipv6Addr {
         take::<16>(self.0, 24).into()
     }
 
+    #[inline]
     pub fn payload(self) -> &'a [u8] {
         &self.0[Ipv6::LEN..]
     }

@@ -14,6 +14,7 @@ const PROTOCOL: u8 = 17;
 pub struct View<'a>(&'a [u8]);
 
 impl<'a> View<'a> {
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<View<'a>, Malformed> {
         need(bytes, Udp::LEN)?;
         let len = usize::from(u16::from_be_bytes(take(bytes, 4)));
@@ -28,10 +29,12 @@ impl<'a> View<'a> {
         u16::from_be_bytes(take(self.0, 0))
     }
 
+    #[inline]
     pub fn dst_port(self) -> u16 {
         u16::from_be_bytes(take(self.0, 2))
     }
 
+    #[inline]
     pub fn payload(self) -> &'a [u8] {
         &self.0[Udp::LEN..]
     }

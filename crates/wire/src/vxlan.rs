@@ -15,6 +15,7 @@ impl Vxlan {
     pub const LEN: usize = 8;
 
     /// Reserved bits are not looked at, as section 5 says; extensions that use them need another peer.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Vxlan, Malformed> {
         need(bytes, Vxlan::LEN)?;
         if bytes[0] & 0x08 == 0 {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::vswitch::{Address, Route};
+use vswitch::Event;
 use wire::Mac;
 
 use super::net::frames::numbered;
@@ -146,6 +147,7 @@ fn a_thousand_cold_endpoints_at_once() {
 fn after_a_pause_longer_than_ageing_nothing_is_lost() {
     for six in [false, true] {
         let mut net = Net::new(3, 2, KINDS[0], six);
+        net.hosts[1].mute = true;
         net.configure_all();
         for number in 0..10 {
             net.run(Duration::from_secs(100));
@@ -155,6 +157,8 @@ fn after_a_pause_longer_than_ageing_nothing_is_lost() {
         }
         net.run(Duration::from_secs(1));
         all_arrived(&net, 1, 10, &format!("IPv6 {six}"));
+        let lost = |event: &&Event| matches!(event, Event::Lost { .. });
+        assert_eq!(net.hosts[0].events.iter().find(lost), None, "refreshed before it would be given up");
     }
 }
 
