@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::relay::Pipe;
 use tokio::io::{AsyncReadExt, Interest};
@@ -65,7 +65,7 @@ pub(super) struct Pace {
 impl Pace {
     pub async fn wait(&self, bytes: usize) {
         let Some(bucket) = &self.bucket else { return };
-        let wait = bucket.take(bytes as u64);
+        let wait = bucket.take(bytes as u64, Instant::now());
         if !wait.is_zero() {
             sleep(wait).await;
         }

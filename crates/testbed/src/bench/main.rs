@@ -11,11 +11,13 @@
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches
 //! wiring/  from a port to a wired device
+//! gateway/ the two gateways beside other proxies
 //! ```
 
 mod api;
 mod bus;
 mod floor;
+mod gateway;
 mod groups;
 mod guard;
 mod hosts;
@@ -104,6 +106,8 @@ enum What {
     Rebuild,
     /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
     Purge,
+    /// The two gateways: a large file, small ones, memory; beside haproxy, nginx and a bare relay. Needs root
+    Gateway,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
     /// Of `routers`, how soon one wakes. Needs root
@@ -203,6 +207,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Purge) {
         purge::run(server, cli.all_sizes).await?;
+    }
+    if wanted(What::Gateway) {
+        gateway::run(server).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;
