@@ -35,6 +35,7 @@ fn help_of_every_command() {
         ("policy.txt", &["policy", "--help"]),
         ("router.txt", &["router", "--help"]),
         ("ctpurge.txt", &["ctpurge", "--help"]),
+        ("gateway.txt", &["gateway", "--help"]),
         ("conntrack.txt", &["conntrack", "--help"]),
         ("conntrack-purge.txt", &["conntrack", "purge", "--help"]),
     ] {

@@ -88,7 +88,9 @@ fn both(one: OwnedFd, other: OwnedFd) -> io::Result<()> {
 
 async fn way(from: Arc<OwnedFd>, to: Arc<OwnedFd>) -> io::Result<()> {
     let pipe = Pipe::new(PIPE)?;
-    let (reading, writing) = (Watched::for_reading(from.clone())?, Watched::for_writing(to.clone())?);
+    let reading = Watched::for_reading(from.clone())?;
+    // Another descriptor: the runtime waits on each once, and the other way reads this stream.
+    let writing = Watched::for_writing(Arc::new(to.try_clone()?))?;
     loop {
         let mut left = match pipe.fill(&*from, pipe.bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -100,9 +102,9 @@ async fn way(from: Arc<OwnedFd>, to: Arc<OwnedFd>) -> io::Result<()> {
             return relay::end_writing(&*to);
         }
         while left > 0 {
-            left -= match pipe.drain(&*to, left, false) {
+            left -= match pipe.drain(&*to, left) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    writing.when_ready(|fd| pipe.drain(fd, left, false)).await?
+                    writing.when_ready(|fd| pipe.drain(fd, left)).await?
                 }
                 drained => drained?,
             };
