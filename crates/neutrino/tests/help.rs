@@ -40,6 +40,7 @@ fn help_of_every_command() {
         ("vswitchd.txt", &["vswitchd", "--help"]),
         ("vswitch.txt", &["vswitch", "--help"]),
         ("vswitch-trace.txt", &["vswitch", "trace", "--help"]),
+        ("gateway.txt", &["gateway", "--help"]),
         ("conntrack.txt", &["conntrack", "--help"]),
         ("conntrack-purge.txt", &["conntrack", "purge", "--help"]),
     ] {

@@ -1,8 +1,9 @@
 //! Bodies of answers, through the kernel where their length is known.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::relay::Pipe;
 use tokio::io::{AsyncReadExt, Interest};
@@ -65,7 +66,7 @@ pub(super) struct Pace {
 impl Pace {
     pub async fn wait(&self, bytes: usize) {
         let Some(bucket) = &self.bucket else { return };
-        let wait = bucket.take(bytes as u64);
+        let wait = bucket.take(bytes as u64, Instant::now());
         if !wait.is_zero() {
             sleep(wait).await;
         }
@@ -128,20 +129,34 @@ impl Pipes {
     }
 }
 
+/// Reads ahead, as far as the pipe goes, while the instance takes its time.
 async fn splice(from: &TcpStream, out: &mut Out, pipe: &Pipe, most: u64, pace: &Pace) -> Result<u64, Broken> {
-    let (mut left, mut turn) = (most, 0);
-    while left > 0 {
-        let piece = left.min(pace.piece(pipe.bytes) as u64) as usize;
-        let filled = from.async_io(Interest::READABLE, || pipe.fill(from, piece));
-        let filled =
-            timeout(pace.stall, filled).await.map_err(|_| Broken::Origin)?.map_err(|_| Broken::Origin)?;
-        if filled == 0 {
-            break;
+    let room = pace.piece(pipe.bytes);
+    let (mut left, mut held, mut turn, mut ended) = (most, 0, 0, false);
+    while !ended && left > 0 || held > 0 {
+        if !ended && left > 0 && held <= room / 2 {
+            let piece = left.min((room - held) as u64) as usize;
+            let filled = match pipe.fill(from, piece) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && held == 0 => {
+                    let comes = from.async_io(Interest::READABLE, || pipe.fill(from, piece));
+                    timeout(pace.stall, comes).await.map_err(|_| Broken::Origin)?
+                }
+                // Nothing is there, or the pipe has no place for so many small pieces: first let it run.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+                Ok(0) => {
+                    ended = true;
+                    Ok(0)
+                }
+                filled => filled,
+            };
+            let filled = filled.map_err(|_| Broken::Origin)?;
+            ended |= filled == 0 && held == 0;
+            (left, held, turn) = (left - filled as u64, held + filled, turn + filled);
+            pace.wait(filled).await;
         }
-        left -= filled as u64;
-        pace.wait(filled).await;
-        out.drain(pipe, filled, left > 0 && most != u64::MAX).await?;
-        turn += filled;
+        if held > 0 {
+            held -= out.drain(pipe, held).await?;
+        }
         if turn >= TURN {
             turn = 0;
             yield_now().await;

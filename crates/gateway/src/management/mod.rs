@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use kernel::relay::Listener;
 use model::gateway::{Answer, Counters, Network, Request, Status, Wanted};
@@ -90,7 +91,9 @@ impl Shared {
         }
         drop(told);
         let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(told.buckets.entry(network).or_insert_with(|| Arc::new(Bucket::new(rate)))))
+        Some(Arc::clone(
+            told.buckets.entry(network).or_insert_with(|| Arc::new(Bucket::new(rate, Instant::now()))),
+        ))
     }
 
     fn status(&self) -> Status {

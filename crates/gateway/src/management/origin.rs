@@ -76,16 +76,13 @@ impl Origin {
 
     async fn connected(&self) -> Result<Asked, Failed> {
         let tries = async {
-            loop {
-                match TcpStream::connect(&self.at).await {
-                    Ok(stream) => break Ok(stream),
-                    // A server that starts again is there in a moment.
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                        sleep(PAUSE).await;
-                        break TcpStream::connect(&self.at).await;
-                    }
-                    Err(error) => break Err(error),
+            match TcpStream::connect(&self.at).await {
+                // A server that starts again is there in a moment.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    sleep(PAUSE).await;
+                    TcpStream::connect(&self.at).await
                 }
+                connected => connected,
             }
         };
         let stream =

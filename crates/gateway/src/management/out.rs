@@ -44,15 +44,12 @@ impl Out {
         Ok(())
     }
 
-    /// Empties a pipe that holds so much.
-    pub async fn drain(&mut self, pipe: &Pipe, mut left: usize, more: bool) -> Result<(), Gone> {
-        while left > 0 {
-            match self.act(|fd| pipe.drain(fd, left, more)).await? {
-                0 => return Err(Gone),
-                sent => left -= sent,
-            }
+    /// Takes what it can, of so much, from a pipe.
+    pub async fn drain(&mut self, pipe: &Pipe, held: usize) -> Result<usize, Gone> {
+        match self.act(|fd| pipe.drain(fd, held)).await? {
+            0 => Err(Gone),
+            sent => Ok(sent),
         }
-        Ok(())
     }
 
     /// An answer of a sentence; its status is what it returns, and whether it is whole.

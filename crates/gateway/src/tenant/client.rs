@@ -233,7 +233,7 @@ impl Client {
     fn refuse(&mut self, refusal: Refusal, close: bool, text: bool) -> Next {
         let place = &self.handed.place;
         count(&place.state.counts.refused, 1);
-        if place.state.log.try_one() {
+        if place.state.may_log() {
             let Caller { port, instance, project } = &*place.caller;
             tracing::info!(target: "gateway::access", { network.id = %place.state.id, port.id = %port, instance,
                 project, status = refusal.status(), why = %refusal }, "refused");
@@ -252,7 +252,7 @@ impl Client {
         let place = &self.handed.place;
         count(&place.state.counts.bytes, done.written);
         count(&place.state.counts.broken, u64::from(!done.whole));
-        if !tracing::enabled!(target: "gateway::access", tracing::Level::INFO) || !place.state.log.try_one() {
+        if !tracing::enabled!(target: "gateway::access", tracing::Level::INFO) || !place.state.may_log() {
             return;
         }
         let Caller { port, instance, project } = &*place.caller;

@@ -44,7 +44,7 @@ fn take(stream: OwnedFd, from: IpAddr, door: gateway::Door, state: &Arc<State>, 
     count(&state.counts.connections, 1);
     let Some(caller) = state.caller(from) else {
         count(&state.counts.unknown, 1);
-        if state.log.try_one() {
+        if state.may_log() {
             tracing::warn!(network.id = %state.id, source = %from, "nobody of the network has this address");
         }
         return refuse(stream, Refusal::Unknown, shared);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use model::gateway::{Counters, Network};
 use model::{NetworkId, PortId};
@@ -28,7 +29,7 @@ pub(super) struct State {
     open: Mutex<Open>,
     pub counts: Counts,
     /// Lines of the log.
-    pub log: Bucket,
+    log: Bucket,
 }
 
 /// Connections that are open.
@@ -77,7 +78,7 @@ impl State {
             callers: RwLock::default(),
             open: Mutex::default(),
             counts: Counts::default(),
-            log: Bucket::new(log_per_s.into()),
+            log: Bucket::new(log_per_s.into(), Instant::now()),
         };
         state.change(network);
         state
@@ -101,6 +102,11 @@ impl State {
             }
         }
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = callers;
+    }
+
+    /// Whether one more line of this network may be logged.
+    pub fn may_log(&self) -> bool {
+        self.log.try_one(Instant::now())
     }
 
     /// Ends all connections.

@@ -24,15 +24,15 @@ impl Pipe {
         Ok(Pipe { from, to, bytes: size as usize })
     }
 
-    /// Takes at most so many bytes of a stream; 0 at its end. The pipe must be empty.
+    /// Takes at most so many bytes of a stream; 0 at its end. It would block when nothing is
+    /// there, and also when the pipe has no place.
     pub fn fill(&self, stream: impl AsFd, most: usize) -> io::Result<usize> {
         Ok(splice(stream, None, &self.to, None, most, FLAGS)?)
     }
 
-    /// Gives so many bytes to a stream, or fewer; `more` when others follow soon.
-    pub fn drain(&self, stream: impl AsFd, most: usize, more: bool) -> io::Result<usize> {
-        let flags = if more { FLAGS | SpliceFFlags::SPLICE_F_MORE } else { FLAGS };
-        Ok(splice(&self.from, None, stream, None, most, flags)?)
+    /// Gives so many bytes to a stream, or fewer.
+    pub fn drain(&self, stream: impl AsFd, most: usize) -> io::Result<usize> {
+        Ok(splice(&self.from, None, stream, None, most, FLAGS)?)
     }
 }
 

@@ -12,11 +12,13 @@
 //! purge/   connections forgotten in batches      switch/  the virtual switch
 //! switch_core  a frame through the virtual switch, without I/O      repo  the software repository
 //! wiring/  from a port to a wired device
+//! gateway/ the two gateways beside other proxies
 //! ```
 
 mod api;
 mod bus;
 mod floor;
+mod gateway;
 mod groups;
 mod guard;
 mod hosts;
@@ -108,6 +110,8 @@ enum What {
     Rebuild,
     /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
     Purge,
+    /// The two gateways: a large file, small ones, memory; beside haproxy, nginx and a bare relay. Needs root
+    Gateway,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
     /// The virtual switch: first packets, CPU of a packet, TCP; beside Open vSwitch and the kernel. Needs root
@@ -222,6 +226,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::SwitchCore) {
         switch_core::run()?;
+    }
+    if wanted(What::Gateway) {
+        gateway::run(server).await?;
     }
     if wanted(What::Wiring) {
         wiring::run().await?;

@@ -70,12 +70,12 @@ fn meta_data(port: &Port) -> Value {
 
 fn network_data(port: &Port) -> Value {
     let link = format!("tap{}", &port.id.to_string()[..11]);
-    let kinds = [("ipv4_dhcp", IpAddr::is_ipv4 as fn(&IpAddr) -> bool), ("ipv6_dhcp", IpAddr::is_ipv6)];
-    let of = |(at, (kind, is)): (usize, (&str, fn(&IpAddr) -> bool))| {
-        let any = port.addresses.iter().any(|address| is(address) && !is_link_local(address));
-        any.then(|| json!({ "id": format!("network{at}"), "link": link, "type": kind }))
-    };
-    let networks: Vec<Value> = kinds.into_iter().enumerate().filter_map(of).collect();
+    let routed = || port.addresses.iter().filter(|address| !is_link_local(address));
+    let kinds = [("ipv4_dhcp", routed().any(IpAddr::is_ipv4)), ("ipv6_dhcp", routed().any(IpAddr::is_ipv6))];
+    let there = kinds.into_iter().enumerate().filter(|(_, (_, there))| *there);
+    let networks: Vec<Value> = there
+        .map(|(at, (kind, _))| json!({ "id": format!("network{at}"), "link": link, "type": kind }))
+        .collect();
     let link = json!({ "id": link, "type": "phy", "ethernet_mac_address": port.about.mac_address });
     json!({ "links": [link], "networks": networks, "services": [] })
 }
