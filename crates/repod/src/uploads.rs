@@ -192,6 +192,9 @@ impl Uploads {
         }
         let most = upload.kept.claim.size.unwrap_or(u64::MAX).min(self.max_bytes);
         let mut file = BufWriter::with_capacity(WRITE, file);
+        // Kept again when all is on disk: who breaks off meanwhile leaves no sum of bytes that are not there.
+        let mut sum = std::mem::replace(&mut upload.sum, Context::new(&SHA256));
+        let mut summed = std::mem::take(&mut upload.summed);
         let outcome = loop {
             match tokio::time::timeout(SILENCE, body.frame()).await {
                 Ok(Some(Ok(frame))) => {
@@ -205,9 +208,9 @@ impl Uploads {
                     {
                         break Err(full);
                     }
-                    if upload.summed == at {
-                        upload.sum.update(&bytes);
-                        upload.summed = after;
+                    if summed == at {
+                        sum.update(&bytes);
+                        summed = after;
                     }
                     if let Err(error) = file.write_all(&bytes).await {
                         break Err(error.into());
@@ -225,11 +228,10 @@ impl Uploads {
         };
         let flushed = flushed.await;
         // The sum must be that of what is on disk, whatever became of the last bytes.
-        if flushed.is_err() || matches!(outcome, Err(Refusal::Full | Refusal::Spool(_))) {
-            upload.summed = 0;
-            upload.sum = Context::new(&SHA256);
-        }
         flushed?;
+        if !matches!(outcome, Err(Refusal::Full | Refusal::Spool(_))) {
+            (upload.sum, upload.summed) = (sum, summed);
+        }
         outcome.map(|()| at)
     }
 

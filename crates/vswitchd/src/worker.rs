@@ -135,18 +135,25 @@ impl Worker {
             if moved {
                 last = now;
                 spinning.came();
+                // Who never runs empty keeps nobody else from being heard.
+                self.hear();
                 continue;
             }
             if now.since(last) < self.spin && spinning.pays() {
-                if self.devices.values().any(|device| self.is_told_of(device)) {
-                    self.wait(Some(Duration::ZERO));
-                }
+                self.hear();
                 std::hint::spin_loop();
                 continue;
             }
             spinning.over();
             let due = self.switch.poll_timeout().map(|due| due.since(self.now()));
             self.wait(Some(due.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)));
+        }
+    }
+
+    /// Asks the kernel who has something, where it is not looked at without asking.
+    fn hear(&mut self) {
+        if self.devices.values().any(|device| !device.ready && self.is_told_of(device)) {
+            self.wait(Some(Duration::ZERO));
         }
     }
 

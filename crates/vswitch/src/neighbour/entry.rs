@@ -169,8 +169,9 @@ impl Neighbour {
     pub fn told_by_kernel(&mut self, mac: Mac, permanent: bool, now: Tick) -> bool {
         let fresh = self.mac.is_none() && self.confirmed.is_none();
         if permanent {
+            let was_unknown = self.mac.is_none();
             (self.mac, self.permanent, self.checking) = (Some(mac), true, false);
-            return fresh;
+            return was_unknown;
         }
         if self.permanent {
             self.permanent = false;

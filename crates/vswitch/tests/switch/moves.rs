@@ -255,6 +255,23 @@ fn a_permanent_neighbour_is_used_and_never_asked_for() {
 }
 
 #[test]
+fn what_waits_for_one_that_was_given_up_leaves_when_it_is_written_down() {
+    let mut net = warm(0, false);
+    let mac = net.hosts[1].mac;
+    (net.hosts[1].unplugged, net.hosts[1].mute) = (true, true);
+    net.run(Duration::from_secs(70));
+    (net.hosts[1].unplugged, net.hosts[1].answers_after) = (false, None);
+    net.send(0, "inst", &numbered(0, 1, 1, 100));
+    net.run(ms(100));
+    assert_eq!(net.numbers(1), [0]);
+    net.hosts[0].facts.neighbours = vec![Neighbour { link: 7, ip: address(false, 1), mac, permanent: true }];
+    net.tell(0);
+    net.send(0, "inst", &numbered(0, 1, 2, 100));
+    net.run(ms(1));
+    assert_eq!(net.numbers(1), [0, 1, 2]);
+}
+
+#[test]
 fn a_changed_route_takes_effect_at_once_for_what_waits_too() {
     let mut net = Net::new(7, 2, KINDS[2], false);
     let gateway = "192.0.2.254".parse().expect("there");
