@@ -4,13 +4,16 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),$(or $(shell command -v sudo),$(error this needs root, and sudo is not installed)))
 ARGS ?=
 
-.PHONY: help demo test check bench fuzz
+.PHONY: help demo test test-vm check bench fuzz differential
 
 help:
 	@echo 'make demo   a whole cloud on this machine; stays up until Ctrl-C (ARGS=--once: show and end). Needs root'
 	@echo 'make test   all tests. Needs root; NEUTRINO_ROOT_TESTS=skip leaves the kernel tests out'
+	@echo 'make test-vm  an emulated machine installs software through the gateways. Needs root, takes minutes'
 	@echo 'make check  formatting, lints, layers, licences, and the tests that need no root'
 	@echo 'make bench  measures this machine (ARGS: what to measure). Needs root'
+	@echo 'make differential  random requests to us and to the reference (ARGS: --seeds FIRST-LAST, --record).'
+	@echo '            Needs ORACLE, the folder of oracle.py, and PYTHON, of an environment that has the reference'
 	@echo 'make fuzz   arbitrary bytes to what reads them, 30 s each (ARGS: --seconds N, and what to fuzz)'
 
 demo:
@@ -22,6 +25,11 @@ test:
 	@scripts/install-packages test
 	@scripts/run-tests $(ARGS)
 
+test-vm:
+	@scripts/install-packages vm
+	NEUTRINO_GUEST_IMAGE=$$($(AS_ROOT) scripts/guest-image) NEUTRINO_GUEST=$$(scripts/guest-static) \
+		cargo test --package neutrino --test vm -- --nocapture
+
 check:
 	@scripts/install-packages test
 	@scripts/install-tools
@@ -32,6 +40,10 @@ bench:
 	@scripts/install-packages bench
 	cargo build --release --package neutrino --package testbed
 	$(AS_ROOT) $(TARGET)/release/bench $(ARGS)
+
+differential:
+	cargo build --package neutrino
+	$(or $(PYTHON),python3) crates/testbed/tests/compat/reference/walks.py --binary $(TARGET)/debug/neutrino $(ARGS)
 
 fuzz:
 	@scripts/install-packages fuzz

@@ -8,6 +8,9 @@ use crate::{Outcome, Setting};
 /// As file, folder or module name, and as the last word of a type's name.
 const NAMES: &[&str] = &["base", "common", "helper", "helpers", "manager", "misc", "mixin", "util", "utils"];
 
+/// Terms of the field all the same: Neutron's name of a resource.
+const TERMS: &[&str] = &["ConntrackHelper"];
+
 /// A bag of methods for somebody else's type.
 const BAG: &str = "ext";
 
@@ -73,6 +76,9 @@ fn declared(line: &str) -> Option<&str> {
 }
 
 fn is_banned(name: &str) -> bool {
+    if TERMS.contains(&name) {
+        return false;
+    }
     let start = name.rfind(|c: char| c.is_uppercase()).unwrap_or(0);
     let last = name[start..].to_lowercase();
     NAMES.contains(&last.as_str()) || (start > 0 && last == BAG)
@@ -98,7 +104,13 @@ mod tests {
         for line in ["pub struct PortManager;", "trait NameExt {", "enum Base {", "pub(crate) mod util {"] {
             assert_eq!(found("a.rs", line).len(), 1, "{line}");
         }
-        for line in ["struct Database;", "struct Context;", "use futures::StreamExt;", "struct BaseMtu;"] {
+        for line in [
+            "struct Database;",
+            "struct Context;",
+            "use futures::StreamExt;",
+            "struct BaseMtu;",
+            "struct ConntrackHelper;",
+        ] {
             assert_eq!(found("a.rs", line), [""; 0], "{line}");
         }
     }

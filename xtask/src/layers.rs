@@ -35,9 +35,10 @@ pub const MAP: &[Row] = &[
     other("db", &["model"], &["wire"]),
     other("bus", &["model"], &["wire"]),
     other("kernel", &["host", "model", "wire"], &[]),
-    other("server", &["bus", "cloud", "db", "model", "wire"], &[]),
+    other("server", &["bus", "cloud", "db", "model", "repo", "wire"], &[]),
     other("agent", &["bus", "host", "kernel", "model", "wire"], &[]),
     other("gateway", &["kernel", "model"], &[]),
+    other("guest", &["model", "repo"], &[]),
     other("repod", &["repo"], &[]),
     other("vswitchd", &["kernel", "model", "vswitch"], &[]),
     other(
@@ -50,7 +51,10 @@ pub const MAP: &[Row] = &[
     ),
     other(
         "neutrino",
-        &["agent", "bus", "db", "gateway", "model", "repod", "server", "testbed", "vswitchd", "wire"],
+        &[
+            "agent", "bus", "db", "gateway", "guest", "model", "repod", "server", "testbed", "vswitchd",
+            "wire",
+        ],
         &["cloud", "host", "kernel", "repo"],
     ),
     other("xtask", &[], &[]),

@@ -8,6 +8,8 @@ use std::time::Duration;
 use model::desired::L3Mode;
 use serde::{Deserialize, Serialize};
 
+use crate::gateways;
+
 /// The VXLAN port that IANA assigned.
 const VXLAN_PORT: u16 = 4789;
 
@@ -45,6 +47,9 @@ pub struct Config {
     /// Physical network to interface.
     #[serde(default)]
     pub interface_mappings: BTreeMap<String, String>,
+    /// Instances reach software and metadata by gateways of this host, where their DHCP is answered.
+    #[serde(default)]
+    pub gateway: Option<gateways::Settings>,
     #[serde(default)]
     pub availability_zone: Option<String>,
     /// Seconds between looks at everything. What is damaged inside a namespace (an address, route, rule,
@@ -83,6 +88,7 @@ impl Config {
             tunneling_ip: None,
             vxlan_port: VXLAN_PORT,
             interface_mappings: BTreeMap::new(),
+            gateway: None,
             availability_zone: None,
             sweep_interval_s: sweep_interval_s(),
             heartbeat_interval_s: heartbeat_interval_s(),

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::backoff::{Backoff, chance, spread};
 use crate::config::{Config, Role};
+use crate::gateways::Amiss;
 
 /// Failures named in a heartbeat.
 const FAILURES: usize = 8;
@@ -30,6 +31,8 @@ pub(crate) struct Health {
     pub failures: Vec<String>,
     /// Of connections that should be forgotten.
     pub purges: Vec<String>,
+    /// Of the host's gateways.
+    pub gateways: Amiss,
     pub networks: usize,
     pub ports: usize,
     pub dhcp_networks: usize,
@@ -142,12 +145,18 @@ fn l2(config: &Config, health: &Health) -> serde_json::Value {
         tunnel_types: if tunnels { vec!["vxlan".to_owned()] } else { Vec::new() },
         interface_mappings: config.interface_mappings.clone(),
         vlan: health.has_vlan,
-        failures: health.purges.iter().take(PURGES).chain(&health.failures).take(FAILURES).cloned().collect(),
+        failures: failures(health),
     };
     let mut value = serde_json::to_value(l2).unwrap_or_default();
     value["devices"] = json!(health.ports);
     value["networks"] = json!(health.networks);
     value
+}
+
+fn failures(health: &Health) -> Vec<String> {
+    let gateways = health.gateways.sentences();
+    let all = health.purges.iter().take(PURGES).chain(&gateways).chain(&health.failures);
+    all.take(FAILURES).cloned().collect()
 }
 
 fn dhcp(health: &Health) -> serde_json::Value {

@@ -8,6 +8,7 @@
 //!                                  reconcile observe, diff, apply, pretend
 //!                                  purges    connections to be forgotten, handed to ctpurge
 //!                                  dhcp      one task that answers for all networks
+//!                                  gateways  are told who is in which network
 //!                                  advertise one that advertises for all routers
 //! ctpurge: a process of its own, that forgets connections
 //! ```
@@ -20,6 +21,7 @@ mod config;
 pub mod ctpurge;
 mod dhcp;
 mod filter;
+mod gateways;
 mod heartbeat;
 mod link;
 mod purges;
@@ -30,6 +32,7 @@ mod sync;
 mod watch;
 
 pub use config::{Config, Role};
+pub use gateways::Settings as GatewaySettings;
 pub use link::{Heard, Link};
 pub use run::run;
 pub use sync::{Fetched, Since, Store, Taken};

@@ -15,6 +15,7 @@ use bus::{Bus, BusError};
 use host::Settings;
 use model::desired::Key;
 use model::report::{Heartbeat, Outcome, State};
+use model::{SoftwareOrderId, software};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -112,6 +113,11 @@ impl Link {
     /// Tells what became of parts, where that differs from what was told before.
     pub fn tell(&self, outcomes: impl IntoIterator<Item = Outcome>) {
         self.reporter.tell(outcomes);
+    }
+
+    /// Tells what an instance said of an order of its port.
+    pub fn say(&self, lease: Key, order: SoftwareOrderId, report: software::Report) {
+        self.reporter.say(lease, order, report);
     }
 
     /// The host has a part no longer: there is nothing to tell of it.

@@ -2,7 +2,8 @@
 //! over after them, and kept until ctpurge has done them.
 //!
 //! Owns the agent's list and which ports are revoked meanwhile; what is due is `host`'s to say, `ask`
-//! talks to ctpurge, which has a journal of its own. What ctpurge gave up is handed over again. A list
+//! talks to ctpurge, which has a journal of its own. What ctpurge gave up is handed over again. What waits
+//! for parts that are not in place, and for how many of its ports, is judged by `standing`. A list
 //! that grows too long, for nobody purges, is drawn together by `merge`. What changed while no agent ran
 //! is found by what was here `last`.
 
@@ -10,14 +11,15 @@ mod ask;
 mod journal;
 mod last;
 mod merge;
+mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::observed::Observed;
-use host::secgroup::{self, Due, Heir, Item, Set, Value, Zones};
-use host::{Op, Scope, Step, Wanted};
+use host::secgroup::{self, Awaited, Due, Item, Joined, Set, Value, Zones};
+use host::{Op, Scope, Step, Wanted, names};
 use model::PortId;
 use model::desired::{Key, Kind, Part};
 use model::purge::{Job, JobId, Reason, What};
@@ -42,13 +44,22 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 pub(crate) struct Purges {
     journal: Journal,
     waiting: BTreeMap<JobId, Entry>,
+    /// What those that wait are about.
+    awaited: Awaited,
     /// Of those that wait: what they are about is in place.
     ready: BTreeSet<JobId>,
     /// Handed over since the agent started, and not ended.
     sent: BTreeSet<JobId>,
     /// Of those that wait: what failed.
     failed: BTreeMap<JobId, Failure>,
+    /// Why nothing is handed over.
+    away: Option<String>,
+    /// Of those that wait: what it is for that is not in place.
+    held: BTreeMap<JobId, Key>,
+    /// Ports that could not be revoked.
+    unrevoked: BTreeSet<PortId>,
     zones: Zones,
+    joined: Joined,
     last: Last,
     /// What was here when this agent started, until it was compared with what should be.
     before: Option<Vec<Part>>,
@@ -62,6 +73,8 @@ struct Failure {
     reason: String,
     /// `None` while it is tried again.
     again_at: Option<Instant>,
+    /// It would be refused again: nobody tries before an agent that says it in another way.
+    is_wrong: bool,
     backoff: Backoff,
 }
 
@@ -76,11 +89,16 @@ impl Purges {
         let (last, before) = Last::open(state_dir.join("last"));
         let purges = Purges {
             journal,
+            awaited: awaited(&waiting),
             waiting,
             ready: BTreeSet::new(),
             sent: BTreeSet::new(),
             failed: BTreeMap::new(),
+            away: None,
+            held: BTreeMap::new(),
+            unrevoked: BTreeSet::new(),
             zones: Zones::new(),
+            joined: Joined::new(),
             last,
             before: Some(before),
             jobs,
@@ -95,27 +113,34 @@ impl Purges {
         &self.zones
     }
 
+    /// Ports whose devices are at their bridges.
+    pub const fn joined(&self) -> &Joined {
+        &self.joined
+    }
+
     /// Notes what is due and revokes its ports; those that were not revoked before come back.
     pub fn note(&mut self, dues: Vec<Due>, wanted: &mut Wanted) -> BTreeSet<PortId> {
         if dues.is_empty() {
             return BTreeSet::new();
         }
         let (mut ports, mut came) = (BTreeSet::new(), Vec::new());
-        for Due { reason, place, what, ports: of, cause } in dues {
+        for Due { reason, place, what, ports: of, mut causes } in dues {
             let id = JobId(Uuid::new_v4());
+            let cause = causes.pop_first().expect("a part makes it due");
             ports.extend(of.iter().copied());
             // One that was not handed over yet is as good.
             let same = |(id, entry): &(&JobId, &Entry)| {
                 entry.cause == cause
                     && (&entry.job.place, &entry.job.what, &entry.ports) == (&place, &what, &of)
+                    && entry.causes == causes
                     && !self.sent.contains(*id)
             };
             if let Some((id, _)) = self.waiting.iter().find(same) {
                 self.ready.remove(id);
                 continue;
             }
-            let entry =
-                Entry { job: Job { id, reason, place, what }, ports: of, cause, causes: BTreeSet::new() };
+            let entry = Entry { job: Job { id, reason, place, what }, ports: of, cause, causes };
+            self.awaited.insert(&entry.job);
             self.waiting.insert(id, entry);
             came.push(id);
         }
@@ -123,8 +148,10 @@ impl Purges {
         if gone.is_empty() {
             self.journal.note(came.iter().filter_map(|id| self.waiting.get(id)), &[], &self.waiting);
         } else {
+            self.awaited = awaited(&self.waiting);
             self.sent.retain(|id| !gone.contains(id));
             self.failed.retain(|id, _| !gone.contains(id));
+            self.held.retain(|id, _| !gone.contains(id));
             self.journal.note_all(&self.waiting);
         }
         self.revoke(wanted, ports)
@@ -136,11 +163,11 @@ impl Purges {
         let (mut ports, mut changed) = (BTreeSet::new(), BTreeSet::new());
         let nothing_waits = self.waiting.is_empty();
         for key in keys.iter().filter(|key| key.kind == Kind::Port && !nothing_waits) {
-            let heir = wanted.get(*key).and_then(|part| Heir::new(part, &self.zones));
-            let (Some(heir), port) = (heir, PortId(key.id)) else { continue };
-            for (id, entry) in &mut self.waiting {
-                if heir.is_of(&entry.job) && entry.ports.insert(port) {
-                    changed.insert(*id);
+            let Some(part) = wanted.get(*key) else { continue };
+            let port = PortId(key.id);
+            for id in self.awaited.of(part, &self.zones) {
+                if self.waiting.get_mut(&id).is_some_and(|entry| entry.ports.insert(port)) {
+                    changed.insert(id);
                     ports.insert(port);
                 }
             }
@@ -156,7 +183,7 @@ impl Purges {
     pub fn catch_up(&mut self, wanted: &mut Wanted) {
         let Some(mut old) = self.before.take() else { return };
         old.retain(|part| wanted.get(part.key()) != Some(part));
-        let dues = secgroup::purge_due(wanted, &old, &self.zones);
+        let dues = secgroup::purge_due(wanted, &old, &self.zones, &self.joined);
         self.note(dues, wanted);
         let ports = wanted.of_kind(Kind::Port).map(Part::key).collect();
         self.revoke_heirs(&ports, wanted);
@@ -184,24 +211,45 @@ impl Purges {
         }
     }
 
-    /// The zones that a host has now.
-    pub fn learn(&mut self, now: &Observed, whole: bool) {
-        if whole {
-            self.zones.clear();
-        }
+    /// The zones that a host has now, and which of the ports that were looked at are at their bridges.
+    pub fn learn(&mut self, now: &Observed, wanted: &Wanted, scope: &Scope) {
+        let looked: Vec<Key> = match scope {
+            Scope::All => {
+                self.zones.clear();
+                self.joined.clear();
+                wanted.of_kind(Kind::Port).map(Part::key).collect()
+            }
+            Scope::Some { keys, .. } => keys.iter().filter(|key| key.kind == Kind::Port).copied().collect(),
+        };
         for (item, value) in now.filter.sets.get(&Set::Zones.at()).into_iter().flatten() {
             if let (Item::Device(bridge), Value::Zone(zone)) = (item, value) {
                 self.zones.insert(bridge.clone(), *zone);
             }
         }
+        for key in looked {
+            let id = PortId(key.id);
+            let bridge = || match wanted.get(key)? {
+                Part::Port(port) => {
+                    now.links.get(&names::tap(id)).map(|tap| (tap, names::bridge(port.network_id)))
+                }
+                _ => None,
+            };
+            match bridge() {
+                Some((tap, bridge)) if tap.master.as_ref() == Some(&bridge) => self.joined.insert(id),
+                _ => self.joined.remove(&id),
+            };
+        }
     }
 
-    /// After a turn: hands over what waits, but for what parts that are not in place are the cause of.
-    pub fn hand_over(&mut self, is_amiss: impl Fn(&Key) -> bool) {
-        let in_place = |entry: &Entry| !is_amiss(&entry.cause) && !entry.causes.iter().any(&is_amiss);
-        let ready = self.waiting.iter().filter(|(_, entry)| in_place(entry));
-        self.ready.extend(ready.map(|(id, _)| *id));
-        self.send();
+    /// One that does not wait any more.
+    fn forget(&mut self, id: JobId) -> Option<Entry> {
+        self.sent.remove(&id);
+        self.ready.remove(&id);
+        self.failed.remove(&id);
+        self.held.remove(&id);
+        let entry = self.waiting.remove(&id)?;
+        self.awaited.remove(&entry.job);
+        Some(entry)
     }
 
     /// But for what failed a moment ago; what is too much at once waits until some is done.
@@ -210,7 +258,8 @@ impl Purges {
         for failure in self.failed.values_mut() {
             failure.again_at = failure.again_at.filter(|at| *at > now);
         }
-        let waits = |id: &JobId| self.failed.get(id).is_some_and(|failure| failure.again_at.is_some());
+        let waits = |failure: &Failure| failure.is_wrong || failure.again_at.is_some();
+        let waits = |id: &JobId| self.failed.get(id).is_some_and(waits);
         for (id, entry) in &self.waiting {
             if !self.ready.contains(id) || self.sent.contains(id) || waits(id) {
                 continue;
@@ -247,15 +296,15 @@ impl Purges {
         for told in news {
             match told {
                 Told::Done(id) => {
-                    self.sent.remove(&id);
-                    self.ready.remove(&id);
-                    self.failed.remove(&id);
-                    if let Some(entry) = self.waiting.remove(&id) {
+                    if let Some(entry) = self.forget(id) {
                         ports.extend(entry.ports);
                         done.push(id);
                     }
                 }
-                Told::Failed(id, reason) => self.failed(id, reason),
+                Told::Failed(id, reason) => self.failed(id, reason, false),
+                Told::Refused(id, reason) => self.failed(id, reason, true),
+                Told::Away(reason) => self.away = Some(reason),
+                Told::Back => self.away = None,
             }
         }
         if !done.is_empty() {
@@ -270,25 +319,36 @@ impl Purges {
         ports
     }
 
-    /// Its ports stay revoked, and it is tried again later.
-    fn failed(&mut self, id: JobId, reason: String) {
+    /// Its ports stay revoked, and it is tried again later, unless it is wrong.
+    fn failed(&mut self, id: JobId, reason: String, is_wrong: bool) {
         self.sent.remove(&id);
         let Some(entry) = self.waiting.get(&id) else { return };
-        tracing::error!(job = %id, what = %entry.job.what, reason, "purge failed; it is tried again");
+        tracing::error!(job = %id, what = %entry.job.what, reason, is_wrong, "purge failed");
         let fresh = || Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let failure = self.failed.entry(id).or_insert_with(|| Failure {
             reason: String::new(),
             again_at: None,
+            is_wrong,
             backoff: fresh(),
         });
         failure.reason = reason;
-        failure.again_at = Some(Instant::now() + failure.backoff.next());
+        failure.is_wrong = is_wrong;
+        failure.again_at = (!is_wrong).then(|| Instant::now() + failure.backoff.next());
     }
 
     /// Why jobs are not done.
     pub fn failures(&self) -> Vec<String> {
         let failures = self.failed.iter().filter_map(|(id, failure)| Some((self.waiting.get(id)?, failure)));
-        failures.map(|(entry, failure)| format!("purge of {}: {}", entry.job.what, failure.reason)).collect()
+        let failures =
+            failures.map(|(entry, failure)| format!("purge of {}: {}", entry.job.what, failure.reason));
+        let waiting = self.waiting.len();
+        let away =
+            self.away.iter().map(|reason| format!("ctpurge, for which {waiting} purges wait: {reason}"));
+        let held =
+            self.held.values().next().map(|key| {
+                format!("{} purges wait for what is not in place, such as {key}", self.held.len())
+            });
+        away.chain(failures).chain(held).collect()
     }
 
     fn revoke(&self, wanted: &mut Wanted, mut ports: BTreeSet<PortId>) -> BTreeSet<PortId> {
@@ -304,6 +364,12 @@ impl Purges {
         });
         wanted.hold_zones(zones.collect());
     }
+}
+
+fn awaited(waiting: &BTreeMap<JobId, Entry>) -> Awaited {
+    let mut awaited = Awaited::default();
+    waiting.values().for_each(|entry| awaited.insert(&entry.job));
+    awaited
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::observed::Observed;
-use host::secgroup::purge_unexplained;
+use host::secgroup::{GROUND, purge_arrived, purge_unexplained};
 use host::{Scope, Step, Wanted, keepalived, names};
 use kernel::{Failed, Kernel, KernelError};
 use model::desired::{Dhcp, Key, Kind, Part};
@@ -21,6 +21,8 @@ pub(crate) struct Turn {
     pub now: Observed,
     /// State of every part that was looked at and that the host has.
     pub states: BTreeMap<Key, State>,
+    /// Why what the filters of all ports stand on is not in place.
+    pub ground: Option<String>,
     /// Failures of parts that the host no longer has.
     pub leftovers: Vec<String>,
     pub steps: usize,
@@ -45,12 +47,13 @@ pub(crate) async fn turn(
 ) -> Result<Turn, KernelError> {
     let Door { config, kernel, dhcp, advertise } = *door;
     let mut now = kernel.observe(scope).await?;
-    purges.learn(&now, *scope == Scope::All);
+    purges.learn(&now, want, scope);
     if *scope == Scope::All {
         purges.catch_up(want);
         let dues = purge_unexplained(want, &now, known, purges.zones());
         purges.note(dues, want);
     }
+    purges.note(purge_arrived(want, &now, scope, purges.zones(), purges.joined()), want);
     purges.remember(want, scope);
     let steps = host::diff(want, &now, scope);
     purges.release(&steps, want);
@@ -62,6 +65,7 @@ pub(crate) async fn turn(
         0 => Vec::new(),
         _ => kernel.apply(steps.clone()).await?,
     };
+    purges.tried(&steps, &failed);
     pretend(&mut now, &steps, &failed);
     let mut reasons = reasons(&failed);
     let keys: BTreeSet<Key> = match scope {
@@ -101,11 +105,14 @@ pub(crate) async fn turn(
     for (key, reason) in unadvertised {
         reasons.entry(key).or_insert(reason);
     }
-    let wanted = keys.iter().filter(|key| want.get(**key).is_some());
+    // An act may be charged to a part that is not looked at otherwise.
+    let charged: BTreeSet<Key> = keys.iter().chain(reasons.keys()).copied().collect();
+    let wanted = charged.iter().filter(|key| want.get(**key).is_some());
     let states = wanted.map(|key| (*key, state(want, &now, *key, &reasons, &unserved))).collect();
+    let ground = reasons.remove(&GROUND);
     let gone = reasons.iter().filter(|(key, _)| want.get(**key).is_none());
     let leftovers = gone.map(|(key, reason)| format!("{key}: {reason}")).collect();
-    Ok(Turn { now, states, leftovers, steps: steps.len() })
+    Ok(Turn { now, states, ground, leftovers, steps: steps.len() })
 }
 
 /// What was done, done to the observation.

@@ -1,6 +1,7 @@
 //! Telling the server what became of parts, until it acknowledges.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bus::{Bus, BusError};
 use model::desired::{Key, Revision};
 use model::report::{Outcome, Report, RouterState, State};
 use model::subject::Word;
+use model::{SoftwareOrderId, software};
 use serde::de::IgnoredAny;
 use tokio::sync::Notify;
 
@@ -18,6 +20,8 @@ const PAGE: usize = 100;
 const PAGE_BYTES: usize = 256 << 10;
 /// Bytes of a message besides its outcomes.
 const ENVELOPE: usize = 1 << 10;
+/// Of an order's id, and what stands around it.
+const ID_BYTES: usize = 64;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
@@ -43,7 +47,13 @@ struct Outcomes {
     waiting: BTreeMap<Key, Outcome>,
     /// Sent in a message that was given up, and that may be stored after a later one.
     doubtful: BTreeSet<Key>,
+    /// What instances said of their orders, not acknowledged, by lease. It travels with the lease's outcome.
+    said: BTreeMap<Key, Reports>,
+    /// Whose reports travelled last: the next of them comes first, however much one says.
+    last: Option<Key>,
 }
+
+type Reports = BTreeMap<SoftwareOrderId, software::Report>;
 
 impl Reporter {
     /// Tells outcomes that differ from what was told last.
@@ -62,9 +72,16 @@ impl Reporter {
         }
     }
 
+    /// Tells what an instance said of an order of its port.
+    pub fn say(&self, lease: Key, order: SoftwareOrderId, report: software::Report) {
+        self.outcomes().said.entry(lease).or_default().insert(order, report.bounded());
+        self.shared.changed.notify_one();
+    }
+
     /// The host no longer has the part: there is nothing to tell of it.
     pub fn forget(&self, key: Key) {
         let mut shared = self.outcomes();
+        shared.said.remove(&key);
         shared.told.remove(&key);
         shared.waiting.remove(&key);
     }
@@ -112,7 +129,7 @@ impl Reporter {
     }
 
     fn page(&self, host: &str, bytes: usize) -> Report {
-        let shared = self.outcomes();
+        let mut shared = self.outcomes();
         let mut used = 0;
         let fits = |outcome: &&Outcome| {
             used += serde_json::to_vec(outcome).map_or(0, |outcome| outcome.len() + 1);
@@ -123,6 +140,7 @@ impl Reporter {
         if outcomes.is_empty() {
             outcomes.extend(shared.waiting.values().next().cloned());
         }
+        shared.add_said(&mut outcomes, bytes);
         Report { host: host.to_owned(), epoch: shared.epoch.clone(), outcomes, skipped: Vec::new() }
     }
 
@@ -130,14 +148,61 @@ impl Reporter {
     fn acknowledge(&self, page: &[Outcome]) {
         let mut shared = self.outcomes();
         for outcome in page {
-            if shared.waiting.get(&outcome.key) == Some(outcome) {
+            let told = Outcome { orders: Reports::new(), ..outcome.clone() };
+            if shared.waiting.get(&outcome.key) == Some(&told) {
                 shared.waiting.remove(&outcome.key);
+            }
+            if let Some(said) = shared.said.get_mut(&outcome.key) {
+                said.retain(|order, report| outcome.orders.get(order) != Some(report));
+                if said.is_empty() {
+                    shared.said.remove(&outcome.key);
+                }
             }
         }
     }
 
     fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
         self.shared.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outcomes {
+    /// Adds what instances said, as far as it fits: of each lease in its turn, and never so much that what
+    /// one says stops the others.
+    fn add_said(&mut self, outcomes: &mut Vec<Outcome>, bytes: usize) {
+        let size = |outcome: &Outcome| serde_json::to_vec(outcome).map_or(0, |text| text.len() + 1);
+        let mut used: usize = outcomes.iter().map(size).sum();
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let later = self.said.range((after, Bound::Unbounded));
+        let turns: Vec<Key> = later.chain(&self.said).map(|(key, _)| *key).take(self.said.len()).collect();
+        for key in turns {
+            // Without an outcome of the lease there is nothing yet that it is about.
+            let Some((revision, state, router)) = self.told.get(&key).cloned() else { continue };
+            let place = outcomes.iter().position(|outcome| outcome.key == key);
+            if place.is_none() && outcomes.len() >= PAGE {
+                continue;
+            }
+            let mut outcome = Outcome { router, ..Outcome::new(key, revision, state) };
+            let mut len = if place.is_none() { size(&outcome) } else { 0 };
+            for (order, report) in &self.said[&key] {
+                let more = serde_json::to_vec(report).map_or(0, |text| text.len()) + ID_BYTES;
+                // What is larger than the bus says goes alone.
+                if used + len + more > bytes && !(outcomes.is_empty() && outcome.orders.is_empty()) {
+                    break;
+                }
+                len += more;
+                outcome.orders.insert(*order, report.clone());
+            }
+            if outcome.orders.is_empty() {
+                break;
+            }
+            used += len;
+            self.last = Some(key);
+            match place {
+                Some(place) => outcomes[place].orders = outcome.orders,
+                None => outcomes.push(outcome),
+            }
+        }
     }
 }
 
@@ -177,6 +242,49 @@ mod tests {
         // What is larger than the bus says goes alone, to be refused by name.
         reporter.tell([outcome(1, failed(300)), outcome(2, failed(300))]);
         assert_eq!(reporter.page("h", 100).outcomes.len(), 1);
+    }
+
+    fn said(length: usize) -> software::Report {
+        let state = software::State::Failed;
+        // Each letter is six in JSON.
+        let output = "\u{1}".repeat(length);
+        software::Report { attempt: 0, state, progress_percent: 0, reason: String::new(), output }
+    }
+
+    #[test]
+    fn what_instances_say_travels_in_turns_until_it_is_acknowledged() {
+        let reporter = Reporter::default();
+        let lease = |n| Key::new(Kind::Lease, Uuid::from_u128(n));
+        let order = |n| SoftwareOrderId(Uuid::from_u128(n));
+        reporter.say(lease(1), order(0), said(1));
+        assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty(), "nothing is known of the lease");
+        reporter.tell((1..4).map(|n| Outcome::new(lease(n), 1, State::Up)));
+        let page = reporter.page("h", PAGE_BYTES).outcomes;
+        assert_eq!((page.len(), page[0].orders.len()), (3, 1));
+        reporter.acknowledge(&page);
+        assert!(reporter.page("h", PAGE_BYTES).outcomes.is_empty());
+        // One says as much as one can, again and again; the others are heard.
+        let loud =
+            || (0..software::ORDERS as u128).for_each(|n| reporter.say(lease(1), order(n), said(4096)));
+        loud();
+        [2, 3].into_iter().for_each(|n| reporter.say(lease(n), order(9), said(1)));
+        let mut heard = BTreeSet::new();
+        for _ in 0..2 {
+            let page = reporter.page("h", 64 << 10).outcomes;
+            let bytes = serde_json::to_vec(&page).expect("serializes").len();
+            assert!(bytes <= (64 << 10) + 2, "{bytes} bytes");
+            heard.extend(page.iter().map(|outcome| outcome.key));
+            reporter.acknowledge(&page);
+            loud();
+        }
+        assert_eq!(heard, (1..4).map(lease).collect());
+        // What is said while it is on its way is not acknowledged with it.
+        let page = reporter.page("h", PAGE_BYTES).outcomes;
+        let first = *page[0].orders.keys().next().expect("an order");
+        reporter.say(lease(1), first, said(7));
+        reporter.acknowledge(&page);
+        let next = reporter.page("h", PAGE_BYTES).outcomes;
+        assert_eq!(next[0].orders[&first], said(7));
     }
 
     #[test]

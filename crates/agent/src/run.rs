@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bus::{Bus, BusError};
-use host::secgroup::purge_due;
+use host::secgroup::{GROUND, purge_due};
 use host::{Scope, Settings};
 use kernel::{Event, Kernel, raise_file_limit};
 use model::PortId;
 use model::desired::{Key, Kind, Part};
+use model::gateway::Said;
 use model::report::{Outcome, State};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::backoff::Backoff;
 use crate::config::Config;
+use crate::gateways::Gateways;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::purges::{Purges, Told};
@@ -36,7 +38,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     let watch = Watch::default();
     let health = Arc::new(Mutex::new(Health::default()));
     health.lock().unwrap_or_else(PoisonError::into_inner).has_vlan = kernel.has_vlan().await?;
-    let (dhcp, dhcp_task) = dhcp::task();
+    let (dhcp, dhcp_task) = dhcp::task(config.gateway.is_some());
     let (advertise, advertise_task) = advertise::task();
 
     // Dropping the set ends them all.
@@ -52,7 +54,11 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     let mut link = link(&config, bus, health.clone())?;
     let socket = config.ctpurge_socket.clone();
     let purges = Purges::open(&config.state_dir(), socket, &mut link.store.wanted);
-    let mut agent = Agent::new(config, kernel, (dhcp, advertise), link, purges, health);
+    let gateways = Gateways::start(
+        config.gateway.clone(),
+        &health.lock().unwrap_or_else(PoisonError::into_inner).gateways,
+    );
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise, gateways), link, purges, health);
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -61,6 +67,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
             () = watch.changed() => agent.happened(&watch),
             () = timer => agent.sweep(),
             news = agent.purges.news() => agent.purged(news),
+            said = agent.gateways.said() => agent.said(said),
         }
         agent.turn().await;
     }
@@ -73,6 +80,7 @@ fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, B
         tunneling_ip: config.tunneling_ip,
         vxlan_port: config.vxlan_port,
         interface_mappings: config.interface_mappings.clone(),
+        gateways: config.gateway.is_some(),
     };
     let (of, started_at_us) = (config.clone(), heartbeat::now_us());
     let beat = move || {
@@ -87,6 +95,7 @@ struct Agent {
     kernel: Kernel,
     dhcp: dhcp::Handle,
     advertise: advertise::Handle,
+    gateways: Gateways,
     link: Link,
     purges: Purges,
     health: Arc<Mutex<Health>>,
@@ -114,7 +123,7 @@ impl Agent {
     fn new(
         config: Config,
         kernel: Kernel,
-        (dhcp, advertise): (dhcp::Handle, advertise::Handle),
+        (dhcp, advertise, gateways): (dhcp::Handle, advertise::Handle, Gateways),
         link: Link,
         purges: Purges,
         health: Arc<Mutex<Health>>,
@@ -126,6 +135,7 @@ impl Agent {
             kernel,
             dhcp,
             advertise,
+            gateways,
             link,
             purges,
             health,
@@ -138,6 +148,9 @@ impl Agent {
 
     fn told(&mut self, heard: Heard) {
         self.due.all |= heard.full;
+        if heard.full {
+            self.gateways.ask_again();
+        }
         self.due.keys.extend(heard.taken.keys);
         self.due.old.extend(heard.taken.old);
     }
@@ -170,6 +183,17 @@ impl Agent {
         self.health.lock().unwrap_or_else(PoisonError::into_inner).purges = self.purges.failures();
     }
 
+    /// What instances said of orders that they have.
+    fn said(&mut self, said: Vec<Said>) {
+        for Said { port, order, report } in said {
+            let key = Key::new(Kind::Lease, port.0);
+            let Some(Part::Lease(lease)) = self.link.store.wanted.get(key) else { continue };
+            if lease.orders.iter().any(|known| known.id == order) {
+                self.link.say(key, order, report);
+            }
+        }
+    }
+
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + self.config.sweep_interval();
         self.due.all = true;
@@ -185,7 +209,7 @@ impl Agent {
         let due = std::mem::take(&mut self.due);
         let want = &mut self.link.store.wanted;
         // Before what the filters were is gone.
-        let dues = purge_due(want, &due.old, self.purges.zones());
+        let dues = purge_due(want, &due.old, self.purges.zones(), self.purges.joined());
         let mut revoked = self.purges.note(dues, want);
         revoked.extend(self.purges.revoke_heirs(&due.keys, want));
         let mut scope = match due.all {
@@ -201,8 +225,9 @@ impl Agent {
             Ok(turn) => self.settle(&scope, &due, turn),
             Err(error) => {
                 tracing::error!(%error, host.name = self.config.host, "host not observed");
-                // What was to be done was not: nothing may be taken to be in place.
-                self.due.all = true;
+                // What was to be done was not: nothing may be taken to be in place. What parts were before is
+                // still to be known then, or all that was ever let in by them would be forgotten.
+                self.due = Due { all: true, ..due };
                 self.retry_soon();
             }
         }
@@ -211,18 +236,19 @@ impl Agent {
     fn settle(&mut self, scope: &Scope, due: &Due, turn: Turn) {
         tracing::debug!(host.name = self.config.host, steps = turn.steps, "turn");
         self.turns += 1;
-        self.purges.learn(&turn.now, due.all);
+        self.purges.learn(&turn.now, &self.link.store.wanted, scope);
         if due.all {
             self.known.clear();
         }
         self.remember(&turn);
         let gone = due.keys.iter().chain(self.failures.keys()).copied().collect::<Vec<_>>();
         for key in gone {
-            if self.link.store.wanted.get(key).is_none() {
+            if key != GROUND && self.link.store.wanted.get(key).is_none() {
                 self.failures.remove(&key);
                 self.link.forget(key);
             }
         }
+        self.gateways.learn(&self.link.store, &due.keys, &due.old, due.all);
         let mut outcomes = Vec::new();
         for (key, state) in turn.states {
             match &state {
@@ -232,7 +258,12 @@ impl Agent {
             let router = host::router_state(&self.link.store.wanted, &turn.now, key);
             outcomes.push(Outcome { router, ..Outcome::new(key, self.link.store.revision(key), state) });
         }
-        self.purges.hand_over(|key| self.failures.contains_key(key));
+        match &turn.ground {
+            Some(reason) => self.failed(GROUND, reason),
+            None if due.all => drop(self.failures.remove(&GROUND)),
+            None => {}
+        }
+        self.purges.hand_over(&self.failures.keys().copied().collect(), &self.link.store.wanted);
         self.link.tell(outcomes);
         if !self.failures.is_empty() || !turn.leftovers.is_empty() {
             self.retry_soon();
@@ -269,6 +300,7 @@ impl Agent {
         newest.sort_by_key(|(_, (since, _))| std::cmp::Reverse(*since));
         let failures = newest.into_iter().map(|(key, (_, reason))| format!("{key}: {reason}"));
         health.failures = failures.chain(leftovers.iter().cloned()).collect();
+        health.purges = self.purges.failures();
         let count = |kind| self.link.store.wanted.count(kind);
         health.networks = count(Kind::Network);
         health.ports = count(Kind::Port);

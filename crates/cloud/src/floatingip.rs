@@ -18,18 +18,14 @@ pub const OWNER: &str = "network:floatingip";
 const BRIDGED: [&str; 2] = ["normal", "smart-nic"];
 
 /// Refuses what needs no look-up, before an address is searched.
-pub fn check_create(new: &FloatingIpCreate, network: &Network, subnets: &[Subnet]) -> Result<(), Refusal> {
+pub fn check_create(network: &Network, subnets: &[Subnet]) -> Result<(), Refusal> {
     if !network.external {
         return Err(Refusal::Request(format!("Network {} is not external.", network.id)));
     }
     if subnets.iter().all(|subnet| subnet.ip_version != 4) {
         return Err(Refusal::Request(format!("Network {} has no IPv4 subnet.", network.id)));
     }
-    check_policy(new.qos_policy_id.as_ref())
-}
-
-fn check_policy(policy: Option<&String>) -> Result<(), Refusal> {
-    policy.map_or(Ok(()), |policy| Err(Refusal::QosPolicyNotFound(policy.clone())))
+    Ok(())
 }
 
 /// The floating IP's own port, as a request of the server's own.
@@ -79,7 +75,7 @@ pub fn create(
         port_id: None,
         fixed_ip_address: None,
         status: DOWN.into(),
-        qos_policy_id: None,
+        qos_policy_id: new.qos_policy_id,
         rest,
     })
 }
@@ -102,7 +98,6 @@ pub enum Turn {
 
 /// Reads a change. One of other attributes leaves floating IPs where they are.
 pub fn turn(before: &FloatingIp, change: &FloatingIpUpdate) -> Result<Turn, Refusal> {
-    check_policy(change.qos_policy_id.as_ref())?;
     let (address, router) = (change.fixed_ip_address, change.router_id);
     match (change.port_id, before.port_id) {
         (None | Some(None), _) if address.is_some() => {

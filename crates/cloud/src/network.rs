@@ -25,9 +25,6 @@ pub fn create(
     rules: &Rules,
     stamp: &mut Stamp,
 ) -> Result<Network, Refusal> {
-    if let Some(policy) = new.qos_policy_id {
-        return Err(Refusal::QosPolicyNotFound(policy));
-    }
     if serde_json::json!(new.availability_zone_hints).to_string().len() > 255 {
         return Err(Refusal::Input("The availability zone hints are longer than 255 characters.".into()));
     }
@@ -101,9 +98,6 @@ pub fn update(
     rules: &Rules,
 ) -> Result<Network, Refusal> {
     let mut after = before.clone();
-    if let Some(policy) = change.qos_policy_id {
-        return Err(Refusal::QosPolicyNotFound(policy));
-    }
     update_provider(&mut after, &change, facts)?;
     if change.shared == Some(false) && before.shared && facts.used_by_other_projects {
         return Err(Refusal::InvalidSharedSetting(before.id));

@@ -14,7 +14,7 @@ use wire::Mac;
 
 use crate::bind::{Binding, is_bound, is_distributed};
 use crate::standard::begin;
-use crate::{Refusal, Rules, Stamp, dns, security_group, status};
+use crate::{Refusal, Rules, Stamp, dns, security_group, segment, status};
 
 /// What a create must know besides the request; addresses were found by `ipam`.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct CreateFacts {
     pub id: PortId,
     pub mac: Mac,
     pub fixed_ips: Vec<FixedIp>,
+    /// Addresses wait for a host.
+    pub deferred: bool,
     pub binding: Binding,
     pub groups: BTreeSet<SecurityGroupId>,
 }
@@ -29,7 +31,6 @@ pub struct CreateFacts {
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> {
     let secure = port_security(new.port_security_enabled, &new.device_owner, network);
-    check_qos(new.qos_policy_id.as_ref())?;
     let groups = new.security_groups.as_ref().is_some_and(|groups| !groups.is_empty());
     if groups && !secure {
         return Err(Refusal::GroupsNeedPortSecurity);
@@ -42,10 +43,6 @@ pub fn check_create(new: &PortCreate, network: &Network) -> Result<(), Refusal> 
         check_mac(mac)?;
     }
     Ok(())
-}
-
-fn check_qos(policy: Option<&String>) -> Result<(), Refusal> {
-    policy.map_or(Ok(()), |policy| Err(Refusal::QosPolicyNotFound(policy.clone())))
 }
 
 /// The security groups that a port is to have.
@@ -98,9 +95,15 @@ pub fn create(
     rules: &Rules,
     stamp: &Stamp,
 ) -> Result<Port, Refusal> {
-    let ip_allocation = if new.fixed_ips.as_ref().is_some_and(Vec::is_empty) { "none" } else { "immediate" };
+    let ip_allocation = match &new.fixed_ips {
+        Some(asked) if asked.is_empty() => "none",
+        _ if facts.deferred => segment::of::DEFERRED,
+        _ => "immediate",
+    };
     let mut rest = new.rest;
     begin(&mut rest, stamp);
+    let of_network = network.rest.get("qos_policy_id").cloned().unwrap_or_default();
+    rest.insert("qos_network_policy_id".into(), of_network);
     let mut port = Port {
         id: facts.id,
         project_id: new.project_id,
@@ -174,7 +177,6 @@ pub struct UpdateFacts {
 /// Refuses what needs no look-up, before addresses are searched.
 pub fn check_update(before: &Port, change: &PortUpdate) -> Result<(), Refusal> {
     let security = change.port_security_enabled.unwrap_or(before.port_security_enabled);
-    check_qos(change.qos_policy_id.as_ref())?;
     if let Some(Some(mac)) = change.mac_address {
         check_mac(mac)?;
     }
@@ -315,7 +317,6 @@ pub fn service_port(
         host: None,
         profile: None,
         port_security_enabled: None,
-        qos_policy_id: None,
         dns_name: String::new(),
         dns_domain: String::new(),
         security_groups: None,

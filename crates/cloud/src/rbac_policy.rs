@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::RbacPolicyId;
-use model::api::rbac_policy::{AS_SHARED, EVERYONE, RbacPolicy, RbacPolicyCreate};
+use model::api::rbac_policy::{AS_SHARED, EVERYONE, ObjectType, RbacPolicy, RbacPolicyCreate};
 use serde_json::Map;
 
 use crate::{Refusal, Stamp};
@@ -33,6 +33,26 @@ pub fn create(
         target_tenant: new.target_tenant,
         rest,
     })
+}
+
+/// Shares a thing with everybody, for the project that it belongs to.
+pub fn with_everyone(
+    object_type: ObjectType,
+    object_id: &str,
+    project_id: &str,
+    stamp: &mut Stamp,
+) -> RbacPolicy {
+    let mut rest = Map::new();
+    rest.insert("created_us".into(), stamp.now_us.into());
+    RbacPolicy {
+        id: RbacPolicyId(stamp.uuid()),
+        project_id: project_id.to_owned(),
+        object_type,
+        object_id: object_id.to_owned(),
+        action: AS_SHARED.to_owned(),
+        target_tenant: EVERYONE.to_owned(),
+        rest,
+    }
 }
 
 /// Only the owner shares, and administrators, whose project is `None`.

@@ -5,7 +5,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use model::api::Invalid;
 use model::api::table::Resource;
-use model::{AddressGroupId, AgentId, FloatingIpId, NetworkId, PortId, RouterId, SecurityGroupId, SubnetId};
+use model::{
+    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, NetworkId, NetworkSegmentRangeId, PortId,
+    QosPolicyId, QosRuleId, RouterId, SecurityGroupId, SegmentId, SoftwareOrderId, SoftwarePackageId,
+    SoftwareVersionId, SubnetId, SubnetpoolId,
+};
+
+use crate::trunk::TrunkRefusal;
 use wire::Mac;
 
 /// Why a well-formed request is not carried out. `server::error` gives each its status and type.
@@ -27,8 +33,8 @@ pub enum Refusal {
     QosPolicyNotFound(String),
     #[error("Security group {0} was not found.")]
     SecurityGroupNotFound(String),
-    #[error("Subnet pool {0} was not found.")]
-    SubnetPoolNotFound(String),
+    #[error("Tag {0} was not found.")]
+    TagNotFound(String),
     #[error("Segment {0} was not found.")]
     SegmentNotFound(String),
     #[error("Revision number of the resource is {stored}, not {asked}: read it again and retry.")]
@@ -52,6 +58,28 @@ pub enum Refusal {
     VlanIdInUse { vlan: i64, physical_network: String },
     #[error("The tunnel id {0} is in use.")]
     TunnelIdInUse(i64),
+    #[error("Segment {segment} cannot be deleted: {reason}.")]
+    SegmentInUse { segment: SegmentId, reason: &'static str },
+    #[error("Segment {segment} is not of network {network}.")]
+    SegmentOfOtherNetwork { segment: SegmentId, network: NetworkId },
+    #[error("All subnets of network {0} are on segments, or none is.")]
+    SubnetsNotAllOnSegments(NetworkId),
+    #[error("A subnet of network {0}, which has several segments, stays where it is.")]
+    SeveralSegments(NetworkId),
+    #[error("Subnet {0} is on a segment, and stays there.")]
+    SubnetStaysOnSegment(SubnetId),
+    #[error("Host {host} is on no segment of network {network}, whose subnets are on segments.")]
+    HostOnNoSegment { host: String, network: NetworkId },
+    #[error("Host {host} is not on the segment of the addresses of port {port}.")]
+    HostOnOtherSegment { host: String, port: PortId },
+    #[error("No ranges are for networks of the type '{0}'.")]
+    RangeTypeUnknown(String),
+    #[error("The range overlaps with {}.", ranges.join(", "))]
+    RangesOverlap { ranges: Vec<String> },
+    #[error("Range {0} is of the configuration, and changes there only.")]
+    RangeOfConfiguration(NetworkSegmentRangeId),
+    #[error("Networks have segments of range {0}.")]
+    RangeInUse(NetworkSegmentRangeId),
     #[error("Give either provider attributes or segments, not both.")]
     SegmentsWithProvider,
     #[error("The segments list the same segment twice.")]
@@ -68,6 +96,20 @@ pub enum Refusal {
     InvalidSharedSetting(NetworkId),
     #[error("MTU {mtu} is too small for subnets of IPv{ip_version}; they need {least}.")]
     MtuTooSmallForSubnet { mtu: i64, ip_version: i64, least: i64 },
+
+    // QoS.
+    #[error("Project {0} has a default QoS policy already.")]
+    DefaultQosPolicyExists(String),
+    #[error("QoS policy {policy} is in use by the {what} {user}.")]
+    QosPolicyInUse { policy: QosPolicyId, what: &'static str, user: String },
+    #[error("QoS policy {policy} has rule {rule} of the same kind and direction.")]
+    QosRulesConflict { rule: QosRuleId, policy: QosPolicyId },
+    #[error("QoS policy {policy} has rule {rule} of the same kind, and one of both directions is alone.")]
+    QosDirectionsConflict { rule: QosRuleId, policy: QosPolicyId },
+    #[error("The least, {min} kbps, is more than the most, {max} kbps, of QoS policy {policy}.")]
+    QosMinimumAboveMaximum { min: u32, max: u32, policy: QosPolicyId },
+    #[error("QoS policy {policy} asks for {kind}, which hosts cannot do.")]
+    QosRuleNotSupported { kind: &'static str, policy: QosPolicyId },
 
     // Subnets.
     #[error("The gateway {gateway} lies in the allocation pool {pool}.")]
@@ -87,9 +129,51 @@ pub enum Refusal {
     #[error("Subnet {subnet} is in use by the ports {}.", ports.join(", "))]
     SubnetInUse { subnet: SubnetId, ports: Vec<String> },
 
+    // Subnet pools and address scopes.
+    #[error("A subnet pool needs a prefix.")]
+    NoPrefixes,
+    #[error("The prefixes of a subnet pool are of one family, IPv4 or IPv6.")]
+    PrefixesOfBothFamilies,
+    #[error("The {what} of a subnet pool is {is}; it cannot be {than} {bound}.")]
+    BadPrefixBounds { what: &'static str, is: i64, than: &'static str, bound: i64 },
+    #[error("{0}")]
+    BadPrefixes(String),
+    #[error("{0}")]
+    BadPoolUpdate(String),
+    #[error("The prefixes are in use by another subnet pool of the address scope.")]
+    ScopePrefixConflict,
+    #[error("Address scope {0} is of the other family.")]
+    ScopeOfOtherFamily(AddressScopeId),
+    #[error("Subnet pools are in address scope {0}.")]
+    AddressScopeInUse(AddressScopeId),
+    #[error("Address scope {0} is shared, and stays so.")]
+    ScopeStaysShared(AddressScopeId),
+    #[error("Subnets are from subnet pool {0}.")]
+    SubnetPoolInUse(SubnetpoolId),
+    #[error("A subnet of /{asked} is larger than the subnet pool gives: at least /{min}.")]
+    SubnetTooLarge { asked: i64, min: i64 },
+    #[error("A subnet of /{asked} is smaller than the subnet pool gives: at most /{max}.")]
+    SubnetTooSmall { asked: i64, max: i64 },
+    #[error("{0}")]
+    NoSubnetLeft(String),
+    #[error("The project has had its share of the subnet pool.")]
+    PoolQuotaExceeded,
+    #[error("All subnets of a family on a network are from one subnet pool, or from none.")]
+    MixedPools,
+    #[error("All subnets of a family on a network are in one address scope.")]
+    MixedScopes,
+    #[error("Project {target} does not have the address scope {scope} that the subnet pool is in.")]
+    ScopeNotShared { target: String, scope: String },
+
     // Routers.
     #[error("Flavor {0} was not found.")]
     FlavorNotFound(String),
+    #[error("The conntrack helper {0} is none that routers may have.")]
+    HelperNotAllowed(String),
+    #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]
+    HelperNotOfProtocol { helper: String, protocol: String, protocols: Vec<String> },
+    #[error("The router has the same conntrack helper: {0}.")]
+    HelperExists(String),
     #[error("Router {router} has interfaces still, the ports {}.", ports.join(", "))]
     RouterInUse { router: RouterId, ports: Vec<String> },
     #[error("Floating IPs lead through router {router} to network {network}: its gateway stays.")]
@@ -117,9 +201,18 @@ pub enum Refusal {
     #[error("Port {port} belongs to a service ({owner}), which alone deletes it.")]
     ServicePortInUse { port: PortId, owner: String },
 
+    #[error(transparent)]
+    Trunk(#[from] TrunkRefusal),
+
     // Ports and addresses.
     #[error("The MAC address {mac} is in use on network {network}.")]
     MacInUse { mac: Mac, network: NetworkId },
+    #[error("Port {port} has a binding to host '{host}'.")]
+    BindingExists { port: PortId, host: String },
+    #[error("Port {port} is at host '{host}' already.")]
+    BindingActive { port: PortId, host: String },
+    #[error("Host '{host}' cannot carry port {port}.")]
+    BindingFailed { port: PortId, host: String },
     #[error("Port {port} is bound: its MAC address cannot change.")]
     PortBound { port: PortId },
     #[error("Port {port} is bound: its vnic type cannot change.")]
@@ -202,6 +295,34 @@ pub enum Refusal {
     DuplicateSharing,
     #[error("Project {target} relies on {object} being shared with it.")]
     SharingInUse { object: String, target: String },
+
+    // Software.
+    #[error("The project has a package '{name}' of format {format} already.")]
+    SoftwarePackageExists { name: String, format: String },
+    #[error("Software package {package} has {versions} versions: delete them first, or force it.")]
+    SoftwarePackageInUse { package: SoftwarePackageId, versions: usize },
+    #[error("The package has a file of version {0} already.")]
+    SoftwareVersionExists(String),
+    #[error("Software version {0} is to be installed by an order that has not ended: wait, or force it.")]
+    SoftwareVersionInUse(SoftwareVersionId),
+    #[error("Software version {0} takes no file: one came, or was refused.")]
+    SoftwareVersionTakesNone(SoftwareVersionId),
+    #[error("Software version {0} has no file.")]
+    SoftwareVersionHasNone(SoftwareVersionId),
+    #[error("{at} bytes of the file are here: go on from there.")]
+    UploadElsewhere { at: i64 },
+    #[error("The file is of {said} bytes, not of {asked}.")]
+    UploadSize { said: i64, asked: i64 },
+    #[error("No package to install is {0}, or none of its versions fits.")]
+    SoftwareNotFound(String),
+    #[error("Several packages are {0}: name one by 'package_id', or say its format.")]
+    SoftwareAmbiguous(String),
+    #[error("Port {port} has {used} packages to install, of {limit} at a time: wait until orders end.")]
+    TooManyOrders { port: PortId, limit: usize, used: usize },
+    #[error("Software order {0} is under way: cancel it and wait, or force it.")]
+    SoftwareOrderInUse(SoftwareOrderId),
+    #[error("Software order {order} has nothing to {action}.")]
+    SoftwareOrderHasNone { order: SoftwareOrderId, action: &'static str },
 
     // Floating IPs and port forwardings.
     #[error("No IPv4 address is left on network {0}.")]

@@ -50,6 +50,29 @@ pub struct Rules {
     pub max_routes: usize,
     /// Seconds without a heartbeat after which an agent counts as dead.
     pub agent_down_s: i64,
+    /// Helpers of connection tracking that routers may have, and of which protocols.
+    pub allowed_conntrack_helpers: BTreeMap<String, Vec<String>>,
+}
+
+/// Neutron's.
+fn helpers() -> BTreeMap<String, Vec<String>> {
+    let both = &["udp", "tcp"][..];
+    let all: [(&str, &[&str]); 10] = [
+        ("amanda", &["tcp"]),
+        ("ftp", &["tcp"]),
+        ("h323", both),
+        ("irc", &["tcp"]),
+        ("netbios-ns", &["udp"]),
+        ("pptp", &["tcp"]),
+        ("sane", &["tcp"]),
+        ("sip", both),
+        ("snmp", &["udp"]),
+        ("tftp", &["udp"]),
+    ];
+    let named = |(name, protocols): (&str, &[&str])| {
+        (name.to_owned(), protocols.iter().map(|protocol| (*protocol).to_owned()).collect())
+    };
+    all.into_iter().map(named).collect()
 }
 
 impl Default for Rules {
@@ -78,6 +101,7 @@ impl Default for Rules {
             allow_automatic_l3agent_failover: false,
             max_routes: 30,
             agent_down_s: 75,
+            allowed_conntrack_helpers: helpers(),
         }
     }
 }

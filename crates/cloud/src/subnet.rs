@@ -6,30 +6,36 @@ use ipnet::IpNet;
 use model::SubnetId;
 use model::api::network::Network;
 use model::api::subnet::{Subnet, SubnetCreate, SubnetUpdate};
+use model::api::subnetpool::Subnetpool;
 use model::desired::{HostRoute, Ipv6Mode};
 
 use crate::network::check_mtu;
 use crate::standard::begin;
+use crate::subnetpool::{self, Taken, Wanted};
 use crate::{Refusal, Rules, Stamp, ipam};
 
-/// Makes a subnet of a checked request.
+/// What is around a subnet to be made.
+#[derive(Debug, Clone)]
+pub struct CreateFacts<'a> {
+    pub network: &'a Network,
+    pub siblings: &'a [Subnet],
+    /// The address scope of the siblings of its family.
+    pub scope: Option<String>,
+    /// The pool that it is to be from.
+    pub pool: Option<(Subnetpool, Vec<Taken>)>,
+}
+
+/// Makes a subnet of a checked request; [`check_pool_words`] has been asked about it.
 pub fn create(
     mut new: SubnetCreate,
-    network: &Network,
-    siblings: &[Subnet],
+    facts: &CreateFacts<'_>,
     rules: &Rules,
     stamp: &mut Stamp,
 ) -> Result<Subnet, Refusal> {
+    let CreateFacts { network, siblings, .. } = *facts;
     let input = |why: String| Err(Refusal::Input(why));
-    check_pool_words(&new)?;
-    let Some(text) = new.cidr.take() else {
-        return Err(Refusal::Request("A subnet needs a cidr, or a subnet pool to take one from.".into()));
-    };
-    let cidr = cidr(&text, new.ip_version)?;
+    let cidr = range(&mut new, facts)?;
     check_range(cidr, new.enable_dhcp)?;
-    if let Some(segment) = new.segment_id {
-        return Err(Refusal::SegmentNotFound(segment));
-    }
     check_modes(&new, cidr)?;
     if let Some(sibling) = siblings.iter().find(|sibling| overlap(sibling.cidr, cidr)) {
         // Clients that try one range after another look for "overlaps with another subnet".
@@ -68,7 +74,8 @@ pub fn create(
         ipv6_ra_mode: new.ipv6_ra_mode,
         ipv6_address_mode: new.ipv6_address_mode,
         service_types: new.service_types.unwrap_or_default(),
-        segment_id: None,
+        subnetpool_id: facts.pool.as_ref().map(|(pool, _)| pool.id.to_string()),
+        segment_id: new.segment_id,
         rest,
     };
     check_lists(&subnet, rules)?;
@@ -76,26 +83,58 @@ pub fn create(
     Ok(subnet)
 }
 
-/// Words that only make sense with subnet pools.
-fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
+/// Words that only make sense with subnet pools, before one is looked up.
+pub fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
     let request = |why: &str| Err(Refusal::Request(why.into()));
-    if new.use_default_subnetpool {
-        return request("There is no default subnet pool for this IP version.");
+    let has_pool = new.subnetpool_id.is_some() || new.use_default_subnetpool;
+    if new.cidr.is_some() && new.prefixlen.is_some() {
+        return request("Of cidr and prefixlen, a subnet takes one.");
     }
-    if new.subnetpool_id.is_some() && new.cidr.is_some() && new.prefixlen.is_some() {
-        return request("Of cidr and prefixlen, a subnet from a pool takes one.");
+    if new.subnetpool_id.is_some() && new.use_default_subnetpool {
+        return request("A subnet is from the pool that is said, or from the default one.");
     }
-    if new.subnetpool_id.is_some() && matches!(&new.allocation_pools, Some(Some(pools)) if !pools.is_empty())
+    if !has_pool && new.cidr.is_none() {
+        return request("A subnet needs a cidr, or a subnet pool to take one from.");
+    }
+    if has_pool
+        && new.cidr.is_none()
+        && matches!(&new.allocation_pools, Some(Some(pools)) if !pools.is_empty())
     {
-        return request("A subnet from a pool takes no allocation_pools.");
-    }
-    if let Some(pool) = &new.subnetpool_id {
-        return Err(Refusal::SubnetPoolNotFound(pool.clone()));
-    }
-    if new.prefixlen.is_some() {
-        return request("prefixlen is for subnets that take their range from a subnet pool.");
+        return request("A subnet that gets any range of a pool takes no allocation_pools.");
     }
     Ok(())
+}
+
+/// The range that is said, or one from the pool.
+fn range(new: &mut SubnetCreate, facts: &CreateFacts<'_>) -> Result<IpNet, Refusal> {
+    let said = new.cidr.take().map(|text| cidr(&text, new.ip_version)).transpose()?;
+    let pool = facts.pool.as_ref().map(|(pool, _)| pool);
+    subnetpool::check_network(facts.siblings, new.ip_version, pool, facts.scope.as_deref())?;
+    let Some((pool, taken)) = &facts.pool else {
+        return said.ok_or_else(|| Refusal::Request("A subnet needs a cidr.".into()));
+    };
+    if pool.ip_version != new.ip_version {
+        let (of, asked) = (pool.ip_version, new.ip_version);
+        return Err(Refusal::Request(format!("The subnet pool is of IPv{of}, ip_version says {asked}.")));
+    }
+    let wanted = match (said, new.gateway_ip) {
+        (Some(range), _) => Wanted::Range(range),
+        (None, Some(Some(gateway))) => Wanted::Around(gateway, new.prefixlen),
+        _ => Wanted::Any(new.prefixlen),
+    };
+    let range = subnetpool::allocate(pool, taken, wanted, &new.project_id)?;
+    if matches!(wanted, Wanted::Any(_)) && new.gateway_ip.is_none() {
+        new.gateway_ip = Some(first(range));
+    }
+    Ok(range)
+}
+
+/// The first address of a range behind the network's own: the gateway of one that nobody chose, of IPv6 too.
+fn first(range: IpNet) -> Option<IpAddr> {
+    match range {
+        IpNet::V4(_) => ipam::default_gateway(range),
+        IpNet::V6(range) => u128::from(range.network()).checked_add(1).map(|first| IpAddr::V6(first.into())),
+    }
 }
 
 /// Host bits are cleared in silence, as clients expect.
@@ -197,8 +236,8 @@ pub fn update(
     rules: &Rules,
 ) -> Result<Subnet, Refusal> {
     let mut after = before.clone();
-    if let Some(Some(segment)) = change.segment_id {
-        return Err(Refusal::SegmentNotFound(segment));
+    if let Some(segment) = change.segment_id {
+        after.segment_id = segment;
     }
     if let Some(enable_dhcp) = change.enable_dhcp {
         let modes = before.ipv6_ra_mode.is_some() || before.ipv6_address_mode.is_some();

@@ -205,11 +205,12 @@ fn rules_that_grow_too_large_are_found_when_they_are_loaded() {
 
 #[test]
 fn rules_that_nobody_asks_may_be_there() {
-    let policies = with(&[("create_trunk", "rule:no_such_rule"), ("mine", "role:a"), (ASKED, "rule:mine")])
-        .expect("not asked");
+    let policies =
+        with(&[("create_firewall_group", "rule:no_such_rule"), ("mine", "role:a"), (ASKED, "rule:mine")])
+            .expect("not asked");
     let asked: Vec<(&str, bool)> =
         policies.rules().filter(|rule| rule.default.is_none()).map(|rule| (rule.name, rule.asked)).collect();
-    assert_eq!(asked, [("create_trunk", false), ("mine", true)]);
+    assert_eq!(asked, [("create_firewall_group", false), ("mine", true)]);
 }
 
 #[test]

@@ -91,6 +91,7 @@ impl Tx<'_> {
     /// Writes what was marked, and ends the transaction; the revision, if there was a change.
     pub async fn commit(mut self) -> Result<Option<Revision>, DbError> {
         self.write_dues().await?;
+        self.write_software().await?;
         if self.marks.is_empty() {
             return self.finish(None).await.map(|_| None);
         }

@@ -2,7 +2,10 @@
 //!
 //! Neutral words in expressions of the tables: `{json_list EXPRESSION}` is the JSON list of an
 //! expression over the rows of a FROM, `{json_object 'name', EXPRESSION, ...}` an object without what is
-//! null, `{json_whole ...}` the same with it, `{json_bool EXPRESSION}` a boolean in one.
+//! null, `{json_whole ...}` the same with it, `{json_map KEY, VALUE}` an object over the rows of a FROM,
+//! `{json_bool EXPRESSION}` a boolean in one, `{json_inner EXPRESSION}` text that is JSON in one,
+//! `{json_placed EXPRESSION}` the items of a JSON list as rows of
+//! a FROM, `item.value` in the order of `item.key`.
 
 use model::api::table::Type;
 
@@ -17,9 +20,13 @@ pub fn locking_free(engine: Engine) -> &'static str {
     }
 }
 
-/// Texts compare by their bytes in SQLite; PostgreSQL asks for it column by column.
-pub fn postgres_schema(sql: &str) -> String {
-    sql.replace(" TEXT", " TEXT COLLATE \"C\"")
+/// A migration, its neutral words replaced. Texts compare by their bytes in SQLite; PostgreSQL asks for it
+/// column by column.
+pub fn schema(engine: Engine, sql: &str) -> String {
+    match engine {
+        Engine::Sqlite => expression(engine, sql),
+        Engine::Postgres => expression(engine, &sql.replace(" TEXT", " TEXT COLLATE \"C\"")),
+    }
 }
 
 /// An expression of a table, its neutral words replaced.
@@ -62,11 +69,19 @@ fn neutral_word(engine: Engine, word: &str, of: &str) -> String {
         ("json_list", Engine::Postgres) => {
             format!("COALESCE(CAST(array_to_json(array_agg({of})) AS TEXT), '[]')")
         }
+        ("json_map", Engine::Sqlite) => format!("json_group_object({of})"),
+        ("json_map", Engine::Postgres) => format!("COALESCE(CAST(json_object_agg({of}) AS TEXT), '{{}}')"),
         // The patch drops what is null.
         ("json_object", Engine::Sqlite) => format!("json_patch('{{}}', json_object({of}))"),
         ("json_object", Engine::Postgres) => format!("json_strip_nulls(json_build_object({of}))"),
         ("json_whole", Engine::Sqlite) => format!("json_object({of})"),
         ("json_whole", Engine::Postgres) => format!("json_build_object({of})"),
+        ("json_placed", Engine::Sqlite) => format!("json_each({of}) AS item"),
+        ("json_placed", Engine::Postgres) => {
+            format!("json_array_elements(CAST({of} AS JSON)) WITH ORDINALITY AS item (value, key)")
+        }
+        ("json_inner", Engine::Sqlite) => format!("json({of})"),
+        ("json_inner", Engine::Postgres) => format!("CAST({of} AS JSON)"),
         ("json_bool", Engine::Sqlite) => format!("json(CASE WHEN {of} THEN 'true' ELSE 'false' END)"),
         ("json_bool", Engine::Postgres) => of.to_owned(),
         _ => format!("{{{word} {of}}}"),
@@ -125,7 +140,7 @@ pub fn holds(engine: Engine, text: &str, part: &str) -> String {
 pub fn sortable(engine: Engine, expression: &str, ty: Type) -> String {
     match (ty, engine) {
         (Type::Bool, Engine::Postgres) => format!("COALESCE(CAST({expression} AS INT), -1)"),
-        (Type::Bool | Type::Int, _) => format!("COALESCE({expression}, -1)"),
+        (Type::Bool | Type::Int | Type::IntText, _) => format!("COALESCE({expression}, -1)"),
         (Type::Text | Type::Json, _) => format!("COALESCE({expression}, '')"),
     }
 }

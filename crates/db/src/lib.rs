@@ -4,9 +4,10 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, router, router_agent, floatingip, port_forwarding, agent, segment,
-//! security_group, address_group, rbac_policy   facts and rows of one resource
+//! network, subnet, port, router, router_agent, conntrack_helper, floatingip, port_forwarding, agent, segment,
+//! security_group, address_group, rbac_policy, software, software_order   facts and rows of one resource
 //! l3/       routers between the API and hosts: what they are made of, what hosts were told and said
+//! instance_event  what Nova has not heard yet
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -17,18 +18,24 @@
 
 mod address_group;
 mod agent;
+mod availability;
 mod changes;
+mod conntrack_helper;
 mod dialect;
 mod engine;
 mod epoch;
 mod floatingip;
+mod instance_event;
 mod l3;
 mod list;
 mod lock;
 mod migrate;
 mod network;
+mod network_segment_range;
 mod port;
+mod port_binding;
 mod port_forwarding;
+mod qos;
 mod quota;
 mod rbac_policy;
 mod reader;
@@ -37,14 +44,20 @@ mod router_agent;
 mod row;
 mod security_group;
 mod segment;
+mod software;
+mod software_order;
 mod subnet;
+mod subnetpool;
+mod trunk;
 mod view;
 
+pub use availability::{Fullness, SubnetFullness};
 pub use changes::{Marked, group_statements};
 pub use engine::{
     Cell, Db, DbError, Engine, EngineError, Options, Param, PostgresOptions, Row, SqliteOptions, Tx,
 };
 pub use floatingip::BetweenRow;
+pub use instance_event::NotedEvent;
 pub use l3::{AroundRow, RouterSaid, SaidRow, count_statements};
 pub use list::Page;
 pub use port::AddressRow;
@@ -54,4 +67,7 @@ pub use router_agent::ROUTER_LOAD;
 pub use row::Updated;
 pub use security_group::GroupRow;
 pub use segment::Allocated;
+pub use software::PublishedRow;
+pub use software_order::{BehindRow, CandidateRow};
+pub use trunk::InTrunk;
 pub use view::ViewRows;

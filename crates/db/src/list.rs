@@ -157,6 +157,7 @@ impl Rows {
                 ShownIf::Always => false,
                 ShownIf::True(name) => !flag(name),
                 ShownIf::False(name) => flag(name),
+                ShownIf::Filled => cell(at) == Cell::Null,
                 ShownIf::Known => !reader.shows_unknown && cell(at) == Cell::Null,
             };
             if left_out || hidden.contains(&attr.name) {

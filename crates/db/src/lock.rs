@@ -3,7 +3,8 @@
 //! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
 //! read after the lock stays true until the commit, and per network all is as with one writer. After
 //! it come routers, then ports in the order of their ids (a report locks only those), floating IPs,
-//! security groups in the order of their ids, address groups, what shares them, agents, hosts, and at
+//! security groups in the order of their ids, address groups, subnet pools, address scopes, QoS policies,
+//! software packages, versions, install orders in the order of their ids, what shares them, agents, hosts, and at
 //! the commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
 //! agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
@@ -81,6 +82,21 @@ impl Tx<'_> {
         self.lock_all("ports", ports).await
     }
 
+    /// Locks the install orders that have not ended behind some ports, in the order that everyone takes: who says
+    /// something of several knows them by their ports, and an order may have ports in many networks.
+    pub async fn lock_orders_behind(&mut self, ports: &[String]) -> Result<(), DbError> {
+        if self.is_alone() || ports.is_empty() {
+            return Ok(());
+        }
+        let among = dialect::among(Engine::Postgres, "$1");
+        let sql = format!(
+            "SELECT id FROM software_orders WHERE id IN (SELECT t.order_id FROM software_order_targets t \
+             WHERE t.port_id IN {among} AND t.state IN ('pending', 'downloading', 'installing')) \
+             ORDER BY id FOR NO KEY UPDATE"
+        );
+        self.later(&sql, vec![json!(ports).to_string().into()]).await
+    }
+
     /// Locks a security group that is to go, and those whose rules are about it; a conflict when another
     /// one got such a rule meanwhile.
     pub async fn lock_group_whole(&mut self, group: &str) -> Result<(), DbError> {
@@ -121,12 +137,25 @@ impl Tx<'_> {
         self.lock_rows("address_groups", &groups, "SHARE").await
     }
 
+    /// Shares the lock of a QoS policy that is to be relied on.
+    pub async fn share_qos_policy(&mut self, policy: &str) -> Result<(), DbError> {
+        self.lock_rows("policies", &[policy.to_owned()], "SHARE").await
+    }
+
     /// Locks what a policy shares, and then the policy.
     pub async fn lock_shared(&mut self, policy: &str) -> Result<(), DbError> {
         if self.is_alone() {
             return Ok(());
         }
-        for table in ["security_groups", "address_groups"] {
+        let shared = [
+            "security_groups",
+            "address_groups",
+            "subnetpools",
+            "address_scopes",
+            "policies",
+            "software_packages",
+        ];
+        for table in shared {
             let sql = format!(
                 "SELECT id FROM {table} WHERE id = (SELECT object_id FROM rbac_policies WHERE id = $1) \
                  FOR NO KEY UPDATE"

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use tokio_postgres::Client;
 
 use crate::dialect;
-use crate::engine::DbError;
+use crate::engine::{DbError, Engine};
 
 /// Never edited after landing; a change is the next number. The same text runs on every engine.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -13,6 +13,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "quotas", include_str!("../migrations/0003-quotas.sql")),
     (4, "routers", include_str!("../migrations/0004-routers.sql")),
     (5, "groups", include_str!("../migrations/0005-groups.sql")),
+    (6, "software", include_str!("../migrations/0006-software.sql")),
+    (7, "pools", include_str!("../migrations/0007-pools.sql")),
+    (8, "more", include_str!("../migrations/0008-more.sql")),
+    (9, "trunks", include_str!("../migrations/0009-trunks.sql")),
+    (10, "helpers", include_str!("../migrations/0010-helpers.sql")),
+    (11, "nova", include_str!("../migrations/0011-nova.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";
@@ -90,6 +96,7 @@ pub fn sqlite(connection: &mut Connection) -> Result<(), DbError> {
     tx.execute_batch(NOTES).map_err(failed)?;
     let done: i64 = tx.query_row(NEWEST, [], |row| row.get(0)).map_err(failed)?;
     for (name, sql) in statements(done)? {
+        let sql = dialect::schema(Engine::Sqlite, &sql);
         tx.execute_batch(&sql).map_err(|source| DbError::from_sqlite(&name, source))?;
     }
     tx.commit().map_err(failed)
@@ -112,7 +119,7 @@ pub async fn postgres(client: &mut Client) -> Result<(), DbError> {
     }
     let done: i64 = tx.query_one(NEWEST, &[]).await.map_err(failed)?.get(0);
     for (name, sql) in statements(done)? {
-        let sql = dialect::postgres_schema(&sql);
+        let sql = dialect::schema(Engine::Postgres, &sql);
         tx.batch_execute(&sql).await.map_err(|source| DbError::from_postgres(&name, source))?;
     }
     tx.commit().await.map_err(failed)

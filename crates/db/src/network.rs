@@ -1,10 +1,37 @@
 //! Networks: facts that are more than their rows.
 
-use model::NetworkId;
+use model::{NetworkId, QosPolicyId, SecurityGroupId};
 
 use crate::engine::{DbError, Param, Tx};
 
+/// What a network of a project is made with, where a request says nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkDefaults {
+    /// The external network that is the default of all.
+    pub external: Option<String>,
+    pub group: Option<SecurityGroupId>,
+    pub qos_policy: Option<QosPolicyId>,
+}
+
 impl Tx<'_> {
+    /// In one round trip.
+    pub async fn network_defaults(&mut self, project: &str) -> Result<NetworkDefaults, DbError> {
+        let sql = "SELECT \
+             COALESCE((SELECT MIN(id) FROM networks WHERE is_default = TRUE AND router_external = TRUE), ''), \
+             COALESCE((SELECT group_id FROM default_security_groups WHERE project_id = $1), ''), \
+             COALESCE((SELECT policy_id FROM default_qos_policies WHERE project_id = $1), '')";
+        let mut found = NetworkDefaults::default();
+        self.each(sql, &[project.into()], |row| {
+            found = NetworkDefaults {
+                external: Some(row.text(0).to_owned()).filter(|id| !id.is_empty()),
+                group: row.text(1).parse().ok(),
+                qos_policy: row.text(2).parse().ok(),
+            };
+        })
+        .await?;
+        Ok(found)
+    }
+
     /// Ports of a network whose owner is none of `auto_owners`: they keep it from being deleted.
     pub async fn ports_in_use(
         &mut self,

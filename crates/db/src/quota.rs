@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::api::software_version::{GIGABYTE, SOFTWARE_GIGABYTES};
 use model::api::table::Resource;
 
 use crate::engine::{Cell, DbError, Tx};
@@ -50,8 +51,8 @@ impl Tx<'_> {
         self.lock_quota(table.singular, project).await?;
         let sql = format!(
             "SELECT (SELECT most FROM quotas WHERE project_id = $1 AND resource = $2), \
-             (SELECT COUNT(*) FROM {} WHERE project_id = $1)",
-            table.plural
+             ({})",
+            count(table)
         );
         let mut found = (None, 0);
         self.each(&sql, &[project.into(), table.singular.into()], |row| {
@@ -64,7 +65,24 @@ impl Tx<'_> {
 
     /// How many of a resource a project has.
     pub async fn used(&mut self, table: &'static Resource, project: &str) -> Result<i64, DbError> {
-        let sql = format!("SELECT COUNT(*) FROM {} WHERE project_id = $1", table.plural);
-        self.number(&sql, &[project.into()]).await
+        self.number(&count(table), &[project.into()]).await
     }
+
+    /// Bytes that a project's files take, and that those take which are under way; they grow no more until
+    /// the transaction ends.
+    pub async fn software_bytes(&mut self, project: &str) -> Result<i64, DbError> {
+        self.lock_quota(SOFTWARE_GIGABYTES.singular, project).await?;
+        self.number(&format!("SELECT {SUM} FROM {BYTES_OF}"), &[project.into()]).await
+    }
+}
+
+const SUM: &str = "CAST(COALESCE(SUM(size), 0) AS BIGINT)";
+const BYTES_OF: &str = "software_versions WHERE project_id = $1 AND status <> 'ERROR'";
+
+/// How much of a resource the project `$1` has.
+fn count(table: &'static Resource) -> String {
+    if table.singular == SOFTWARE_GIGABYTES.singular {
+        return format!("SELECT ({SUM} + {GIGABYTE} - 1) / {GIGABYTE} FROM {BYTES_OF}");
+    }
+    format!("SELECT COUNT(*) FROM {} WHERE project_id = $1", table.plural)
 }

@@ -44,6 +44,24 @@ impl Tx<'_> {
                 "SELECT DISTINCT p.project_id FROM port_groups pg JOIN ports p ON p.id = pg.port_id \
                  WHERE pg.group_id = $1"
             }
+            ObjectType::SoftwarePackage => {
+                "SELECT DISTINCT o.project_id FROM software_versions v \
+                 JOIN software_order_versions ov ON ov.version_id = v.id \
+                 JOIN software_orders o ON o.id = ov.order_id \
+                 JOIN software_order_targets t ON t.order_id = o.id \
+                 WHERE v.package_id = $1 AND t.state IN ('pending', 'downloading', 'installing') \
+                 AND NOT (t.cancelled AND t.state = 'pending')"
+            }
+            ObjectType::AddressScope => {
+                "SELECT DISTINCT project_id FROM subnetpools WHERE address_scope_id = $1"
+            }
+            ObjectType::Subnetpool => "SELECT DISTINCT project_id FROM subnets WHERE subnetpool_id = $1",
+            ObjectType::QosPolicy => {
+                "SELECT project_id FROM networks WHERE qos_policy_id = $1 \
+                 UNION SELECT project_id FROM ports WHERE qos_policy_id = $1 \
+                 UNION SELECT project_id FROM floatingips WHERE qos_policy_id = $1 \
+                 UNION SELECT project_id FROM routers WHERE gw_qos_policy_id = $1"
+            }
             ObjectType::AddressGroup => {
                 "SELECT DISTINCT project_id FROM security_group_rules WHERE remote_address_group_id = $1"
             }

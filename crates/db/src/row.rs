@@ -179,7 +179,9 @@ fn typed<T: DeserializeOwned + Send>(
                 json.push(b',');
             }
             write_key(&mut json, attr.name);
-            write_cell(&mut json, attr.ty, row.cell(at));
+            // What answers show as text is a number to those who decide.
+            let ty = if attr.ty == Type::IntText { Type::Int } else { attr.ty };
+            write_cell(&mut json, ty, row.cell(at));
             at += 1;
         }
     }
@@ -200,6 +202,7 @@ pub fn write_cell(out: &mut Vec<u8>, ty: Type, cell: Cell<'_>) {
         (Type::Bool, Cell::Int(n)) => {
             out.extend_from_slice(if n == 0 { b"false" } else { b"true" });
         }
+        (Type::IntText, Cell::Int(n)) => out.extend_from_slice(format!("\"{n}\"").as_bytes()),
         (_, Cell::Int(n)) => out.extend_from_slice(n.to_string().as_bytes()),
         (Type::Json, Cell::Text(json)) => out.extend_from_slice(json.as_bytes()),
         (_, Cell::Text(text)) if text.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') => {

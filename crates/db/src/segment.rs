@@ -1,6 +1,7 @@
-//! Segments: who holds which tunnel id, VLAN or physical network.
+//! Segments: who holds which tunnel id, VLAN or physical network, and which a network has.
 
 use model::NetworkId;
+use model::api::segment::{SEGMENT, Segment};
 
 use crate::engine::{DbError, Tx};
 
@@ -13,6 +14,11 @@ pub struct Allocated {
 }
 
 impl Tx<'_> {
+    /// The segments of a network, in the order that hosts try them.
+    pub async fn segments_of(&mut self, network: NetworkId) -> Result<Vec<Segment>, DbError> {
+        self.find(&SEGMENT, "network_id = $1 ORDER BY position", &[network.to_string().into()]).await
+    }
+
     /// Gives a segment to a network; a conflict when it is held.
     pub async fn hold_segment(&mut self, segment: &Allocated, network: NetworkId) -> Result<(), DbError> {
         let sql = "INSERT INTO segment_allocations \

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::api::address_group::AddressGroup;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port};
+use model::api::qos::Policy;
 use model::api::security_group::SecurityGroup;
 use model::api::security_group_rule::SecurityGroupRule;
 use model::api::subnet::{SUBNET, Subnet};
-use model::desired::{Key, Kind};
+use model::desired::{Key, Kind, Trunked};
 use model::l3::RouterFacts;
 use model::report::L2Configuration;
-use model::{NetworkId, RouterId};
+use model::software::Order;
+use model::{NetworkId, PortId, QosPolicyId, RouterId};
 use uuid::Uuid;
 
 use crate::engine::{DbError, Param, Tx};
@@ -24,6 +26,10 @@ const CHUNK: usize = 500;
 pub struct ViewRows {
     /// Ports bound to the host.
     pub ports: Vec<Port>,
+    /// Their QoS policies.
+    pub policies: BTreeMap<QosPolicyId, Policy>,
+    /// What these have to do with trunks.
+    pub trunked: BTreeMap<PortId, Trunked>,
     /// Networks that the host has ports of.
     pub networks: Vec<NetworkId>,
     /// Ports of those networks on other hosts.
@@ -52,6 +58,8 @@ pub struct ViewRows {
     pub members: Vec<Port>,
     /// Address groups that rules of those are about.
     pub addresses: Vec<AddressGroup>,
+    /// What instances behind `leases` are to install.
+    pub orders: BTreeMap<PortId, Vec<Order>>,
 }
 
 /// Whose rows the parts of a kind are made of, of the host `$1`: column of the id, and the rest of a
@@ -135,6 +143,10 @@ impl Tx<'_> {
             networks: self.some_networks(host, keys, Kind::Network).await?,
             ..ViewRows::default()
         };
+        let leases: Vec<String> = rows.leases.iter().map(|port| port.id.to_string()).collect();
+        if !leases.is_empty() {
+            rows.orders = self.orders_of_ports(&leases).await?;
+        }
         for network_id in self.some_networks(host, keys, Kind::Dhcp).await? {
             let ports = self.dhcp_ports(network_id).await?;
             rows.dhcp.push((network_id, ports.into_iter().find(|port: &Port| port.host == host)));
@@ -150,6 +162,10 @@ impl Tx<'_> {
         rows.members = self.some_members(host, keys).await?;
         let addresses = self.some_ids(host, keys, Kind::Addresses).await?;
         rows.addresses = self.address_groups(&addresses).await?;
+        let policies: BTreeSet<QosPolicyId> = rows.ports.iter().filter_map(Port::qos_policy).collect();
+        rows.policies = self.qos_policies(&policies.into_iter().collect::<Vec<_>>()).await?;
+        let ports: Vec<PortId> = rows.ports.iter().map(|port| port.id).collect();
+        rows.trunked = self.trunked(&ports).await?;
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
         Ok(rows)
@@ -234,27 +250,41 @@ impl Tx<'_> {
 
     async fn add_hosts(&mut self, rows: &mut ViewRows) -> Result<(), DbError> {
         let mut hosts: Vec<String> = rows.remotes.iter().map(|port| port.host.clone()).collect();
-        for network in rows.networks.clone() {
-            let of_network = self.network_hosts(network).await?;
-            let roaming = "SELECT EXISTS (SELECT 1 FROM ports WHERE network_id = $1 AND \
-                 (allowed_address_pairs <> '[]' OR \
-                  port_security_enabled = FALSE AND device_owner NOT LIKE 'network:%'))";
-            if self.number(roaming, &[network.to_string().into()]).await? > 0 {
-                rows.roaming.insert(network);
+        let networks: Vec<String> = rows.networks.iter().map(NetworkId::to_string).collect();
+        for chunk in networks.chunks(CHUNK) {
+            let sql = "SELECT network_id, host FROM members WHERE network_id IN ({in}) ORDER BY host";
+            for (network, host) in self.pairs(sql, chunk).await? {
+                hosts.push(host.clone());
+                rows.hosts.entry(network).or_default().push(host);
             }
-            hosts.extend(of_network.iter().cloned());
-            rows.hosts.insert(network, of_network);
+            let roaming = "SELECT DISTINCT network_id, '' FROM ports WHERE network_id IN ({in}) AND \
+                 (allowed_address_pairs <> '[]' OR \
+                  port_security_enabled = FALSE AND device_owner NOT LIKE 'network:%')";
+            rows.roaming.extend(self.pairs(roaming, chunk).await?.into_iter().map(|(network, _)| network));
         }
         let remotes: BTreeSet<NetworkId> = rows.remotes.iter().map(|port| port.network_id).collect();
-        for network in remotes {
-            if self.is_routed_everywhere(network).await? {
-                rows.routed.insert(network);
-            }
+        let remotes: Vec<String> = remotes.iter().map(NetworkId::to_string).collect();
+        for chunk in remotes.chunks(CHUNK) {
+            let routed = "SELECT DISTINCT rp.network_id, '' FROM router_ports rp \
+                 JOIN routers r ON r.id = rp.router_id \
+                 WHERE rp.network_id IN ({in}) AND rp.kind = 'interface' AND r.distributed = TRUE";
+            rows.routed.extend(self.pairs(routed, chunk).await?.into_iter().map(|(network, _)| network));
         }
         hosts.sort_unstable();
         hosts.dedup();
         rows.configurations = self.l2_configurations(&hosts).await?;
         Ok(())
+    }
+
+    /// A network and a text of each row of a statement about some networks.
+    async fn pairs(&mut self, sql: &str, networks: &[String]) -> Result<Vec<(NetworkId, String)>, DbError> {
+        let params: Vec<Param> = networks.iter().map(|id| id.as_str().into()).collect();
+        let mut out = Vec::new();
+        self.each(&sql.replace("{in}", &marks(1, networks.len())), &params, |row| {
+            out.extend(row.text(0).parse().ok().map(|network| (network, row.text(1).to_owned())));
+        })
+        .await?;
+        Ok(out)
     }
 
     /// What the L2 agents of some hosts say of themselves.

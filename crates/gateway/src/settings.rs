@@ -46,6 +46,9 @@ pub struct Management {
     pub namespace: Option<PathBuf>,
     /// HOST:PORT of the repository.
     pub repository: String,
+    /// The file with what the repository must hear of its gateways; nothing when not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository_secret_file: Option<PathBuf>,
     /// Where the platform reaches towards instances, with the secret in the file; nowhere when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<SocketAddr>,
@@ -61,6 +64,10 @@ pub struct Management {
     pub connect_s: u64,
     pub answer_s: u64,
     pub stall_s: u64,
+    /// Answers of the repository to one network at a time; others wait for their turn.
+    pub answers_of_network: u32,
+    /// Who reads less than this in a second, over the time to stand still, is standing still; 0: who reads nothing.
+    pub least_bytes_per_s: u64,
     /// Of all answers of a network together, if nothing else is said of it; 0 stands for any number.
     pub bytes_per_s: u64,
 }
@@ -97,6 +104,7 @@ impl Default for Management {
             control: "/run/neutrino/gateway-management.sock".into(),
             namespace: None,
             repository: "127.0.0.1:9798".to_owned(),
+            repository_secret_file: None,
             bind: None,
             secret_file: None,
             metadata: None,
@@ -104,6 +112,8 @@ impl Default for Management {
             connect_s: 3,
             answer_s: 60,
             stall_s: 60,
+            answers_of_network: 64,
+            least_bytes_per_s: 1024,
             bytes_per_s: 0,
         }
     }
@@ -126,6 +136,8 @@ impl Settings {
         ] {
             within(option, seconds, 1, 3600, "is from 1 to 3600")?;
         }
+        let answers = self.management.answers_of_network.into();
+        within("management.answers_of_network", answers, 1, 1024, "is from 1 to 1024")?;
         let both = |option, one: bool, other: bool| match one == other {
             true => Ok(()),
             false => {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use model::desired::{Network, Part, Segment};
+use model::desired::{Network, Part, Segment, Trunked};
 use model::{NetworkId, PortId};
 
 use crate::leg;
@@ -103,7 +103,12 @@ pub fn own_slots(slots: &mut Slots, part: &Part) {
             slots.tables.insert(names::table(&bridge));
             slots.links.insert(bridge);
         }
-        Part::Port(port) => add_tap(slots, port.id, port.network_id),
+        Part::Port(port) => {
+            add_tap(slots, port.id, port.network_id);
+            if let Some(Trunked::Tagged { parent, .. }) = &port.trunk {
+                slots.context.insert(names::tap(*parent));
+            }
+        }
         Part::Router(router) => {
             slots.namespaces.insert(Netns::Router(router.id).to_string());
             slots.namespaces.insert(Netns::Snat(router.id).to_string());

@@ -148,7 +148,7 @@ impl Plan<'_> {
     fn make(&mut self) {
         let target = self.target;
         self.make_namespaces();
-        for (device, (key, want)) in &target.links {
+        for (device, (key, want)) in target.in_order() {
             if self.now.links.contains_key(device) {
                 continue;
             }
@@ -158,6 +158,9 @@ impl Plan<'_> {
                 Make::Bridge { mac, .. } => Op::AddBridge { device, mac },
                 Make::Vxlan { vni, local, port, .. } => Op::AddVxlan { device, vni, local, port },
                 Make::Vlan { parent, vid, .. } => Op::AddVlan { device, parent, vid },
+                // It comes and goes with its parent, which somebody else makes.
+                Make::Tagged { parent, .. } if !self.now.links.contains_key(&parent) => continue,
+                Make::Tagged { parent, vid, .. } => Op::AddVlan { device, parent, vid },
                 Make::Veth { netns, peer, peer_mac, .. } => {
                     let mtu_bytes = want.mtu_bytes.unwrap_or(DEFAULT_MTU_BYTES);
                     self.born.insert((netns.clone(), peer.clone()), device.clone());
@@ -171,7 +174,7 @@ impl Plan<'_> {
 
     fn shape(&mut self) {
         let target = self.target;
-        for (name, (key, want)) in &target.links {
+        for (name, (key, want)) in target.in_order() {
             let Some(link) = self.usable(name, want).cloned() else { continue };
             let device = || name.clone();
             if let Some(mark) = want.make.mark().filter(|mark| link.alias != mark.to_string()) {
@@ -188,7 +191,8 @@ impl Plan<'_> {
             if let Some(ipv6) = want.ipv6.filter(|ipv6| has != Some(*ipv6)) {
                 self.act(*key, ipv6_op(device(), ipv6));
             }
-            if !matches!(want.make, Make::Foreign | Make::Veth { .. }) && want.up && !link.up {
+            let waits = matches!(want.make, Make::Foreign | Make::Tagged { .. } | Make::Veth { .. });
+            if !waits && want.up && !link.up {
                 self.act(*key, Op::SetUp { device: device(), up: true });
             }
         }
@@ -357,7 +361,7 @@ pub(crate) fn fits(now: &Observed, link: &Link, make: &Make) -> bool {
             let (vni, local, port) = (*vni, Some(*local), *port);
             *kind == LinkKind::Vxlan { vni, local, port, learning: false, proxy: false }
         }
-        (Make::Vlan { parent, vid, .. }, kind) => {
+        (Make::Vlan { parent, vid, .. } | Make::Tagged { parent, vid, .. }, kind) => {
             *kind == LinkKind::Vlan { parent: parent.clone(), vid: *vid }
         }
         (Make::Veth { netns, peer, .. }, LinkKind::Veth) => {

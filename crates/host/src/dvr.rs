@@ -17,6 +17,7 @@ use model::desired::{Fip, Interface, Router, RouterPort, RouterSubnet};
 use model::{PortId, RouterId};
 use wire::Mac;
 
+use crate::ct_helpers::HelperSet;
 use crate::names::{self, Netns};
 use crate::nat::Nat;
 use crate::op::{Of, Route, Rule, Sysctl};
@@ -90,6 +91,7 @@ pub fn distributed(router: &Router, way: Option<&Way>) -> Room {
 /// What a network node has for the router.
 pub fn centralized(router: &Router) -> Room {
     let mut room = Room { sysctls: router::forwarding(), ..Room::default() };
+    room.helpers = HelperSet::new(&router.conntrack_helpers);
     let Some(gateway) = &router.gateway else { return room };
     let device = names::gateway_device(gateway.port.port_id);
     for route in router::default_routes(gateway, &device) {

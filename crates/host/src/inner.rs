@@ -9,6 +9,7 @@ use model::desired::{Fip, Ha, Key, Kind, Part, Router, RouterPort};
 use wire::Mac;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
+use crate::ct_helpers::HelperSet;
 use crate::dvr::{self, Way};
 use crate::keepalived::{Instance, Moving};
 use crate::lazy;
@@ -33,6 +34,7 @@ pub(crate) struct WantNamespace {
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
+    pub helpers: Option<HelperSet>,
     /// Of a router that stands ready on several hosts.
     pub moves: Option<Moves>,
 }
@@ -169,7 +171,7 @@ impl Target {
     }
 
     /// What goes by a device that is not wanted, or that is too small for IPv6, is left out.
-    fn furnish(&mut self, netns: &str, maker: Option<Key>, room: Room) {
+    pub fn furnish(&mut self, netns: &str, maker: Option<Key>, room: Room) {
         let namespace = self.namespaces.entry(netns.to_owned()).or_default();
         namespace.maker = namespace.maker.or(maker);
         let mtu = |device: &String| namespace.links.get(device).map(|link| link.mtu_bytes);
@@ -184,6 +186,7 @@ impl Target {
         namespace.neighbours.extend(neighbours);
         namespace.sysctls.extend(room.sysctls);
         namespace.nat = namespace.nat.take().or(room.nat);
+        namespace.helpers = namespace.helpers.take().or(room.helpers);
     }
 
     /// What keeps distributed routers of a network off the uplink that switches look at.

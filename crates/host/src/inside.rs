@@ -108,6 +108,7 @@ impl<'a> Plan<'a> {
             let active = want.moves.as_ref().and_then(|moves| self.is_active(netns, want.maker?, moves));
             // Its chains wait for devices by name, and there is no moment without them.
             self.translate(netns, want);
+            self.help(netns, want);
             for (device, inner) in &want.links {
                 self.shape_inner(netns, device, inner);
                 if inner.addresses.is_none() && inner.tap.is_some() {
@@ -242,13 +243,26 @@ impl<'a> Plan<'a> {
         self.act_inside(key, netns, [act]);
     }
 
+    fn help(&mut self, netns: &str, want: &WantNamespace) {
+        let Some(key) = want.maker else { return };
+        let seen = self.now.namespaces.get(netns).and_then(|seen| seen.helpers);
+        let act = match &want.helpers {
+            Some(helpers) if seen != Some(helpers.hash()) => {
+                Inside::ReplaceHelpers { content: helpers.clone() }
+            }
+            None if seen.is_some() => Inside::DeleteHelpers,
+            _ => return,
+        };
+        self.act_inside(key, netns, [act]);
+    }
+
     fn set(&mut self, key: Key, netns: &str, want: &WantNamespace, which: impl Fn(&Sysctl) -> bool) {
         let Some(seen) = self.now.namespaces.get(netns) else { return };
         let is_there = |name: &Sysctl| match name.of() {
             Some(Of::Device(device)) => seen.links.contains_key(device),
             _ => true,
         };
-        let wrong = want.sysctls.iter().filter(|(name, value)| seen.sysctls.get(name) != Some(value));
+        let wrong = want.sysctls.iter().filter(|(name, value)| seen.setting(name) != Some(**value));
         let acts: Vec<Inside> = wrong
             .filter(|(name, _)| which(name) && is_there(name))
             .map(|(name, value)| Inside::SetSysctl { name: name.clone(), value: *value })

@@ -11,18 +11,23 @@
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
+//! ct_helpers  which connections of a router the kernel looks into
+//! qos       what a port's traffic is held to
 //! secgroup  what ports may send and receive by their security groups
 //! announce  frames that tell who has an address
 //! purge     connections that shall go: batches, what each asks for, which way is cheapest
+//! gateways  where instances reach software and metadata
 //! dhcp      the answers of the DHCP and router-advertisement responder
 //! ```
 
 pub mod announce;
 mod carrier;
+pub mod ct_helpers;
 pub mod dhcp;
 mod diff;
 mod dvr;
 mod entries;
+pub mod gateways;
 mod inner;
 mod inside;
 pub mod keepalived;
@@ -36,6 +41,7 @@ pub mod op;
 mod outcome;
 mod pretend;
 pub mod purge;
+mod qos;
 mod router;
 pub mod secgroup;
 mod spoof;

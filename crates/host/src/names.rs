@@ -26,6 +26,8 @@ pub enum Mark {
     Router(RouterId),
     /// The host's end of its own way to an external network.
     Fip(NetworkId),
+    /// The device of a port behind a trunk's parent.
+    Port(PortId),
 }
 
 /// A namespace of ours, and what it serves.
@@ -52,6 +54,7 @@ impl Mark {
             "dhcp" => Some(Mark::Dhcp(NetworkId(id))),
             "router" => Some(Mark::Router(RouterId(id))),
             "fip" => Some(Mark::Fip(NetworkId(id))),
+            "port" => Some(Mark::Port(PortId(id))),
             _ => None,
         }
     }
@@ -63,6 +66,7 @@ impl Mark {
             Mark::Dhcp(id) => Key::new(Kind::Dhcp, id.0),
             Mark::Router(id) => Key::new(Kind::Router, id.0),
             Mark::Fip(id) => Key::new(Kind::Fip, id.0),
+            Mark::Port(id) => Key::new(Kind::Port, id.0),
         }
     }
 }
@@ -111,6 +115,7 @@ impl fmt::Display for Mark {
             Mark::Dhcp(id) => write!(f, "neutrino dhcp {id}"),
             Mark::Router(id) => write!(f, "neutrino router {id}"),
             Mark::Fip(id) => write!(f, "neutrino fip {id}"),
+            Mark::Port(id) => write!(f, "neutrino port {id}"),
         }
     }
 }

@@ -13,10 +13,10 @@ pub mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use model::desired::{self, SHIFTED_PORTS};
+use model::desired::{self, Limit, Packets, Qos, SHIFTED_PORTS};
 use serde::{Deserialize, Serialize};
 
-use crate::names;
+use crate::{names, qos};
 use tree::{Act, Chain, Datum, Element, Field, Hook, Map, Match, Rule, Tree};
 
 /// What is translated in one namespace.
@@ -40,6 +40,9 @@ pub struct Nat {
     pub floating_ips: BTreeMap<Ipv4Addr, Ipv4Addr>,
     #[serde(default)]
     pub forwardings: BTreeSet<Forwarding>,
+    /// What addresses outside are held to.
+    #[serde(default)]
+    pub limits: BTreeMap<Ipv4Addr, Qos>,
 }
 
 /// Ports of a floating IP that lead elsewhere.
@@ -66,13 +69,16 @@ impl Nat {
         let address = gateway.port.addresses.iter().find_map(|net| ipv4(net.addr()));
         let enable_snat = gateway.enable_snat && address.is_some();
         let forwardings = forwardings.iter().filter_map(Forwarding::new).collect();
+        let mut limits = limits(floating_ips);
+        limits.extend(address.zip(gateway.qos));
         let floating_ips = pairs(floating_ips);
-        Nat { outside: device, address, enable_snat, hairpin: true, floating_ips, forwardings }
+        Nat { outside: device, address, enable_snat, hairpin: true, floating_ips, forwardings, limits }
     }
 
     /// Of a distributed router's namespace, for the floating IPs that its host carries.
     pub fn of_host(device: String, floating_ips: &[desired::FloatingIp]) -> Nat {
-        Nat { outside: device, floating_ips: pairs(floating_ips), ..Nat::default() }
+        let (limits, floating_ips) = (limits(floating_ips), pairs(floating_ips));
+        Nat { outside: device, floating_ips, limits, ..Nat::default() }
     }
 
     /// Recognises the table's content.
@@ -106,6 +112,8 @@ impl Nat {
             Chain { hook: Hook::Source, rules: self.source(&has) },
             Chain { hook: Hook::Input, rules: self.input() },
             Chain { hook: Hook::Forward, rules: self.forward() },
+            Chain { hook: Hook::Arrival, rules: self.arrival() },
+            Chain { hook: Hook::Departure, rules: self.departure() },
         ];
         chains.retain(|chain| !chain.rules.is_empty());
         Tree { maps, chains }
@@ -163,6 +171,16 @@ impl Nat {
         }
         let matches = vec![Match::To(self.outside.clone()), Match::Ipv4, Match::Invalid];
         vec![Rule { matches, act: Act::Drop }]
+    }
+
+    fn arrival(&self) -> Vec<Rule> {
+        let from = |ip| vec![Match::From(self.outside.clone()), Match::Receiver(ip)];
+        self.limits.iter().flat_map(|(ip, qos)| over(qos.ingress, qos.ingress_packets, &from(*ip))).collect()
+    }
+
+    fn departure(&self) -> Vec<Rule> {
+        let to = |ip| vec![Match::To(self.outside.clone()), Match::Sender(ip)];
+        self.limits.iter().flat_map(|(ip, qos)| over(qos.egress, qos.egress_packets, &to(*ip))).collect()
     }
 
     fn sort(&self) -> Sorted {
@@ -306,6 +324,17 @@ fn of_pairs(pairs: &BTreeMap<Ipv4Addr, Ipv4Addr>) -> Vec<Element> {
         value: vec![Datum::Ip(*value)],
     };
     pairs.iter().map(element).collect()
+}
+
+fn over(bytes: Option<Limit>, packets: Option<Packets>, of: &[Match]) -> Vec<Rule> {
+    let bytes = bytes.and_then(qos::bytes).map(|(rate, burst)| Match::OverBytes(rate, burst));
+    let packets = packets.and_then(qos::packets).map(|(rate, burst)| Match::OverPackets(rate, burst));
+    let rule = |limit| Rule { matches: [of, &[limit]].concat(), act: Act::Drop };
+    bytes.into_iter().chain(packets).map(rule).collect()
+}
+
+fn limits(floating_ips: &[desired::FloatingIp]) -> BTreeMap<Ipv4Addr, Qos> {
+    floating_ips.iter().filter_map(|ip| Some((ipv4(ip.floating_ip)?, ip.qos?))).collect()
 }
 
 fn pairs(floating_ips: &[desired::FloatingIp]) -> BTreeMap<Ipv4Addr, Ipv4Addr> {

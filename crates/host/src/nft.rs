@@ -45,6 +45,8 @@ pub struct Rule {
 #[serde(rename_all = "snake_case")]
 pub enum Match {
     EtherType(Ether),
+    /// Of the frame's outer VLAN tag.
+    Vlan(u16),
     EtherSource(Mac),
     ArpSenderMac(Mac),
     ArpSenderIp(IpNet),
@@ -60,6 +62,16 @@ pub enum Match {
     PartOf(u8),
     /// The target of a neighbour solicitation or advertisement.
     NdTarget(IpNet),
+    /// More than so many bytes a second, when so many bytes passed at once.
+    Over {
+        rate: u64,
+        burst: u32,
+    },
+    /// The same of packets.
+    OverPackets {
+        rate: u64,
+        burst: u32,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -78,6 +90,8 @@ pub enum Verdict {
     Goto(String),
     /// Not the last word: the rules behind it are asked as well.
     SetEtherSource(Mac),
+    /// Of IPv4 and IPv6, whichever the rule matches; not the last word either.
+    SetDscp(u8),
 }
 
 impl Table {
@@ -136,6 +150,10 @@ impl fmt::Display for Rule {
             Verdict::Drop => f.write_str("drop"),
             Verdict::Goto(chain) => write!(f, "goto {chain}"),
             Verdict::SetEtherSource(mac) => write!(f, "ether saddr set {mac}"),
+            Verdict::SetDscp(mark) if self.matches.contains(&Match::EtherType(Ether::Ip6)) => {
+                write!(f, "ip6 dscp set {mark}")
+            }
+            Verdict::SetDscp(mark) => write!(f, "ip dscp set {mark}"),
         }
     }
 }
@@ -146,6 +164,7 @@ impl fmt::Display for Match {
             Match::EtherType(Ether::Arp) => f.write_str("ether type arp"),
             Match::EtherType(Ether::Ip) => f.write_str("ether type ip"),
             Match::EtherType(Ether::Ip6) => f.write_str("ether type ip6"),
+            Match::Vlan(vid) => write!(f, "ether type vlan vlan id {vid}"),
             Match::EtherSource(mac) => write!(f, "ether saddr {mac}"),
             Match::ArpSenderMac(mac) => write!(f, "arp saddr ether {mac}"),
             Match::ArpSenderIp(net) => write!(f, "arp saddr ip {}", short(net)),
@@ -159,6 +178,12 @@ impl fmt::Display for Match {
             Match::Part => f.write_str("exthdr frag exists"),
             Match::PartOf(header) => write!(f, "frag nexthdr {header}"),
             Match::NdTarget(target) => nd_target(f, target),
+            Match::Over { rate, burst } => {
+                write!(f, "limit rate over {rate} bytes/second burst {burst} bytes")
+            }
+            Match::OverPackets { rate, burst } => {
+                write!(f, "limit rate over {rate}/second burst {burst} packets")
+            }
         }
     }
 }

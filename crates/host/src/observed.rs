@@ -11,7 +11,7 @@ use model::RouterId;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
-use crate::op::{PortFlags, Route, Rule, Sysctl};
+use crate::op::{Of, PortFlags, Route, Rule, Sysctl};
 use crate::secgroup::Filter;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ pub struct Namespace {
     pub sysctls: BTreeMap<Sysctl, u32>,
     /// Hash of the table of address translation; 0 of one that is not ours.
     pub table: Option<u64>,
+    /// The same of the table of helpers of connections.
+    pub helpers: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -129,6 +131,14 @@ pub struct InnerLink {
     /// Without the link-local ones that the kernel makes.
     #[serde(default)]
     pub addresses: BTreeSet<IpNet>,
+}
+
+impl Namespace {
+    /// The value of a setting. Of those that come with a link, only what is not 0 is listed.
+    pub fn setting(&self, name: &Sysctl) -> Option<u32> {
+        let unlisted = matches!(name, Sysctl::AcceptRa(Of::Device(_))).then_some(0);
+        self.sysctls.get(name).copied().or(unlisted)
+    }
 }
 
 impl Observed {

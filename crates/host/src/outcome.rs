@@ -208,12 +208,15 @@ fn inside_amiss(want: &WantNamespace, seen: &Namespace) -> Result<(), String> {
     if let Some(((device, ip), _)) = neighbour {
         return Err(format!("neighbour {ip} on {device}"));
     }
-    let wrong = want.sysctls.iter().find(|(name, value)| seen.sysctls.get(name) != Some(value));
+    let wrong = want.sysctls.iter().find(|(name, value)| seen.setting(name) != Some(**value));
     if let Some((name, value)) = wrong {
         return Err(format!("{name} = {value}"));
     }
     match &want.nat {
         Some(nat) if seen.table != Some(nat.hash()) => Err("its table of address translation".to_owned()),
+        _ if want.helpers.as_ref().is_some_and(|helpers| seen.helpers != Some(helpers.hash())) => {
+            Err("its helpers of connections".to_owned())
+        }
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 mod inside;
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
-use crate::names;
+use crate::names::{self, Mark};
 use crate::observed::{InnerLink, Ipv6, Keepalived, Link, LinkKind, Namespace, Observed, TableMark};
 use crate::op::{Inside, Op, PortFlags, UNSET_BRIDGE_MTU_BYTES};
 use wire::Mac;
@@ -186,6 +186,13 @@ impl Observed {
             for namespace in self.namespaces.values_mut() {
                 namespace.delete_links(|name| names::is_peer(device, name));
             }
+        }
+        // Ports of a trunk go with the device that they are on.
+        let on_it = |link: &Link| matches!(&link.kind, LinkKind::Vlan { parent, .. } if parent == device);
+        let is_port = |link: &Link| matches!(Mark::parse(&link.alias), Some(Mark::Port(_)));
+        let gone = self.links.iter().filter(|(_, link)| on_it(link) && is_port(link));
+        for name in gone.map(|(name, _)| name.clone()).collect::<Vec<String>>() {
+            self.delete_link(&name);
         }
     }
 

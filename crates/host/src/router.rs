@@ -10,6 +10,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use model::desired::{Gateway, HostRoute, Router, RouterPort};
 use wire::Mac;
 
+use crate::ct_helpers::HelperSet;
 use crate::names;
 use crate::nat::Nat;
 use crate::op::{MAIN_TABLE, Of, Route, Rule, Sysctl};
@@ -23,6 +24,7 @@ pub struct Room {
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
+    pub helpers: Option<HelperSet>,
 }
 
 /// Routes by what tells them apart.
@@ -43,6 +45,7 @@ impl Routes {
 /// The room of a router that is not distributed.
 pub fn whole(router: &Router) -> Room {
     let mut room = Room { sysctls: forwarding(), ..Room::default() };
+    room.helpers = HelperSet::new(&router.conntrack_helpers);
     if let Some(gateway) = &router.gateway {
         let device = names::gateway_device(gateway.port.port_id);
         for route in default_routes(gateway, &device) {

@@ -7,18 +7,18 @@
 //!                     -> any_ip6 -> from_nd -> own_ip6, or drop
 //!                                -> own_ip6 -> accept, or drop
 //! ```
-//! Every chain ends in a drop. The size of a table depends on its port alone, and grows by a few
+//! What the port is held to comes first in `ingress` (`qos`). Every chain ends in a drop. The size of a table depends on its port alone, and grows by a few
 //! rules with each address.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use model::desired::Port;
+use model::desired::{Port, Trunked};
 use wire::Mac;
 
-use crate::names;
-use crate::nft::{Chain, Ether, Match, Rule, Table, Verdict};
+use crate::nft::{Chain, Ether, INGRESS, Match, Rule, Table, Verdict};
+use crate::{names, qos};
 
 const DHCP_SERVER: u16 = 67;
 const DHCP_CLIENT: u16 = 68;
@@ -33,23 +33,47 @@ const WITH_OTHERS_BEHIND: [u8; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 /// Sent from `::` before an address is in use: MLD reports, router solicitation, DAD.
 const UNSPECIFIED_SOURCE: [u8; 5] = [131, 132, 133, 135, 143];
 
-/// The table of a port; `None` when the port may send anything.
+/// The table of a port; `None` when the port may send anything, as fast as it can.
 pub fn port_table(port: &Port) -> Option<Table> {
-    if port.trusted {
-        return None;
-    }
-    let allowed = Allowed::new(port)?;
-    let chains = vec![
-        ingress(),
-        from_arp(&allowed),
-        from_ip(&allowed),
+    let got = qos::got(port.qos.as_ref());
+    let mut chains = match Allowed::new(port).filter(|_| !port.trusted) {
+        Some(allowed) => judging(port, &allowed),
+        None => {
+            let sent = qos::sent(port.qos.as_ref());
+            if sent.is_empty() && got.is_none() {
+                return None;
+            }
+            vec![Chain { name: INGRESS.to_owned(), rules: sent }]
+        }
+    };
+    chains.extend(got);
+    Some(Table { device: names::tap(port.id), chains })
+}
+
+fn judging(port: &Port, allowed: &Allowed) -> Vec<Chain> {
+    let mut first = ingress();
+    first.rules.splice(0..0, of_others(port));
+    first.rules.splice(0..0, qos::sent(port.qos.as_ref()));
+    vec![
+        first,
+        from_arp(allowed),
+        from_ip(allowed),
         from_ip6(),
         part_ip6(),
-        any_ip6(&allowed),
-        from_nd(&allowed),
-        own_ip6(&allowed),
-    ];
-    Some(Table { device: names::tap(port.id), chains })
+        any_ip6(allowed),
+        from_nd(allowed),
+        own_ip6(allowed),
+    ]
+}
+
+/// What another port of its trunk sends is judged at that port's device.
+fn of_others(port: &Port) -> Vec<Rule> {
+    match &port.trunk {
+        Some(Trunked::Parent { vids }) => {
+            vids.iter().map(|vid| rule([Match::Vlan(*vid)], Verdict::Accept)).collect()
+        }
+        Some(Trunked::Tagged { .. }) | None => Vec::new(),
+    }
 }
 
 /// Drops all that a bridge would hand to its own host.

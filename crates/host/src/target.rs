@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::desired::{Key, Kind, Network, Part, Port, Remote};
+use model::desired::{Key, Kind, Network, Part, Port, Remote, Trunked};
 use model::{NetworkId, RouterId};
 use wire::Mac;
 
 use crate::carrier::{Carrier, IPV6_MIN_MTU_BYTES, Uplink};
+use crate::gateways;
 use crate::inner::{WantInner, WantNamespace};
 use crate::keepalived::Instance;
 use crate::leg::{self, Leg};
@@ -74,6 +75,12 @@ pub(crate) enum Make {
         parent: String,
         vid: u16,
     },
+    /// On another device, of the frames with a tag.
+    Tagged {
+        mark: Mark,
+        parent: String,
+        vid: u16,
+    },
     Veth {
         mark: Mark,
         netns: String,
@@ -90,6 +97,7 @@ impl Make {
             Make::Bridge { mark, .. }
             | Make::Vxlan { mark, .. }
             | Make::Vlan { mark, .. }
+            | Make::Tagged { mark, .. }
             | Make::Veth { mark, .. } => Some(*mark),
             Make::Foreign => None,
         }
@@ -112,6 +120,29 @@ pub(crate) fn target(want: &Wanted, scope: &Scope) -> Target {
 }
 
 impl Target {
+    /// Devices, and behind each those that are on it: these are made later, and are no larger.
+    pub fn in_order(&self) -> Vec<(&String, &(Key, WantLink))> {
+        let parent = |want: &WantLink| match &want.make {
+            Make::Tagged { parent, .. } => Some(parent.clone()),
+            _ => None,
+        };
+        let (mut waiting, mut out): (Vec<_>, Vec<_>) =
+            self.links.iter().partition(|(_, (_, want))| parent(want).is_some());
+        while !waiting.is_empty() {
+            let names: BTreeSet<&String> = waiting.iter().map(|(name, _)| *name).collect();
+            let (later, ready): (Vec<_>, Vec<_>) = waiting
+                .into_iter()
+                .partition(|(_, (_, want))| parent(want).is_some_and(|parent| names.contains(&parent)));
+            // Those that are on each other in a ring have no place.
+            if ready.is_empty() {
+                break;
+            }
+            out.extend(ready);
+            waiting = later;
+        }
+        out
+    }
+
     fn add(&mut self, want: &Wanted, part: &Part) {
         let key = part.key();
         match part {
@@ -132,8 +163,14 @@ impl Target {
             Part::Remote(remote) => self.add_remote(key, remote, &carrier),
             _ => {}
         }
-        for leg in leg::legs(part) {
+        for mut leg in leg::legs(part) {
+            if want.settings.gateways {
+                gateways::settle(&mut leg);
+            }
             self.add_leg(key, &leg, &carrier);
+        }
+        if let (Part::Dhcp(dhcp), true) = (part, want.settings.gateways) {
+            self.furnish(&names::dhcp_netns(*id), Some(key), gateways::room(dhcp, has_ipv6(&carrier)));
         }
         self.add_stations(key, part, *id, &carrier);
     }
@@ -187,7 +224,13 @@ impl Target {
         let device = names::tap(port.id);
         let strict = port.allowed.as_ref().is_some_and(Vec::is_empty) || port.trusted;
         let flags = if strict { PortFlags::STRICT } else { PortFlags::OPEN };
-        let tap = want_tap(Make::Foreign, carrier, flags, port.admin_state_up);
+        let make = match &port.trunk {
+            Some(Trunked::Tagged { parent, vid }) => {
+                Make::Tagged { mark: Mark::Port(port.id), parent: names::tap(*parent), vid: *vid }
+            }
+            Some(Trunked::Parent { .. }) | None => Make::Foreign,
+        };
+        let tap = want_tap(make, carrier, flags, port.admin_state_up);
         // Where the port is a leg of another part as well, that makes the device.
         self.links
             .entry(device.clone())

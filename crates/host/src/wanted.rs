@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use model::desired::{Fip, Key, Kind, Network, Part, Remote, Router};
+use model::desired::{Fip, Key, Kind, Network, Part, Port, Remote, Router, Trunked};
 use model::{NetworkId, PortId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,6 +25,9 @@ pub struct Settings {
     pub vxlan_port: u16,
     /// Physical network to interface.
     pub interface_mappings: BTreeMap<String, String>,
+    /// Instances reach gateways where their DHCP is answered.
+    #[serde(default)]
+    pub gateways: bool,
 }
 
 /// The parts of a host.
@@ -36,6 +39,8 @@ pub struct Wanted {
     by_mac: BTreeMap<(NetworkId, Mac), BTreeSet<Key>>,
     by_ip: BTreeMap<(NetworkId, IpAddr), BTreeSet<Key>>,
     by_device: BTreeMap<String, BTreeSet<Key>>,
+    /// Those that are on a device of another part.
+    by_parent: BTreeMap<String, BTreeSet<Key>>,
     counts: BTreeMap<Kind, usize>,
     pub(crate) secgroups: secgroup::Index,
 }
@@ -248,6 +253,7 @@ impl Wanted {
         let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
         let mut met: BTreeSet<Key> = met.chain([part.key()]).collect();
         met.extend(secgroup::meets(self, part, old));
+        met.extend(devices.iter().filter_map(|device| self.by_parent.get(device)).flatten());
         let router_key = |router: &Router| Key::new(Kind::Router, router.id.0);
         if let Part::Fip(fip) = part {
             met.extend(self.routers(fip.network_id).map(router_key));
@@ -311,6 +317,9 @@ impl Wanted {
         }
         for device in devices(&self.settings, part) {
             touch(&mut self.by_device, device, key, &act);
+        }
+        if let Part::Port(Port { trunk: Some(Trunked::Tagged { parent, .. }), .. }) = part {
+            touch(&mut self.by_parent, names::tap(*parent), key, &act);
         }
         self.secgroups.touch(part, act);
     }

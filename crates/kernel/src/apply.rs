@@ -9,10 +9,12 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
+use host::names::is_tap;
 use host::op::UNSET_BRIDGE_MTU_BYTES;
 use host::{Op, Step};
 use model::desired::Key;
 use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
 use nix::poll::{PollTimeout, poll};
 
 use crate::KernelError;
@@ -116,20 +118,7 @@ impl<'a> Run<'a> {
                 self.delete_links(at, count);
                 count
             }
-            Op::AddNetns { netns } => {
-                if !self.may_try(at) {
-                    return 1;
-                }
-                let count = self.acts_inside(at + 1, netns);
-                self.create(at, count, netns);
-                1 + count
-            }
-            Op::Inside { netns, .. } => {
-                let count = self.acts_inside(at, netns);
-                self.flush();
-                self.inside(at, count, netns);
-                count
-            }
+            Op::AddNetns { .. } | Op::Inside { .. } => self.rooms(at),
             op => {
                 if self.may_try(at) {
                     self.one(at, op);
@@ -219,7 +208,10 @@ impl<'a> Run<'a> {
         let message = match op {
             Op::AddBridge { device, mac } => link::add_bridge(device, *mac, UNSET_BRIDGE_MTU_BYTES),
             Op::AddVxlan { device, vni, local, port } => link::add_vxlan(device, *vni, *local, *port),
-            Op::AddVlan { device, parent, vid } => link::add_vlan(device, self.index(op, parent)?, *vid),
+            Op::AddVlan { device, parent, vid } => {
+                // A tap is up when its own port says so, whatever becomes of what it is on.
+                link::add_vlan(device, self.index(op, parent)?, *vid, is_tap(device))
+            }
             Op::DeleteLink { device } => {
                 self.inner.indexes.remove(device);
                 link::delete(device)
@@ -272,13 +264,10 @@ impl<'a> Run<'a> {
             return Ok(*index);
         }
         self.flush();
-        let answers = self.inner.route.request_one(link::get(device));
-        let told = answers.ok().and_then(|a| a.iter().find_map(|(_, bytes)| link::parse(bytes)));
-        let Some(told) = told else {
-            return Err(KernelError::NoDevice { act: op.to_string(), device: device.to_owned() });
-        };
-        self.inner.indexes.insert(told.name, told.index);
-        Ok(told.index)
+        let index = if_nametoindex(device)
+            .map_err(|_| KernelError::NoDevice { act: op.to_string(), device: device.to_owned() })?;
+        self.inner.indexes.insert(device.to_owned(), index);
+        Ok(index)
     }
 
     /// A descriptor that lasts until what waits is sent.

@@ -11,6 +11,7 @@
 //! keepalived, changes   its processes, and what they say
 //! announce  frames that tell of an address, sent again later
 //! conntrack/ tables of tracked connections: walked, matched, deleted from
+//! conversation  messages between programs of the host, over a unix socket
 //! own       this process and the calling thread: priority, time, memory
 //! procfs    a /proc whose look-ups stay quick
 //! relay/    bytes from stream to stream, and streams from process to process
@@ -24,6 +25,7 @@ mod announce;
 mod apply;
 mod changes;
 pub mod conntrack;
+pub mod conversation;
 mod error;
 mod events;
 mod fdb;

@@ -45,6 +45,8 @@ const VXLAN_PORT: u16 = 15;
 const VXLAN_LOCAL6: u16 = 17;
 
 const VLAN_ID: u16 = 1;
+const VLAN_FLAGS: u16 = 2;
+const VLAN_LOOSE_BINDING: u32 = 4;
 const VETH_PEER: u16 = 1;
 
 const INET6_CONF: u16 = 2;
@@ -108,9 +110,17 @@ pub(crate) fn add_vxlan(device: &str, vni: u32, local: IpAddr, port: u16) -> Mes
     })
 }
 
-pub(crate) fn add_vlan(device: &str, parent: u32, vid: u16) -> Message {
+/// `loose`: it neither goes down with what it is on nor comes up with that.
+pub(crate) fn add_vlan(device: &str, parent: u32, vid: u16, loose: bool) -> Message {
     add(device).attr_u32(libc::IFLA_LINK, parent).nest(libc::IFLA_LINKINFO, |info| {
-        info.attr_str(INFO_KIND, "vlan").nest(INFO_DATA, |data| data.attr(VLAN_ID, &vid.to_ne_bytes()))
+        info.attr_str(INFO_KIND, "vlan").nest(INFO_DATA, |data| {
+            let data = data.attr(VLAN_ID, &vid.to_ne_bytes());
+            if !loose {
+                return data;
+            }
+            let bits = VLAN_LOOSE_BINDING.to_ne_bytes();
+            data.attr(VLAN_FLAGS, &[bits, bits].concat())
+        })
     })
 }
 
@@ -127,10 +137,16 @@ pub(crate) fn add_veth(device: &str, (peer, mac, netns): (&str, Mac, RawFd), mtu
 }
 
 fn add_pair(device: Message, other: impl FnOnce(Message) -> Message) -> Message {
-    device.nest(libc::IFLA_LINKINFO, |info| {
-        let data = |data: Message| data.nest(VETH_PEER, |end| other(end.raw(&ifinfomsg(0, 0, 0))));
+    one_queue(device).nest(libc::IFLA_LINKINFO, |info| {
+        let data = |data: Message| data.nest(VETH_PEER, |end| other(one_queue(end.raw(&ifinfomsg(0, 0, 0)))));
         info.attr_str(INFO_KIND, "veth").nest(INFO_DATA, data)
     })
+}
+
+/// Of a pair that is not told, the kernel makes a queue for each processor, takes all but one away again, and
+/// waits until nobody can use them.
+fn one_queue(end: Message) -> Message {
+    end.attr_u32(libc::IFLA_NUM_TX_QUEUES, 1).attr_u32(libc::IFLA_NUM_RX_QUEUES, 1)
 }
 
 fn end_of(end: Message, device: &str, mac: Mac, netns: RawFd) -> Message {

@@ -21,11 +21,13 @@ const NSFS: FsType = FsType(0x6e73_6673);
 
 /// Runs a closure on a thread of its own inside a namespace; what it opens stays there.
 pub fn within<T: Send>(namespace: &Path, act: impl FnOnce() -> T + Send) -> io::Result<T> {
-    let file = File::open(namespace)?;
-    on_thread(move || {
-        setns(&file, CloneFlags::CLONE_NEWNET)?;
-        Ok(act())
-    })
+    on_thread(|| within_here(namespace, act))
+}
+
+/// As [`within`], on a thread that is thrown away.
+pub(crate) fn within_here<T>(namespace: &Path, act: impl FnOnce() -> T) -> io::Result<T> {
+    setns(File::open(namespace)?, CloneFlags::CLONE_NEWNET)?;
+    Ok(act())
 }
 
 /// Makes a namespace the home of a program that has one thread yet, for good; threads that it starts later
@@ -36,15 +38,15 @@ pub fn enter(namespace: &Path) -> io::Result<()> {
 
 /// Makes a namespace with its loopback up; one of that name that works is left as it is.
 pub fn create(dir: &Path, name: &str) -> io::Result<()> {
-    create_with(dir, name, || Ok(())).map(drop)
+    on_thread(|| create_here(dir, name, || Ok(()))).map(drop)
 }
 
-/// As [`create`]; `prepare` runs inside before anybody can see the namespace. `None` when there is
-/// one of that name.
-pub(crate) fn create_with<T: Send>(
+/// As [`create`], on a thread that is thrown away; `prepare` runs inside before anybody can see the namespace.
+/// `None` when there is one of that name.
+pub(crate) fn create_here<T>(
     dir: &Path,
     name: &str,
-    prepare: impl FnOnce() -> io::Result<T> + Send,
+    prepare: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<Option<T>> {
     fs::create_dir_all(dir)?;
     let path = dir.join(name);
@@ -52,21 +54,17 @@ pub(crate) fn create_with<T: Send>(
         return Ok(None);
     }
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o444).open(&path)?;
-    let target = path.clone();
-    let made = on_thread(move || {
+    let made = || {
         unshare(CloneFlags::CLONE_NEWNET)?;
         let prepared = prepare()?;
         let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
         let up = link::set_up("lo", true);
         socket.request_one(up).map_err(|refusal| io::Error::from(refusal.errno))?;
         let none: Option<&str> = None;
-        mount(Some("/proc/thread-self/ns/net"), &target, none, MsFlags::MS_BIND, none)?;
+        mount(Some("/proc/thread-self/ns/net"), &path, none, MsFlags::MS_BIND, none)?;
         Ok(Some(prepared))
-    });
-    if made.is_err() {
-        let _ = fs::remove_file(&path);
-    }
-    made
+    };
+    made().inspect_err(|_| drop(fs::remove_file(&path)))
 }
 
 /// Runs a closure on a thread of its own inside a fresh namespace without a name, which ends with the last
@@ -119,7 +117,8 @@ pub fn own() -> PathBuf {
     PathBuf::from("/proc/self/ns/net")
 }
 
-fn on_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+/// Runs a closure on a thread that ends with it, and may enter namespaces.
+pub(crate) fn on_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, act)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the namespace's thread panicked")))

@@ -3,12 +3,16 @@
 //! `nft -f -` reads all tables of the namespace before it adds one, so with it a port would cost
 //! the more the more ports there are; what `table` builds is sent in transactions instead.
 
+mod ct_helpers;
 mod expression;
 pub(crate) mod filter;
 pub(crate) mod filtered;
 mod nat;
 mod table;
 
+use std::collections::BTreeSet;
+
+use host::ct_helpers::{HelperSet, Object};
 use host::nat::Nat;
 use host::nft::{Table, comment, parse_comment};
 use host::observed::TableMark;
@@ -28,6 +32,8 @@ const INET: u8 = libc::NFPROTO_INET as u8;
 
 /// The table of a namespace.
 const OWN: &str = "neutrino";
+/// What in it gives connections to helpers.
+const HELPERS: &str = "neutrino-helpers";
 
 const TABLE_NAME: u16 = 1;
 const TABLE_USERDATA: u16 = 6;
@@ -66,6 +72,28 @@ pub(crate) fn delete_nat() -> Vec<Message> {
     delete_of(INET, OWN)
 }
 
+/// Asks for the namespace's table of helpers of connections.
+pub(crate) fn get_helpers() -> Message {
+    message(INET, GET_TABLE, 0).attr_str(TABLE_NAME, HELPERS)
+}
+
+/// The messages that put a table of helpers in place, marked as `whole`, of which it may be a part.
+pub(crate) fn replace_helpers(content: &HelperSet, whole: &HelperSet) -> Vec<Message> {
+    let mut messages = delete_helpers();
+    messages.push(marked(INET, HELPERS, TableMark { hash: whole.hash(), index: 0 }));
+    messages.extend(ct_helpers::content(HELPERS, content));
+    messages
+}
+
+/// The helpers that the kernel refused, by the places of their messages among those that replace the table.
+pub(crate) fn refused_helpers(content: &HelperSet, places: &BTreeSet<usize>) -> BTreeSet<Object> {
+    ct_helpers::at(content, delete_helpers().len() + 1, places)
+}
+
+pub(crate) fn delete_helpers() -> Vec<Message> {
+    delete_of(INET, HELPERS)
+}
+
 /// The messages that delete a table; adding it first makes deleting what is not there harmless.
 pub(crate) fn delete(name: &str) -> Vec<Message> {
     delete_of(NETDEV, name)
@@ -83,6 +111,10 @@ pub(crate) fn parse(payload: &[u8]) -> Option<(String, TableMark)> {
 /// The hash that the namespace's table is marked with; 0 of one that is not ours.
 pub(crate) fn parse_nat(payload: &[u8]) -> Option<u64> {
     parse_of(INET, payload).filter(|(name, _)| name == OWN).map(|(_, mark)| mark.hash)
+}
+
+pub(crate) fn parse_helpers(payload: &[u8]) -> Option<u64> {
+    parse_of(INET, payload).filter(|(name, _)| name == HELPERS).map(|(_, mark)| mark.hash)
 }
 
 fn parse_of(family: u8, payload: &[u8]) -> Option<(String, TableMark)> {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use model::vswitch::{Address, Facts, Link, Neighbour, Route};
@@ -25,8 +25,11 @@ use crate::{addr, link, netns};
 
 /// Links, neighbours, and addresses and routes of both families; a bit each.
 const GROUPS: u32 = 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10;
-/// Changes come in bunches: a look is worth while when they pause.
+/// Changes come in bunches: a look is worth while when they pause, or have gone on for long.
 const BUNCH: Duration = Duration::from_millis(2);
+const LONGEST_BUNCH: Duration = Duration::from_millis(50);
+/// Messages that are read before anything else is looked at.
+const MOST_MESSAGES: usize = 256;
 const RTMSG: usize = 12;
 const RTNEXTHOP: usize = 8;
 const NDMSG: usize = 12;
@@ -109,15 +112,17 @@ impl Underlay {
             let _ = self.woken.read();
         }
         let mut changed = self.drain()?;
-        // Others of the same bunch are on their way.
-        while changed && crate::ports::soon(self.events.as_fd(), BUNCH)? && self.drain()? {}
+        // Others of the same bunch are on their way. What comes later is told by the next wait.
+        if changed {
+            until_pause(|| Ok(crate::ports::soon(self.events.as_fd(), BUNCH)? && self.drain()?))?;
+        }
         changed |= self.drain()?;
         Ok(changed)
     }
 
     fn drain(&mut self) -> io::Result<bool> {
         let mut changed = false;
-        loop {
+        for _ in 0..MOST_MESSAGES {
             match recv(self.events.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
                 Ok(length) => {
                     changed |= messages(&self.buffer[..length]).any(|(header, _)| matters(header.kind))
@@ -129,6 +134,7 @@ impl Underlay {
                 Err(errno) => return Err(errno.into()),
             }
         }
+        Ok(changed)
     }
 
     /// Writes neighbours that were found (`true`), and takes back those that were lost.
@@ -143,6 +149,13 @@ impl Underlay {
         });
         failed.collect()
     }
+}
+
+/// While there is more, and no longer than others can wait.
+fn until_pause(mut more: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < LONGEST_BUNCH && more()? {}
+    Ok(())
 }
 
 fn entry(told: &Neighbour, found: bool) -> Message {
@@ -235,4 +248,26 @@ fn parse_neighbour(payload: &[u8]) -> Option<Neighbour> {
     let permanent = state & NUD_PERMANENT != 0;
     let (link, ip) = (u32_of(&fixed[4..8]), to?);
     (state & NUD_KNOWN != 0).then_some(Neighbour { link, ip, mac: mac?, permanent })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_that_never_pause_are_told_nevertheless() {
+        let begun = Instant::now();
+        let more = || {
+            assert!(begun.elapsed() < 20 * LONGEST_BUNCH, "it goes on and on");
+            Ok(true)
+        };
+        until_pause(more).expect("ends");
+        let mut left = 3;
+        let fewer = || {
+            left -= 1;
+            Ok(left > 0)
+        };
+        until_pause(fewer).expect("ends");
+        assert_eq!(left, 0);
+    }
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use wire::Mac;
 
+use crate::software::Order;
 use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
 
 mod group;
@@ -22,8 +23,8 @@ mod router;
 
 pub use group::{Addresses, Direction, Ethertype, Group, GroupRule, Member, Ports, RemoteSide};
 pub use router::{
-    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
-    RouterSubnet, SHIFTED_PORTS,
+    Centralized, ConntrackHelper, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router,
+    RouterPort, RouterSubnet, SHIFTED_PORTS,
 };
 
 /// Counts commits that changed any host's desired state; never reused, never skipped by readers.
@@ -218,6 +219,60 @@ pub struct Port {
     /// held back.
     #[serde(default)]
     pub groups: Option<BTreeSet<SecurityGroupId>>,
+    /// How fast it may be, and how its packets are marked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<Qos>,
+    /// Its place in a trunk, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<Trunked>,
+}
+
+/// A port's place in a trunk: several ports of one instance that share its device.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trunked {
+    /// Its device carries frames of other ports, too, with these VLAN tags.
+    Parent { vids: BTreeSet<u16> },
+    /// It has no device of its own: its frames are those with the tag on the parent's.
+    Tagged { parent: PortId, vid: u16 },
+}
+
+/// What a port's traffic is held to, seen from its instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Qos {
+    /// Of what it sends.
+    #[serde(default)]
+    pub egress: Option<Limit>,
+    /// Of what it gets.
+    #[serde(default)]
+    pub ingress: Option<Limit>,
+    /// The mark of what it sends.
+    #[serde(default)]
+    pub dscp: Option<u8>,
+    /// Of packets that it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress_packets: Option<Packets>,
+    /// Of packets that it gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress_packets: Option<Packets>,
+}
+
+/// The most packets that pass, in thousands; what is more is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Packets {
+    pub kpps: u32,
+    /// What may pass at once; 0 leaves it to the host.
+    #[serde(default)]
+    pub burst_kpackets: u32,
+}
+
+/// The most that passes; what is more is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    pub kbps: u32,
+    /// What may pass at once; 0 leaves it to the host.
+    #[serde(default)]
+    pub burst_kbits: u32,
 }
 
 /// An address that a port may use besides its own.
@@ -297,6 +352,14 @@ pub struct Lease {
     /// The port's `extra_dhcp_opts`.
     #[serde(default)]
     pub options: Vec<DhcpOption>,
+    /// The port's `device_id`.
+    #[serde(default)]
+    pub instance: String,
+    #[serde(default)]
+    pub project_id: String,
+    /// What its instance is to install.
+    #[serde(default)]
+    pub orders: Vec<Order>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]

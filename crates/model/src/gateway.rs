@@ -4,18 +4,24 @@
 //! Messages are JSON, each after its length. What should be is told whole, or by networks, each whole; telling
 //! it again changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{NetworkId, PortId};
+use crate::software::{ORDERS, Orders, PACKAGES, Report};
+use crate::{NetworkId, PortId, SoftwareOrderId};
 
 /// Of this language. A gateway answers only those that speak its own.
 pub const VERSION: u32 = 1;
 
 /// Bytes of one message; a host with more is told by networks.
 pub const MAX_FRAME_BYTES: usize = 32 << 20;
+
+/// Reports in one answer.
+pub const REPORTS: usize = 256;
+/// Who waits for reports is answered after so long at the latest.
+pub const WAIT_MOST_S: u64 = 50;
 
 /// What should be.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -66,6 +72,9 @@ pub struct Port {
     pub addresses: Vec<IpAddr>,
     #[serde(default)]
     pub about: About,
+    /// What its instance is to install.
+    #[serde(default)]
+    pub orders: Orders,
 }
 
 /// What an instance is told of itself.
@@ -112,7 +121,19 @@ pub enum Request {
         networks: Vec<Network>,
         gone: Vec<NetworkId>,
     },
+    /// Of the networks that are there only these stay: what was told before is forgotten, and nothing else.
+    Keep {
+        networks: BTreeSet<NetworkId>,
+    },
     Status,
+    /// What instances said of their orders since the report of this number; 0 stands for all that is known.
+    /// Only the management gateway is asked. Numbers are of one conversation: a gateway that was started
+    /// again counts anew.
+    Reports {
+        after: u64,
+        /// Waits so long for the first.
+        wait_s: u64,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -128,7 +149,21 @@ pub enum Answer {
     Status {
         status: Box<Status>,
     },
+    /// The newest of each order, in the order they came; with as many as an answer takes there may be more.
+    Reports {
+        reports: Vec<Said>,
+        /// What to ask after next.
+        last: u64,
+    },
     Refused(Refused),
+}
+
+/// What an instance said of one of its orders.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Said {
+    pub port: PortId,
+    pub order: SoftwareOrderId,
+    pub report: Report,
 }
 
 /// A network of which an address is not listened on.
@@ -154,7 +189,8 @@ pub enum Why {
     Version,
     /// Only root, and who the configuration names, is heard.
     NotAllowed,
-    /// Two networks, or two ports of one network, say they are the same.
+    /// Two networks, two ports of one network or two orders of a port say they are the same, or there are
+    /// too many.
     Wrong,
 }
 
@@ -194,7 +230,7 @@ pub struct Counters {
 impl Wanted {
     /// Whether each name stands for one thing.
     pub fn check(&self) -> Result<(), Refused> {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         match self.networks.iter().find(|network| !seen.insert(network.id)) {
             Some(network) => Err(wrong(format!("the network {} is there twice", network.id))),
             None => self.networks.iter().try_for_each(Network::check),
@@ -224,11 +260,26 @@ impl Network {
             if ports.insert(port.id, ()).is_some() {
                 return Err(wrong(format!("the port {} is there twice", port.id)));
             }
+            port.check_orders()?;
             for address in &port.addresses {
                 if let Some(other) = addresses.insert(*address, port.id) {
                     return Err(wrong(format!("{address} is of the ports {other} and {}", port.id)));
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+impl Port {
+    fn check_orders(&self) -> Result<(), Refused> {
+        let all = &self.orders.orders;
+        let ids: BTreeSet<_> = all.iter().map(|order| order.id).collect();
+        if ids.len() != all.len() || all.len() > ORDERS {
+            return Err(wrong(format!("port {}: an order is there once, and {ORDERS} at most", self.id)));
+        }
+        if all.iter().any(|order| order.packages.len() > PACKAGES) {
+            return Err(wrong(format!("port {}: an order has {PACKAGES} packages at most", self.id)));
         }
         Ok(())
     }
@@ -241,6 +292,7 @@ fn wrong(message: String) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::software::Order;
 
     const TOLD: &str = r#"{"networks": [{"id": "00000000-0000-0000-0000-000000000001", "namespace": "qdhcp-1",
         "listen": [{"address": "169.254.169.254", "port": 8080, "door": "software"}],
@@ -268,6 +320,21 @@ mod tests {
         assert!(broken(|all| all.networks.push(all.networks[0].clone())).contains("twice"));
         assert!(broken(|all| all.networks[0].namespace = "../init".into()).contains("namespace"));
         assert!(broken(|all| all.networks[0].ports[0].project = "p\r\nX-Other: q".into()).contains("plain"));
+        let order = |n| Order {
+            id: SoftwareOrderId(uuid::Uuid::from_u128(n)),
+            attempt: 0,
+            cancelled: false,
+            packages: Vec::new(),
+        };
+        let ordered = |orders: Vec<Order>| {
+            let mut wanted = good.clone();
+            wanted.networks[0].ports[0].orders.orders = orders;
+            wanted.check()
+        };
+        assert_eq!(ordered((0..ORDERS as u128).map(order).collect()), Ok(()));
+        for many in [vec![order(1), order(1)], (0..=ORDERS as u128).map(order).collect()] {
+            assert!(ordered(many).is_err());
+        }
         assert!(
             broken(|all| {
                 let mut other = all.networks[0].ports[0].clone();

@@ -42,16 +42,25 @@ macro_rules! ids {
 
 ids! {
     AddressGroupId
+    AddressScopeId
     /// One agent row: a role of one host.
     AgentId
     FloatingIpId
     NetworkId
+    NetworkSegmentRangeId
     PortForwardingId
     PortId
+    QosPolicyId
+    QosRuleId
     RbacPolicyId
     RouterId
     SecurityGroupId
     SecurityGroupRuleId
     SegmentId
+    SoftwareOrderId
+    SoftwarePackageId
+    SoftwareVersionId
     SubnetId
+    SubnetpoolId
+    TrunkId
 }

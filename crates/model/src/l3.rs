@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use wire::Mac;
 
 use crate::api::port::Port;
+use crate::api::qos::QosRule;
 use crate::api::router::{Router, RouterPortKind};
 use crate::api::subnet::Subnet;
-use crate::desired::{Centralized, L3Mode, PortForwarding};
+use crate::desired::{Centralized, ConntrackHelper, L3Mode, PortForwarding};
 use crate::report::{HaState, L3Configuration};
 use crate::{AgentId, FloatingIpId, NetworkId, PortId, SubnetId};
 
@@ -29,6 +30,8 @@ pub struct FloatingFact {
     pub fixed_ip: IpAddr,
     /// Where the fixed port is bound; `None` when it is bound nowhere.
     pub host: Option<String>,
+    /// Of its QoS policy.
+    pub rules: Vec<QosRule>,
 }
 
 /// An agent that carries the router's centralized traffic.
@@ -51,6 +54,9 @@ pub struct RouterFacts {
     pub subnets: BTreeMap<SubnetId, Subnet>,
     pub floating_ips: Vec<FloatingFact>,
     pub forwardings: Vec<PortForwarding>,
+    pub helpers: Vec<ConntrackHelper>,
+    /// Of the gateway's QoS policy.
+    pub gateway_rules: Vec<QosRule>,
     pub agents: Vec<CentralAgent>,
     /// Hosts with bound ports that use an interface of it.
     pub users: BTreeSet<String>,

@@ -11,6 +11,8 @@
 //! purge/    connections that shall go: jobs, and the messages about them
 //! vswitch   what a virtual switch is asked to be, told of its machine, and shows
 //! gateway   what a host's two gateways are told: networks, who is in them
+//! software  install orders: what an instance is to install, and says of it
+//! instance  what Nova is told of instances' ports
 //! lenient   reading messages of other releases
 //! ids       identifiers
 //! ```
@@ -20,19 +22,23 @@ pub mod api;
 pub mod desired;
 pub mod gateway;
 mod ids;
+pub mod instance;
 pub mod l3;
 pub mod lazy;
 mod lenient;
 pub mod purge;
 pub mod report;
+pub mod software;
 pub mod subject;
 pub mod sync;
 mod touch;
 pub mod vswitch;
 
 pub use ids::{
-    AddressGroupId, AgentId, FloatingIpId, NetworkId, PortForwardingId, PortId, RbacPolicyId, RouterId,
-    SecurityGroupId, SecurityGroupRuleId, SegmentId, SubnetId,
+    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, NetworkId, NetworkSegmentRangeId,
+    PortForwardingId, PortId, QosPolicyId, QosRuleId, RbacPolicyId, RouterId, SecurityGroupId,
+    SecurityGroupRuleId, SegmentId, SoftwareOrderId, SoftwarePackageId, SoftwareVersionId, SubnetId,
+    SubnetpoolId, TrunkId,
 };
 pub use lenient::Skipped;
 pub use touch::Touch;

@@ -1,10 +1,13 @@
 //! What a host says back.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::desired::{Key, L3Mode, Revision};
 use crate::lazy::Load;
 use crate::lenient::{ReportSent, Skipped, or_default, readable};
+use crate::{SoftwareOrderId, software};
 
 /// Outcomes in one report at most.
 pub const OUTCOMES: usize = 1000;
@@ -47,6 +50,10 @@ pub struct Outcome {
     /// Of a router: what the host made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router: Option<RouterState>,
+    /// Of a lease: what its instance said of orders, as far as the server has not acknowledged it. What is not
+    /// here is as it was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders: BTreeMap<SoftwareOrderId, software::Report>,
 }
 
 /// What a host made of a router.
@@ -86,8 +93,8 @@ impl HaState {
 }
 
 impl Outcome {
-    pub const fn new(key: Key, revision: Revision, state: State) -> Outcome {
-        Outcome { key, revision, state, router: None }
+    pub fn new(key: Key, revision: Revision, state: State) -> Outcome {
+        Outcome { key, revision, state, router: None, orders: BTreeMap::new() }
     }
 
     /// With a reason of a length that is worth reading.
@@ -99,6 +106,8 @@ impl Outcome {
                 reason.truncate(end);
             }
         }
+        let orders = std::mem::take(&mut self.orders).into_iter().take(software::ORDERS);
+        self.orders = orders.map(|(id, report)| (id, report.bounded())).collect();
         self
     }
 }

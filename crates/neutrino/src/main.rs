@@ -11,6 +11,7 @@ mod policy;
 mod repod;
 mod router;
 mod serve;
+mod software;
 mod vswitch;
 
 use std::path::PathBuf;
@@ -63,6 +64,10 @@ enum Command {
     /// Lets instances reach software and metadata, without a route into the management network
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
+    /// Installs software that is ordered, inside an instance; there it is a program of its own,
+    /// neutrino-guest
+    #[command(subcommand)]
+    Guest(guest::Command),
     /// Builds a whole cloud on this machine, shows that it works, and keeps it up until Ctrl-C
     Demo(DemoArgs),
     /// What the bus must let servers and hosts do
@@ -76,6 +81,12 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Keeps software packages, and serves them as apt and dnf repositories, a view for each project
     Repod(repod::RepodArgs),
+    /// Brings software to the repository, and has instances install it
+    ///
+    /// By the API at OS_ENDPOINT (http://127.0.0.1:9696 without it, or as Keystone's catalog says), with
+    /// OS_TOKEN, or a login at OS_AUTH_URL as `openstack` reads it
+    #[command(subcommand)]
+    Software(software::SoftwareCommand),
     /// Shows on which hosts routers take their place, and why
     #[command(subcommand)]
     Router(router::RouterCommand),
@@ -157,6 +168,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             serve::log(&config.log.filter);
             serve::runtime()?.block_on(router::run(&command, config))
         }
+        Command::Software(command) => serve::small_runtime()?.block_on(software::run(&command)),
         Command::Server => {
             let config = load()?;
             serve::log(&config.log.filter);
@@ -196,6 +208,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             serve::log(&config.log.filter);
             gateway::run(&command, config.gateway)
         }
+        Command::Guest(command) => Ok(guest::run(command)?),
         Command::Bus(BusCommand::NatsConfig { hosts, servers, certificates }) => {
             print!("{}", buses::nats_config(&servers, &hosts, certificates)?);
             Ok(ExitCode::SUCCESS)

@@ -60,17 +60,16 @@ fn keys(command: &KeyCommand, settings: &Settings) -> anyhow::Result<()> {
     let folder = settings.key_folder();
     match command {
         KeyCommand::Show => {
-            let all = Keys::open(&folder)?.shown();
-            serve::print(all.iter().map(line).collect::<Vec<_>>().join("\n"))
+            let all = Keys::kept(&folder)?;
+            if all.is_empty() {
+                bail!("no key in {} yet: the repository makes the first when it starts", folder.display());
+            }
+            serve::print(all.iter().map(KeyShown::to_string).collect::<Vec<_>>().join("\n"))
         }
-        KeyCommand::Rotate => serve::print(line(&Keys::rotate(&folder)?)),
+        KeyCommand::Rotate => serve::print(Keys::rotate(&folder)?.to_string()),
         KeyCommand::Retire { fingerprint } => match Keys::retire(&folder, fingerprint)? {
-            Some(key) => serve::print(line(&key)),
+            Some(key) => serve::print(key.to_string()),
             None => bail!("{fingerprint} is no key of this repository, or the only one"),
         },
     }
-}
-
-fn line(key: &KeyShown) -> String {
-    format!("{}  made {}", key.fingerprint, key.created_at)
 }

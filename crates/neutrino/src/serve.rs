@@ -65,6 +65,8 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     settings.rules = config.network;
     settings.quotas = config.quotas;
     settings.policy = config.policy.path();
+    settings.software = config.software;
+    settings.nova = config.nova;
     settings.local_only = bind.ip().is_loopback() && auth == AuthSettings::Nobody;
     settings.auth = auth;
     settings.tls = config.server.tls;

@@ -19,6 +19,7 @@ mod netns {
         Tuples, What,
     };
     use testbed::client::id_of;
+    use testbed::place::run_in;
     use testbed::program::Program;
     use testbed::{Cloud, Place, Plan, wait};
     use uuid::Uuid;
@@ -274,8 +275,9 @@ mod netns {
         let mut cloud = Cloud::build(Plan::new("ctpurge-both", 1), Bus::in_process()).await.expect("a cloud");
         let namespace = cloud.hosts[0].namespace.clone();
         let words = ["share_percent=20", "slice_ms=1", "gather_ms=1"];
-        let bed = Bed::on(vec![namespace], Place::new("ctpurge-none").expect("a place"), &words);
+        let bed = Bed::on(vec![namespace.clone()], Place::new("ctpurge-none").expect("a place"), &words);
         cloud.set_ctpurge(0, bed.socket());
+        let mut program = bed.start().await;
         cloud.start_agent(0);
         cloud.agents_alive().await.expect("is known");
         let network = cloud.network("talks").await.expect("a network");
@@ -287,7 +289,12 @@ mod netns {
             ports.push((guest, id_of(&port), address.parse::<IpAddr>().expect("an address")));
         }
         let addresses: Vec<IpAddr> = ports.iter().map(|(_, _, address)| *address).collect();
-        let mut program = bed.start().await;
+        // What came with an address is forgotten first.
+        let listed = ["nft", "list", "set", "bridge", "neutrino", "revoked"];
+        let settled = wait::until(SOON, || async {
+            run_in(&namespace, &listed).await.ok().filter(|text| !text.contains("elements"))
+        });
+        settled.await.expect("nobody is revoked");
         let all = talks(&addresses);
         bed.fill(&all);
         for (_, id, _) in &ports[..DELETED] {

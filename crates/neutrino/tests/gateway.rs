@@ -8,6 +8,8 @@ mod netns {
     use std::path::Path;
     use std::time::Duration;
 
+    use model::gateway::{Answer, Request};
+    use model::software::{Order, Orders, State};
     use testbed::gateways::{ADDRESS, CLIENT, Gateways, PLATFORM, SECRET};
     use testbed::place::run_in;
 
@@ -169,22 +171,49 @@ mod netns {
             run_in(&management, &["curl", "-s", "-m", "20", &url("orders")]).await.expect("an answer");
         assert!(stranger.contains("secret"), "{stranger}");
         let at = format!("http://{ADDRESS}:8080/orders");
+        let id = model::SoftwareOrderId(uuid::Uuid::from_u128(7));
+        let one = &format!("{at}/{id}");
         // The instance waits before there is anything.
         let wait = format!("{at}?after=0&wait=30");
         let words = [wait.as_str()];
-        let (heard, given) = tokio::join!(bed.curl(0, &words), async {
-            let given = r#"{"revision": 1, "orders": [{"id": "o-1", "package": "app"}]}"#;
-            let orders = url("orders");
-            platform(&["-X", "PUT", "-d", given, &orders]).await
+        let orders = vec![Order { id, attempt: 0, cancelled: false, packages: Vec::new() }];
+        let mut networks = bed.networks.clone();
+        networks[0].ports[0].orders = Orders { revision: 3, orders };
+        let given = Request::Change { networks, gone: Vec::new() };
+        let (heard, told) = tokio::join!(bed.curl(0, &words), async {
+            bed.conversation("management").await.expect("hears").ask(&given).await
         });
-        assert_eq!(given, "{}");
-        assert!(heard.as_ref().is_ok_and(|text| text.contains("\"o-1\"")), "{heard:?}");
+        assert_eq!(told.expect("told"), Answer::Told { unserved: vec![] });
+        let heard: Orders = serde_json::from_str(&heard.expect("an answer")).expect("orders");
+        assert_eq!((heard.revision, heard.orders[0].id), (3, id));
         let other = bed.curl(1, &[&at]).await.expect("an answer");
-        assert!(!other.contains("o-1"), "{other}");
-        let said = bed.curl(0, &["-d", r#"{"state": "installed"}"#, &format!("{at}/o-1")]).await;
-        assert_eq!(said.expect("an answer"), "noted\n");
-        let foreign = bed.curl(1, &["-d", "{}", &format!("{at}/o-1")]).await;
-        assert_eq!(foreign.expect("an answer"), "there is no such order\n");
-        assert_eq!(platform(&[&url("reports")]).await, r#"{"o-1":{"state":"installed"}}"#);
+        assert_eq!(other, r#"{"revision":0,"orders":[]}"#);
+        let report = r#"{"state": "installed", "reason": ""}"#;
+        for (at, said, answer) in [
+            (0, report, "noted"),
+            (0, report, "noted"),
+            (0, r#"{"state": "owned"}"#, "this is no report"),
+            (0, "[", "this is no report"),
+            (1, report, "there is no such order"),
+        ] {
+            let heard = bed.curl(at, &["-d", said, one]).await.expect("an answer");
+            assert!(heard.starts_with(answer), "{said}: {heard}");
+        }
+        let reports = platform(&[&url("reports")]).await;
+        assert!(reports.contains(&format!(r#""{id}":{{"attempt":0,"state":"installed""#)), "{reports}");
+        let mut agent = bed.conversation("management").await.expect("hears");
+        let Ok(Answer::Reports { reports, last: 1 }) =
+            agent.ask(&Request::Reports { after: 0, wait_s: 0 }).await
+        else {
+            panic!("no reports");
+        };
+        assert_eq!((reports.len(), reports[0].order, reports[0].report.state), (1, id, State::Installed));
+        // Who asks again waits for what comes after it, and hinders nobody meanwhile.
+        let (more, _) = tokio::join!(agent.ask(&Request::Reports { after: 1, wait_s: 30 }), async {
+            bed.status("management").await.expect("answers");
+            bed.curl(0, &["-d", r#"{"state": "failed", "reason": "no place"}"#, one]).await
+        });
+        let Ok(Answer::Reports { reports, last: 2 }) = more else { panic!("{more:?}") };
+        assert_eq!(reports[0].report.reason, "no place");
     }
 }

@@ -65,6 +65,30 @@ mod netns {
         pair.until_connected().await.expect("connected again");
     }
 
+    /// There is its file, and no device, address or neighbour that it knew; they come one after another.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn after_a_restart_of_its_host_it_takes_devices_as_they_come() {
+        let mut pair = pair("vs-restart").await;
+        let Switch::Ours(ours) = &mut pair.sides[0].switch else { panic!("not ours") };
+        let before = ours.ask(Request::Wanted).await.expect("answers");
+        ours.program().expect("a process").kill();
+        pair.begin_again(0).await.expect("a new namespace");
+        let Switch::Ours(ours) = &mut pair.sides[0].switch else { panic!("not ours") };
+        ours.program().expect("a process").again().expect("runs again");
+        let Switch::Ours(ours) = &pair.sides[0].switch else { panic!("not ours") };
+        let closed = wait::until(SOON, || async {
+            let Answer::Shown { devices, .. } = ours.ask(Request::Show).await.ok()? else { return None };
+            (devices.len() == 2 && devices.values().all(|device| device.closed.is_some())).then_some(())
+        });
+        closed.await.expect("it knows which devices it wants, and has none");
+        pair.link_again(0).await.expect("linked");
+        pair.until_connected().await.expect("connected again");
+        assert_eq!(ours.ask(Request::Wanted).await.expect("answers"), before);
+        let neighbour = ours.neighbour().await.expect("a neighbour");
+        let mac = pair.sides[1].underlay_mac().await.expect("a MAC");
+        assert_eq!(neighbour.mac, Some(mac), "{neighbour:?}");
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn operators_see_what_there_is() {
         let pair = pair("vs-operators").await;

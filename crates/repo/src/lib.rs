@@ -5,7 +5,7 @@
 //! facts     what a file says of itself        read/     .deb, .rpm, archives -> facts; any bytes, bounded
 //! version/  Debian's and RPM's order           control   the fields of Debian's control files
 //! index/    Packages, Release; primary, filelists, other, repomd; SHA256SUMS
-//! sign/     OpenPGP: a key's text, detached and clear signatures
+//! sign/     OpenPGP: a key's text, detached and clear signatures; whether a key made one
 //! download  what to ask for next, and whether what came is right
 //! ```
 //!
@@ -20,4 +20,4 @@ pub mod sign;
 pub mod version;
 
 pub use facts::{Dependency, Detail, Facts, Format, Rpm, RpmFile, Sha256};
-pub use read::{Malformed, read};
+pub use read::{Malformed, Packing, read};

@@ -191,6 +191,23 @@ fn lists_of_an_rpm_are_held_to_their_data() {
     assert!(matches!(read(&rpm_of(&header(&texts, &[(1116, &places)]))), Err(Malformed::TooLarge(_))));
 }
 
+/// One text of 8 MiB, told of by every list there is, and with three bytes made of each of its own.
+#[test]
+fn what_is_told_of_many_times_is_made_once() {
+    let lists = [1047, 1049, 1054, 1090, 5046, 5049, 5052, 5055, 1112, 1050, 1055, 1115, 1117, 1118, 1081];
+    let mut one = header(&names(), &lists.map(|tag| (tag, &[0_u32][..])));
+    let data = u32::from_be_bytes(one[12..16].try_into().unwrap());
+    one.extend(vec![0xff; 8 << 20]);
+    one.push(0);
+    one[12..16].copy_from_slice(&(data + (8 << 20) + 1).to_be_bytes());
+    for at in 0..lists.len() {
+        let entry = 16 + 16 * (names().len() + at);
+        one[entry + 4..entry + 8].copy_from_slice(&8_u32.to_be_bytes());
+        one[entry + 8..entry + 12].copy_from_slice(&data.to_be_bytes());
+    }
+    assert!(matches!(read(&rpm_of(&one)), Err(Malformed::TooLarge(_))));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -6,7 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use repo::{Facts, Sha256};
 use serde::{Deserialize, Serialize};
+use tokio::sync::RwLock;
 
+use crate::error::Refusal;
 use crate::store::{Kept, Parts, Store, StoreError};
 
 /// A file's facts as they are kept.
@@ -21,6 +23,8 @@ pub struct Blob {
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<Store>,
+    /// Shared by files that come, held alone by one that goes: of the same file, one is first.
+    coming: Arc<RwLock<()>>,
 }
 
 fn place(folder: &str, sum: &Sha256) -> String {
@@ -30,7 +34,7 @@ fn place(folder: &str, sum: &Sha256) -> String {
 
 impl Blobs {
     pub fn new(store: Arc<Store>) -> Blobs {
-        Blobs { store }
+        Blobs { store, coming: Arc::default() }
     }
 
     /// What is known of a file that is here.
@@ -55,6 +59,7 @@ impl Blobs {
 
     /// Moves a file to its place. Its facts come first: a file that is there has some.
     pub async fn put(&self, sum: &Sha256, size: u64, facts: Facts, file: &Path) -> Result<Blob, StoreError> {
+        let _coming = self.coming.read().await;
         let known = self.get(sum).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let blob = Blob { size, since: known.map_or(now, |known| known.since), facts };
@@ -65,6 +70,17 @@ impl Blobs {
         Ok(blob)
     }
 
+    /// Somebody brings a file again that is here: it counts as used from this moment on.
+    pub async fn again(&self, sum: &Sha256) -> Result<Option<Blob>, StoreError> {
+        let _coming = self.coming.read().await;
+        let found = self.get(sum).await?;
+        if let Some(blob) = &found {
+            let text = serde_json::to_vec(blob).expect("facts are JSON");
+            self.store.put(&place("facts", sum), text).await?;
+        }
+        Ok(found)
+    }
+
     pub async fn look(&self, sum: &Sha256) -> Result<Option<Kept>, StoreError> {
         self.store.look(&place("blobs", sum)).await
     }
@@ -73,9 +89,19 @@ impl Blobs {
         self.store.stream(&place("blobs", sum), from, to).await
     }
 
-    /// The file first, so that no file is without facts.
-    pub async fn delete(&self, sum: &Sha256) -> Result<(), StoreError> {
+    /// The file first, so that no file is without facts. Not one that was brought in the last seconds: whoever
+    /// brought it may be about to say so.
+    pub async fn delete(&self, sum: &Sha256, unused_s: u64) -> Result<(), Refusal> {
+        let _alone = self.coming.try_write().map_err(|_| Refusal::Busy)?;
+        if unused_s > 0
+            && let Some(facts) = self.store.look(&place("facts", sum)).await?
+        {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            if facts.since.saturating_add(unused_s) > now {
+                return Err(Refusal::Busy);
+            }
+        }
         self.store.delete(&place("blobs", sum)).await?;
-        self.store.delete(&place("facts", sum)).await
+        Ok(self.store.delete(&place("facts", sum)).await?)
     }
 }

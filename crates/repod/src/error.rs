@@ -13,7 +13,7 @@ use crate::store::StoreError;
 pub enum StartError {
     #[error("{0}")]
     Setting(&'static str),
-    #[error("cannot read the secret in {}", file.display())]
+    #[error("cannot read the secret in {}, which servers must know as well: write one there, of 16 bytes at least", file.display())]
     Secret { file: PathBuf, source: std::io::Error },
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
@@ -58,7 +58,7 @@ pub enum Refusal {
     Full,
     #[error("{0} bytes of it are here: go on from there")]
     Offset(u64),
-    #[error("another request writes to this upload")]
+    #[error("another request uses it, or did a moment ago")]
     Busy,
     #[error("{0} bytes came, of {1}")]
     Incomplete(u64, u64),

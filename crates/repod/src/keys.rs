@@ -33,6 +33,12 @@ pub struct KeyShown {
     pub created_at: u32,
 }
 
+impl std::fmt::Display for KeyShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}  made {}", self.fingerprint, repo::index::date(self.created_at.into(), "UTC"))
+    }
+}
+
 impl Keys {
     /// Reads the keys; makes the first one.
     pub fn open(folder: &Path) -> Result<Keys, StartError> {
@@ -65,6 +71,14 @@ impl Keys {
 
     pub fn shown(&self) -> Vec<KeyShown> {
         self.all().iter().map(shown).collect()
+    }
+
+    /// Those in a folder, the oldest first; none is made, and no folder.
+    pub fn kept(folder: &Path) -> Result<Vec<KeyShown>, StartError> {
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        Ok(read(folder)?.iter().map(shown).collect())
     }
 
     /// Adds a key to those in a folder.

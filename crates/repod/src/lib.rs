@@ -89,7 +89,7 @@ pub async fn start(settings: Settings, stop: watch::Receiver<bool>) -> Result<Se
     let store = Arc::new(Store::open(&settings).await?);
     let blobs = Blobs::new(store.clone());
     let uploads = Uploads::open(&settings).await?;
-    let publisher = Publisher::open(store, blobs.clone(), settings.architectures.clone()).await?;
+    let publisher = Publisher::open(store, blobs.clone(), &settings).await?;
     let listen = async |address: SocketAddr| {
         TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
     };

@@ -31,6 +31,8 @@ pub struct Settings {
     pub min_free_bytes: u64,
     /// After how long an upload that nobody goes on with is forgotten.
     pub upload_idle_s: u64,
+    /// What one project shares with another is on that one's shelves, too: apt and dnf there install it by name.
+    pub shared_on_shelves: bool,
     pub s3: Option<S3>,
 }
 

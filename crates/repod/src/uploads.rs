@@ -170,6 +170,12 @@ impl Uploads {
         .await
     }
 
+    /// The sum of one that was finished; not while somebody is at it.
+    pub fn finished_as(&self, id: Uuid) -> Result<Option<Sha256>, Refusal> {
+        let slot = self.find(id)?;
+        Ok(slot.upload.try_lock().ok().and_then(|upload| upload.kept.done))
+    }
+
     /// How many bytes are here.
     pub async fn offset(&self, id: Uuid) -> Result<u64, Refusal> {
         let slot = self.find(id)?;
@@ -243,8 +249,7 @@ impl Uploads {
         if let Some(done) = upload.kept.done
             && !path.exists()
         {
-            let blob = blobs.get(&done).await?.ok_or(Refusal::NotFound)?;
-            return Ok((done, blob));
+            return Ok((done, blobs.again(&done).await?.ok_or(Refusal::NotFound)?));
         }
         let size = tokio::fs::metadata(&path).await.map_err(gone)?.len();
         let claim = upload.kept.claim.clone();
@@ -350,3 +355,6 @@ fn compare(claim: &Claim, facts: &Facts) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::auth::{Auth, AuthSettings};
+use crate::nova::{Nova, NovaSettings};
 use crate::nudge::{self, Nudger, Nudges};
 use crate::policy::PolicyFile;
+use crate::repository::{Repository, SoftwareSettings};
 use crate::tls::TlsSettings;
 
 /// How the API behaves.
@@ -50,6 +52,12 @@ pub struct Settings {
     /// The operator's own rules of who may do what, if there are any.
     #[serde(skip)]
     pub policy: Option<PathBuf>,
+    /// Where software is kept, if anywhere.
+    #[serde(skip)]
+    pub software: SoftwareSettings,
+    /// Who is told of instances' ports, if anybody.
+    #[serde(skip)]
+    pub nova: NovaSettings,
 }
 
 impl Default for Settings {
@@ -65,6 +73,8 @@ impl Default for Settings {
             rules: Rules::default(),
             quotas: Limits::default(),
             policy: None,
+            software: SoftwareSettings::default(),
+            nova: NovaSettings::default(),
         }
     }
 }
@@ -79,7 +89,15 @@ struct Inner {
     bus: Bus,
     auth: Auth,
     policies: Arc<PolicyFile>,
+    repository: Option<Repository>,
+    nova: Option<Nova>,
     committed: Notify,
+    /// Nova has to hear of something.
+    events: Notify,
+    /// The repository has to hear of something.
+    software: Notify,
+    /// Ports of trunks may have to follow their parents.
+    trunks: Notify,
     /// Revisions of this server's own commits that its relay has not seen yet.
     revisions: Mutex<BTreeSet<Revision>>,
     /// The tasks that settle DHCP and routers.
@@ -96,6 +114,7 @@ impl App {
         settings: Settings,
         auth: Auth,
         policies: PolicyFile,
+        (repository, nova): (Option<Repository>, Option<Nova>),
         db: Db,
         bus: Bus,
     ) -> (App, Nudges<NetworkId>, Nudges<RouterId>) {
@@ -110,7 +129,12 @@ impl App {
             bus,
             auth,
             policies,
+            repository,
+            nova,
             committed,
+            events: Notify::new(),
+            software: Notify::new(),
+            trunks: Notify::new(),
             revisions,
             networks,
             routers,
@@ -151,14 +175,25 @@ impl App {
 
     /// Commits, and wakes the relay if hosts have to hear of it, and the task that settles routers if
     /// some are due.
-    pub async fn commit(&self, tx: Tx<'_>) -> Result<(), DbError> {
+    pub async fn commit(&self, mut tx: Tx<'_>) -> Result<(), DbError> {
+        let events = self.0.nova.is_some() && tx.write_events(now_us()).await?;
         let due = tx.routers_due();
+        let (software, trunks) = (tx.has_software_due(), tx.has_trunks_due());
         if let Some(revision) = tx.commit().await? {
             self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner).insert(revision);
             self.0.committed.notify_one();
         }
         for router in due {
             self.nudge_router(router);
+        }
+        if software {
+            self.0.software.notify_one();
+        }
+        if events {
+            self.0.events.notify_one();
+        }
+        if trunks {
+            self.0.trunks.notify_one();
         }
         Ok(())
     }
@@ -173,6 +208,31 @@ impl App {
     /// Returns when this server has committed something since the last call returned.
     pub async fn committed(&self) {
         self.0.committed.notified().await;
+    }
+
+    /// Returns when the repository has to hear of something that this server committed.
+    pub async fn software_noted(&self) {
+        self.0.software.notified().await;
+    }
+
+    /// Returns when Nova has to hear of something that this server committed.
+    pub async fn events_noted(&self) {
+        self.0.events.notified().await;
+    }
+
+    /// Who is told of instances' ports, if anybody.
+    pub fn nova(&self) -> Option<&Nova> {
+        self.0.nova.as_ref()
+    }
+
+    /// Returns when ports of trunks may have to follow their parents.
+    pub async fn trunks_noted(&self) {
+        self.0.trunks.notified().await;
+    }
+
+    /// Where software is kept, if anywhere.
+    pub fn repository(&self) -> Option<&Repository> {
+        self.0.repository.as_ref()
     }
 
     /// The revisions of what it committed, each told once.

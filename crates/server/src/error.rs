@@ -1,8 +1,11 @@
 //! From "no" and "broken" to status and error type. Nowhere else.
 
 use cloud::Refusal;
+use cloud::trunk::TrunkRefusal;
 use db::DbError;
 use model::api::{Invalid, InvalidKind};
+
+use crate::repository::Trouble;
 
 /// Why a request was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,20 @@ pub enum Fault {
     AdminRequired,
     #[error("POST creates no quotas: every project has them; PUT changes them.")]
     QuotasAreThere,
+    #[error("This cloud has no software repository: an operator names one in [software].")]
+    SoftwareOff,
+    #[error("The software repository is not there; try again when it is back.")]
+    Repository(#[from] Trouble),
+    #[error("The software repository has no space left.")]
+    RepositoryFull,
+    #[error("The repository does not take the file: {0}.")]
+    FileTooLarge(String),
+    #[error("How long the file is has to be said, by Content-Length, Content-Range or 'size'.")]
+    LengthRequired,
+    #[error("Another request uploads this version.")]
+    UploadBusy,
+    #[error("The upload is elsewhere than the request says: look at upload_offset, and go on from there.")]
+    UploadMoved,
     #[error("POST creates no agents: they appear when a host reports itself.")]
     AgentsReportThemselves,
 }
@@ -107,6 +124,12 @@ impl Fault {
             Fault::KeystoneDown => (503, "ServiceUnavailable"),
             Fault::FromAPage => (403, "HTTPForbidden"),
             Fault::TooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
+            Fault::SoftwareOff | Fault::Repository(_) => (503, "ServiceUnavailable"),
+            Fault::RepositoryFull => (507, "HTTPInsufficientStorage"),
+            Fault::FileTooLarge(_) => (413, "HTTPRequestEntityTooLarge"),
+            Fault::LengthRequired => (411, "HTTPLengthRequired"),
+            Fault::UploadBusy => (409, "UploadBusy"),
+            Fault::UploadMoved => (409, "UploadOffsetMismatch"),
             Fault::AgentsReportThemselves => (400, "BadRequest"),
         }
     }
@@ -122,7 +145,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::AvailabilityZoneNotFound(_) => (404, "AvailabilityZoneNotFound"),
         R::QosPolicyNotFound(_) => (404, "QosPolicyNotFound"),
         R::SecurityGroupNotFound(_) => (404, "SecurityGroupNotFound"),
-        R::SubnetPoolNotFound(_) => (404, "SubnetPoolNotFound"),
+        R::TagNotFound(_) => (404, "TagNotFound"),
         R::SegmentNotFound(_) => (404, "SegmentNotFound"),
         R::RevisionMismatch { .. } => (412, "RevisionNumberConstraintFailed"),
         R::OverQuota { .. } => (409, "OverQuota"),
@@ -132,6 +155,23 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::FlatNetworkInUse(_) => (409, "FlatNetworkInUse"),
         R::VlanIdInUse { .. } => (409, "VlanIdInUse"),
         R::TunnelIdInUse(_) => (409, "TunnelIdInUse"),
+        R::SegmentInUse { .. } => (409, "SegmentInUse"),
+        R::SegmentOfOtherNetwork { .. } => (400, "NetworkIdsDontMatch"),
+        R::SubnetsNotAllOnSegments(_) => (400, "SubnetsNotAllAssociatedWithSegments"),
+        R::SeveralSegments(_) => (400, "NoUpdateSubnetWhenMultipleSegmentsOnNetwork"),
+        R::SubnetStaysOnSegment(_) => (400, "SubnetSegmentAssociationChangeNotAllowed"),
+        R::HostOnNoSegment { .. } => (409, "HostNotConnectedToAnySegment"),
+        R::HostOnOtherSegment { .. } => (409, "HostNotCompatibleWithFixedIps"),
+        R::RangeTypeUnknown(_) => (400, "NetworkSegmentRangeNetTypeNotSupported"),
+        R::RangesOverlap { .. } => (409, "NetworkSegmentRangeOverlaps"),
+        R::RangeOfConfiguration(_) => (400, "NetworkSegmentRangeDefaultReadOnly"),
+        R::RangeInUse(_) => (409, "NetworkSegmentRangeReferencedByProject"),
+        R::DefaultQosPolicyExists(_) => (409, "QoSPolicyDefaultAlreadyExists"),
+        R::QosPolicyInUse { .. } => (409, "QosPolicyInUse"),
+        R::QosRulesConflict { .. } => (409, "QoSRulesConflict"),
+        R::QosDirectionsConflict { .. } => (409, "QoSRuleParameterConflict"),
+        R::QosMinimumAboveMaximum { .. } => (409, "QoSRuleParameterConflict"),
+        R::QosRuleNotSupported { .. } => (409, "QosRuleNotSupported"),
         R::SegmentsWithProvider => (400, "SegmentsSetInConjunctionWithProviders"),
         R::DuplicateSegments => (400, "SegmentsContainDuplicateEntry"),
         R::NetworkInUse { .. } => (409, "NetworkInUse"),
@@ -146,7 +186,27 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::TooManyNameServers(_) => (400, "DNSNameServersExhausted"),
         R::TooManyHostRoutes(_) => (400, "HostRoutesExhausted"),
         R::SubnetInUse { .. } => (409, "SubnetInUse"),
+        R::NoPrefixes => (400, "EmptySubnetPoolPrefixList"),
+        R::PrefixesOfBothFamilies => (400, "PrefixVersionMismatch"),
+        R::BadPrefixBounds { .. } => (400, "IllegalSubnetPoolPrefixBounds"),
+        R::BadPrefixes(_) => (400, "IllegalSubnetPoolPrefixUpdate"),
+        R::BadPoolUpdate(_) => (400, "IllegalSubnetPoolUpdate"),
+        R::ScopePrefixConflict => (409, "AddressScopePrefixConflict"),
+        R::ScopeOfOtherFamily(_) => (400, "IllegalSubnetPoolIpVersionAssociationToAddressScope"),
+        R::AddressScopeInUse(_) => (409, "AddressScopeInUse"),
+        R::ScopeStaysShared(_) => (400, "AddressScopeUpdateError"),
+        R::SubnetPoolInUse(_) => (400, "SubnetPoolDeleteError"),
+        R::SubnetTooLarge { .. } => (400, "MinPrefixSubnetAllocationError"),
+        R::SubnetTooSmall { .. } => (400, "MaxPrefixSubnetAllocationError"),
+        R::NoSubnetLeft(_) => (409, "SubnetAllocationError"),
+        R::PoolQuotaExceeded => (409, "SubnetPoolQuotaExceeded"),
+        R::MixedPools => (400, "NetworkSubnetPoolAffinityError"),
+        R::MixedScopes => (400, "NetworkAddressScopeAffinityError"),
+        R::ScopeNotShared { .. } => (400, "InvalidInput"),
         R::FlavorNotFound(_) => (404, "FlavorNotFound"),
+        R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
+        R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
+        R::HelperExists(_) => (400, "BadRequest"),
         R::RouterInUse { .. } => (409, "RouterInUse"),
         R::GatewayInUseByFloatingIps { .. } => (409, "RouterExternalGatewayInUseByFloatingIp"),
         R::InterfaceNotFound { .. } => (404, "RouterInterfaceNotFound"),
@@ -160,7 +220,12 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::DeviceNotOwned { .. } => (409, "DeviceIDNotOwnedByTenant"),
         R::PortInUse { .. } => (409, "PortInUse"),
         R::ServicePortInUse { .. } => (409, "ServicePortInUse"),
+        R::Trunk(refusal) => trunk(refusal),
         R::MacInUse { .. } => (409, "MacAddressInUse"),
+        R::BindingExists { .. } => (409, "PortBindingAlreadyExists"),
+        R::BindingActive { .. } => (409, "PortBindingAlreadyActive"),
+        // As the reference has it, whose clients look for it.
+        R::BindingFailed { .. } => (500, "PortBindingError"),
         R::PortBound { .. } => (409, "PortBound"),
         R::VnicTypeInUse { .. } => (409, "PortInUse"),
         R::SubnetNotOnNetwork { .. } => (400, "InvalidInput"),
@@ -212,7 +277,36 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::NoSuchSharing { .. } => (400, "InvalidActionForType"),
         R::DuplicateSharing => (409, "DuplicateRbacPolicy"),
         R::SharingInUse { .. } => (409, "RbacPolicyInUse"),
+        R::SoftwarePackageExists { .. } => (409, "SoftwarePackageExists"),
+        R::SoftwarePackageInUse { .. } => (409, "SoftwarePackageInUse"),
+        R::SoftwareVersionExists(_) => (409, "SoftwareVersionExists"),
+        R::SoftwareVersionInUse(_) => (409, "SoftwareVersionInUse"),
+        R::SoftwareVersionTakesNone(_) => (409, "SoftwareVersionNotUploading"),
+        R::SoftwareVersionHasNone(_) => (409, "SoftwareVersionNotActive"),
+        R::UploadElsewhere { .. } => (409, "UploadOffsetMismatch"),
+        R::UploadSize { .. } => (400, "UploadSizeMismatch"),
+        R::SoftwareNotFound(_) => (404, "SoftwarePackageNotFound"),
+        R::SoftwareAmbiguous(_) => (409, "SoftwarePackageAmbiguous"),
+        R::TooManyOrders { .. } => (409, "OverQuota"),
+        R::SoftwareOrderInUse(_) => (409, "SoftwareOrderInUse"),
+        R::SoftwareOrderHasNone { .. } => (409, "SoftwareOrderEnded"),
         R::PairsNeedPortSecurity => (409, "AddressPairAndPortSecurityRequired"),
+    }
+}
+
+fn trunk(refusal: &TrunkRefusal) -> (u16, &'static str) {
+    use TrunkRefusal as T;
+    match refusal {
+        T::SubPortElsewhere(_) => (409, "TrunkPortInUse"),
+        T::ParentInUse(_) => (409, "ParentPortInUse"),
+        T::MtuAboveParents { .. } => (409, "SubPortMtuGreaterThanTrunkPortMtu"),
+        T::NoSubPort { .. } => (404, "SubPortNotFound"),
+        T::TagInUse { .. } => (409, "DuplicateSubPort"),
+        T::Disabled(_) => (409, "TrunkDisabled"),
+        T::Broken(_) => (409, "TrunkInErrorState"),
+        T::InUse(_) => (409, "TrunkInUse"),
+        T::IsParent { .. } => (409, "PortInUseAsTrunkParent"),
+        T::IsSubPort { .. } => (409, "PortInUseAsSubPort"),
     }
 }
 

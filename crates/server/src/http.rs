@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use cloud::Caller;
 use serde_json::{Value, json};
@@ -62,32 +63,42 @@ impl Answer {
 /// The one handler: everything about URLs is in the routes' tables.
 pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> {
     let id = format!("req-{}", uuid::Uuid::new_v4());
-    let answer = match read(&app, request).await {
-        Ok(call) => routes::dispatch(&app, &call).await,
-        Err(fault) => Err(fault),
+    let answer = match routes::software_file::named(request.uri().path()).map(str::to_owned) {
+        Some(version) => file(&app, request, &version).await,
+        None => whole(&app, request).await.map(plain),
     };
-    let mut response = match answer {
-        Ok(answer) => plain(answer),
-        Err(fault) => refusal(&fault, &id),
-    };
+    let mut response = answer.unwrap_or_else(|fault| refusal(&fault, &id));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-openstack-request-id", id);
     }
     response
 }
 
-async fn read(app: &App, request: Request) -> Result<Call, Fault> {
+async fn whole(app: &App, request: Request) -> Result<Answer, Fault> {
     let (head, body) = request.into_parts();
-    if let Auth::Nobody { .. } = app.auth() {
-        refuse_pages(&head.headers, app.settings().local_only)?;
-    }
-    let caller = app.auth().caller(&head.headers, head.method.as_str(), head.uri.path()).await?;
+    let mut call = begin(app, &head).await?;
     let limit = app.settings().max_body_bytes;
-    let body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
+    call.body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if error.to_string().contains("length limit") => return Err(Fault::TooLarge(limit)),
         _ => return Err(Fault::BodyBroken),
     };
+    routes::dispatch(app, &call).await
+}
+
+/// A request whose body, or answer, is a file: neither is read whole.
+async fn file(app: &App, request: Request, version: &str) -> Result<Response<Body>, Fault> {
+    let (head, body) = request.into_parts();
+    let call = begin(app, &head).await?;
+    routes::software_file::handle(app, call, &head.headers, head.method, version, body).await
+}
+
+/// All of a request but its body.
+async fn begin(app: &App, head: &Parts) -> Result<Call, Fault> {
+    if let Auth::Nobody { .. } = app.auth() {
+        refuse_pages(&head.headers, app.settings().local_only)?;
+    }
+    let caller = app.auth().caller(&head.headers, head.method.as_str(), head.uri.path()).await?;
     let raw = head.uri.path();
     let path = raw.trim_end_matches('/');
     Ok(Call {
@@ -97,8 +108,8 @@ async fn read(app: &App, request: Request) -> Result<Call, Fault> {
         caller,
         if_match: if_match(&head.headers),
         // HEAD is a GET whose body stays here.
-        method: if head.method == Method::HEAD { Method::GET } else { head.method },
-        body,
+        method: if head.method == Method::HEAD { Method::GET } else { head.method.clone() },
+        body: Bytes::new(),
     })
 }
 
@@ -135,7 +146,7 @@ fn if_match(headers: &HeaderMap) -> IfMatch {
     found
 }
 
-fn plain(answer: Answer) -> Response<Body> {
+pub fn plain(answer: Answer) -> Response<Body> {
     let mut response = Response::new(Body::from(answer.json));
     *response.status_mut() = answer.status;
     if answer.status != StatusCode::NO_CONTENT {
@@ -167,6 +178,10 @@ fn refusal(fault: &Fault, id: &str) -> Response<Body> {
                 db::DbError::Nul => "Text cannot hold the character U+0000.".to_owned(),
                 _ => "The database is busy; try again.".to_owned(),
             }
+        }
+        Fault::Repository(trouble) => {
+            tracing::warn!(%trouble, request.id = id, "request failed");
+            fault.to_string()
         }
         fault => fault.to_string(),
     };

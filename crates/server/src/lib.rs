@@ -6,9 +6,11 @@
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
 //! listen   a change -> routers that are due       operator   what the API has no place for
+//! nova     who is told of instances' ports
 //! nudge    what tasks look at before their time
 //! routes/  one file per resource              retry    a lost race, a database that is not there yet
-//! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3: loops beside the requests
+//! repository  where software is kept
+//! tasks/   relay (wakes), sync, report, heartbeat, dhcp, l3, software: loops beside the requests
 //! ```
 
 mod app;
@@ -18,9 +20,11 @@ mod guard;
 mod http;
 pub mod keystone;
 mod listen;
+mod nova;
 mod nudge;
 pub mod operator;
 pub mod policy;
+mod repository;
 mod retry;
 mod routes;
 mod tasks;
@@ -35,13 +39,17 @@ use db::{Db, DbError, Options};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use nova::Nova;
 use policy::{PolicyFile, PolicyFileError};
+use repository::Repository;
 use tls::{Current, TlsListener};
 
 pub use app::{App, Settings};
 pub use auth::{Auth, AuthSettings};
 pub use cloud::Rules;
 pub use cloud::quota::Limits;
+pub use nova::{NovaError, NovaSettings};
+pub use repository::{RepositoryError, SoftwareSettings};
 pub use tls::{TlsError, TlsSettings};
 
 /// How long a stop waits for requests that are under way.
@@ -58,6 +66,10 @@ pub enum StartError {
     Database(#[from] DbError),
     #[error("in the policy file")]
     Policy(#[from] PolicyFileError),
+    #[error("in [software]")]
+    Software(#[from] RepositoryError),
+    #[error("in [nova]")]
+    Nova(#[from] NovaError),
     #[error("in [server.tls]")]
     Tls(#[from] TlsError),
 }
@@ -107,8 +119,11 @@ pub async fn start(
     let tls = settings.tls.clone();
     let current = tls.as_ref().map(Current::load).transpose()?;
     let policies = PolicyFile::open(settings.policy.clone())?;
-    let (app, nudges, router_nudges) = App::new(settings, auth, policies, db, bus);
+    let repository = Repository::open(&settings.software)?;
+    let nova = Nova::open(&settings.nova, &auth)?;
+    let (app, nudges, router_nudges) = App::new(settings, auth, policies, (repository, nova), db, bus);
     retry::until_there(|| app.begin_epoch()).await?;
+    retry::until_there(|| routes::network_segment_range::begin(&app)).await?;
     let mut running = tokio::task::JoinSet::new();
     tasks::spawn(&mut running, &app, nudges, router_nudges, &stop);
     let router: Router = Router::new().fallback(http::handle).with_state(app.clone());

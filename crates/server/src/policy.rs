@@ -368,7 +368,8 @@ mod tests {
             assert!(compiled(text).is_ok(), "{text:?}");
         }
         let (_, strangers) =
-            compiled("create_trunk: 'rule:never_heard_of'\nget_port: rule:mine\nmine: '@'").expect("good");
-        assert_eq!(strangers, ["create_trunk"]);
+            compiled("create_firewall_group: 'rule:never_heard_of'\nget_port: rule:mine\nmine: '@'")
+                .expect("good");
+        assert_eq!(strangers, ["create_firewall_group"]);
     }
 }

@@ -54,12 +54,23 @@ impl Client {
         body: Option<String>,
         headers: &[(&str, &str)],
     ) -> anyhow::Result<Response<Bytes>> {
+        self.bytes(method, path, body.unwrap_or_default().into_bytes(), headers).await
+    }
+
+    /// The same with a body of bytes.
+    pub async fn bytes(
+        &self,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<Response<Bytes>> {
         let uri = format!("{}{}", self.base, path.replace(' ', "%20"));
         let mut request = Request::builder().method(method).uri(&uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
+        let request = request.body(Full::new(Bytes::from(body)))?;
         let response = self.hyper.request(request).await.with_context(|| format!("{method} {uri}"))?;
         let (head, body) = response.into_parts();
         Ok(Response::from_parts(head, body.collect().await?.to_bytes()))

@@ -1,7 +1,7 @@
 //! A whole cloud in one process: an underlay, hosts with agents, a server, a client.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agent::Role;
@@ -21,6 +21,7 @@ use crate::client::{Client, id_of};
 use crate::ctpurge::{self, Ctpurge};
 use crate::guest::Guest;
 use crate::place::{Place, link, run_in};
+use crate::road::Road;
 use crate::wait;
 
 /// What to build.
@@ -39,6 +40,8 @@ pub struct Plan {
     pub guarded: bool,
     /// The `neutrino` that runs as each host's ctpurge; without one, nobody forgets connections.
     pub ctpurge: Option<PathBuf>,
+    /// The `neutrino` that runs as the repository and as each host's gateways; without one, there are none.
+    pub software: Option<PathBuf>,
     /// Where agents run; else where the server does.
     pub agents: Option<Handle>,
 }
@@ -54,6 +57,7 @@ impl Plan {
             l3: vec![],
             guarded: false,
             ctpurge: None,
+            software: None,
             agents: None,
         }
     }
@@ -65,6 +69,8 @@ pub struct Cloud {
     pub bus: Bus,
     pub address: SocketAddr,
     pub hosts: Vec<Host>,
+    /// The way to software, if there is one.
+    pub road: Option<Road>,
     serving: Option<Serving>,
     stop: watch::Sender<bool>,
     agents: Option<Handle>,
@@ -100,20 +106,25 @@ impl Cloud {
     pub async fn build(plan: Plan, bus: Bus) -> anyhow::Result<Cloud> {
         let place = Place::new(&plan.name)?;
         let folder = tempfile::tempdir()?;
-        let hosts = hosts(&place, &plan).await?;
+        let mut hosts = hosts(&place, &plan).await?;
+        let mut settings = plan.settings;
+        let road = match &plan.software {
+            Some(program) => Some(road(program, folder.path(), &mut hosts, &mut settings).await?),
+            None => None,
+        };
         let db = Db::open(Options::new(folder.path().join(DATABASE))).await?;
         let listener = TcpListener::bind(plan.bind)
             .await
             .with_context(|| format!("cannot listen on {}: is another server running there?", plan.bind))?;
         let (stop, stopping) = watch::channel(false);
-        let serving = server::start(plan.settings, db, bus.clone(), listener, stopping).await?;
+        let serving = server::start(settings, db, bus.clone(), listener, stopping).await?;
         let address = serving.address;
         let client = Client::new(address);
         if !plan.guarded {
             client.open_default_group().await?;
         }
         let agents = plan.agents;
-        Ok(Cloud { client, bus, address, hosts, serving: Some(serving), stop, agents, place, folder })
+        Ok(Cloud { client, bus, address, hosts, road, serving: Some(serving), stop, agents, place, folder })
     }
 
     /// Builds a cloud with every agent running and known to the server.
@@ -262,6 +273,22 @@ impl Drop for Cloud {
     }
 }
 
+/// The repository, and gateways of all hosts, of which the server and the agents are told.
+async fn road(
+    program: &Path,
+    folder: &Path,
+    hosts: &mut [Host],
+    settings: &mut Settings,
+) -> anyhow::Result<Road> {
+    let named = hosts.iter().map(|host| (host.name.clone(), host.config.netns_dir.clone()));
+    let road = Road::start(program, &folder.join("software"), &named.collect::<Vec<_>>()).await?;
+    for (host, gates) in hosts.iter_mut().zip(&road.gates) {
+        host.config.gateway = Some(gates.settings());
+    }
+    settings.software = road.settings();
+    Ok(road)
+}
+
 /// Hosts as namespaces around one that is the switch between them.
 async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
     let switch = place.add("underlay").await?;
@@ -304,13 +331,7 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
     Ok(hosts)
 }
 
-async fn plug(
-    switch: &std::path::Path,
-    bridge: &str,
-    host: &std::path::Path,
-    device: &str,
-    at: usize,
-) -> anyhow::Result<()> {
+async fn plug(switch: &Path, bridge: &str, host: &Path, device: &str, at: usize) -> anyhow::Result<()> {
     let port = format!("{}{at}", &bridge[..bridge.len().min(12)]);
     link(switch, &port, host, device, None).await?;
     run_in(switch, &["ip", "link", "set", &port, "master", bridge]).await.map(drop)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gateway::control::Conversation;
 use model::gateway::{About, Answer, Door, Limits, Listen, Network, Port, Request, Status, Unserved, Wanted};
+use model::software::Orders;
 use model::{NetworkId, PortId};
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -226,6 +227,7 @@ async fn tenant(place: &Place, at: usize) -> anyhow::Result<Network> {
             instance: format!("instance-{at}"),
             addresses: vec![CLIENT.parse()?, "fe80::5".parse()?],
             about,
+            orders: Orders::default(),
         }],
         limits: Limits::default(),
     })

@@ -18,6 +18,8 @@ bound|renew)
     [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
     for gateway in $router; do ip route replace default via "$gateway" dev "$interface"; done
     set > "$NEUTRINO_LEASE"
+    set -- $staticroutes
+    while [ $# -gt 1 ]; do ip route replace "$1" via "$2" dev "$interface"; shift 2; done
     ;;
 deconfig) ip link set "$interface" up ;;
 esac

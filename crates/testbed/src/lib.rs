@@ -15,7 +15,8 @@
 //! program  ours, as a process of its own              draw    numbers from a seed
 //! ctpurge  who forgets connections of a host          process what /proc says of use
 //! tracked  connections in a host's table           switched/  two hosts with a switch each
-//! gateways both of a host, with tenants and a repository
+//! depot    a software repository                      gateways both of a host, with tenants and a repository
+//! road     gateways and a repository of a cloud     rooted  instances with a root of their own
 //! demo/    what `neutrino demo` shows                 wait    the only place that waits
 //! ```
 //! Traffic stays inside namespaces that are made here; everything made is removed again, also
@@ -28,6 +29,7 @@ pub mod counting;
 pub mod crowd;
 pub mod ctpurge;
 pub mod demo;
+pub mod depot;
 pub mod draw;
 mod engines;
 pub mod gateways;
@@ -42,8 +44,11 @@ pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod python;
+pub mod road;
+pub mod rooted;
 pub mod routing;
 pub mod simulated;
+pub mod software;
 pub mod switched;
 pub mod talk;
 pub mod tracked;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context, bail};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use tokio::process::Command;
 
 /// Every run has a folder here, with a `pid` file and the namespaces.
@@ -32,6 +34,18 @@ impl Place {
         fs::write(unnamed.join("pid"), process(pid).unwrap_or_default())?;
         fs::rename(&unnamed, &folder)?;
         Ok(Place { folder })
+    }
+
+    /// Keeps places in memory from here on, as a host that was booted keeps `/run`, where it is not so: for
+    /// this process and those that it starts. For a process that has one thread yet.
+    pub fn keep_in_memory() -> anyhow::Result<()> {
+        let none: Option<&str> = None;
+        fs::create_dir_all(ROOT)?;
+        Place::sweep()?;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_SLAVE, none)?;
+        mount(Some("tmpfs"), ROOT, Some("tmpfs"), MsFlags::empty(), Some("mode=755,size=256m"))?;
+        Ok(())
     }
 
     /// Removes the places of processes that are gone.

@@ -3,10 +3,12 @@
 mod compat {
     mod clients;
     mod keystone;
+    mod nova;
     mod openapi;
     mod openstack;
     mod policy;
     mod reference;
+    mod tables;
     mod tempest;
     mod tls;
 }

@@ -11,7 +11,9 @@ mod engines {
     mod group_touches;
     mod groups;
     mod log;
+    mod migrated;
     mod order;
+    mod qos;
     mod races;
     mod racing;
     mod relay;
@@ -20,5 +22,9 @@ mod engines {
     mod same;
     mod secrets;
     mod sharing;
+    mod software;
+    mod software_leftovers;
+    mod software_orders;
+    mod software_roles;
     mod trips;
 }

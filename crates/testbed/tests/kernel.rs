@@ -12,4 +12,5 @@ mod netns {
     mod provider;
     mod ready;
     mod small;
+    mod trunks;
 }

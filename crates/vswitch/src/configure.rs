@@ -7,7 +7,7 @@ use model::vswitch::{Facts, Place, Tunnel, Wanted};
 
 use crate::fdb::{NetworkNo, Placed, TunnelNo};
 use crate::head::{self, Head};
-use crate::neighbour::ask;
+use crate::neighbour::{Waiting, ask};
 use crate::routes::Routes;
 use crate::switch::{Inside, NetworkState, PortState, Switch};
 use crate::tunnel::{Path, Traffic, TunnelState};
@@ -18,6 +18,8 @@ use crate::{Event, PortNo, Tick, Why, Wrong, check};
 struct Fresh {
     ports: BTreeSet<usize>,
     networks: BTreeSet<usize>,
+    /// Numbers of networks that are gone, which others may have.
+    gone: BTreeSet<usize>,
     tunnels: BTreeSet<usize>,
 }
 
@@ -64,7 +66,7 @@ impl Switch {
     }
 
     fn put_networks(&mut self, wanted: &Wanted, fresh: &mut Fresh) {
-        self.networks.keep(|name, _| wanted.networks.contains_key(name));
+        fresh.gone.extend(self.networks.keep(|name, _| wanted.networks.contains_key(name)));
         for (name, network) in &wanted.networks {
             let (no, made) = self.networks.put(name, || NetworkState::named(name));
             if made {
@@ -82,7 +84,7 @@ impl Switch {
             Inside::Underlay(_) => wanted.underlays.contains_key(name),
         });
         // What was on its way to one that is gone must not leave by the next that gets its number.
-        self.out.retain(|(port, _)| !gone.contains(&usize::from(port.0)));
+        self.out.retain(|port| !gone.contains(&usize::from(port.0)));
         for (name, port) in &wanted.ports {
             let Some(network) = self.networks.find(&port.network) else { continue };
             let inside = Inside::Network(network as NetworkNo);
@@ -108,15 +110,8 @@ impl Switch {
         let gone = self
             .tunnels
             .keep(|name, state| wanted.tunnels.get(name).is_some_and(|tunnel| same(tunnel, &state.wanted)));
-        if !gone.is_empty() {
-            let stays = |tunnel: TunnelNo| !gone.contains(&(tunnel as usize));
-            let whose = |waiting: &crate::neighbour::Waiting| {
-                self.tunnels.get(waiting.tunnel as usize)?.path.as_ref().ok().map(|path| path.neighbour)
-            };
-            for waiting in self.neighbours.misplaced(whose) {
-                debug_assert!(!stays(waiting.tunnel));
-                self.drop_frame(Why::TunnelGone, waiting.frame);
-            }
+        if !gone.is_empty() || !fresh.gone.is_empty() {
+            self.forget_waiting(&gone, &fresh.gone);
         }
         for (name, tunnel) in &wanted.tunnels {
             let (no, made) = self.tunnels.put(name, || TunnelState {
@@ -133,6 +128,20 @@ impl Switch {
             if let Some(state) = self.tunnels.get_mut(no) {
                 state.wanted = tunnel.clone();
             }
+        }
+    }
+
+    /// Drops what waits for tunnels that are gone, or is of networks that are: their numbers may soon be others'.
+    fn forget_waiting(&mut self, tunnels: &[usize], networks: &BTreeSet<usize>) {
+        let is_homeless = |waiting: &Waiting| networks.contains(&usize::from(waiting.network));
+        let whose = |waiting: &Waiting| {
+            let path = self.tunnels.get(waiting.tunnel as usize)?.path.as_ref().ok()?;
+            (!is_homeless(waiting)).then_some(path.neighbour)
+        };
+        for waiting in self.neighbours.misplaced(whose) {
+            let is_cut_off = tunnels.contains(&(waiting.tunnel as usize));
+            let why = if is_cut_off { Why::TunnelGone } else { Why::NetworkGone };
+            self.drop_frame(why, waiting.frame);
         }
     }
 
@@ -230,13 +239,13 @@ impl Switch {
                 tunnel.path = path;
             }
         }
-        let whose = |waiting: &crate::neighbour::Waiting| {
+        let whose = |waiting: &Waiting| {
             self.tunnels.get(waiting.tunnel as usize)?.path.as_ref().ok().map(|path| path.neighbour)
         };
         let moved = self.neighbours.misplaced(whose);
         for gone in self.neighbours.sweep() {
             if let Some(mac) = gone.mac.filter(|_| !gone.permanent) {
-                self.events.push_back(Event::Lost { link: gone.from.link, ip: gone.ip, mac });
+                self.tell(Event::Lost { link: gone.from.link, ip: gone.ip, mac });
             }
         }
         for waiting in moved {

@@ -3,10 +3,11 @@
 use wire::Vni;
 
 use crate::fdb::{Learned, NetworkNo, Placed, TunnelNo};
+use crate::frame::Piece;
 use crate::head::{Fields, finish_checksum};
 use crate::inner::Inner;
 use crate::neighbour::{NeighbourNo, Waiting};
-use crate::segment::{self, Run};
+use crate::segment::{self, Cut, Run};
 use crate::switch::Switch;
 use crate::tunnel::Path;
 use crate::{Checksum, Frame, PortNo, Tick, Why, too_big};
@@ -83,7 +84,9 @@ impl Switch {
                 Placed::Tunnel(tunnel, vni) => self.deliver(port, (tunnel, vni), frame, inner),
                 Placed::Port(_) => self.send(port, frame),
             },
-            Decision::Tunnel(tunnel, vni) => self.encapsulate(from, tunnel, vni, frame, inner, now),
+            Decision::Tunnel(tunnel, vni) => {
+                self.encapsulate((from, network), (tunnel, vni), frame, inner, now)
+            }
             Decision::Flood => self.flood(from, network, frame, inner, now),
             Decision::Drop(why) => self.drop_frame(why, frame),
         }
@@ -94,7 +97,7 @@ impl Switch {
         if let Some(run) = &mut self.run {
             if frame.offload.segments.is_none()
                 && frame.offload.checksum == Checksum::Unknown
-                && run.extend(port, frame.bytes(), inner, false, &mut self.pool)
+                && run.extend(port, frame.bytes(), inner, false, None, &mut self.pool)
             {
                 return self.pool.recycle(frame);
             }
@@ -114,9 +117,10 @@ impl Switch {
         for at in 0..ports {
             let to = self.networks.get(usize::from(network)).and_then(|state| state.ports.get(at)).copied();
             if let Some(to) = to.filter(|to| Placed::Port(*to) != from) {
-                let copy = self.pool.copy(&frame);
-                self.send(to, copy);
                 targets += 1;
+                if let Some(copy) = self.copy(&frame) {
+                    self.send(to, copy);
+                }
             }
         }
         // What came out of a tunnel has been sent to all other machines by its sender.
@@ -125,21 +129,36 @@ impl Switch {
                 let to =
                     self.networks.get(usize::from(network)).and_then(|state| state.flood.get(at)).copied();
                 if let Some((tunnel, vni)) = to {
-                    let copy = self.pool.copy(&frame);
-                    self.encapsulate(from, tunnel, vni, copy, inner, now);
                     targets += 1;
+                    if let Some(copy) = self.copy(&frame) {
+                        self.encapsulate((from, network), (tunnel, vni), copy, inner, now);
+                    }
                 }
             }
         }
         if targets == 0 { self.drop_frame(Why::Alone, frame) } else { self.pool.recycle(frame) }
     }
 
+    /// A copy, if there is room for one more.
+    fn copy(&mut self, frame: &Frame) -> Option<Frame> {
+        if self.has_room(0) { Some(self.pool.copy(frame)) } else { None }
+    }
+
+    /// Whether a copy or a piece of a frame may be made, with some bytes that are about to leave; if not, it is
+    /// counted as lost.
+    pub(crate) fn has_room(&mut self, coming: usize) -> bool {
+        let has_room = self.out.has_room(coming);
+        if !has_room {
+            self.drops.add(Why::Crowded, 1);
+        }
+        has_room
+    }
+
     /// Into a tunnel: by its way, if it fits, at once or when the neighbour has answered.
     fn encapsulate(
         &mut self,
-        from: Placed,
-        tunnel: TunnelNo,
-        vni: Vni,
+        (from, network): (Placed, NetworkNo),
+        (tunnel, vni): (TunnelNo, Vni),
         frame: Frame,
         inner: &Inner,
         now: Tick,
@@ -158,7 +177,7 @@ impl Switch {
         }
         match self.neighbours.mac_for_sending(neighbour, now) {
             Some(mac) => self.send_outer(tunnel, vni, mac, frame, inner),
-            None => self.wait(neighbour, Waiting { tunnel, vni, frame, since: now }, now),
+            None => self.wait(neighbour, Waiting { tunnel, network, frame, since: now }, now),
         }
     }
 
@@ -181,10 +200,13 @@ impl Switch {
 
     /// A frame that has waited goes on, by the way that there is.
     pub(crate) fn resume(&mut self, waiting: Waiting, now: Tick) {
-        let Waiting { tunnel, vni, frame, since } = waiting;
+        let Waiting { tunnel, network, frame, since } = waiting;
         let inner = match Inner::of(frame.bytes()) {
             Ok(inner) => inner,
             Err(why) => return self.drop_frame(why, frame),
+        };
+        let Some(vni) = self.networks.get(usize::from(network)).and_then(|state| state.vni(tunnel)) else {
+            return self.drop_frame(Why::NetworkGone, frame);
         };
         let path = match self.way(tunnel, &inner) {
             Ok(path) if longest(&frame, &inner).is_ok_and(|longest| longest <= path.room) => path,
@@ -194,7 +216,7 @@ impl Switch {
         let neighbour = path.neighbour;
         match self.neighbours.mac_for_sending(neighbour, now) {
             Some(mac) => self.send_outer(tunnel, vni, mac, frame, &inner),
-            None => self.wait(neighbour, Waiting { tunnel, vni, frame, since }, now),
+            None => self.wait(neighbour, Waiting { tunnel, network, frame, since }, now),
         }
     }
 
@@ -263,12 +285,54 @@ impl Switch {
         };
         let unit = header.len() + cut.longest();
         let per_packet = if is_udp { (MOST_BYTES / unit).clamp(1, MOST_SEGMENTS) } else { 1 };
-        while cut.next_len().is_some() {
-            let mut out = self.pool.take(if per_packet == 1 { unit } else { Frame::MAX_LEN });
+        let (outs, mut pieces) = self.packets_of(&mut cut, &header, per_packet);
+        let mut frame = Some(frame);
+        for (mut out, count) in outs {
+            if !pieces.is_empty()
+                && let Some(body) = frame.take()
+            {
+                out.lay_between(body, std::mem::take(&mut pieces));
+            }
+            let segments = (count > 1).then_some(unit as u16);
+            self.put(tunnel, out, Fields { to, vni, class, flow, id: 0, segments });
+        }
+        if let Some(frame) = frame {
+            self.pool.recycle(frame);
+        }
+    }
+
+    /// Packets behind one outer header each, with how many segments are in them. The first takes the frame over, and
+    /// lays headers of its own between pieces of it; the others are copies.
+    fn packets_of(
+        &mut self,
+        cut: &mut Cut<'_>,
+        header: &[u8],
+        per_packet: usize,
+    ) -> (Vec<(Frame, usize)>, Vec<Piece>) {
+        let head_len = cut.head_len();
+        let mut outs = Vec::new();
+        let mut pieces = Vec::new();
+        if per_packet > 1 {
+            let mut out = self.pool.take(per_packet * (header.len() + head_len));
+            while pieces.len() < per_packet && cut.next_len().is_some() {
+                // The tunnel header of the first is the outer header's end.
+                let before = if pieces.is_empty() { 0 } else { header.len() };
+                out.append(&header[..before]);
+                let Some(room) = out.extend(head_len) else { break };
+                let payload = cut.next_head_into(room);
+                let own = (before + head_len) as u32;
+                pieces.push(Piece { own, from: payload.start as u32, to: payload.end as u32 });
+            }
+            outs.push((out, pieces.len()));
+        }
+        let mut made = 0;
+        while cut.next_len().is_some() && (outs.is_empty() || self.has_room(made)) {
+            let mut out =
+                self.pool.take(if per_packet == 1 { header.len() + cut.longest() } else { Frame::MAX_LEN });
             let mut count = 0;
             while let Some(len) = cut.next_len().filter(|_| count < per_packet) {
                 if count > 0 {
-                    out.append(&header);
+                    out.append(header);
                 }
                 let Some(room) = out.extend(len) else { break };
                 cut.next_into(room);
@@ -278,10 +342,10 @@ impl Switch {
                 self.pool.recycle(out);
                 break;
             }
-            let segments = (count > 1).then_some(unit as u16);
-            self.put(tunnel, out, Fields { to, vni, class, flow, id: 0, segments });
+            made += out.footprint();
+            outs.push((out, count));
         }
-        self.pool.recycle(frame);
+        (outs, pieces)
     }
 }
 

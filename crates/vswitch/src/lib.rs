@@ -12,7 +12,7 @@
 //!   too_big    does it fit?                       configure  becoming what is wanted   check  can it be?
 //!   neighbour/ its MAC; else wait and ask         tunnel     ends, way, counters
 //!   segment/   cut into several                   trace, shown, why   telling
-//!   head       outer header, prepared             frame, pool, offload   buffers
+//!   head       outer header, prepared             frame, pool, offload, leaving   buffers
 //! ```
 //! The way of a unicast frame allocates nothing and copies nothing.
 
@@ -28,6 +28,7 @@ mod frame;
 mod head;
 mod inner;
 mod keyed;
+mod leaving;
 mod limits;
 mod named;
 mod neighbour;

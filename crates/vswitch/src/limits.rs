@@ -12,6 +12,8 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// How long a frame waits.
     pub waiting: Duration,
+    /// Memory of frames that leave, beyond which nothing is copied and nothing cut.
+    pub leaving_bytes: usize,
     /// MACs learned in one network, and in all.
     pub learned_per_network: usize,
     pub learned: usize,
@@ -29,6 +31,7 @@ impl Default for Limits {
             neighbour_bytes: 8 << 20,
             waiting_bytes: 64 << 20,
             waiting: Duration::from_secs(3),
+            leaving_bytes: 128 << 20,
             learned_per_network: 8192,
             learned: 262_144,
             learned_for: Duration::from_secs(300),

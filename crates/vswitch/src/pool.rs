@@ -25,7 +25,10 @@ impl Pool {
     }
 
     /// Gives a buffer back. What is of neither size is freed.
-    pub fn recycle(&mut self, frame: Frame) {
+    pub fn recycle(&mut self, mut frame: Frame) {
+        if let Some(body) = frame.take_body() {
+            self.recycle(body);
+        }
         let (kept, most) = match frame.footprint() - Frame::HEADROOM.min(frame.footprint()) {
             SMALL => (&mut self.small, KEPT_SMALL),
             Frame::MAX_LEN => (&mut self.large, KEPT_LARGE),

@@ -78,11 +78,13 @@ impl Switch {
         }
     }
 
-    /// Tunnel packets laid one after another behind one outer header.
+    /// Tunnel packets laid one after another behind one outer header. While they are segments of one run, their
+    /// payload stays where it is.
     fn take_several(&mut self, outer: &Outer, every: usize, frame: Frame, now: Tick) {
         let whole = &frame.bytes()[..outer.end];
         let mut before: &[u8] = &[];
-        for packet in whole[outer.at..].chunks(every) {
+        let (mut begun, mut rest, mut made) = (false, Vec::new(), 0);
+        for (nth, packet) in whole[outer.at..].chunks(every).enumerate() {
             let read = arrive::header(outer.kind, packet)
                 .and_then(|(vni, len)| Ok((vni, len, arrive::network(&self.arrivals, outer.tunnel, vni)?)));
             let (vni, len, network) = match read {
@@ -93,25 +95,44 @@ impl Switch {
                 }
             };
             let (header, bytes) = packet.split_at(len);
+            let lies_at = outer.at + nth * every + len;
             // Behind the same tunnel header, what goes on from the last one goes where it went.
-            if header == before && self.goes_on(outer, vni, bytes) {
+            if rest.is_empty() && header == before && self.goes_on(outer, vni, bytes, lies_at) {
                 continue;
             }
             before = header;
+            if !self.has_room(made) {
+                break;
+            }
             let mut one = self.pool.take(bytes.len());
             one.append(bytes);
+            if begun {
+                made += one.footprint();
+                rest.push((vni, network, one));
+            } else {
+                begun = true;
+                self.inside(outer, vni, network, one, now);
+            }
+        }
+        let back = match &mut self.run {
+            Some(run) => run.lay(frame),
+            None => Some(frame),
+        };
+        if let Some(frame) = back {
+            self.pool.recycle(frame);
+        }
+        for (vni, network, one) in rest {
             self.inside(outer, vni, network, one, now);
         }
-        self.pool.recycle(frame);
     }
 
-    fn goes_on(&mut self, outer: &Outer, vni: Vni, bytes: &[u8]) -> bool {
+    fn goes_on(&mut self, outer: &Outer, vni: Vni, bytes: &[u8], lies_at: usize) -> bool {
         let (Some(run), Ok(inner)) = (&mut self.run, Inner::of(bytes)) else { return false };
         let congestion = inner.class(bytes).map_or(Ok(None), |class| arrive::congestion(class, outer.ecn));
         if run.from != (outer.tunnel, vni) || congestion != Ok(None) {
             return false;
         }
-        let taken = run.extend(run.port, bytes, &inner, outer.is_local, &mut self.pool);
+        let taken = run.extend(run.port, bytes, &inner, outer.is_local, Some(lies_at), &mut self.pool);
         if taken && let Some(tunnel) = self.tunnels.get_mut(outer.tunnel as usize) {
             tunnel.received.add(1, bytes.len());
         }

@@ -6,7 +6,7 @@ use crate::fdb::Placed;
 use crate::neighbour::{Neighbour, NeighbourNo};
 use crate::switch::{Inside, NetworkState, PortState, Switch};
 use crate::tunnel::TunnelState;
-use crate::{PortNo, Tick};
+use crate::{Event, PortNo, Tick};
 use wire::Ethernet;
 
 impl Switch {
@@ -27,6 +27,15 @@ impl Switch {
             waiting_frames: room.frames_in_all() as u64,
             waiting_bytes: room.bytes() as u64,
         }
+    }
+
+    /// The neighbours that are known and worth being in the kernel's table: all that [`Event::Resolved`] told.
+    pub fn resolved(&self) -> Vec<Event> {
+        let of = |neighbour: &Neighbour| {
+            let mac = neighbour.mac.filter(|_| !neighbour.permanent)?;
+            Some(Event::Resolved { link: neighbour.from.link, ip: neighbour.ip, mac })
+        };
+        self.neighbours.iter().filter_map(|(_, neighbour)| of(neighbour)).collect()
     }
 
     /// All MACs, or those of one network, in order.

@@ -8,6 +8,7 @@ use wire::{Mac, Vni};
 
 use crate::fdb::{Fdb, NetworkNo, TunnelNo};
 use crate::keyed::Keyed;
+use crate::leaving::Leaving;
 use crate::named::Named;
 use crate::neighbour::{Neighbours, ask};
 use crate::routes::Routes;
@@ -46,7 +47,7 @@ pub struct Switch {
     pub(crate) facts: Facts,
     pub(crate) drops: Drops,
     pub(crate) run: Option<Run>,
-    pub(crate) out: VecDeque<(PortNo, Frame)>,
+    pub(crate) out: Leaving,
     pub(crate) events: VecDeque<Event>,
     age_at: Tick,
 }
@@ -93,6 +94,12 @@ impl NetworkState {
     pub fn named(name: &str) -> NetworkState {
         NetworkState { name: name.to_owned(), ..NetworkState::default() }
     }
+
+    /// Its number in a tunnel, if it is in it.
+    pub fn vni(&self, tunnel: TunnelNo) -> Option<Vni> {
+        let at = self.tunnels.binary_search_by_key(&tunnel, |(tunnel, _)| *tunnel).ok()?;
+        self.tunnels.get(at).map(|(_, vni)| *vni)
+    }
 }
 
 impl Switch {
@@ -106,6 +113,7 @@ impl Switch {
             neighbours: Neighbours::new(seed[0] ^ seed[1].rotate_left(32), &limits),
             keyed,
             wanted: Wanted::default(),
+            out: Leaving::new(limits.leaving_bytes),
             limits,
             ports: Named::default(),
             networks: Named::default(),
@@ -114,7 +122,6 @@ impl Switch {
             facts: Facts::default(),
             drops: Drops::default(),
             run: None,
-            out: VecDeque::new(),
             events: VecDeque::new(),
             age_at: Tick::default(),
         }
@@ -134,7 +141,10 @@ impl Switch {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Tick) {
-        while let Some((no, turn)) = self.neighbours.turn(now, &mut self.pool, &mut self.drops) {
+        // Questions that find no room stay due, and are asked when there is.
+        while self.out.has_room(0)
+            && let Some((no, turn)) = self.neighbours.turn(now, &mut self.pool, &mut self.drops)
+        {
             let Some(neighbour) = self.neighbours.get(no) else { continue };
             let (port, ip, from) = (neighbour.port, neighbour.ip, neighbour.from);
             if let Some(mac) = turn.lost {
@@ -159,7 +169,17 @@ impl Switch {
         if self.out.is_empty() {
             self.end_run();
         }
-        self.out.pop_front()
+        self.out.pop()
+    }
+
+    /// Memory of what shall leave.
+    pub fn leaving_bytes(&self) -> usize {
+        self.out.bytes()
+    }
+
+    /// So much shall leave that it is better taken out before more is handed in, also within a burst.
+    pub fn is_crowded(&self) -> bool {
+        self.out.is_half_full()
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
@@ -216,6 +236,6 @@ impl Switch {
         if let Some(port) = self.ports.get_mut(usize::from(port.0)) {
             port.sent.add(1, frame.len());
         }
-        self.out.push_back((port, frame));
+        self.out.push(port, frame);
     }
 }

@@ -58,6 +58,10 @@ reasons! {
     PushedOut = "pushed_out",
     /// It waited for a tunnel that is gone.
     TunnelGone = "tunnel_gone",
+    /// It waited, and its network is gone or is not in that tunnel any longer.
+    NetworkGone = "network_gone",
+    /// A copy or a piece of a frame, beyond what may lie here until it leaves.
+    Crowded = "crowded",
     /// A tunnel packet with an outer header that is not well-formed.
     BadOuter = "bad_outer",
     /// A tunnel packet with a wrong checksum.

@@ -3,10 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kernel::conversation::{PATIENCE, read, write};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::message::{self, Answer, PATIENCE, Request, StreamError, VERSION};
+use crate::message::{Answer, MAX_BYTES, Request, VERSION};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -45,13 +46,13 @@ impl Client {
 
     /// One request, and its answer; a refusal is an error.
     pub async fn ask(&mut self, request: &Request) -> Result<Answer, ClientError> {
-        let told = |error| match error {
-            StreamError::Io(_) => ClientError::Ended,
-            other => ClientError::Misunderstood(other.to_string()),
+        let told = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidData => ClientError::Misunderstood(error.to_string()),
+            _ => ClientError::Ended,
         };
-        // A refusal may have been said before the request was heard.
-        let sent = message::write(&mut self.stream, request).await;
-        let heard = timeout(PATIENCE * 3, message::read(&mut self.stream)).await;
+        // A refusal may have been said before the request was heard, so an answer is read in any case.
+        let sent = write(&mut self.stream, request, MAX_BYTES).await;
+        let heard = timeout(PATIENCE * 3, read(&mut self.stream, MAX_BYTES)).await;
         match heard.map_err(|_| ClientError::Ended)? {
             Ok(Some(Answer::Refused { message, .. })) => Err(ClientError::Refused(message)),
             Ok(Some(answer)) => sent.map(|()| answer).map_err(told),

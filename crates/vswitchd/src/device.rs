@@ -75,13 +75,23 @@ impl Opened {
         count
     }
 
+    /// The kernel says that there is something, and there is no frame: it may be that the device was down, of which
+    /// it tells until it is asked.
+    pub fn take_error(&self) {
+        if let Opened::Port(port) | Opened::Underlay(port) = self
+            && let Some(error) = port.take_error()
+        {
+            tracing::debug!(%error, "a device was down");
+        }
+    }
+
     pub fn send(&mut self, frames: &[Frame]) {
         match self {
             Opened::Port(port) | Opened::Underlay(port) => {
-                port.send(frames.iter().map(|frame| (offload::header_of(frame), frame.bytes())));
+                port.send_slices(frames.iter().map(|frame| (offload::header_of(frame), frame.slices())));
             }
             Opened::Tap(tap) => {
-                frames.iter().for_each(|frame| tap.send(&offload::header_of(frame), frame.bytes()));
+                frames.iter().for_each(|frame| tap.send_slices(&offload::header_of(frame), frame.slices()));
             }
         }
     }

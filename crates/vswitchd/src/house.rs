@@ -10,16 +10,18 @@ use std::time::Duration;
 use kernel::packet::Instruction;
 use kernel::ports::{Silence, Waker};
 use kernel::underlay::{Interrupt, Underlay};
-use model::vswitch::{Facts, Kind, Neighbour, Wanted, Way};
+use model::vswitch::{Facts, Kind, Wanted, Way};
 use tokio::sync::oneshot;
-use vswitch::{Event, Frame, Limits, Switch, Wrong};
+use vswitch::{Event, Frame, Switch, Wrong};
 
 use crate::device::Opened;
+use crate::happened::{self, Happened};
 use crate::keep::Keep;
 use crate::message::{Answer, Device, Request, Why};
 use crate::serve::refuse;
 use crate::settings::Settings;
 use crate::worker::{Job, Worker};
+use crate::written::Written;
 use crate::{VswitchdError, filter};
 
 /// A device that could not be opened is tried again as often, and whenever a link changes.
@@ -42,7 +44,6 @@ type Closed = Arc<Mutex<BTreeMap<String, String>>>;
 enum Order {
     Apply(Box<Wanted>, oneshot::Sender<Result<(), Declined>>),
     Wanted(oneshot::Sender<Wanted>),
-    Happened(Event),
     Stop,
 }
 
@@ -70,6 +71,12 @@ impl Line {
         self.send(Job::Configure(Box::new(wanted.clone()), reply));
         answer.recv().ok()
     }
+
+    fn known(&self) -> Option<(Vec<Event>, Vec<String>)> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.send(Job::Known(reply));
+        answer.recv().ok()
+    }
 }
 
 impl House {
@@ -85,14 +92,9 @@ impl House {
         let (alive, ended) = tokio::sync::mpsc::channel(1);
         let (orders, inbox) = mpsc::channel();
         let (jobs, todo) = mpsc::channel();
-        let tell = {
-            let (orders, interrupt) = (orders.clone(), interrupt.clone());
-            Box::new(move |event| {
-                let _ = orders.send(Order::Happened(event));
-                interrupt.wake();
-            })
-        };
-        let switch = Switch::new(seed(), Limits::default());
+        let wake = interrupt.clone();
+        let (tell, happened) = happened::line(Box::new(move || wake.wake()));
+        let switch = Switch::new(seed(), settings.limits());
         let worker = Worker::new(switch, todo, tell, settings.spin())
             .map_err(VswitchdError::io("wait in", &namespace))?;
         let line = Line { jobs, waker: worker.waker() };
@@ -119,6 +121,8 @@ impl House {
             tunnels: None,
             filter: Vec::new(),
             silence: None,
+            happened,
+            written: Written::default(),
         };
         keeper.look();
         if let Some(Err(wrong)) = keeper.line.configure(&wanted) {
@@ -215,6 +219,8 @@ struct Keeper {
     tunnels: Option<(BTreeSet<u16>, bool)>,
     filter: Vec<Instruction>,
     silence: Option<Silence>,
+    happened: Happened,
+    written: Written,
 }
 
 impl Keeper {
@@ -228,26 +234,36 @@ impl Keeper {
                     return self.line.send(Job::Stop);
                 }
             };
-            let mut neighbours = Vec::new();
             while let Ok(order) = inbox.try_recv() {
                 match order {
                     Order::Apply(wanted, reply) => {
                         let _ = reply.send(self.apply(*wanted));
                     }
                     Order::Wanted(reply) => drop(reply.send(self.wanted.clone())),
-                    Order::Happened(event) => neighbours.extend(to_write(event)),
                     Order::Stop => return self.line.send(Job::Stop),
                 }
             }
-            for error in self.underlay.write(&neighbours) {
-                tracing::warn!(%error, "the kernel does not learn of a neighbour");
-            }
+            self.tell_kernel();
             if changed {
                 self.look();
             }
             self.open_and_close();
             let all = self.closed.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
             limit = if all { SWEEP } else { AGAIN };
+        }
+    }
+
+    /// Writes into the kernel's table what happened to neighbours.
+    fn tell_kernel(&mut self) {
+        let (events, overrun) = self.happened.take();
+        let mut neighbours: Vec<_> =
+            events.into_iter().filter_map(|event| self.written.after(event)).collect();
+        if overrun && let Some((known, open)) = self.line.known() {
+            neighbours.extend(self.written.become_(known));
+            self.open.retain(|name, _| open.contains(name));
+        }
+        for error in self.underlay.write(&neighbours) {
+            tracing::warn!(%error, "the kernel does not learn of a neighbour");
         }
     }
 
@@ -376,18 +392,5 @@ impl Keeper {
     fn close(&mut self, name: &str) {
         self.open.remove(name);
         self.line.send(Job::Close(name.to_owned()));
-    }
-}
-
-/// What the kernel is told of a neighbour: that it was found, or is lost.
-fn to_write(event: Event) -> Option<(Neighbour, bool)> {
-    let of = |link, ip, mac| Neighbour { link, ip, mac, permanent: false };
-    match event {
-        Event::Resolved { link, ip, mac } => Some((of(link, ip, mac), true)),
-        Event::Lost { link, ip, mac } => Some((of(link, ip, mac), false)),
-        Event::Moved { ip, from, to, .. } => {
-            tracing::warn!(%ip, %from, %to, "a neighbour of tunnels is at another MAC");
-            None
-        }
     }
 }

@@ -15,6 +15,7 @@
 mod client;
 mod device;
 mod filter;
+mod happened;
 mod house;
 mod keep;
 mod message;
@@ -22,6 +23,7 @@ mod offload;
 mod serve;
 mod settings;
 mod worker;
+mod written;
 
 use std::io;
 use std::path::PathBuf;

@@ -1,22 +1,14 @@
-//! What vswitchd is asked, and what it answers: JSON behind its length.
+//! What vswitchd is asked, and what it answers; how messages travel is left to `kernel::conversation`.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::time::Duration;
 
 use model::vswitch::{FdbEntry, Shown, Wanted};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
-use tokio::time::timeout;
 
 /// Of this conversation.
 pub const VERSION: u32 = 1;
 /// 10,000 tunnels take some 4 MB.
-pub const MAX_BYTES: usize = 32 << 20;
-/// For one message to arrive whole, and for one answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const MAX_BYTES: usize = 32 << 20;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,51 +87,4 @@ pub struct Device {
     pub lost_received: u64,
     /// Frames that it did not take.
     pub lost_sent: u64,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StreamError {
-    #[error("a message of {0} bytes is too long: at most {MAX_BYTES} are read")]
-    TooLong(usize),
-    #[error("the message cannot be read: {0}")]
-    Unreadable(#[source] serde_json::Error),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// `None` when the other side ended between two messages. A message that has begun must arrive soon; for its
-/// beginning nobody is hurried.
-pub(crate) async fn read<T: DeserializeOwned>(stream: &mut UnixStream) -> Result<Option<T>, StreamError> {
-    let mut head = [0; 4];
-    if stream.read(&mut head[..1]).await? == 0 {
-        return Ok(None);
-    }
-    let body = async {
-        stream.read_exact(&mut head[1..]).await?;
-        let len = u32::from_be_bytes(head) as usize;
-        if len > MAX_BYTES {
-            return Err(StreamError::TooLong(len));
-        }
-        // Grows as bytes come: a length alone takes no memory.
-        let mut bytes = Vec::new();
-        let got = stream.take(len as u64).read_to_end(&mut bytes).await?;
-        if got < len {
-            return Err(StreamError::Io(io::ErrorKind::UnexpectedEof.into()));
-        }
-        Ok(bytes)
-    };
-    let bytes = timeout(PATIENCE, body).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    serde_json::from_slice(&bytes).map(Some).map_err(StreamError::Unreadable)
-}
-
-pub(crate) async fn write(stream: &mut UnixStream, message: &impl Serialize) -> Result<(), StreamError> {
-    let mut bytes = vec![0; 4];
-    serde_json::to_writer(&mut bytes, message).map_err(StreamError::Unreadable)?;
-    let len = bytes.len() - 4;
-    if len > MAX_BYTES {
-        return Err(StreamError::TooLong(len));
-    }
-    bytes[..4].copy_from_slice(&(len as u32).to_be_bytes());
-    let sent = timeout(PATIENCE, stream.write_all(&bytes)).await;
-    Ok(sent.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??)
 }

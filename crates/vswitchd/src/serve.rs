@@ -1,10 +1,10 @@
 //! The socket: who is heard, and one answer per message.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use kernel::conversation::{self, PATIENCE, is_heard, read, write};
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -12,30 +12,16 @@ use tokio::time::timeout;
 
 use crate::VswitchdError;
 use crate::house::House;
-use crate::message::{self, Answer, PATIENCE, Request, StreamError, VERSION, Why};
+use crate::message::{Answer, MAX_BYTES, Request, VERSION, Why};
 use crate::settings::Settings;
 
 /// Conversations at a time; each may hold one message.
 const CONVERSATIONS: usize = 8;
 const STRANGERS: usize = 4;
-const ROOT: u32 = 0;
 
 /// Takes the place of a socket that is left of an earlier run: the lock of the folder says that there is none.
 pub(crate) fn listen(path: &Path, users: &[u32]) -> Result<UnixListener, VswitchdError> {
-    if let Some(dir) = path.parent() {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(dir);
-        made.map_err(VswitchdError::io("make the folder", dir))?;
-    }
-    if fs::symlink_metadata(path).is_ok() {
-        fs::remove_file(path).map_err(VswitchdError::io("replace", path))?;
-    }
-    let listener = UnixListener::bind(path).map_err(VswitchdError::io("listen at", path))?;
-    // Who is heard is told by the peer's credentials, which cannot be pretended; without others, nobody else
-    // even connects.
-    let mode = if users.is_empty() { 0o600 } else { 0o666 };
-    let open = fs::Permissions::from_mode(mode);
-    fs::set_permissions(path, open).map_err(VswitchdError::io("set the permissions of", path))?;
-    Ok(listener)
+    conversation::listen(path, users).map_err(VswitchdError::io("listen at", path))
 }
 
 pub(crate) async fn accept(listener: UnixListener, house: Arc<House>, settings: &Settings) {
@@ -52,7 +38,7 @@ pub(crate) async fn accept(listener: UnixListener, house: Arc<House>, settings: 
             }
         };
         let heard = match stream.peer_cred() {
-            Ok(peer) => peer.uid() == ROOT || settings.users.contains(&peer.uid()),
+            Ok(peer) => is_heard(peer.uid(), &settings.users),
             Err(_) => false,
         };
         if !heard {
@@ -75,7 +61,7 @@ pub(crate) async fn accept(listener: UnixListener, house: Arc<House>, settings: 
 
 async fn turn_away(mut stream: UnixStream) {
     let message = "only root, and the users in vswitchd.users, are heard".to_owned();
-    let said = message::write(&mut stream, &refuse(Why::NotAllowed, message)).await;
+    let said = write(&mut stream, &refuse(Why::NotAllowed, message), MAX_BYTES).await;
     if said.is_ok() {
         // What is closed with bytes unread takes the answer with it.
         let _ = timeout(PATIENCE / 50, stream.read(&mut [0; 512])).await;
@@ -86,11 +72,13 @@ async fn converse(mut stream: UnixStream, house: &Arc<House>) {
     let mut greeted = false;
     loop {
         // A place is not for those who say nothing from the first.
-        let read = message::read::<Request>(&mut stream);
+        let read = read::<Request>(&mut stream, MAX_BYTES);
         let read = if greeted { read.await } else { timeout(PATIENCE, read).await.unwrap_or(Ok(None)) };
         let (answer, last) = match read {
-            Ok(None) | Err(StreamError::Io(_)) => return,
-            Err(error) => (refuse(Why::Unreadable, error.to_string()), true),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                (refuse(Why::Unreadable, error.to_string()), true)
+            }
+            Ok(None) | Err(_) => return,
             Ok(Some(Request::Hello { version: VERSION })) => {
                 greeted = true;
                 (Answer::Hello { version: VERSION }, false)
@@ -103,7 +91,7 @@ async fn converse(mut stream: UnixStream, house: &Arc<House>) {
             Ok(Some(_)) if !greeted => (refuse(Why::Version, "say hello first".to_owned()), true),
             Ok(Some(request)) => (house.answer(request).await, false),
         };
-        if message::write(&mut stream, &answer).await.is_err() || last {
+        if write(&mut stream, &answer, MAX_BYTES).await.is_err() || last {
             return;
         }
     }

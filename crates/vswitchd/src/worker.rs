@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use vswitch::{Event, Frame, PortNo, SegmentKind, Segments, Switch, Tick, Wrong};
 
 use crate::device::Opened;
+use crate::happened::Tell;
 
 /// Frames that are taken from one device before the next has its turn.
 const BURST: usize = 64;
@@ -31,6 +32,8 @@ pub(crate) enum Job {
     Open(String, Box<Opened>),
     Close(String),
     Filter(Vec<Instruction>),
+    /// What is known of neighbours, and which devices are open.
+    Known(SyncSender<(Vec<Event>, Vec<String>)>),
     Show(oneshot::Sender<(Shown, BTreeMap<String, Lost>)>),
     Fdb(Option<String>, oneshot::Sender<Vec<FdbEntry>>),
     /// `None`: there is no such port.
@@ -47,8 +50,7 @@ pub(crate) struct Worker {
     order: Vec<u16>,
     /// Those of them that have frames to send.
     sending: Vec<u16>,
-    /// What happened to neighbours is told to the house.
-    tell: Box<dyn Fn(Event) + Send>,
+    tell: Tell,
     spin: Duration,
     start: Instant,
     got: Vec<Frame>,
@@ -101,12 +103,7 @@ struct Device {
 }
 
 impl Worker {
-    pub fn new(
-        switch: Switch,
-        jobs: Receiver<Job>,
-        tell: Box<dyn Fn(Event) + Send>,
-        spin: Duration,
-    ) -> io::Result<Worker> {
+    pub fn new(switch: Switch, jobs: Receiver<Job>, tell: Tell, spin: Duration) -> io::Result<Worker> {
         let (devices, start, cuts) = (BTreeMap::new(), Instant::now(), kernel::ports::cuts_datagrams());
         let poller = Poller::new()?;
         let (order, sending, got) = (Vec::new(), Vec::new(), Vec::new());
@@ -164,7 +161,7 @@ impl Worker {
 
     /// Frames and timers once; whether there was anything.
     fn turn(&mut self, now: Tick) -> bool {
-        let mut moved = false;
+        let (mut moved, mut gone) = (false, Vec::new());
         let order = std::mem::take(&mut self.order);
         for number in order.iter().copied() {
             let Some(device) = self.devices.get_mut(&number) else { continue };
@@ -172,10 +169,19 @@ impl Worker {
                 continue;
             }
             let mut got = std::mem::take(&mut self.got);
-            let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or(0);
+            let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or_else(|_| {
+                gone.push(number);
+                0
+            });
+            if count == 0 && device.ready {
+                device.opened.take_error();
+            }
             device.ready = count == BURST;
             for frame in got.drain(..) {
                 self.switch.handle_frame(PortNo(number), frame, now);
+                if self.switch.is_crowded() {
+                    self.flush();
+                }
             }
             self.got = got;
             if count > 0 {
@@ -184,12 +190,15 @@ impl Worker {
             }
         }
         self.order = order;
+        if !gone.is_empty() {
+            self.drop_gone(&gone);
+        }
         if self.switch.poll_timeout().is_some_and(|due| due <= now) {
             self.switch.handle_timeout(now);
             self.flush();
         }
         while let Some(event) = self.switch.poll_event() {
-            (self.tell)(event);
+            self.tell.tell(event);
         }
         moved
     }
@@ -207,6 +216,7 @@ impl Worker {
                 self.sending.push(number);
             }
             if !self.cuts && frame.offload.segments.is_some_and(is_several) {
+                let frame = frame.gathered();
                 device.out.extend(vswitch::apart(&frame, pool));
                 pool.recycle(frame);
             } else {
@@ -246,6 +256,10 @@ impl Worker {
                 Job::Open(name, opened) => self.open(name, *opened),
                 Job::Close(name) => self.close(&name),
                 Job::Filter(filter) => self.filter(&filter),
+                Job::Known(reply) => {
+                    let open = self.devices.values().map(|device| device.name.clone()).collect();
+                    let _ = reply.send((self.switch.resolved(), open));
+                }
                 Job::Show(reply) => {
                     let lost = self.devices.values_mut().map(|d| (d.name.clone(), d.opened.lost())).collect();
                     let _ = reply.send((self.switch.shown(now), lost));
@@ -289,6 +303,16 @@ impl Worker {
         }
         self.devices.insert(number, Device { name, opened, out: Vec::new(), ready: true });
         self.order = self.devices.keys().copied().collect();
+    }
+
+    /// Closes devices that do not exist any longer, which the kernel would tell of without end.
+    fn drop_gone(&mut self, gone: &[u16]) {
+        let names = gone.iter().filter_map(|no| Some(self.devices.get(no)?.name.clone()));
+        for name in names.collect::<Vec<_>>() {
+            tracing::info!(device = name, "a device is gone");
+            self.close(&name);
+        }
+        self.tell.all();
     }
 
     fn close(&mut self, name: &str) {

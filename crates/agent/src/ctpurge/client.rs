@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kernel::conversation::{read, write};
 use model::purge::{
     Answer, Job, JobId, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, What, Why,
 };
@@ -12,11 +13,10 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::stream::{self, StreamError};
 use crate::backoff::Backoff;
 
-/// For one message to arrive whole, and for one answer of a process that may be waiting for its disk.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// For one answer of a process that may be waiting for its disk.
+const ANSWER: Duration = Duration::from_secs(30);
 /// Jobs that wait here for ctpurge; who has more keeps them.
 const WAITING: usize = 4096;
 /// Bytes of jobs in one message; the largest job alone fits into it.
@@ -63,13 +63,13 @@ impl Conversation {
 
     /// One request, and its answer; a refusal of the request is an error.
     pub async fn ask(&mut self, request: &Request) -> Result<Answer, ClientError> {
-        let told = |error| match error {
-            StreamError::Io(_) => ClientError::Ended,
-            StreamError::Frame(error) => ClientError::Misunderstood(error.to_string()),
+        let told = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidData => ClientError::Misunderstood(error.to_string()),
+            _ => ClientError::Ended,
         };
         // A refusal may have been said before the request was heard.
-        let sent = stream::write(&mut self.stream, request).await;
-        let heard = timeout(PATIENCE * 3, stream::read(&mut self.stream)).await;
+        let sent = write(&mut self.stream, request, MAX_FRAME_BYTES).await;
+        let heard = timeout(ANSWER, read(&mut self.stream, MAX_FRAME_BYTES)).await;
         match heard.map_err(|_| ClientError::Ended)? {
             Ok(Some(Answer::Refused(refused))) => Err(ClientError::Refused(refused)),
             Ok(Some(answer)) => sent.map(|()| answer).map_err(told),

@@ -18,13 +18,13 @@ mod journal;
 mod round;
 mod serve;
 mod settings;
-mod stream;
 mod work;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kernel::conversation::listen;
 use tokio::sync::watch;
 
 pub use client::{Acknowledged, Client, ClientError, Conversation};
@@ -69,7 +69,8 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         Journal::open(&settings.state_dir, settings.journal_max_bytes, |record| jobs.replay(record))?;
     let board = Arc::new(Board::new(journal, jobs, &settings));
     work::give_back_code();
-    let listener = serve::listen(&settings.socket, &settings.users)?;
+    let listener =
+        listen(&settings.socket, &settings.users).map_err(CtpurgeError::io("listen at", &settings.socket))?;
     let mut working = {
         let (board, ours) = (Arc::clone(&board), settings.clone());
         let (ended, hears) = tokio::sync::oneshot::channel();

@@ -1,22 +1,18 @@
 //! The socket: who is heard, and one answer per message.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 
-use model::purge::{Answer, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, Why};
+use kernel::conversation::{PATIENCE, read, write};
+use model::purge::{Answer, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, Why};
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::CtpurgeError;
 use super::board::Board;
-use super::client::PATIENCE;
 use super::settings::Settings;
-use super::stream::{self, StreamError};
 
 /// Connections at a time; each may hold one message.
 const CONNECTIONS: usize = 8;
@@ -24,24 +20,6 @@ const STRANGERS: usize = 4;
 /// Jobs shown in one answer.
 const SHOWN_MAX: u32 = 1000;
 const ROOT: u32 = 0;
-
-/// Takes the place of a socket that is left of an earlier run: the journal's lock says that there is none.
-pub(super) fn listen(path: &Path, users: &[u32]) -> Result<UnixListener, CtpurgeError> {
-    if let Some(dir) = path.parent() {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(dir);
-        made.map_err(CtpurgeError::io("make the folder", dir))?;
-    }
-    if fs::symlink_metadata(path).is_ok() {
-        fs::remove_file(path).map_err(CtpurgeError::io("replace", path))?;
-    }
-    let listener = UnixListener::bind(path).map_err(CtpurgeError::io("listen at", path))?;
-    // Who is heard is told by the peer's credentials, which cannot be pretended; without others, nobody else
-    // even connects.
-    let mode = if users.is_empty() { 0o600 } else { 0o666 };
-    let open = fs::Permissions::from_mode(mode);
-    fs::set_permissions(path, open).map_err(CtpurgeError::io("set the permissions of", path))?;
-    Ok(listener)
-}
 
 pub(super) async fn accept(listener: UnixListener, board: Arc<Board>, settings: &Settings) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -80,7 +58,8 @@ pub(super) async fn accept(listener: UnixListener, board: Arc<Board>, settings: 
 
 async fn turn_away(mut stream: UnixStream) {
     let message = "only root, and the users in ctpurge.users, are heard";
-    let said = stream::write(&mut stream, &Answer::Refused(Refused::new(Why::NotAllowed, message))).await;
+    let refused = Answer::Refused(Refused::new(Why::NotAllowed, message));
+    let said = write(&mut stream, &refused, MAX_FRAME_BYTES).await;
     if said.is_ok() {
         // What is closed with bytes unread takes the answer with it.
         let _ = timeout(PATIENCE / 50, stream.read(&mut [0; 512])).await;
@@ -91,11 +70,13 @@ async fn converse(mut stream: UnixStream, board: &Arc<Board>) {
     let mut greeted = false;
     loop {
         // A place is not for those who say nothing from the first.
-        let read = stream::read::<Request>(&mut stream);
+        let read = read::<Request>(&mut stream, MAX_FRAME_BYTES);
         let read = if greeted { read.await } else { timeout(PATIENCE, read).await.unwrap_or(Ok(None)) };
         let (answer, last) = match read {
-            Ok(None) | Err(StreamError::Io(_)) => return,
-            Err(StreamError::Frame(error)) => (refuse(Why::Unreadable, error.to_string()), true),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                (refuse(Why::Unreadable, error.to_string()), true)
+            }
+            Ok(None) | Err(_) => return,
             Ok(Some(Request::Hello { version: VERSION })) => {
                 greeted = true;
                 (Answer::Hello { version: VERSION }, false)
@@ -108,7 +89,7 @@ async fn converse(mut stream: UnixStream, board: &Arc<Board>) {
             Ok(Some(_)) if !greeted => (refuse(Why::Version, "say hello first".to_owned()), true),
             Ok(Some(request)) => (answer(request, board).await, false),
         };
-        if stream::write(&mut stream, &answer).await.is_err() || last {
+        if write(&mut stream, &answer, MAX_FRAME_BYTES).await.is_err() || last {
             return;
         }
     }

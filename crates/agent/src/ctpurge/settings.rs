@@ -26,7 +26,8 @@ pub struct Settings {
     pub first_number: usize,
     /// Peers of one batch.
     pub second_number: usize,
-    /// Milliseconds that a job waits for others, and again for others after these; ten times at most.
+    /// Milliseconds that a job waits for others, and again for others after these; ten times at most. No
+    /// longer than the last round took.
     pub gather_ms: u64,
     /// How far the work steps back behind others: 0 to 19.
     pub nice: u8,

@@ -32,7 +32,11 @@ pub(super) fn run(board: &Board, settings: &Settings) {
     let mut learnt = Learnt { can: abilities(board), costs: None, in_zone: None };
     board.shared().abilities = learnt.can;
     give_back_code();
-    while let Some(round) = board.next_round(Duration::from_millis(settings.gather_ms)) {
+    let most = Duration::from_millis(settings.gather_ms);
+    // Who waits for others spares a round, so it is worth no more than one.
+    let mut gather = most;
+    while let Some(round) = board.next_round(gather) {
+        let began = Instant::now();
         let mut places: BTreeMap<Place, Vec<(jobs::Number, Arc<Job>)>> = BTreeMap::new();
         for (number, job) in round {
             places.entry(job.place.clone()).or_default().push((number, job));
@@ -43,6 +47,7 @@ pub(super) fn run(board: &Board, settings: &Settings) {
             }
             purge(board, settings, &mut learnt, &place, &jobs);
         }
+        gather = most.min(began.elapsed());
     }
 }
 

@@ -90,10 +90,10 @@ impl Handle {
 }
 
 /// A handle, and the task to run beside the run loop.
-pub(crate) fn task() -> (Handle, impl Future<Output = ()> + Send) {
+pub(crate) fn task(gateways: bool) -> (Handle, impl Future<Output = ()> + Send) {
     let (commands, inbox) = mpsc::unbounded_channel();
     let dropped = Arc::new(AtomicU64::new(0));
-    (Handle { commands, dropped: dropped.clone() }, Task::new(dropped).run(inbox))
+    (Handle { commands, dropped: dropped.clone() }, Task::new(dropped, gateways).run(inbox))
 }
 
 /// A network whose sockets may have frames; the number tells its sockets from earlier ones.
@@ -108,10 +108,12 @@ struct Task {
     advertise: BTreeSet<(Instant, NetworkId)>,
     generation: u64,
     dropped: Arc<AtomicU64>,
+    /// Clients are led to the host's gateways.
+    gateways: bool,
 }
 
 impl Task {
-    fn new(dropped: Arc<AtomicU64>) -> Task {
+    fn new(dropped: Arc<AtomicU64>, gateways: bool) -> Task {
         Task {
             served: BTreeMap::new(),
             leases: BTreeMap::new(),
@@ -120,6 +122,7 @@ impl Task {
             advertise: BTreeSet::new(),
             generation: 0,
             dropped,
+            gateways,
         }
     }
 
@@ -167,7 +170,7 @@ impl Task {
         }
         self.served.remove(&id);
         self.generation += 1;
-        let served = Served::open(part, place, leases, self.generation)?;
+        let served = Served::open(part, place, leases, self.gateways, self.generation)?;
         self.waits.push(served.wait());
         self.served.insert(id, served);
         self.plan_advertisement(id, Instant::now());

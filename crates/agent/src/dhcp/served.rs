@@ -28,6 +28,7 @@ pub(crate) struct Served {
     pub place: Place,
     pub network: host::dhcp::Network,
     pub generation: u64,
+    gateways: bool,
     socket: Arc<PacketSocket>,
     pace: Pace,
     _sink: Sink,
@@ -38,6 +39,7 @@ impl Served {
         part: Dhcp,
         place: Place,
         leases: Option<&BTreeMap<PortId, Lease>>,
+        gateways: bool,
         generation: u64,
     ) -> io::Result<Served> {
         let addresses = [
@@ -46,14 +48,14 @@ impl Served {
         ];
         let sink = Sink::open(&place.netns, &addresses)?;
         let socket = Arc::new(PacketSocket::open(&place.netns, &place.device, FILTER)?);
-        let network = responder(&part, leases);
+        let network = responder(&part, leases, gateways);
         let pace = Pace::new(Instant::now());
-        Ok(Served { part, place, network, generation, socket, pace, _sink: sink })
+        Ok(Served { part, place, network, generation, gateways, socket, pace, _sink: sink })
     }
 
     /// Answers by other words from here on.
     pub fn change(&mut self, part: Dhcp, leases: Option<&BTreeMap<PortId, Lease>>) {
-        self.network = responder(&part, leases);
+        self.network = responder(&part, leases, self.gateways);
         self.part = part;
     }
 
@@ -112,8 +114,11 @@ impl Served {
     }
 }
 
-fn responder(part: &Dhcp, leases: Option<&BTreeMap<PortId, Lease>>) -> host::dhcp::Network {
+fn responder(part: &Dhcp, leases: Option<&BTreeMap<PortId, Lease>>, gateways: bool) -> host::dhcp::Network {
     let mut network = host::dhcp::Network::new(part);
+    if gateways {
+        network = network.leading_to_gateways();
+    }
     for lease in leases.into_iter().flat_map(BTreeMap::values) {
         network.set_lease(lease);
     }

@@ -2,7 +2,7 @@
 //! time; who hands them over keeps all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use model::purge::{Answer, Job, JobId, Request, State};
@@ -12,7 +12,10 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::Backoff;
 use crate::ctpurge::{ClientError, Conversation};
 
-/// Between questions whether jobs are done, and before jobs are sent again that ctpurge was too busy for.
+/// Before the first question whether jobs are done; each later one comes after twice as long. Who came waits
+/// for it.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+/// Between questions at last, and before jobs are sent again that ctpurge was too busy for.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Addresses of the jobs of one request: what surely fits into a message.
@@ -26,20 +29,40 @@ const HELD: usize = 256;
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Told {
     Done(JobId),
-    /// It was given up, or refused: it is to be handed over again.
+    /// It was given up: it is to be handed over again.
     Failed(JobId, String),
+    /// It was refused as wrong: it would be again.
+    Refused(JobId, String),
+    /// Nobody is there to whom jobs could be handed over.
+    Away(String),
+    Back,
 }
 
 /// Runs until nobody sends jobs.
 pub(super) async fn run(socket: PathBuf, mut inbox: mpsc::Receiver<Job>, told: mpsc::UnboundedSender<Told>) {
     let mut held: BTreeMap<JobId, Job> = BTreeMap::new();
     let mut backoff = Backoff::new(PAUSE, LONGEST_PAUSE);
+    let mut is_away = false;
     loop {
         if held.is_empty() {
             let Some(job) = inbox.recv().await else { return };
             held.insert(job.id, job);
         }
-        match converse(&socket, &mut held, &mut inbox, &told).await {
+        let outcome = match Conversation::open(&socket).await {
+            Ok(conversation) => {
+                if std::mem::take(&mut is_away) {
+                    let _ = told.send(Told::Back);
+                }
+                converse(conversation, &mut held, &mut inbox, &told).await
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    let _ = told.send(Told::Away(error.to_string()));
+                }
+                Err(error)
+            }
+        };
+        match outcome {
             Ok(()) => backoff.reset(),
             Err(error) => {
                 if backoff.is_fresh() {
@@ -53,20 +76,21 @@ pub(super) async fn run(socket: PathBuf, mut inbox: mpsc::Receiver<Job>, told: m
 
 /// Over one connection, until nothing is held.
 async fn converse(
-    socket: &Path,
+    mut conversation: Conversation,
     held: &mut BTreeMap<JobId, Job>,
     inbox: &mut mpsc::Receiver<Job>,
     told: &mpsc::UnboundedSender<Told>,
 ) -> Result<(), ClientError> {
-    let mut conversation = Conversation::open(socket).await?;
     let mut accepted = BTreeSet::new();
     let mut busy = Backoff::new(PAUSE, LONGEST_PAUSE);
     let mut send_at = Instant::now();
+    let mut pause = FIRST_PAUSE;
     while !held.is_empty() {
         while held.len() < HELD
             && let Ok(job) = inbox.try_recv()
         {
             held.insert(job.id, job);
+            pause = FIRST_PAUSE;
         }
         if Instant::now() >= send_at {
             match submit(&mut conversation, held, &mut accepted, told).await? {
@@ -94,7 +118,8 @@ async fn converse(
             send_at = Instant::now();
         }
         if !held.is_empty() {
-            sleep(PAUSE).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
         }
     }
     Ok(())
@@ -117,7 +142,7 @@ async fn submit(
             match refused {
                 None => drop(accepted.insert(job.id)),
                 Some(refused) if refused.is_for_now() => is_busy = true,
-                Some(refused) => end(Told::Failed(job.id, refused.message), job.id, held, told),
+                Some(refused) => end(Told::Refused(job.id, refused.message), job.id, held, told),
             }
         }
         if is_busy {
@@ -148,4 +173,58 @@ fn end(what: Told, id: JobId, held: &mut BTreeMap<JobId, Job>, told: &mpsc::Unbo
     held.remove(&id);
     // An agent that ended asks again when it is back.
     let _ = told.send(what);
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::conversation::{listen, read, write};
+    use model::purge::{JobShown, MAX_FRAME_BYTES, Outcome, Place, Progress, Reason, VERSION, What};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Takes one job, and says at the fourth question that it is done.
+    async fn soon(listener: tokio::net::UnixListener) {
+        let (mut stream, _) = listener.accept().await.expect("comes");
+        let mut asked = 0;
+        while let Ok(Some(request)) = read::<Request>(&mut stream, MAX_FRAME_BYTES).await {
+            let answer = match request {
+                Request::Hello { .. } => Answer::Hello { version: VERSION },
+                Request::Submit { jobs } => Answer::Submitted { outcomes: vec![None; jobs.len()] },
+                Request::Job { id } => {
+                    asked += 1;
+                    let state = match asked {
+                        4 => State::Done(Outcome::default()),
+                        _ => State::Running(Progress::default()),
+                    };
+                    let (reason, place, what) = (Reason::AddressArrived, Place::Host, String::new());
+                    Answer::Job { job: Some(Box::new(JobShown { id, reason, place, what, state })) }
+                }
+                other => panic!("asked for {other:?}"),
+            };
+            write(&mut stream, &answer, MAX_FRAME_BYTES).await.expect("answers");
+        }
+    }
+
+    /// The least of several: a machine that is busy with others adds what it likes.
+    #[tokio::test]
+    async fn what_ends_soon_is_heard_of_soon() {
+        let mut took = Vec::new();
+        for n in 0..5 {
+            let dir = tempfile::tempdir().expect("directory");
+            let socket = dir.path().join("socket");
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(soon(listen(&socket, &[]).expect("listens")));
+            let (jobs, inbox) = mpsc::channel(1);
+            let (tells, mut told) = mpsc::unbounded_channel();
+            tasks.spawn(run(socket, inbox, tells));
+            let id = JobId(Uuid::from_u128(n));
+            let (reason, place) = (Reason::AddressArrived, Place::Host);
+            let begun = Instant::now();
+            jobs.send(Job { id, reason, place, what: What::Zone(1) }).await.expect("taken");
+            assert_eq!(told.recv().await, Some(Told::Done(id)));
+            took.push(begun.elapsed());
+        }
+        assert!(took.iter().min().expect("several") < &(PAUSE * 2), "{took:?}");
+    }
 }

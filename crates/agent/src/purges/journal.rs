@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub ports: BTreeSet<PortId>,
     /// Must be in place before the job makes sense.
     pub cause: Key,
-    /// As the cause: of jobs that this one does the work of.
+    /// As the cause.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub causes: BTreeSet<Key>,
 }

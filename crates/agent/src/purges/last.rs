@@ -164,6 +164,8 @@ mod tests {
             allowed: None,
             trusted: false,
             groups: None,
+            qos: None,
+            trunk: None,
         })
     }
 

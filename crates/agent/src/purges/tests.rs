@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use host::secgroup::GROUND;
 use host::{Settings, Wanted};
 use model::NetworkId;
 use model::desired::{Kind, Port};
@@ -9,6 +10,8 @@ use model::purge::{Pairs, Place};
 
 use super::merge::MOST;
 use super::*;
+
+mod late;
 
 const NETWORK: NetworkId = NetworkId(Uuid::from_u128(7));
 
@@ -26,7 +29,7 @@ fn due_in(zone: u16, n: u16) -> Due {
         place: Place::Host,
         what: What::Pairs(pairs),
         ports: [PortId(Uuid::from_u128(u128::from(zone) << 32 | u128::from(n)))].into(),
-        cause: Key::new(Kind::Group, Uuid::from_u128(u128::from(n))),
+        causes: [Key::new(Kind::Group, Uuid::from_u128(u128::from(n)))].into(),
     }
 }
 
@@ -40,6 +43,21 @@ fn in_netns(router: &str, n: u16) -> Due {
         pairs.zone = None;
     }
     due
+}
+
+fn filtered(n: u16, ip: [u8; 4]) -> Port {
+    Port {
+        id: PortId(Uuid::from_u128(0xaaaa_0000 + u128::from(n))),
+        network_id: NETWORK,
+        mac: wire::Mac([2, 0, 0, 0, 0, 1]),
+        fixed_ips: vec![ip.into()],
+        admin_state_up: true,
+        allowed: Some(Vec::new()),
+        trusted: false,
+        groups: Some(BTreeSet::new()),
+        qos: None,
+        trunk: None,
+    }
 }
 
 /// Nobody listens; what it would be handed stays here.
@@ -132,7 +150,7 @@ async fn a_job_that_failed_is_tried_again_and_keeps_its_ports_revoked() {
     let mut alone = Alone::new();
     let mut purges = alone.open();
     purges.note(vec![due(1)], &mut alone.wanted);
-    purges.hand_over(|_| false);
+    purges.hand_over(&BTreeSet::new(), &alone.wanted);
     let id = ids_of(&purges, &due(1))[0];
     assert!(purges.sent.contains(&id));
     for _ in 0..2 {
@@ -140,14 +158,36 @@ async fn a_job_that_failed_is_tried_again_and_keeps_its_ports_revoked() {
         assert!(purges.hear(failed, &mut alone.wanted).is_empty(), "restored");
         assert!(!alone.wanted.revoke(*due(1).ports.first().expect("one")), "not revoked");
         let failures = purges.failures();
-        assert!(failures.len() == 1 && failures[0].contains("no memory"), "{failures:?}");
+        assert_eq!(failures.iter().filter(|said| said.contains("no memory")).count(), 1, "{failures:?}");
         assert!(!purges.sent.contains(&id), "sent at once");
-        let news = purges.news().await;
-        purges.hear(news, &mut alone.wanted);
-        assert!(purges.sent.contains(&id), "not sent again");
+        // That nobody is there is news, too.
+        while !purges.sent.contains(&id) {
+            let news = tokio::time::timeout(LONGEST_RETRY, purges.news()).await;
+            purges.hear(news.expect("not sent again"), &mut alone.wanted);
+        }
     }
     assert_eq!(purges.hear(vec![Told::Done(id)], &mut alone.wanted), due(1).ports);
-    assert!(purges.failures().is_empty());
+    assert!(!purges.failures().concat().contains("no memory"));
+}
+
+#[tokio::test]
+async fn a_job_that_is_wrong_is_said_and_not_handed_over_again() {
+    let mut alone = Alone::new();
+    let mut purges = alone.open();
+    purges.note(vec![due(1)], &mut alone.wanted);
+    purges.hand_over(&BTreeSet::new(), &alone.wanted);
+    let id = ids_of(&purges, &due(1))[0];
+    let refused = vec![Told::Refused(id, "not understood".into())];
+    assert!(purges.hear(refused, &mut alone.wanted).is_empty(), "restored");
+    purges.hand_over(&BTreeSet::new(), &alone.wanted);
+    purges.note(vec![due(1)], &mut alone.wanted);
+    purges.hand_over(&BTreeSet::new(), &alone.wanted);
+    assert!(purges.sent.is_empty() && purges.waiting.len() == 1);
+    assert!(purges.failures().concat().contains("not understood"));
+    // Another agent may say it in another way.
+    let mut next = alone.open();
+    next.hand_over(&BTreeSet::new(), &alone.wanted);
+    assert!(next.sent.contains(&id) && next.failures().is_empty());
 }
 
 #[tokio::test]
@@ -156,7 +196,7 @@ async fn little_is_under_way_while_nobody_purges() {
     let mut purges = alone.open();
     for n in 0..3000 {
         purges.note(vec![due(n)], &mut alone.wanted);
-        purges.hand_over(|_| false);
+        purges.hand_over(&BTreeSet::new(), &alone.wanted);
     }
     assert_eq!((purges.waiting.len(), purges.sent.len()), (3000, UNDER_WAY));
     // What is done makes room.
@@ -175,18 +215,28 @@ async fn nothing_is_handed_over_before_what_it_is_about() {
     purges.note(vec![due(1)], &mut alone.wanted);
     purges.hear(Vec::new(), &mut alone.wanted);
     assert!(purges.sent.is_empty());
-    purges.hand_over(|_| true);
-    assert!(purges.sent.is_empty());
+    // Nor before its ports are revoked, or while nobody is.
+    let port = |due: Due| due.ports.iter().map(|id| Key::new(Kind::Port, id.0)).collect::<BTreeSet<Key>>();
+    let none = BTreeSet::new;
+    for (amiss, ports) in [(due(1).causes, none()), (port(due(1)), due(1).ports), ([GROUND].into(), none())] {
+        purges.unrevoked = ports;
+        purges.hand_over(&amiss, &alone.wanted);
+        assert!(purges.sent.is_empty() && purges.ready.is_empty(), "{amiss:?}");
+    }
+    let mut other = alone.open();
+    other.hand_over(&port(due(2)), &alone.wanted);
+    assert!(!other.sent.is_empty(), "of another");
+    let mut purges = alone.open();
     // Nor what is drawn together with it.
     purges.note((2..=MOST as u16).map(due).collect(), &mut alone.wanted);
     assert_eq!(purges.waiting.len(), MOST);
-    purges.hand_over(|key| *key == due(1).cause);
+    purges.hand_over(&due(1).causes, &alone.wanted);
     purges.note(vec![due(9000)], &mut alone.wanted);
     assert_eq!(purges.waiting.len(), 1);
     let sent = purges.sent.len();
-    purges.hand_over(|key| *key == due(1).cause);
+    purges.hand_over(&due(1).causes, &alone.wanted);
     assert_eq!(purges.sent.len(), sent);
-    purges.hand_over(|_| false);
+    purges.hand_over(&BTreeSet::new(), &alone.wanted);
     assert!(purges.waiting.keys().all(|id| purges.sent.contains(id) || purges.jobs.capacity() == 0));
 }
 
@@ -239,17 +289,7 @@ async fn who_comes_to_an_address_is_revoked_until_its_connections_are_forgotten(
     let bridge = host::names::bridge(NETWORK);
     purges.zones.insert(bridge.clone(), 1);
     purges.note(vec![due(1)], &mut alone.wanted);
-    let port = |n: u16, ip: [u8; 4]| Port {
-        id: PortId(Uuid::from_u128(0xaaaa_0000 + u128::from(n))),
-        network_id: NETWORK,
-        mac: wire::Mac([2, 0, 0, 0, 0, 1]),
-        fixed_ips: vec![ip.into()],
-        admin_state_up: true,
-        allowed: Some(Vec::new()),
-        trusted: false,
-        groups: Some(BTreeSet::new()),
-    };
-    let (heir, other) = (port(1, [10, 0, 0, 1]), port(2, [10, 0, 0, 2]));
+    let (heir, other) = (filtered(1, [10, 0, 0, 1]), filtered(2, [10, 0, 0, 2]));
     let keys = [&heir, &other].map(|port| Key::new(Kind::Port, port.id.0));
     for port in [&heir, &other] {
         alone.wanted.put(Part::Port(port.clone()));
@@ -268,4 +308,24 @@ async fn who_comes_to_an_address_is_revoked_until_its_connections_are_forgotten(
     purges.release(&[step], &mut alone.wanted);
     assert!(purges.zones.is_empty());
     assert!(purges.waiting.values().any(|entry| entry.job.what == What::Zone(1)));
+}
+
+#[tokio::test]
+async fn an_heir_is_one_while_a_job_waits_and_no_longer() {
+    let mut alone = Alone::new();
+    let mut purges = alone.open();
+    purges.zones.insert(host::names::bridge(NETWORK), 1);
+    let heir = filtered(1, [10, 0, 0, 7]);
+    alone.wanted.put(Part::Port(heir.clone()));
+    let keys: BTreeSet<Key> = [Key::new(Kind::Port, heir.id.0)].into();
+    // Drawn together with others, it is still about the address.
+    purges.note((0..=MOST as u16).map(due).collect(), &mut alone.wanted);
+    assert_eq!(purges.waiting.len(), 1);
+    assert_eq!(purges.revoke_heirs(&keys, &mut alone.wanted), [heir.id].into());
+    let all: Vec<JobId> = purges.waiting.keys().copied().collect();
+    assert!(purges.hear(done(&all), &mut alone.wanted).contains(&heir.id));
+    purges.note(vec![due(9)], &mut alone.wanted);
+    assert!(purges.revoke_heirs(&keys, &mut alone.wanted).is_empty(), "of what was done");
+    purges.note(vec![due(7)], &mut alone.wanted);
+    assert_eq!(purges.revoke_heirs(&keys, &mut alone.wanted), [heir.id].into());
 }

@@ -2,6 +2,7 @@
 //! each test; nothing of the machine's own is touched.
 
 mod netns {
+    mod arrivals;
     mod carry;
     mod ctpurge;
     mod dhcp;
@@ -18,11 +19,13 @@ mod netns {
     mod outside;
     mod place;
     mod purging;
+    mod qos;
     mod ready;
     mod repair;
     mod routers;
     mod scale;
     mod server;
     mod spoof;
+    mod table;
     mod wait;
 }

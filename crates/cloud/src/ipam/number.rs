@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::api::subnet::Pool;
 
 pub fn number(ip: IpAddr) -> u128 {
     match ip {
@@ -21,6 +22,16 @@ pub fn address(number: u128, like: IpAddr) -> IpAddr {
 
 pub fn network_of(net: IpNet) -> IpAddr {
     net.network()
+}
+
+/// How many addresses a pool has.
+pub fn span(pool: &Pool) -> u128 {
+    number(pool.end).saturating_sub(number(pool.start)).saturating_add(1)
+}
+
+/// How many addresses a net has.
+pub fn whole(net: IpNet) -> u128 {
+    1u128.checked_shl((net.max_prefix_len() - net.prefix_len()).into()).unwrap_or(u128::MAX)
 }
 
 /// The last address of a net: for IPv4 its broadcast address.

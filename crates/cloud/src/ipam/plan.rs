@@ -254,6 +254,7 @@ pub(crate) mod tests {
             ipv6_ra_mode: None,
             ipv6_address_mode: None,
             service_types: vec![],
+            subnetpool_id: None,
             segment_id: None,
             rest: Default::default(),
         }

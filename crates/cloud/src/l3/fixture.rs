@@ -102,6 +102,8 @@ pub fn facts(distributed: bool, ha: bool) -> RouterFacts {
         .into(),
         floating_ips: vec![],
         forwardings: vec![],
+        helpers: vec![],
+        gateway_rules: vec![],
         agents,
         users: BTreeSet::new(),
         hosts: hosts.map(|(host, mode)| (host.to_owned(), configuration(mode))).into(),
@@ -117,6 +119,7 @@ pub fn floating(n: u8, host: Option<&str>) -> FloatingFact {
         floating_ip: [203, 0, 113, n].into(),
         fixed_ip: [10, 0, 0, n].into(),
         host: host.map(str::to_owned),
+        rules: vec![],
     }
 }
 

@@ -106,7 +106,9 @@ pub fn is_of_router(before: &Router, after: &Router) -> bool {
 /// A floating IP created (`before` is `None`), changed, or deleted: the routers that it leaves, and the
 /// one that it comes to. Its description and the like are nothing to hosts.
 pub fn of_floatingip(before: Option<&FloatingIp>, after: Option<&FloatingIp>) -> BTreeSet<RouterId> {
-    let seen = |of: &FloatingIp| (of.router_id, of.port_id, of.fixed_ip_address, of.last_router_id);
+    let seen = |of: &FloatingIp| {
+        (of.router_id, of.port_id, of.fixed_ip_address, of.last_router_id, of.qos_policy_id)
+    };
     if before.map(seen) == after.map(seen) {
         return BTreeSet::new();
     }

@@ -37,9 +37,6 @@ pub struct Facts<'a> {
 
 /// Decides what a new way out, or none, means for the gateway port.
 pub fn plan(router: &Router, ask: Option<&GatewayAsk>, facts: Facts<'_>) -> Result<Change, Refusal> {
-    if let Some(policy) = ask.and_then(|ask| ask.qos_policy_id.as_ref()) {
-        return Err(Refusal::QosPolicyNotFound(policy.clone()));
-    }
     if let (Some(ask), Some((network, subnets))) = (ask, facts.network) {
         check_network(ask, network, subnets)?;
     }
@@ -92,12 +89,15 @@ pub fn port(router: &Router, ask: &GatewayAsk) -> PortCreate {
 /// Writes down where the router leads out, as the API shows it.
 pub fn note(router: &mut Router, ask: Option<&GatewayAsk>, port: Option<&Port>) {
     router.enable_snat = ask.and_then(|ask| ask.enable_snat).unwrap_or(true);
+    // It stays while there is a way out, until another or none is said.
+    let policy = ask.map(|ask| ask.qos_policy_id.unwrap_or(router.gw_qos_policy_id));
+    router.gw_qos_policy_id = port.and(policy.flatten());
     router.gw_port_id = port.map(|port| port.id);
     router.gw_network_id = port.map(|port| port.network_id);
     router.external_gateway_info = port.map(|port| GatewayInfo {
         network_id: port.network_id,
         external_fixed_ips: port.fixed_ips.clone(),
         enable_snat: router.enable_snat,
-        qos_policy_id: None,
+        qos_policy_id: router.gw_qos_policy_id,
     });
 }

@@ -1,6 +1,7 @@
 //! From a request's provider attributes to segments that are wanted or to be chosen.
 
 use model::api::network::{NetworkCreate, ProviderSegment, SegmentAsk};
+use model::api::network_segment_range::NetworkSegmentRange;
 
 use crate::segment::{TYPES, is_tunnel};
 use crate::{Refusal, Rules};
@@ -45,8 +46,8 @@ pub fn asked(new: &NetworkCreate) -> Result<Vec<SegmentAsk>, Refusal> {
     }
 }
 
-/// Judges one asked segment.
-pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
+/// Judges one asked segment. `ranges` are those that its network may be chosen from, best first.
+pub fn wanted(ask: &SegmentAsk, rules: &Rules, ranges: &[NetworkSegmentRange]) -> Result<Wanted, Refusal> {
     let input = |why: String| Err(Refusal::Input(why));
     let Some(network_type) = ask.network_type.as_deref() else {
         return input("provider:network_type is required with other provider attributes.".into());
@@ -78,12 +79,12 @@ pub fn wanted(ask: &SegmentAsk, rules: &Rules) -> Result<Wanted, Refusal> {
                 input(format!("The physical network '{name}' is not configured for flat networks."))
             }
         },
-        ("vlan", id) => vlan(physical, id, rules, exactly),
+        ("vlan", id) => vlan(physical, id, rules, ranges, exactly),
         (tunnel, Some(id)) if !(0..=most(tunnel)).contains(&id) => {
             input(format!("The id {id} is not one of a {tunnel} segment (0 to {}).", most(tunnel)))
         }
         (_, Some(_)) => exactly(),
-        (tunnel, None) => Ok(Wanted::OneOf(tunnel_choices(tunnel, rules))),
+        (tunnel, None) => Ok(Wanted::OneOf(choices(tunnel, None, ranges))),
     }
 }
 
@@ -91,67 +92,50 @@ fn vlan(
     physical: Option<&str>,
     id: Option<i64>,
     rules: &Rules,
+    ranges: &[NetworkSegmentRange],
     exactly: impl Fn() -> Result<Wanted, Refusal>,
 ) -> Result<Wanted, Refusal> {
     let input = |why: String| Err(Refusal::Input(why));
+    let of = |name| choices("vlan", name, ranges);
     match (physical, id) {
         (None, Some(_)) => input("A VLAN id needs provider:physical_network.".into()),
-        (Some(name), _) if !rules.vlan_ranges.contains_key(name) => {
+        (Some(name), _) if !rules.vlan_ranges.contains_key(name) && of(physical).is_empty() => {
             input(format!("The physical network '{name}' is not configured for VLANs."))
         }
         (_, Some(id)) if !(1..=4094).contains(&id) => input(format!("{id} is not a VLAN id (1 to 4094).")),
         (_, Some(_)) => exactly(),
-        (Some(name), None) if rules.vlan_ranges[name].is_empty() => input(format!(
+        (Some(name), None) if of(physical).is_empty() => input(format!(
             "The physical network '{name}' has no range of VLANs: give provider:segmentation_id."
         )),
-        (name, None) => Ok(Wanted::OneOf(vlan_choices(name, rules))),
+        (name, None) => Ok(Wanted::OneOf(of(name))),
     }
 }
 
 /// The segments a network without provider attributes may get, best first.
-pub fn tenant_choices(rules: &Rules) -> Vec<Choice> {
+pub fn tenant_choices(rules: &Rules, ranges: &[NetworkSegmentRange]) -> Vec<Choice> {
     let mut out = Vec::new();
     for network_type in &rules.project_network_types {
         match network_type.as_str() {
-            "vlan" => out.extend(vlan_choices(None, rules)),
             "local" => {
                 out.push(Choice { network_type: "local".into(), physical_network: None, first: 0, last: -1 })
             }
-            tunnel => out.extend(tunnel_choices(tunnel, rules)),
+            other => out.extend(choices(other, None, ranges)),
         }
     }
     out
 }
 
-fn vlan_choices(physical: Option<&str>, rules: &Rules) -> Vec<Choice> {
-    let mut out = Vec::new();
-    for (name, ranges) in &rules.vlan_ranges {
-        if physical.is_none_or(|physical| physical == name) {
-            out.extend(ranges.iter().map(|[first, last]| Choice {
-                network_type: "vlan".into(),
-                physical_network: Some(name.clone()),
-                first: *first,
-                last: *last,
-            }));
-        }
-    }
-    out
-}
-
-fn tunnel_choices(network_type: &str, rules: &Rules) -> Vec<Choice> {
-    let ranges = match network_type {
-        "vxlan" => &rules.vxlan_ranges,
-        "geneve" => &rules.geneve_ranges,
-        "gre" => &rules.gre_ranges,
-        _ => return Vec::new(),
+fn choices(network_type: &str, physical: Option<&str>, ranges: &[NetworkSegmentRange]) -> Vec<Choice> {
+    let fits = |range: &&NetworkSegmentRange| {
+        range.network_type == network_type && physical.is_none_or(|name| name == range.physical_network)
     };
-    let choice = |[first, last]: &[i64; 2]| Choice {
+    let choice = |range: &NetworkSegmentRange| Choice {
         network_type: network_type.to_owned(),
-        physical_network: None,
-        first: *first,
-        last: *last,
+        physical_network: Some(range.physical_network.clone()).filter(|name| !name.is_empty()),
+        first: range.minimum,
+        last: range.maximum,
     };
-    ranges.iter().map(choice).collect()
+    ranges.iter().filter(fits).map(choice).collect()
 }
 
 fn allows_flat(rules: &Rules, name: &str) -> bool {
@@ -159,7 +143,7 @@ fn allows_flat(rules: &Rules, name: &str) -> bool {
 }
 
 /// The largest id: 24 bits, or the 32 of a GRE key.
-fn most(tunnel: &str) -> i64 {
+pub(super) fn most(tunnel: &str) -> i64 {
     if tunnel == "gre" { u32::MAX.into() } else { 0xff_ffff }
 }
 
@@ -172,6 +156,11 @@ mod tests {
         rules.vlan_ranges.insert("physnet1".into(), vec![[100, 200]]);
         rules.vlan_ranges.insert("physnet2".into(), vec![]);
         rules
+    }
+
+    fn ranges() -> Vec<NetworkSegmentRange> {
+        let mut stamp = crate::Stamp::new(0, String::new(), 7);
+        crate::segment::range::of_rules(&rules(), &mut stamp)
     }
 
     fn ask(network_type: &str, physical: Option<&str>, id: Option<i64>) -> SegmentAsk {
@@ -200,18 +189,18 @@ mod tests {
             ask("local", Some("physnet1"), None),
             ask("local", None, Some(1)),
         ] {
-            assert!(matches!(wanted(&bad, &rules()), Err(Refusal::Input(_))), "{bad:?}");
+            assert!(matches!(wanted(&bad, &rules(), &ranges()), Err(Refusal::Input(_))), "{bad:?}");
         }
     }
 
     #[test]
     fn segments_said_in_full_and_to_be_chosen() {
-        let exact = wanted(&ask("vlan", Some("physnet2"), Some(7)), &rules()).unwrap();
+        let exact = wanted(&ask("vlan", Some("physnet2"), Some(7)), &rules(), &ranges()).unwrap();
         assert!(matches!(exact, Wanted::Exactly(segment) if segment.segmentation_id == Some(7)));
-        let open = wanted(&ask("vlan", None, None), &rules()).unwrap();
+        let open = wanted(&ask("vlan", None, None), &rules(), &ranges()).unwrap();
         let Wanted::OneOf(choices) = open else { panic!("{open:?}") };
         assert_eq!(choices.len(), 1);
         assert_eq!((choices[0].first, choices[0].last), (100, 200));
-        assert_eq!(tenant_choices(&rules())[0].network_type, "vxlan");
+        assert_eq!(tenant_choices(&rules(), &ranges())[0].network_type, "vxlan");
     }
 }

@@ -4,20 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use model::NetworkId;
 use model::api::address_group::AddressGroup;
 use model::api::network::{Network, ProviderSegment};
 use model::api::port::Port;
+use model::api::qos::Policy;
 use model::api::subnet::Subnet;
 use model::desired;
 use model::desired::{
-    AddressPair, Dhcp, DhcpOption, DhcpSubnet, Key, Kind, Lease, LeaseAddress, Part, Remote, Segment,
+    AddressPair, Dhcp, DhcpOption, DhcpSubnet, Key, Kind, Lease, LeaseAddress, Part, Remote, Segment, Trunked,
 };
 use model::l3::RouterFacts;
 use model::report::L2Configuration;
+use model::software::Order;
+use model::{NetworkId, PortId, QosPolicyId};
 
 use crate::bind::segment_for;
 use crate::port::{filtered_by, pair_net};
+use crate::qos;
 use crate::segment::is_tunnel;
 use crate::view::group::{self, GroupRows};
 use crate::view::router as view;
@@ -28,6 +31,10 @@ pub struct Facts<'a> {
     pub host: &'a str,
     /// Ports bound to the host.
     pub ports: &'a [Port],
+    /// Their QoS policies.
+    pub policies: &'a BTreeMap<QosPolicyId, Policy>,
+    /// What these have to do with trunks.
+    pub trunked: &'a BTreeMap<PortId, Trunked>,
     /// Networks that the host has ports of.
     pub networks: &'a [NetworkId],
     /// Ports of those networks on other hosts.
@@ -54,6 +61,8 @@ pub struct Facts<'a> {
     pub members: &'a [Port],
     /// Address groups that rules of those are about.
     pub addresses: &'a [AddressGroup],
+    /// What instances behind `leases` are to install.
+    pub orders: &'a BTreeMap<PortId, Vec<Order>>,
 }
 
 impl Facts<'_> {
@@ -121,7 +130,12 @@ impl<'a> Index<'a> {
 
     fn part(&self, facts: &Facts<'_>, key: Key) -> Option<Part> {
         match key.kind {
-            Kind::Port => self.ports.get(&key.id).map(|row| Part::Port(port(row))),
+            Kind::Port => self.ports.get(&key.id).map(|row| {
+                let policy = row.qos_policy().and_then(|id| facts.policies.get(&id));
+                let trunk = facts.trunked.get(&row.id).cloned();
+                let qos = policy.and_then(|policy| qos::view(&policy.rules));
+                Part::Port(desired::Port { qos, trunk, ..port(row) })
+            }),
             Kind::Network => {
                 let id = NetworkId(key.id);
                 facts.networks.contains(&id).then_some(())?;
@@ -140,7 +154,9 @@ impl<'a> Index<'a> {
             }
             Kind::Lease => {
                 let row = self.leases.get(&key.id)?;
-                lease(row, facts.subnets(row.network_id)).map(Part::Lease)
+                let lease = lease(row, facts.subnets(row.network_id))?;
+                let orders = facts.orders.get(&row.id).cloned().unwrap_or_default();
+                Some(Part::Lease(Lease { orders, ..lease }))
             }
             Kind::Router => {
                 let router = self.routers.get(&key.id)?;
@@ -171,6 +187,8 @@ pub fn port(row: &Port) -> desired::Port {
         allowed: row.port_security_enabled.then(pairs),
         trusted: row.device_owner.starts_with("network:"),
         groups: filtered_by(row).cloned(),
+        qos: None,
+        trunk: None,
     }
 }
 
@@ -272,5 +290,8 @@ pub fn lease(row: &Port, subnets: &[Subnet]) -> Option<Lease> {
         hostname: row.dns_assignment.first().map(|name| name.hostname.clone()).unwrap_or_default(),
         addresses,
         options: row.extra_dhcp_opts.iter().map(option).collect(),
+        instance: row.device_id.clone(),
+        project_id: row.project_id.clone(),
+        orders: vec![],
     })
 }

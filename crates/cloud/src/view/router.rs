@@ -17,6 +17,8 @@ use model::desired::{
 use model::l3::{FloatingFact, RouterFacts};
 use uuid::Uuid;
 
+use crate::qos;
+
 /// As Neutron arranges it: whoever hears nobody of a higher address becomes active.
 const HA_PRIORITY: u8 = 50;
 const HA_ADVERT_INT_S: u32 = 2;
@@ -45,6 +47,7 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         gateway: gateway(facts, central),
         floating_ips: floating_ips(facts, host, central),
         port_forwardings: if central { facts.forwardings.clone() } else { vec![] },
+        conntrack_helpers: if central { facts.helpers.clone() } else { vec![] },
         routes: facts.row.routes.clone(),
         host_mac: facts.macs.get(host).copied().filter(|_| facts.row.distributed),
         ha: ha(facts, host).filter(|_| central),
@@ -114,7 +117,12 @@ fn gateway(facts: &RouterFacts, central: bool) -> Option<Gateway> {
     let mut nexthops: Vec<IpAddr> =
         port.fixed_ips.iter().filter_map(|fixed| nexthop(&fixed.subnet_id)).collect();
     nexthops.dedup();
-    Some(Gateway { port: own_leg(facts, port), nexthops, enable_snat: central && facts.row.enable_snat })
+    Some(Gateway {
+        port: own_leg(facts, port),
+        nexthops,
+        enable_snat: central && facts.row.enable_snat,
+        qos: qos::view(&facts.gateway_rules).filter(|_| central),
+    })
 }
 
 fn floating_ips(facts: &RouterFacts, host: &str, central: bool) -> Vec<FloatingIp> {
@@ -124,7 +132,8 @@ fn floating_ips(facts: &RouterFacts, host: &str, central: bool) -> Vec<FloatingI
     };
     let here = facts.floating_ips.iter().filter_map(|ip| {
         let FloatingFact { id, floating_ip, fixed_ip, .. } = *ip;
-        Some(FloatingIp { id, floating_ip, fixed_ip, centralized: carried(ip)? })
+        let qos = qos::view(&ip.rules);
+        Some(FloatingIp { id, floating_ip, fixed_ip, centralized: carried(ip)?, qos })
     });
     here.collect()
 }

@@ -34,7 +34,8 @@ pub fn of_port(before: Option<&Port>, after: Option<&Port>, facts: &PortFacts<'_
     let host = |port: Option<&Port>| port.and_then(bind::host).map(str::to_owned);
     let (old_host, new_host) = (host(before), host(after));
     let view = |port: Option<&Port>| port.map(part::port);
-    if old_host != new_host || view(before) != view(after) {
+    let policy = |port: Option<&Port>| port.and_then(Port::qos_policy);
+    if old_host != new_host || view(before) != view(after) || policy(before) != policy(after) {
         for host in [&old_host, &new_host].into_iter().flatten() {
             out.push(Touch::Part { host: host.clone(), key: key(Kind::Port) });
         }

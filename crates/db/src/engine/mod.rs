@@ -17,9 +17,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::RouterId;
+use model::{RouterId, SoftwareVersionId};
 
 use crate::changes::Marks;
+use crate::instance_event::Events;
 
 pub use error::{DbError, EngineError};
 pub use postgres::PostgresOptions;
@@ -126,6 +127,9 @@ impl Db {
             locked: BTreeSet::new(),
             dues: BTreeMap::new(),
             settled: None,
+            software: BTreeSet::new(),
+            events: Events::default(),
+            trunks: false,
         })
     }
 
@@ -157,6 +161,12 @@ pub struct Tx<'db> {
     pub(crate) dues: BTreeMap<RouterId, i64>,
     /// The router that it settled, and the note of it that it found.
     pub(crate) settled: Option<(RouterId, i64)>,
+    /// Versions of software of which the repository has to hear.
+    pub(crate) software: BTreeSet<SoftwareVersionId>,
+    /// What Nova has to hear.
+    pub(crate) events: Events,
+    /// Ports of trunks may have to follow their parents.
+    pub(crate) trunks: bool,
 }
 
 enum Work<'db> {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, Router, RouterPortKind};
 use model::api::subnet::{SUBNET, Subnet};
-use model::desired::{Centralized, PortForwarding};
+use model::desired::{Centralized, ConntrackHelper, PortForwarding};
 use model::l3::{CentralAgent, FloatingFact, OwnPort, RouterFacts};
 use model::report::{HaState, L3_TOPIC, L3Configuration};
-use model::{PortId, RouterId};
+use model::{PortId, QosPolicyId, RouterId};
 
 use super::counts::{BAREMETAL, IPV4, IPV6, USERS, filled};
 use crate::engine::{Cell, DbError, Param, Row, Tx};
@@ -48,6 +48,7 @@ impl Tx<'_> {
             let rows: Vec<Router> =
                 self.find(&ROUTER, &format!("id IN ({})", some.marks), &some.params).await?;
             let mut part: Found = rows.into_iter().map(|row| (row.id, facts(row))).collect();
+            self.add_gateway_rules(&mut part).await?;
             self.add_ports(&mut part, &some).await?;
             self.add_floating_ips(&mut part, &some).await?;
             self.add_agents(&mut part, &some).await?;
@@ -56,6 +57,17 @@ impl Tx<'_> {
             found.append(&mut part);
         }
         Ok(found)
+    }
+
+    async fn add_gateway_rules(&mut self, found: &mut Found) -> Result<(), DbError> {
+        let policies: Vec<QosPolicyId> =
+            found.values().filter_map(|facts| facts.row.gw_qos_policy_id).collect();
+        let policies = self.qos_policies(&policies).await?;
+        for facts in found.values_mut() {
+            let policy = facts.row.gw_qos_policy_id.and_then(|id| policies.get(&id));
+            facts.gateway_rules = policy.map(|policy| policy.rules.clone()).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn add_ports(&mut self, found: &mut Found, some: &Chosen<'_>) -> Result<(), DbError> {
@@ -89,8 +101,8 @@ impl Tx<'_> {
         let sql = filled(
             self.engine(),
             "SELECT f.router_id, f.id, f.floating_network_id, f.floating_ip_address, f.fixed_ip_address, \
-             CASE WHEN {bound} THEN p.host END FROM floatingips f JOIN ports p ON p.id = f.port_id \
-             WHERE f.router_id IN ({in}) ORDER BY f.id",
+             CASE WHEN {bound} THEN p.host END, q.rules FROM floatingips f JOIN ports p ON p.id = f.port_id \
+             LEFT JOIN policies q ON q.id = f.qos_policy_id WHERE f.router_id IN ({in}) ORDER BY f.id",
             &some.marks,
         );
         self.each(&sql, &some.params, |row| {
@@ -110,6 +122,19 @@ impl Tx<'_> {
             let Ok(router) = row.text(0).parse() else { return };
             if let (Some(facts), Some(fact)) = (found.get_mut(&router), forwarding(row)) {
                 facts.forwardings.push(fact);
+            }
+        })
+        .await?;
+        let sql = format!(
+            "SELECT router_id, protocol, port, helper FROM conntrack_helpers WHERE router_id IN ({}) \
+             ORDER BY created_us, id",
+            some.marks
+        );
+        self.each(&sql, &some.params, |row| {
+            let (Ok(router), Ok(port)) = (row.text(0).parse(), u16::try_from(row.int(2))) else { return };
+            if let Some(facts) = found.get_mut(&router) {
+                let (protocol, helper) = (row.text(1).to_owned(), row.text(3).to_owned());
+                facts.helpers.push(ConntrackHelper { protocol, port, helper });
             }
         })
         .await
@@ -207,6 +232,8 @@ fn facts(row: Router) -> RouterFacts {
         subnets: BTreeMap::new(),
         floating_ips: vec![],
         forwardings: vec![],
+        helpers: vec![],
+        gateway_rules: vec![],
         agents: vec![],
         users: BTreeSet::new(),
         hosts: BTreeMap::new(),
@@ -228,6 +255,7 @@ fn floating_ip(row: &Row<'_>) -> Option<FloatingFact> {
         floating_ip: row.text(3).parse().ok()?,
         fixed_ip: row.text(4).parse().ok()?,
         host: Some(row.text(5).to_owned()).filter(|host| !host.is_empty()),
+        rules: serde_json::from_str(row.text(6)).unwrap_or_default(),
     })
 }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use kernel::conversation::is_heard;
 use kernel::relay::{self, Listener, Packets};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
 use super::out::Out;
 use super::{Shared, metadata, orders, repository};
-use crate::control::is_heard;
 use crate::head::{Method, Way};
 use crate::link::{Ask, Conn, Done, MAX_MESSAGE, ToManagement, Who, read_to_management};
 
@@ -74,7 +74,11 @@ async fn hear(packets: Arc<Packets>, shared: Arc<Shared>) {
                 let Some(held) = streams.get_mut(&ask.conn) else {
                     break Some("a request without a connection".to_owned());
                 };
-                let out = Out::new(Arc::clone(&held.stream), Duration::from_secs(shared.settings.stall_s));
+                let out = Out::new(
+                    Arc::clone(&held.stream),
+                    Duration::from_secs(shared.settings.stall_s),
+                    shared.settings.least_bytes_per_s,
+                );
                 let (asked, work) = taken(&ask, &shared);
                 let answering = answer(asked, work, out, Arc::clone(&shared), Arc::clone(&packets));
                 held.task = Some(tokio::spawn(answering).abort_handle());

@@ -21,18 +21,21 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use kernel::conversation::listen;
 use kernel::relay::Listener;
 use model::gateway::{Answer, Counters, Network, Request, Status, Wanted};
 use model::{NetworkId, PortId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::timeout;
 
 use crate::bucket::Bucket;
+use crate::control::is_large;
 use crate::{GatewayError, Management, Settings, control};
 use body::Pipes;
 use metadata::Nova;
-use orders::Orders;
+use orders::Mailboxes;
 use origin::Origin;
 
 /// What all requests share.
@@ -42,7 +45,7 @@ struct Shared {
     nova: Option<Nova>,
     pipes: Pipes,
     told: RwLock<Told>,
-    orders: Orders,
+    mailboxes: Mailboxes,
     /// Tenants' gateways that are there: one, or two while one takes the place of another.
     links: AtomicU64,
     asked: AtomicU64,
@@ -57,6 +60,8 @@ struct Told {
     ports: HashMap<PortId, NetworkId>,
     /// How much of a network's answers goes out in a time.
     buckets: HashMap<NetworkId, Arc<Bucket>>,
+    /// Places for answers of the repository.
+    places: HashMap<NetworkId, Arc<Semaphore>>,
 }
 
 impl Shared {
@@ -67,7 +72,8 @@ impl Shared {
     fn change(&self, act: impl FnOnce(&mut Told)) {
         let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
         act(&mut told);
-        let Told { networks, ports, buckets } = &mut *told;
+        let Told { networks, ports, buckets, places } = &mut *told;
+        places.retain(|id, _| networks.contains_key(id));
         let all =
             networks.values().flat_map(|network| network.ports.iter().map(|port| (port.id, network.id)));
         *ports = all.collect();
@@ -75,7 +81,8 @@ impl Shared {
             networks.get(id).and_then(|n| n.limits.bytes_per_s).unwrap_or(self.settings.bytes_per_s)
         };
         buckets.retain(|id, bucket| networks.contains_key(id) && bucket.per_s() == rate(id));
-        self.orders.keep(|port| ports.contains_key(port));
+        let orders = networks.values().flat_map(|network| &network.ports).map(|port| (port.id, &port.orders));
+        self.mailboxes.give(orders);
     }
 
     /// The bucket of a network; it may not have been told of yet.
@@ -94,6 +101,17 @@ impl Shared {
         Some(Arc::clone(
             told.buckets.entry(network).or_insert_with(|| Arc::new(Bucket::new(rate, Instant::now()))),
         ))
+    }
+
+    /// A place for an answer of the repository to a network; none when others take too long to leave theirs.
+    async fn place(&self, network: NetworkId) -> Option<OwnedSemaphorePermit> {
+        let places = {
+            let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
+            let number = self.settings.answers_of_network as usize;
+            Arc::clone(told.places.entry(network).or_insert_with(|| Arc::new(Semaphore::new(number))))
+        };
+        let patience = Duration::from_secs(self.settings.answer_s);
+        timeout(patience, places.acquire_owned()).await.ok()?.ok()
     }
 
     fn status(&self) -> Status {
@@ -124,12 +142,16 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         (Some(at), Some(file)) => Some(Nova::new(Origin::new(at, &management), &secret(file)?)),
         _ => None,
     };
+    let mut repository = Origin::new(&management.repository, &management);
+    if let Some(file) = &management.repository_secret_file {
+        repository.show(&secret(file)?)?;
+    }
     let shared = Arc::new(Shared {
-        repository: Origin::new(&management.repository, &management),
+        repository,
         nova,
         pipes: Pipes::default(),
         told: RwLock::default(),
-        orders: Orders::default(),
+        mailboxes: Mailboxes::default(),
         links: AtomicU64::new(0),
         asked: AtomicU64::new(0),
         broken: AtomicU64::new(0),
@@ -140,7 +162,8 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         (Some(bind), Some(file)) => Some(port::open(bind, &secret(file)?, Arc::clone(&shared)).await?),
         _ => None,
     };
-    let telling = control::listen(&management.control, &settings.users)?;
+    let telling = listen(&management.control, &settings.users)
+        .map_err(GatewayError::io("listen at", &management.control))?;
     let between = Listener::bind(&settings.socket, !settings.users.is_empty())
         .map_err(GatewayError::io("listen at", &settings.socket))?;
     let (asks, mut asked) = mpsc::channel(4);
@@ -154,7 +177,18 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     loop {
         tokio::select! {
             Some((request, answer)) = asked.recv() => {
-                let _ = answer.send(answer_to(&shared, request));
+                if let Request::Reports { after, wait_s } = request {
+                    let shared = Arc::clone(&shared);
+                    tokio::spawn(async move {
+                        let _ = answer.send(shared.mailboxes.came_after(after, wait_s).await);
+                    });
+                } else {
+                    let large = is_large(&request);
+                    let _ = answer.send(answer_to(&shared, request));
+                    if large {
+                        kernel::own::give_back_heap();
+                    }
+                }
             }
             _ = stopping.changed() => break,
         }
@@ -166,7 +200,8 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
 }
 
 fn answer_to(shared: &Shared, request: Request) -> Answer {
-    let by_id = |networks: Vec<Network>| networks.into_iter().map(|network| (network.id, Arc::new(network)));
+    let by_id =
+        |networks: Vec<Network>| networks.into_iter().map(|network| (network.id, Arc::new(fitted(network))));
     match request {
         Request::Tell { wanted } => match Wanted::check(&wanted) {
             Ok(()) => shared.change(|told| told.networks = by_id(wanted.networks).collect()),
@@ -179,11 +214,21 @@ fn answer_to(shared: &Shared, request: Request) -> Answer {
             }),
             Err(refused) => return Answer::Refused(refused),
         },
-        Request::Hello { .. } | Request::Status => {
+        Request::Keep { networks } => {
+            shared.change(|told| told.networks.retain(|id, _| networks.contains(id)))
+        }
+        Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
             return Answer::Status { status: Box::new(shared.status()) };
         }
     }
     Answer::Told { unserved: Vec::new() }
+}
+
+/// Without room for more: it stays as it is until it is told anew.
+fn fitted(mut network: Network) -> Network {
+    network.ports.shrink_to_fit();
+    network.ports.iter_mut().for_each(|port| port.addresses.shrink_to_fit());
+    network
 }
 
 /// The first line of a file that nobody else should read.

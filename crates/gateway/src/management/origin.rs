@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::Management;
 use crate::head::Method;
 use crate::head::answer::{self, Answer};
+use crate::{GatewayError, Management};
 
 /// Connections that are kept for others.
 const KEPT: usize = 32;
@@ -22,6 +22,8 @@ pub(super) struct Origin {
     connect: Duration,
     patience: Duration,
     idle: Mutex<Vec<Asked>>,
+    /// A line of every request, by which it knows us.
+    authorization: String,
 }
 
 /// A connection, and what was read of it and not used yet.
@@ -50,13 +52,26 @@ impl Origin {
             connect: seconds(settings.connect_s),
             patience: seconds(settings.answer_s),
             idle: Mutex::default(),
+            authorization: String::new(),
         }
+    }
+
+    /// Says a secret with every request.
+    pub fn show(&mut self, secret: &str) -> Result<(), GatewayError> {
+        if !secret.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(GatewayError::Setting {
+                option: "management.repository_secret_file",
+                why: "a secret is of plain letters",
+            });
+        }
+        self.authorization = format!("Authorization: Bearer {secret}\r\n");
+        Ok(())
     }
 
     /// A request as it is written.
     pub fn request(&self, method: Method, path: &str, lines: &str) -> Vec<u8> {
-        let parts = [method.name(), " ", path, " HTTP/1.1\r\nHost: ", &self.at, "\r\n", lines, "\r\n"];
-        parts.concat().into_bytes()
+        let first = [method.name(), " ", path, " HTTP/1.1\r\nHost: ", &self.at, "\r\n"];
+        [&first.concat(), &self.authorization, lines, "\r\n"].concat().into_bytes()
     }
 
     /// Asks, and reads the head of the answer; what follows it is in the buffer, or comes.

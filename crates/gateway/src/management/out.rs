@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::relay::{self, Pipe, Watched};
 use tokio::time::timeout;
@@ -16,7 +16,30 @@ pub(super) struct Out {
     /// Most answers never need it.
     watched: Option<Watched>,
     written: u64,
+    reader: Reader,
+}
+
+/// How fast the other side reads, as far as it was waited for.
+struct Reader {
+    /// It may be waited for so long with less than so much taken.
     stall: Duration,
+    least: u64,
+    /// Since when that is counted: what was written then, and how long it was waited for since.
+    from: u64,
+    waited: Duration,
+}
+
+impl Reader {
+    /// It was waited for, until so much was written; false when it takes too little.
+    fn goes_on(&mut self, waited: Duration, written: u64) -> bool {
+        self.waited += waited;
+        if self.waited < self.stall {
+            return true;
+        }
+        let enough = written - self.from >= self.least.saturating_mul(self.waited.as_secs());
+        (self.from, self.waited) = (written, Duration::ZERO);
+        enough
+    }
 }
 
 /// The instance has gone, or stands still.
@@ -24,8 +47,10 @@ pub(super) struct Out {
 pub(super) struct Gone;
 
 impl Out {
-    pub fn new(stream: Arc<OwnedFd>, stall: Duration) -> Out {
-        Out { stream, watched: None, written: 0, stall }
+    /// Who is waited for so long, and reads less than so many bytes a second meanwhile, is taken to have gone.
+    pub fn new(stream: Arc<OwnedFd>, stall: Duration, least: u64) -> Out {
+        let reader = Reader { stall, least, from: 0, waited: Duration::ZERO };
+        Out { stream, watched: None, written: 0, reader }
     }
 
     pub fn descriptor(&self) -> &OwnedFd {
@@ -82,12 +107,36 @@ impl Out {
                     self.watched = Some(Watched::for_writing(Arc::clone(&self.stream)).map_err(|_| Gone)?);
                 }
                 let watched = self.watched.as_ref().ok_or(Gone)?;
-                timeout(self.stall, watched.when_ready(act)).await.map_err(|_| Gone)?
+                let begun = Instant::now();
+                let done = timeout(self.reader.stall, watched.when_ready(act)).await.map_err(|_| Gone)?;
+                if !self.reader.goes_on(begun.elapsed(), self.written) {
+                    return Err(Gone);
+                }
+                done
             }
             done => done,
         };
         let done = done.map_err(|_| Gone)?;
         self.written += done as u64;
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_takes_drops_is_gone_and_who_is_slow_is_not() {
+        let second = Duration::from_secs(1);
+        let reader = || Reader { stall: 10 * second, least: 1000, from: 0, waited: Duration::ZERO };
+        let (mut slow, mut drops) = (reader(), reader());
+        assert!((1..100).all(|at| slow.goes_on(second, at * 1000)));
+        assert!((1..10).all(|at| drops.goes_on(second, at * 900)));
+        assert!(!drops.goes_on(second, 9000));
+        // Who was fast before is not for ever: what counts is what it takes now.
+        let mut once = reader();
+        assert!(once.goes_on(10 * second, 1 << 30));
+        assert!(!once.goes_on(10 * second, (1 << 30) + 9000));
     }
 }

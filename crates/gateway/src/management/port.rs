@@ -1,7 +1,8 @@
-//! Where the platform reaches towards instances: status, and orders of ports. Whoever knows the secret may.
+//! Where the platform looks: status, orders of ports, and what their instances said. Whoever knows the secret
+//! may.
 //!
 //! ```text
-//! GET /status   PUT, GET /ports/ID/orders   GET /ports/ID/reports
+//! GET /status   GET /ports/ID/orders   GET /ports/ID/reports
 //! ```
 
 use std::convert::Infallible;
@@ -9,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::server::conn::http1;
@@ -25,11 +26,9 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::Shared;
-use super::orders::Refused;
 use crate::GatewayError;
 
 const CONNECTIONS: usize = 64;
-const MAX_BODY: usize = 256 << 10;
 const HEAD: Duration = Duration::from_secs(10);
 
 type Reply = (StatusCode, String);
@@ -74,7 +73,7 @@ struct Door {
 
 async fn serve(stream: TcpStream, door: &Door) {
     let service = service_fn(|request| async move {
-        let (status, text) = door.answer(request).await;
+        let (status, text) = door.answer(&request);
         let response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
         Ok::<_, Infallible>(response.body(Full::new(Bytes::from(text))).expect("a plain head"))
     });
@@ -85,47 +84,21 @@ async fn serve(stream: TcpStream, door: &Door) {
 }
 
 impl Door {
-    async fn answer(&self, request: Request<Incoming>) -> Reply {
+    fn answer(&self, request: &Request<Incoming>) -> Reply {
         let said = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes()).unwrap_or_default();
         if ring::hmac::verify(&self.key, said, self.expected.as_ref()).is_err() {
             return say(StatusCode::UNAUTHORIZED, "the secret is not the one in secret_file");
         }
-        let path = request.uri().path().to_owned();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let segments: Vec<&str> = request.uri().path().split('/').skip(1).collect();
         match (request.method(), segments.as_slice()) {
             (&Method::GET, ["status"]) => text(&self.shared.status()),
-            (method, ["ports", port, what]) => {
-                let Ok(port) = port.parse::<PortId>() else { return missing() };
-                if !self.shared.told().ports.contains_key(&port) {
-                    return missing();
-                }
-                match (method.clone(), *what) {
-                    (Method::GET, "orders") => text(&self.shared.orders.given(port)),
-                    (Method::GET, "reports") => text(&self.shared.orders.reports(port)),
-                    (Method::PUT, "orders") => self.give(port, request).await,
-                    _ => missing(),
-                }
-            }
+            (&Method::GET, ["ports", port, what]) => match (port.parse::<PortId>(), *what) {
+                (Ok(port), _) if !self.shared.told().ports.contains_key(&port) => missing(),
+                (Ok(port), "orders") => text(&self.shared.mailboxes.given(port)),
+                (Ok(port), "reports") => text(&self.shared.mailboxes.reports(port)),
+                _ => missing(),
+            },
             _ => missing(),
-        }
-    }
-
-    async fn give(&self, port: PortId, request: Request<Incoming>) -> Reply {
-        let body = tokio::time::timeout(HEAD, Limited::new(request.into_body(), MAX_BODY).collect()).await;
-        let Ok(Ok(body)) = body else {
-            return say(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the body is longer than 262144 bytes, or did not come",
-            );
-        };
-        let given = match serde_json::from_slice(&body.to_bytes()) {
-            Ok(given) => given,
-            Err(error) => return say(StatusCode::BAD_REQUEST, &error.to_string()),
-        };
-        match self.shared.orders.give(port, given) {
-            Ok(()) => text(&json!({})),
-            Err(refused @ Refused::Older) => say(StatusCode::CONFLICT, &refused.to_string()),
-            Err(refused @ Refused::Wrong) => say(StatusCode::BAD_REQUEST, &refused.to_string()),
         }
     }
 }

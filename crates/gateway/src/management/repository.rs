@@ -16,6 +16,10 @@ pub(super) async fn answer(
     out: &mut Out,
     shared: &Shared,
 ) -> (u16, bool, bool) {
+    let Some(_place) = shared.place(asked.who.network).await else {
+        let sentence = "too many downloads of this network are under way: try again\n";
+        return out.say(asked, 503, "Retry-After: 5\r\n", sentence).await;
+    };
     let (mut from, answer) = match origin.ask(request, asked.method).await {
         Ok(answered) => answered,
         Err(failed) => return say(asked, &failed, out).await,

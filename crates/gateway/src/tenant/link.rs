@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kernel::conversation::is_heard;
 use kernel::relay::Packets;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use crate::control::is_heard;
 use crate::link::{Ask, Conn, Done, MAX_MESSAGE, read_done, write_left};
 
 const RETRY_LEAST: Duration = Duration::from_millis(20);

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use model::gateway::{Answer, Request};
+use kernel::conversation::listen;
+use model::gateway::{Answer, Refused, Request, Why};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::interval;
 
@@ -61,7 +62,8 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         numbers: AtomicU64::new(1),
         farewells: Arc::new(Semaphore::new(FAREWELLS)),
     });
-    let listener = control::listen(&settings.tenant.control, &settings.users)?;
+    let listener = listen(&settings.tenant.control, &settings.users)
+        .map_err(GatewayError::io("listen at", &settings.tenant.control))?;
     let (asks, mut asked) = mpsc::channel(4);
     let told = tokio::spawn(control::serve(listener, settings.users.clone(), asks));
     let linked = tokio::spawn({
@@ -76,7 +78,11 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         tokio::select! {
             Some((request, answer)) = asked.recv() => {
                 // Whoever asked may have gone; it is so all the same.
+                let large = control::is_large(&request);
                 let _ = answer.send(answer_to(&mut networks, request).await);
+                if large {
+                    kernel::own::give_back_heap();
+                }
             }
             _ = sweep.tick() => networks.sweep().await,
             _ = stopping.changed() => break,
@@ -91,7 +97,11 @@ async fn answer_to(networks: &mut Networks, request: Request) -> Answer {
     let checked = match &request {
         Request::Tell { wanted } => wanted.check(),
         Request::Change { networks, .. } => networks.iter().try_for_each(model::gateway::Network::check),
-        Request::Hello { .. } | Request::Status => Ok(()),
+        Request::Reports { .. } => Err(Refused {
+            why: Why::Wrong,
+            message: "orders are the management gateway's: ask there".to_owned(),
+        }),
+        Request::Hello { .. } | Request::Status | Request::Keep { .. } => Ok(()),
     };
     if let Err(refused) = checked {
         return Answer::Refused(refused);
@@ -105,6 +115,12 @@ async fn answer_to(networks: &mut Networks, request: Request) -> Answer {
             networks.change(changed, &gone).await;
             Answer::Told { unserved: networks.unserved() }
         }
-        Request::Hello { .. } | Request::Status => Answer::Status { status: Box::new(networks.status()) },
+        Request::Keep { networks: these } => {
+            networks.keep(&these).await;
+            Answer::Told { unserved: networks.unserved() }
+        }
+        Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
+            Answer::Status { status: Box::new(networks.status()) }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is listened on, made as it is told, and looked after: namespaces come and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,9 @@ pub(super) struct Networks {
 }
 
 struct Served {
-    network: Network,
+    namespace: String,
+    listen: Vec<Listen>,
+    /// Who is who is there, and there alone: ten thousand ports are not kept twice.
     state: Arc<State>,
     doors: BTreeMap<Listen, Open>,
     unserved: Option<String>,
@@ -71,11 +73,14 @@ impl Networks {
 
     /// All that should be.
     pub async fn tell(&mut self, wanted: Wanted) {
-        let gone: Vec<NetworkId> = {
-            let stays = |id: &NetworkId| wanted.networks.iter().any(|network| network.id == *id);
-            self.served.keys().filter(|id| !stays(id)).copied().collect()
-        };
-        self.change(wanted.networks, &gone).await;
+        self.keep(&wanted.networks.iter().map(|network| network.id).collect()).await;
+        self.change(wanted.networks, &[]).await;
+    }
+
+    /// Only these stay.
+    pub async fn keep(&mut self, these: &BTreeSet<NetworkId>) {
+        let gone: Vec<NetworkId> = self.served.keys().filter(|id| !these.contains(id)).copied().collect();
+        self.change(Vec::new(), &gone).await;
     }
 
     pub async fn change(&mut self, networks: Vec<Network>, gone: &[NetworkId]) {
@@ -87,19 +92,19 @@ impl Networks {
         let ids: Vec<NetworkId> = networks.iter().map(|network| network.id).collect();
         for network in networks {
             match self.served.get_mut(&network.id) {
-                Some(served) if served.network == network => {}
                 Some(served) => {
-                    if served.network.namespace != network.namespace {
+                    if served.namespace != network.namespace {
                         served.doors.clear();
                     }
                     served.doors.retain(|listen, _| network.listen.contains(listen));
                     served.state.change(&network);
-                    served.network = network;
+                    (served.namespace, served.listen) = (network.namespace, network.listen);
                 }
                 None => {
                     let state = Arc::new(State::new(&network, self.shared.settings.log_per_s));
-                    let served = Served { state, doors: BTreeMap::new(), unserved: None, network };
-                    self.served.insert(served.network.id, served);
+                    let Network { id, namespace, listen, .. } = network;
+                    let doors = BTreeMap::new();
+                    self.served.insert(id, Served { namespace, listen, state, doors, unserved: None });
                 }
             }
         }
@@ -126,10 +131,10 @@ impl Networks {
 
     fn job(&self, id: NetworkId) -> Option<Job> {
         let served = self.served.get(&id)?;
-        let missing = served.network.listen.iter().filter(|listen| !served.doors.contains_key(listen));
+        let missing = served.listen.iter().filter(|listen| !served.doors.contains_key(listen));
         Some(Job {
             id,
-            path: self.shared.settings.netns_dir.join(&served.network.namespace),
+            path: self.shared.settings.netns_dir.join(&served.namespace),
             missing: missing.cloned().collect(),
             known: served.doors.values().map(|open| open.namespace).next(),
         })
@@ -173,7 +178,7 @@ impl Networks {
     pub fn unserved(&self) -> Vec<Unserved> {
         let unserved = |served: &Served| {
             let why = served.unserved.clone()?;
-            Some(Unserved { network: served.network.id, why })
+            Some(Unserved { network: served.state.id, why })
         };
         self.served.values().filter_map(unserved).collect()
     }
@@ -203,8 +208,8 @@ impl Served {
     fn unserved_because(&mut self, why: Option<String>) {
         if self.unserved != why {
             match &why {
-                Some(why) => tracing::warn!(network.id = %self.network.id, why, "a network is not served"),
-                None => tracing::info!(network.id = %self.network.id, "the network is served"),
+                Some(why) => tracing::warn!(network.id = %self.state.id, why, "a network is not served"),
+                None => tracing::info!(network.id = %self.state.id, "the network is served"),
             }
             self.unserved = why;
         }

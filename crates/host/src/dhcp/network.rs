@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::Ipv4Net;
 use model::PortId;
 use model::desired;
 use wire::ethernet::{self, ethertype};
@@ -12,6 +13,7 @@ use super::advert::Advertiser;
 use super::lease::Client;
 use super::subnet::{Subnet4, Subnet6};
 use super::{advert, v4, v6};
+use crate::gateways;
 
 /// The DHCP service of one network.
 #[derive(Clone, Debug)]
@@ -39,6 +41,19 @@ impl Network {
             clients: BTreeMap::new(),
             ports: BTreeMap::new(),
         }
+    }
+
+    /// Its clients are led to the gateways by the DHCP port itself, unless the subnet says otherwise.
+    pub fn leading_to_gateways(mut self) -> Network {
+        let to = Ipv4Net::new_assert(gateways::ADDRESS, 32);
+        for subnet in &mut self.subnets4 {
+            if subnet.routes.iter().all(|(known, _)| *known != to) {
+                subnet.routes.push((to, subnet.server));
+            }
+            // Who knows of no routes but one is told one that leads there, and nowhere else.
+            subnet.last_resort = Some(subnet.server);
+        }
+        self
     }
 
     /// Answers a port from here on, and replaces what it was to be told before.

@@ -17,6 +17,8 @@ pub(super) struct Subnet4 {
     pub dns: Vec<Ipv4Addr>,
     /// Without a default route.
     pub routes: Vec<(Ipv4Net, Ipv4Addr)>,
+    /// A router for those who know of no routes, where there is no gateway.
+    pub last_resort: Option<Ipv4Addr>,
 }
 
 impl Subnet4 {
@@ -45,7 +47,7 @@ impl Subnet4 {
             }
         }
         let dns = subnet.dns_nameservers.iter().filter_map(|ip| v4(Some(*ip))).collect();
-        Some(Subnet4 { id: subnet.id, net: net.trunc(), server, gateway, dns, routes })
+        Some(Subnet4 { id: subnet.id, net: net.trunc(), server, gateway, dns, routes, last_resort: None })
     }
 }
 

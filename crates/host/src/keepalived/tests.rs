@@ -35,6 +35,7 @@ fn router() -> Router {
         gateway: None,
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
+        conntrack_helpers: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: Some(Ha { port, vr_id: 42, priority: 50, advert_int_s: 2 }),

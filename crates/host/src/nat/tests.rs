@@ -51,6 +51,11 @@ fn tables_are_as_written() {
     ];
     let full = Nat { floating_ips: floating_ips.clone(), forwardings: forwardings.into(), ..gateway() };
     golden("full", &full);
+    let slow = Some(Limit { kbps: 8000, burst_kbits: 0 });
+    let few = Some(Packets { kpps: 1, burst_kpackets: 0 });
+    let both = Qos { egress: slow, ingress_packets: few, ..Qos::default() };
+    let limits = [(ip("203.0.113.5"), both), (ip("203.0.113.2"), Qos { ingress: slow, ..Qos::default() })];
+    golden("limits", &Nat { limits: limits.into(), floating_ips: floating_ips.clone(), ..gateway() });
     golden("host", &Nat { outside: "rfp-12345678-9a".into(), floating_ips, ..Nat::default() });
 }
 

@@ -57,6 +57,10 @@ pub enum Hook {
     Source,
     Input,
     Forward,
+    /// Before destinations are translated: what comes still has its address outside.
+    Arrival,
+    /// Behind translation of sources.
+    Departure,
 }
 
 /// All matches must hold.
@@ -80,6 +84,11 @@ pub enum Match {
     Established,
     /// Of no connection, and not the first of one.
     Invalid,
+    Sender(Ipv4Addr),
+    Receiver(Ipv4Addr),
+    /// More than so many a second, when so many passed at once.
+    OverBytes(u64, u32),
+    OverPackets(u64, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,13 +122,24 @@ impl Hook {
             Hook::Source => "postrouting",
             Hook::Input => "input",
             Hook::Forward => "forward",
+            Hook::Arrival => "arrival",
+            Hook::Departure => "departure",
+        }
+    }
+
+    /// Where the kernel hands packets to the chain.
+    pub const fn place(self) -> &'static str {
+        match self {
+            Hook::Arrival => "prerouting",
+            Hook::Departure => "postrouting",
+            hook => hook.name(),
         }
     }
 
     pub const fn kind(self) -> &'static str {
         match self {
             Hook::Destination | Hook::Source => "nat",
-            Hook::Input | Hook::Forward => "filter",
+            Hook::Input | Hook::Forward | Hook::Arrival | Hook::Departure => "filter",
         }
     }
 
@@ -128,6 +148,8 @@ impl Hook {
             Hook::Destination => -100,
             Hook::Source => 100,
             Hook::Input | Hook::Forward => 0,
+            Hook::Arrival => -110,
+            Hook::Departure => 110,
         }
     }
 }
@@ -138,9 +160,9 @@ impl fmt::Display for Tree {
             map.fmt(f)?;
         }
         for Chain { hook, rules } in &self.chains {
-            let (name, kind, priority) = (hook.name(), hook.kind(), hook.priority());
+            let (name, kind, place, priority) = (hook.name(), hook.kind(), hook.place(), hook.priority());
             writeln!(f, "\tchain {name} {{")?;
-            writeln!(f, "\t\ttype {kind} hook {name} priority {priority}; policy accept;")?;
+            writeln!(f, "\t\ttype {kind} hook {place} priority {priority}; policy accept;")?;
             for rule in rules {
                 f.write_str("\t\t")?;
                 rule.matches.iter().try_for_each(|one| write!(f, "{one} "))?;
@@ -225,6 +247,14 @@ impl fmt::Display for Match {
             Match::DestinationTranslated => f.write_str("ct status dnat"),
             Match::Established => f.write_str("ct state established,related"),
             Match::Invalid => f.write_str("ct state invalid"),
+            Match::Sender(ip) => write!(f, "ip saddr {ip}"),
+            Match::Receiver(ip) => write!(f, "ip daddr {ip}"),
+            Match::OverBytes(rate, burst) => {
+                write!(f, "limit rate over {rate} bytes/second burst {burst} bytes")
+            }
+            Match::OverPackets(rate, burst) => {
+                write!(f, "limit rate over {rate}/second burst {burst} packets")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use wire::Mac;
 
 use super::Sysctl;
+use crate::ct_helpers::HelperSet;
 use crate::nat::Nat;
 
 /// The table that routes are looked up in when no rule says otherwise.
@@ -72,6 +73,12 @@ pub enum Inside {
         content: Nat,
     },
     DeleteTable,
+    /// Makes or replaces the table that gives connections to helpers; those that the kernel does not have are
+    /// left out, and that is told.
+    ReplaceHelpers {
+        content: HelperSet,
+    },
+    DeleteHelpers,
     /// Tells the neighbours on the device's link who has the address: gratuitous ARP, or an
     /// unsolicited neighbour advertisement. Leaves no trace.
     Announce {
@@ -112,6 +119,7 @@ impl Inside {
                 | Inside::DeleteRule { .. }
                 | Inside::DeleteNeighbour { .. }
                 | Inside::DeleteTable
+                | Inside::DeleteHelpers
         )
     }
 }
@@ -136,6 +144,8 @@ impl fmt::Display for Inside {
                 write!(f, "replace nat table towards {}", content.outside)
             }
             Inside::DeleteTable => f.write_str("delete nat table"),
+            Inside::ReplaceHelpers { .. } => f.write_str("replace helpers of connections"),
+            Inside::DeleteHelpers => f.write_str("delete helpers of connections"),
             Inside::Announce { device, ip } => write!(f, "announce {ip} on {device}"),
         }
     }

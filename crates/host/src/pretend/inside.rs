@@ -2,7 +2,7 @@
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
 use crate::observed::Namespace;
-use crate::op::Inside;
+use crate::op::{Inside, Of, Sysctl};
 
 impl Namespace {
     pub(crate) fn pretend(&mut self, act: &Inside) {
@@ -24,9 +24,14 @@ impl Namespace {
                 }
                 self.neighbours.retain(|_, known| !known.is_empty());
             }
+            Inside::SetSysctl { name: name @ Sysctl::AcceptRa(Of::Device(_)), value: 0 } => {
+                self.sysctls.remove(name);
+            }
             Inside::SetSysctl { name, value } => drop(self.sysctls.insert(name.clone(), *value)),
             Inside::ReplaceTable { content } => self.table = Some(content.hash()),
             Inside::DeleteTable => self.table = None,
+            Inside::ReplaceHelpers { content } => self.helpers = Some(content.hash()),
+            Inside::DeleteHelpers => self.helpers = None,
             Inside::Announce { .. } => {}
             Inside::SetMac { device, .. }
             | Inside::SetMtu { device, .. }

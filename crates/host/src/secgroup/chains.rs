@@ -18,7 +18,8 @@
 //! that still sends would begin anew what its rules allow no longer, from its end. Where ports do
 //! not tell, it is not taken up. A port that was called may go on first: the connection is marked as
 //! known the wrong way round. Nobody else may: what seems to answer a port that did not ask waits
-//! for the port itself to go on.
+//! for the port itself to go on. Only what is heard first of a connection says so, and who then calls
+//! takes it back.
 
 use std::collections::BTreeSet;
 
@@ -140,17 +141,31 @@ fn mark() -> Chain {
         set(Match::Established { reply: true }, REPLY),
         turned(false, REPLY),
         turned(true, ORIGINAL),
+        agreed_to_nothing(),
         set(Match::Invalid, INVALID),
         under_way((0, u16::MAX), (0, u16::MAX), Act::SetMark(INVALID)),
         under_way((CALLERS, u16::MAX), (0, CALLERS - 1), Act::SetMark(0)),
-        under_way((0, CALLERS - 1), (CALLERS, u16::MAX), Act::Turn),
+        only_first(under_way((0, CALLERS - 1), (CALLERS, u16::MAX), Act::Turn)),
         under_way((0, CALLERS - 1), (CALLERS, u16::MAX), Act::SetMark(ANSWER)),
+        rule([Match::Transport(TCP), Match::Begins], Act::Straighten),
     ];
     Chain { at: At::inet("marking"), hook: None, rules }
 }
 
 fn turned(reply: bool, mark: u32) -> Rule {
     rule([Match::Turned, Match::Established { reply }], Act::SetMark(mark))
+}
+
+/// Who is known to call says yes to a call: that what is known was put there by who called him.
+fn agreed_to_nothing() -> Rule {
+    let matches = [Match::Transport(TCP), Match::Turned, Match::Established { reply: true }, Match::Agrees];
+    rule(matches, Act::SetMark(INVALID))
+}
+
+/// Who calls may say something else before and behind it, to a device that whom he calls does not have.
+fn only_first(mut rule: Rule) -> Rule {
+    rule.matches.push(Match::Unheard);
+    rule
 }
 
 /// By the ports from and to which it is.

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use model::desired::{
-    Addresses, Direction, Ethertype, Group, GroupRule, Key, Kind, Member, Part, Port, Ports, RemoteSide,
-    Router,
+    Addresses, Direction, Ethertype, FloatingIp, Group, GroupRule, Key, Kind, Member, Part, Port, Ports,
+    RemoteSide, Router,
 };
 use model::purge::{self, Began, Pairs, Peers, Place, Reason, Service, What};
 use model::{NetworkId, PortId, SecurityGroupId};
@@ -18,10 +18,7 @@ use super::heirs::Owners;
 use super::index::Named;
 use super::member_lost;
 use super::rules::{ICMP, ICMPV6};
-use super::sets::Set;
-use super::tree::Value;
 use crate::names::{self, Netns};
-use crate::op::{Op, Step};
 use crate::wanted::Wanted;
 
 /// Addresses in one job.
@@ -35,16 +32,19 @@ pub struct Due {
     pub what: What,
     /// Revoked until it is done.
     pub ports: BTreeSet<PortId>,
-    /// The part that must be in place before it makes sense.
-    pub cause: Key,
+    /// Parts that must be in place before it makes sense.
+    pub causes: BTreeSet<Key>,
 }
 
 /// Zones by bridge, as the host has them.
 pub type Zones = BTreeMap<String, u16>;
 
+/// Ports whose devices are at their bridges.
+pub type Joined = BTreeSet<PortId>;
+
 /// What is due after parts changed; `want` is what they are, `old` what they were.
-pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones) -> Vec<Due> {
-    let mut dues = Dues::new(want, old, zones);
+pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones, joined: &Joined) -> Vec<Due> {
+    let mut dues = Dues::new(want, old, zones, joined);
     for part in old {
         match part {
             Part::Port(port) => dues.port(port),
@@ -58,30 +58,10 @@ pub fn purge_due(want: &Wanted, old: &[Part], zones: &Zones) -> Vec<Due> {
     dues.all
 }
 
-/// Zones that steps release, each with what is due for it.
-pub fn purge_released(steps: &[Step]) -> Vec<(u16, Due)> {
-    let zones = Set::Zones.at();
-    let released = steps.iter().filter_map(|step| match &step.op {
-        Op::DeleteElements { at, elements } if *at == zones => Some(elements),
-        _ => None,
-    });
-    let released = released.flatten().filter_map(|(_, value)| match value {
-        Value::Zone(zone) if *zone > 0 => Some(*zone),
-        _ => None,
-    });
-    let due = |zone| Due {
-        reason: Reason::ZoneReleased,
-        place: Place::Host,
-        what: What::Zone(zone),
-        ports: BTreeSet::new(),
-        cause: super::GROUND,
-    };
-    released.map(|zone| (zone, due(zone))).collect()
-}
-
 pub struct Dues<'a> {
     want: &'a Wanted,
     zones: &'a Zones,
+    pub joined: &'a Joined,
     old: &'a [Part],
     owners: BTreeMap<NetworkId, Owners>,
     pub all: Vec<Due>,
@@ -95,8 +75,8 @@ pub struct Together {
 }
 
 impl<'a> Dues<'a> {
-    pub fn new(want: &'a Wanted, old: &'a [Part], zones: &'a Zones) -> Dues<'a> {
-        Dues { want, zones, old, owners: BTreeMap::new(), all: Vec::new() }
+    pub fn new(want: &'a Wanted, old: &'a [Part], zones: &'a Zones, joined: &'a Joined) -> Dues<'a> {
+        Dues { want, zones, joined, old, owners: BTreeMap::new(), all: Vec::new() }
     }
 
     fn port(&mut self, before: &Port) {
@@ -109,30 +89,26 @@ impl<'a> Dues<'a> {
         let Some(after) = after else {
             let moved = self.want.get(Key::new(Kind::Remote, before.id.0)).is_some();
             let reason = if moved { Reason::PortMoved } else { Reason::PortDeleted };
-            let heirs = self.heirs(network, &had);
-            return self.add(reason, network, had, Peers::Any, None, Began::Either, heirs, key);
+            let ids = self.heirs(network, &had);
+            return self.all_of(reason, network, Together { ids, addresses: had }, [key].into());
         };
-        let lost: BTreeSet<IpNet> = had.difference(&addresses(after)).copied().collect();
+        let has = addresses(after);
+        let lost: BTreeSet<IpNet> = had.difference(&has).copied().collect();
         if !lost.is_empty() {
-            let heirs = self.heirs(network, &lost);
-            self.add(Reason::PairRemoved, network, lost, Peers::Any, None, Began::Either, heirs, key);
+            let ids = self.heirs(network, &lost);
+            let of = Together { ids, addresses: lost };
+            self.all_of(Reason::PairRemoved, network, of, [key].into());
         }
         let Some(groups) = &after.groups else { return };
-        let own = || Together { ids: [after.id].into(), addresses: addresses(after) };
+        let own = || Together { ids: [after.id].into(), addresses: has.clone() };
         let Some(left) = &before.groups else {
             // It was not filtered at all.
-            let Together { ids, addresses } = own();
-            return self.add(
-                Reason::GroupRemoved,
-                network,
-                addresses,
-                Peers::Any,
-                None,
-                Began::Either,
-                ids,
-                key,
-            );
+            return self.all_of(Reason::GroupRemoved, network, own(), [key].into());
         };
+        let came = self.anew(after, &had);
+        if !came.is_empty() {
+            self.all_of(Reason::AddressArrived, network, Together { addresses: came, ..own() }, [key].into());
+        }
         for id in left.difference(groups) {
             match self.group_before(*id) {
                 Some(group) => {
@@ -140,19 +116,24 @@ impl<'a> Dues<'a> {
                         self.rule(Reason::GroupRemoved, rule, network, own(), key);
                     }
                 }
-                None => {
-                    let Together { ids, addresses } = own();
-                    let (any, either) = (Peers::Any, Began::Either);
-                    self.add(Reason::GroupRemoved, network, addresses, any, None, either, ids, key);
-                }
+                None => self.all_of(Reason::GroupRemoved, network, own(), [key].into()),
             }
         }
     }
 
+    /// All connections of addresses.
+    pub fn all_of(&mut self, reason: Reason, network: NetworkId, of: Together, causes: BTreeSet<Key>) {
+        self.add(reason, network, of.addresses, Peers::Any, None, Began::Either, of.ids, causes);
+    }
+
     /// Who has these addresses now, and is not to go on with the connections.
     fn heirs(&mut self, network: NetworkId, removed: &BTreeSet<IpNet>) -> BTreeSet<PortId> {
+        self.owners_in(network).heirs(removed)
+    }
+
+    pub fn owners_in(&mut self, network: NetworkId) -> &Owners {
         let want = self.want;
-        self.owners.entry(network).or_insert_with(|| Owners::of(want, network)).heirs(removed)
+        self.owners.entry(network).or_insert_with(|| Owners::of(want, network))
     }
 
     fn group(&mut self, before: &Group) {
@@ -182,7 +163,7 @@ impl<'a> Dues<'a> {
             RemoteSide::Group(id) => few(self.were_members(id)),
             RemoteSide::Addresses(id) => few(self.had_addresses(Key::new(Kind::Addresses, id.0))),
         };
-        self.with(reason, rule, peers, network, of, cause);
+        self.with(reason, rule, peers, network, of, [cause].into());
     }
 
     /// What a rule let pass between ports and some of whom it is about.
@@ -193,7 +174,7 @@ impl<'a> Dues<'a> {
         peers: Peers,
         network: NetworkId,
         of: Together,
-        cause: Key,
+        causes: BTreeSet<Key>,
     ) {
         let began = match rule.direction {
             Direction::Ingress => Began::Peer,
@@ -201,7 +182,7 @@ impl<'a> Dues<'a> {
         };
         let v4 = rule.ethertype == Ethertype::V4;
         let own = of.addresses.into_iter().filter(|net| net.addr().is_ipv4() == v4).collect();
-        self.add(reason, network, own, peers, service(rule), began, of.ids, cause);
+        self.add(reason, network, own, peers, service(rule), began, of.ids, causes);
     }
 
     /// Members of a group, and those that went with what is looked at.
@@ -254,12 +235,14 @@ impl<'a> Dues<'a> {
             Named::Addresses(id) => RemoteSide::Addresses(id),
         };
         for id in want.secgroups.namers(named) {
-            let cause = Key::new(Kind::Group, id.0);
-            let Some(Part::Group(group)) = want.get(cause) else { continue };
+            let key = Key::new(Kind::Group, id.0);
+            let Some(Part::Group(group)) = want.get(key) else { continue };
+            // Who the sets are there for is charged with what is taken out of them.
+            let causes: BTreeSet<Key> = [key].into_iter().chain(want.secgroups.namer(named)).collect();
             for (network, ports) in self.by_network(want.secgroups.holders(id)) {
                 for rule in group.rules.iter().filter(|rule| rule.remote == remote) {
                     let peers = few(nets.clone());
-                    self.with(reason, rule, peers, network, ports.clone(), cause);
+                    self.with(reason, rule, peers, network, ports.clone(), causes.clone());
                 }
             }
         }
@@ -284,9 +267,11 @@ impl<'a> Dues<'a> {
                 began: Began::Either,
             }),
             ports: BTreeSet::new(),
-            cause: key,
+            causes: [key].into(),
         };
-        for gone in before.floating_ips.iter().filter(|one| !after.floating_ips.contains(one)) {
+        let leads = |one: &FloatingIp| (one.id, one.floating_ip, one.fixed_ip, one.centralized);
+        let stays = |one: &FloatingIp| after.floating_ips.iter().any(|other| leads(other) == leads(one));
+        for gone in before.floating_ips.iter().filter(|one| !stays(one)) {
             self.all.push(due(Reason::FloatingipRemoved, gone.centralized, gone.floating_ip, None));
         }
         for gone in before.port_forwardings.iter().filter(|one| !after.port_forwardings.contains(one)) {
@@ -319,7 +304,7 @@ impl<'a> Dues<'a> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one job")]
-    pub fn add(
+    fn add(
         &mut self,
         reason: Reason,
         network: NetworkId,
@@ -328,7 +313,7 @@ impl<'a> Dues<'a> {
         service: Option<Service>,
         began: Began,
         ports: BTreeSet<PortId>,
-        cause: Key,
+        causes: BTreeSet<Key>,
     ) {
         // A network without a zone has no connections; one that loses it loses them all.
         let Some(zone) = self.zones.get(&names::bridge(network)) else { return };
@@ -357,8 +342,8 @@ impl<'a> Dues<'a> {
                 service,
                 began,
             };
-            let (what, ports) = (What::Pairs(pairs), ports.clone());
-            self.all.push(Due { reason, place: Place::Host, what, ports, cause });
+            let (what, ports, causes) = (What::Pairs(pairs), ports.clone(), causes.clone());
+            self.all.push(Due { reason, place: Place::Host, what, ports, causes });
         }
     }
 }

@@ -5,17 +5,21 @@
 //! index   which parts meet                sets    members, addresses, ports, zones
 //! tree    all of it as data and text      plan    from what is there to what should be
 //! due     connections to be forgotten             heirs   who has addresses of such
-//! unexplained     as due, for what nobody told
+//! arrivals        as due, of addresses that come        unexplained     as due, for what nobody told
+//! released        as due, of zones that go              apart           a job in two
 //! ```
 //! Connections are known to the IP layer alone, ports of bridges to the bridge alone: a packet
 //! crosses both, and is marked at the first with what the second has to know of it. A network has
 //! a zone of its own, so that equal addresses in two networks are two.
 
+mod apart;
+mod arrivals;
 mod chains;
 mod due;
 mod heirs;
 mod index;
 mod plan;
+mod released;
 mod rules;
 mod sets;
 mod tree;
@@ -33,8 +37,11 @@ use uuid::Uuid;
 use crate::names;
 use crate::wanted::{Scope, Slots, Wanted};
 
-pub use due::{Due, Zones, purge_due, purge_released};
-pub use heirs::Heir;
+pub use apart::apart;
+pub use arrivals::purge_arrived;
+pub use due::{Due, Joined, Zones, purge_due};
+pub use heirs::Awaited;
+pub use released::purge_released;
 pub use sets::Set;
 pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, TURNED, Value};
 pub use unexplained::purge_unexplained;

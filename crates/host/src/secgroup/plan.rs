@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use model::PortId;
 use model::desired::{Key, Kind, Part};
 
 use super::sets::{Set, filtered};
@@ -83,6 +84,7 @@ impl WantFilter {
                     all.look_at(want, at.clone(), true);
                 }
                 for (at, item) in &slots.filter.items {
+                    all.add_owner(want, item);
                     all.look_at(want, at.clone(), false).look_at_item(want, item);
                 }
             }
@@ -108,6 +110,16 @@ impl WantFilter {
             let key = Key::new(Kind::Port, port.id.0);
             self.owners.insert(names::tap(port.id), key);
             self.chains.extend(port_chains(want, port).map(|chain| (key, chain)));
+        }
+    }
+
+    /// A port that is looked at for no more than whether it is revoked.
+    fn add_owner(&mut self, want: &Wanted, item: &Item) {
+        let Item::Device(device) = item else { return };
+        let keys = want.keys_of_device(device).into_iter();
+        let mut ports = keys.filter(|key| want.get(*key).is_some_and(|part| filtered(part).is_some()));
+        if let Some(key) = ports.find(|key| names::tap(PortId(key.id)) == *device) {
+            self.owners.insert(device.clone(), key);
         }
     }
 

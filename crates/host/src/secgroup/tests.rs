@@ -33,7 +33,7 @@ fn due(change: impl FnOnce(&mut Wanted) -> Vec<Part>) -> Vec<(Reason, Option<usi
     let network = want.of_kind(Kind::Network).next().expect("network").key();
     let zones = Zones::from([(names::bridge(model::NetworkId(network.id)), 7)]);
     let old = change(&mut want);
-    let dues = purge_due(&want, &old, &zones);
+    let dues = purge_due(&want, &old, &zones, &Joined::new());
     let shown = dues.into_iter().map(|due| {
         let What::Pairs(pairs) = due.what else { panic!("not pairs") };
         assert_eq!(pairs.zone, Some(7));
@@ -98,6 +98,58 @@ fn what_nobody_explains_makes_purges_due() {
             assert_eq!(strangers(&half.to_string()).0, [], "{set}");
         }
     }
+}
+
+/// Whoever is charged with it: what is still in a set lets in whom jobs were to forget.
+#[test]
+fn what_is_taken_out_of_sets_is_a_cause() {
+    let mut want = full();
+    let network = want.of_kind(Kind::Network).next().expect("network").key();
+    let zones = Zones::from([(names::bridge(model::NetworkId(network.id)), 7)]);
+    // A second group with the same rules, which another port has.
+    let named = want.of_kind(Kind::Group).find_map(|part| match part {
+        Part::Group(group) if !index::named(group).is_empty() => Some(group.clone()),
+        _ => None,
+    });
+    let named = named.expect("a group about others");
+    let last = SecurityGroupId(Uuid::max());
+    want.put(Part::Group(Group { id: last, ..named }));
+    let Part::Port(mut holder) = first(&want, Kind::Port) else { panic!("port") };
+    holder.groups = Some([last].into());
+    want.put(Part::Port(holder));
+    let mut now = crate::Observed::default();
+    for step in crate::diff(&want, &now, &Scope::All) {
+        now.pretend(&step.op);
+    }
+    let keys = [first(&want, Kind::Member).key(), first(&want, Kind::Addresses).key()];
+    let old: Vec<Part> = keys.into_iter().filter_map(|key| want.remove(key)).collect();
+    let dues = purge_due(&want, &old, &zones, &Joined::new());
+    let of_last = |due: &&Due| due.causes.contains(&Key::new(Kind::Group, last.0));
+    let dues: Vec<&Due> = dues.iter().filter(of_last).collect();
+    let steps = crate::diff(&want, &now, &Scope::All);
+    let taken = steps.iter().filter(|step| matches!(step.op, crate::Op::DeleteElements { .. }));
+    let charged: BTreeSet<Key> = taken.map(|step| step.key).filter(|key| key.kind == Kind::Group).collect();
+    assert!(dues.len() > 1 && !charged.is_empty(), "{dues:?}, {charged:?}");
+    assert!(dues.iter().all(|due| !charged.is_disjoint(&due.causes)), "{dues:#?}, {charged:?}");
+}
+
+/// Who is to be revoked alone is charged with it.
+#[test]
+fn a_port_is_charged_with_being_revoked() {
+    let mut want = full();
+    let Some(Part::Port(port)) = want.of_kind(Kind::Port).find(|part| filtered(part).is_some()).cloned()
+    else {
+        panic!("a port")
+    };
+    let mut now = crate::Observed::default();
+    for step in crate::diff(&want, &now, &Scope::All) {
+        now.pretend(&step.op);
+    }
+    assert!(want.revoke(port.id));
+    let mut scope = want.scope(&BTreeSet::new(), &[]);
+    scope.add_revoked(&[port.id].into());
+    let keys: Vec<Key> = crate::diff(&want, &now, &scope).into_iter().map(|step| step.key).collect();
+    assert_eq!(keys, [Key::new(Kind::Port, port.id.0)]);
 }
 
 fn first(want: &Wanted, kind: Kind) -> Part {
@@ -195,5 +247,71 @@ fn who_has_the_address_of_what_goes_is_judged_anew() {
             let reason = if gone { Reason::PortDeleted } else { Reason::PairRemoved };
             assert_eq!(left, [(reason, None, Began::Either, 1)], "{pair:?}");
         }
+    }
+}
+
+#[test]
+fn what_comes_with_an_address_is_forgotten_before_it_counts() {
+    let mut want = full();
+    let network = want.of_kind(Kind::Network).next().expect("network").key();
+    let bridge = names::bridge(model::NetworkId(network.id));
+    let zones = Zones::from([(bridge.clone(), 7)]);
+    let of_network = |part: &&Part| filtered(part).is_some_and(|port| port.network_id.0 == network.id);
+    let Some(Part::Port(mut port)) = want.of_kind(Kind::Port).find(of_network).cloned() else {
+        panic!("a port that is filtered")
+    };
+    let pair = |net: &str| {
+        let net = net.parse().expect("net");
+        model::desired::AddressPair { mac: port.mac, net }
+    };
+    port.fixed_ips = vec!["10.66.0.1".parse().expect("address")];
+    port.allowed = Some(vec![pair("10.66.0.9/32"), pair("10.99.0.0/16")]);
+    want.put(Part::Port(port.clone()));
+    let key = Key::new(Kind::Port, port.id.0);
+    let seen = |master: Option<&str>| {
+        let mut seen = crate::Observed::default();
+        let link = crate::observed::Link {
+            index: 9,
+            kind: crate::observed::LinkKind::Other,
+            mac: port.mac,
+            up: true,
+            mtu_bytes: 1500,
+            master: master.map(str::to_owned),
+            alias: String::new(),
+            made: false,
+            ipv6: crate::observed::Ipv6::Off,
+            port: None,
+        };
+        seen.links.insert(names::tap(port.id), link);
+        seen
+    };
+    let removed = |dues: &[Due]| -> Vec<String> {
+        let nets = dues.iter().flat_map(|due| match &due.what {
+            What::Pairs(pairs) => pairs.removed.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        });
+        nets.collect()
+    };
+    for scope in [Scope::All, want.scope(&[key].into(), &[])] {
+        let dues = purge_arrived(&want, &seen(None), &scope, &zones, &Joined::new());
+        // Not of the net: others may use it as well.
+        assert_eq!(removed(&dues), ["10.66.0.1/32", "10.66.0.9/32"]);
+        let due = &dues[0];
+        assert_eq!((dues.len(), due.reason, &due.ports), (1, Reason::AddressArrived, &[port.id].into()));
+        assert_eq!(due.causes, [key].into());
+        assert_eq!(purge_arrived(&want, &seen(Some("other")), &scope, &zones, &Joined::new()).len(), 1);
+        // What is there already is judged here, and a zone that is none has no connections.
+        assert_eq!(purge_arrived(&want, &seen(Some(&bridge)), &scope, &zones, &Joined::new()), []);
+        assert_eq!(purge_arrived(&want, &crate::Observed::default(), &scope, &zones, &Joined::new()), []);
+        assert_eq!(purge_arrived(&want, &seen(None), &scope, &Zones::new(), &Joined::new()), []);
+    }
+    // One address more, of a port that is there; within a net that it had already, it is no other.
+    for (fixed, came) in [("10.77.0.1", vec!["10.77.0.1/32".to_owned()]), ("10.99.0.5", vec![])] {
+        let mut more = port.clone();
+        more.fixed_ips.push(fixed.parse().expect("address"));
+        want.put(Part::Port(more));
+        let dues = purge_due(&want, &[Part::Port(port.clone())], &zones, &Joined::new());
+        assert_eq!(removed(&dues), came);
+        assert!(dues.iter().all(|due| due.reason == Reason::AddressArrived && due.ports.contains(&port.id)));
     }
 }

@@ -74,6 +74,12 @@ pub enum Match {
     Invalid,
     /// Of TCP, by a connection that is not known and yet was begun before.
     UnderWay,
+    /// Of TCP, and begins what nobody answered yet.
+    Begins,
+    /// Of TCP, and says yes to who calls.
+    Agrees,
+    /// Of a connection of which nothing was let through yet.
+    Unheard,
     /// By a connection that is known the wrong way round.
     Turned,
     Mark(u32),
@@ -118,6 +124,8 @@ pub enum Act {
     SetZone(String),
     /// Not the last word: the connection will be known the wrong way round.
     Turn,
+    /// Not the last word: it will be known as it was heard.
+    Straighten,
 }
 
 /// What is in a set, or is looked up in a map.
@@ -249,6 +257,7 @@ impl fmt::Display for Rule {
             Act::SetMark(mark) => write!(f, "meta mark set {mark}"),
             Act::SetZone(map) => write!(f, "ct zone set iifname map @{map}"),
             Act::Turn => write!(f, "ct mark set {TURNED}"),
+            Act::Straighten => f.write_str("ct mark set 0"),
         }
     }
 }
@@ -263,6 +272,9 @@ impl fmt::Display for Match {
             }
             Match::Invalid => f.write_str("ct state invalid"),
             Match::UnderWay => f.write_str("ct state new tcp flags & syn == 0"),
+            Match::Begins => f.write_str("ct state new tcp flags & syn != 0"),
+            Match::Agrees => f.write_str("tcp flags & (syn | ack) == syn | ack"),
+            Match::Unheard => f.write_str("ct status & confirmed == 0"),
             Match::Turned => write!(f, "ct mark {TURNED}"),
             Match::Mark(mark) => write!(f, "meta mark {mark}"),
             Match::MarkOf(bits) => write!(f, "meta mark & {bits} != 0"),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use model::PortId;
 use model::desired::{Key, Kind, Part};
-use model::purge::{Began, Peers, Reason};
+use model::purge::Reason;
 
-use super::due::{Due, Dues, Zones};
+use super::due::{Due, Dues, Joined, Zones};
 use super::index::Named;
 use super::sets::{Set, filtered};
 use super::tree::{Chain, Item, Value};
@@ -18,14 +18,16 @@ use crate::wanted::Wanted;
 /// What is due because the host was found otherwise than wanted, and nobody knows what it was before:
 /// connections that what was there may have let in.
 pub fn purge_unexplained(want: &Wanted, seen: &Observed, known: &BTreeSet<Key>, zones: &Zones) -> Vec<Due> {
-    let mut dues = Dues::new(want, &[], zones);
-    let mut ports = BTreeSet::new();
+    let joined = Joined::new();
+    let mut dues = Dues::new(want, &[], zones, &joined);
+    let (mut ports, mut causes) = (BTreeSet::new(), BTreeSet::from([GROUND]));
     for part in want.of_kind(Kind::Group).filter(|part| !known.contains(&part.key())) {
         let Part::Group(group) = part else { continue };
         let other =
             |chain: &Chain| seen.filter.chains.get(&chain.at).is_some_and(|mark| *mark != chain.mark());
         if group_chains(group).iter().any(other) {
             ports.extend(want.secgroups.holders(group.id).map(|key| PortId(key.id)));
+            causes.insert(part.key());
         }
     }
     for (at, items) in &seen.filter.sets {
@@ -51,7 +53,7 @@ pub fn purge_unexplained(want: &Wanted, seen: &Observed, known: &BTreeSet<Key>, 
     }
     let reason = Reason::RuleRemoved;
     for (network, ports) in dues.by_network(ports.into_iter().map(|id| Key::new(Kind::Port, id.0))) {
-        dues.add(reason, network, ports.addresses, Peers::Any, None, Began::Either, ports.ids, GROUND);
+        dues.all_of(reason, network, ports, causes.clone());
     }
     dues.all
 }

@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use model::PortId;
 use model::desired::{
-    Centralized, Fip, FloatingIp, Gateway, Ha, HostRoute, Interface, L3Mode, PortForwarding, Router,
-    RouterPort, RouterSubnet,
+    Centralized, ConntrackHelper, Fip, FloatingIp, Gateway, Ha, HostRoute, Interface, L3Mode, PortForwarding,
+    Router, RouterPort, RouterSubnet,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -29,10 +29,10 @@ pub fn router() -> impl Strategy<Value = Router> {
     let floating =
         prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
     let gateway = prop::option::weighted(0.7, gateway());
-    let forwarding = prop::option::weighted(0.2, Just(forwarding()));
+    let led = (prop::option::weighted(0.2, Just(forwarding())), prop::option::weighted(0.2, helper()));
     let ha = prop::option::weighted(0.2, port());
-    (router_id(), mode, flags, interfaces, gateway, floating, routes, forwarding, ha).prop_map(
-        |(id, mode, flags, interfaces, gateway, floating, routes, forwarding, ha)| {
+    (router_id(), mode, flags, interfaces, gateway, floating, routes, led, ha).prop_map(
+        |(id, mode, flags, interfaces, gateway, floating, routes, (forwarding, helper), ha)| {
             let [may_be_lazy, distributed, central, serves_here, has_host_mac] = flags;
             Router {
                 id,
@@ -51,9 +51,11 @@ pub fn router() -> impl Strategy<Value = Router> {
                         floating_ip: [203, 0, 113, floating].into(),
                         fixed_ip: [10, 0, 0, fixed].into(),
                         centralized,
+                        qos: None,
                     })
                     .collect(),
                 port_forwardings: forwarding.into_iter().collect(),
+                conntrack_helpers: helper.into_iter().collect(),
                 routes: routes.into_iter().map(route).collect(),
                 host_mac: has_host_mac.then_some(wire::Mac([0xfa, 0x16, 0x3f, 0, 0, 1])),
                 ha: ha.map(|port| Ha { port, vr_id: 1, priority: 50, advert_int_s: 2 }),
@@ -85,6 +87,14 @@ fn forwarding() -> PortForwarding {
     }
 }
 
+fn helper() -> impl Strategy<Value = ConntrackHelper> {
+    select(vec![21, 2121]).prop_map(|port| ConntrackHelper {
+        protocol: "tcp".into(),
+        port,
+        helper: "ftp".into(),
+    })
+}
+
 fn gateway() -> impl Strategy<Value = Gateway> {
     let nexthop = select(vec!["203.0.113.1", "fd00::99"]);
     (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
@@ -92,6 +102,7 @@ fn gateway() -> impl Strategy<Value = Gateway> {
             port,
             nexthops: nexthop.into_iter().map(|ip| ip.parse().expect("address")).collect(),
             enable_snat,
+            qos: None,
         }
     })
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use host::{Settings, Wanted};
 use ipnet::IpNet;
-use model::desired::{AddressPair, Dhcp, Key, Kind, Network, Part, Port, Remote, Segment};
+use model::desired::{
+    AddressPair, Dhcp, Key, Kind, Limit, Network, Packets, Part, Port, Qos, Remote, Segment, Trunked,
+};
 use model::{NetworkId, PortId, RouterId};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -32,6 +34,7 @@ pub fn settings() -> Settings {
         tunneling_ip: Some(IpAddr::from([192, 0, 2, 1])),
         vxlan_port: 4789,
         interface_mappings: [("physnet".to_owned(), "eth1".to_owned())].into(),
+        gateways: true,
     }
 }
 
@@ -175,8 +178,10 @@ pub fn port() -> impl Strategy<Value = Port> {
         .prop_map(|(mac, net)| AddressPair { mac, net: net.parse::<IpNet>().expect("net") });
     let allowed = prop::option::of(prop::collection::vec(pair, 0..2));
     let trusted = prop::bool::weighted(0.1);
-    (port_id(), mac(), prop::collection::vec(ip(), 0..3), any::<bool>(), allowed, trusted, groups::of_port())
-        .prop_map(|(id, mac, fixed_ips, admin_state_up, allowed, trusted, groups)| Port {
+    let ips = prop::collection::vec(ip(), 0..3);
+    let other = (allowed, trusted, groups::of_port(), qos(), trunk());
+    (port_id(), mac(), ips, any::<bool>(), other).prop_map(
+        |(id, mac, fixed_ips, admin_state_up, (allowed, trusted, groups, qos, trunk))| Port {
             id,
             network_id: network_of(id),
             mac,
@@ -185,7 +190,34 @@ pub fn port() -> impl Strategy<Value = Port> {
             allowed,
             trusted,
             groups,
-        })
+            qos,
+            // Nobody is his own parent.
+            trunk: trunk.filter(|trunk| !matches!(trunk, Trunked::Tagged { parent, .. } if *parent == id)),
+        },
+    )
+}
+
+fn trunk() -> impl Strategy<Value = Option<Trunked>> {
+    let vid = || 10u16..12;
+    let of_parent = prop::collection::btree_set(vid(), 0..3).prop_map(|vids| Trunked::Parent { vids });
+    let tagged = (port_id(), vid()).prop_map(|(parent, vid)| Trunked::Tagged { parent, vid });
+    prop_oneof![6 => Just(None), 1 => of_parent.prop_map(Some), 2 => tagged.prop_map(Some)]
+}
+
+fn qos() -> impl Strategy<Value = Option<Qos>> {
+    let limit = || {
+        prop::option::of((0..20_000u32, 0..2u32).prop_map(|(kbps, n)| Limit { kbps, burst_kbits: n * 900 }))
+    };
+    let packets =
+        || prop::option::weighted(0.2, (0..20_000u32).prop_map(|kpps| Packets { kpps, burst_kpackets: 0 }));
+    let qos = (limit(), limit(), prop::option::of(select(vec![0u8, 46])), packets(), packets());
+    prop::option::of(qos.prop_map(|(egress, ingress, dscp, egress_packets, ingress_packets)| Qos {
+        egress,
+        ingress,
+        dscp,
+        egress_packets,
+        ingress_packets,
+    }))
 }
 
 fn remote() -> impl Strategy<Value = Remote> {

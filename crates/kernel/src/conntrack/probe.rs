@@ -16,6 +16,7 @@ use crate::netns;
 
 const ASKED: u16 = 7;
 const OTHER: u16 = 8;
+const LOOKS: u32 = 5;
 
 /// Tries each way. An error means that connections are not tracked here, or not shown to us.
 pub fn probe() -> Result<Abilities, ConntrackError> {
@@ -105,8 +106,18 @@ fn exact(table: &mut Conntrack) -> Result<bool, ConntrackError> {
     Ok(look.gone == 0)
 }
 
-/// A deletion that names another id than the entry has must leave it.
+/// A deletion that names another id than the entry has must leave it. A look that missed an entry, as it may
+/// while the kernel's table grows for somebody else, says nothing.
 fn id_guard(table: &mut Conntrack) -> Result<bool, ConntrackError> {
+    for _ in 0..LOOKS {
+        if let Some(guards) = try_id_guard(table)? {
+            return Ok(guards);
+        }
+    }
+    Ok(false)
+}
+
+fn try_id_guard(table: &mut Conntrack) -> Result<Option<bool>, ConntrackError> {
     let mut strange = Strange { deletions: Vec::new(), gone: 0 };
     table.walk(Filter::default(), &mut strange)?;
     let deletions = std::mem::take(&mut strange.deletions);
@@ -116,7 +127,7 @@ fn id_guard(table: &mut Conntrack) -> Result<bool, ConntrackError> {
         table.push(|others| deletion.behind_others(others), &mut strange, &mut walked)?;
     }
     table.settle(&mut strange, &mut walked)?;
-    Ok(strange.gone == count && count == all().len() as u64)
+    Ok((count == all().len() as u64).then_some(strange.gone == count))
 }
 
 /// Makes deletions of what it sees, with ids that are not theirs.

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
+use host::ct_helpers::HelperSet;
 use host::op::{Inside, Of, Route, Sysctl};
 use host::{Op, Step};
 use model::desired::Key;
 use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockProtocol;
 
 use crate::announce::Announcement;
@@ -86,6 +88,14 @@ impl<'a> Run<'a> {
                 self.flush();
                 return self.transact(step, nft::delete_nat());
             }
+            Inside::ReplaceHelpers { content } => {
+                self.flush();
+                return self.replace_helpers(step, content);
+            }
+            Inside::DeleteHelpers => {
+                self.flush();
+                return self.transact(step, nft::delete_helpers());
+            }
             Inside::Announce { device, ip } => {
                 self.flush();
                 return self.announce(step, device, *ip);
@@ -128,6 +138,8 @@ impl<'a> Run<'a> {
             Inside::SetSysctl { .. }
             | Inside::ReplaceTable { .. }
             | Inside::DeleteTable
+            | Inside::ReplaceHelpers { .. }
+            | Inside::DeleteHelpers
             | Inside::Announce { .. } => unreachable!("carried out by its own function"),
         })
     }
@@ -138,15 +150,15 @@ impl<'a> Run<'a> {
         }
         // The device may be among what waits.
         self.flush();
-        let told = self.told(step, device)?;
-        self.indexes.insert(told.name, told.index);
-        Ok(told.index)
+        let index = if_nametoindex(device).map_err(|_| no_device(step, device))?;
+        self.indexes.insert(device.to_owned(), index);
+        Ok(index)
     }
 
     fn told(&mut self, step: &Step, device: &str) -> Result<link::Told, KernelError> {
         let answers = self.socket.request_one(link::get(device)).unwrap_or_default();
         let told = answers.iter().find_map(|(_, bytes)| link::parse(bytes));
-        told.ok_or_else(|| KernelError::NoDevice { act: step.op.to_string(), device: device.to_owned() })
+        told.ok_or_else(|| no_device(step, device))
     }
 
     fn flush(&mut self) {
@@ -201,10 +213,37 @@ impl<'a> Run<'a> {
         refused_first.map_or(Ok(()), |(_, refusal)| Err(refused(step, refusal)))
     }
 
+    /// Helpers that the kernel does not have are left out: whoever asked for one has the others, and all
+    /// else of the router.
+    fn replace_helpers(&mut self, step: &Step, wanted: &HelperSet) -> Result<(), KernelError> {
+        let mut content = wanted.clone();
+        loop {
+            let mut socket =
+                Socket::open(SockProtocol::NetlinkNetFilter).map_err(KernelError::io(step.op.to_string()))?;
+            let refused_all = socket.transact(nft::bracket, nft::replace_helpers(&content, wanted));
+            self.done.sockets.push(socket);
+            let Some((_, first)) = refused_all.first().cloned() else { return Ok(()) };
+            let lacking = refused_all.iter().filter(|(_, refusal)| lacks(refusal)).map(|(at, _)| *at);
+            let missing = nft::refused_helpers(&content, &lacking.collect());
+            if missing.is_empty() {
+                return Err(KernelError::Refused { act: step.op.to_string(), refusal: first });
+            }
+            for helper in &missing {
+                let part = step.key;
+                tracing::warn!(%helper, part.key = %part, "the kernel has no such helper of connections");
+            }
+            content = content.without(&missing);
+        }
+    }
+
     fn fail(&mut self, at: usize, key: Key, error: KernelError) {
         self.keys.insert(key);
         self.done.failed.push((at, error));
     }
+}
+
+fn no_device(step: &Step, device: &str) -> KernelError {
+    KernelError::NoDevice { act: step.op.to_string(), device: device.to_owned() }
 }
 
 /// The kernel would read the shorter address as part of the longer, or route by another protocol.
@@ -223,14 +262,17 @@ fn is_as_wanted(op: &Op, refusal: &Refusal) -> bool {
     op.is_cleanup() && is_gone(refusal) || is_rule && refusal.errno == Errno::EEXIST
 }
 
+/// What it names is not in the kernel.
+fn lacks(refusal: &Refusal) -> bool {
+    matches!(refusal.errno, Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT)
+}
+
 /// A kernel that lacks a kind of chain or expression does not find it.
 fn refused(step: &Step, refusal: Refusal) -> KernelError {
     let act = step.op.to_string();
-    match refusal.errno {
-        Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => {
-            KernelError::NoNat { act, source: refusal.errno.into() }
-        }
-        _ => KernelError::Refused { act, refusal },
+    match lacks(&refusal) {
+        true => KernelError::NoNat { act, source: refusal.errno.into() },
+        false => KernelError::Refused { act, refusal },
     }
 }
 

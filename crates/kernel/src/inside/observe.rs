@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
+use host::gateways;
 use host::names::Netns;
 use host::observed::{InnerLink, Ipv6, Namespace};
 use host::op::{Of, Route, Sysctl};
@@ -46,7 +47,6 @@ pub(crate) fn observe(path: &Path, id: u64) -> Result<Option<Namespace>, KernelE
 /// What the kernel told, devices by index.
 #[derive(Default)]
 struct Seen {
-    routing: bool,
     links: Vec<Told>,
     addresses: Vec<Answer>,
     routes: Vec<Answer>,
@@ -54,30 +54,33 @@ struct Seen {
     neighbours: Vec<Answer>,
     sysctls: BTreeMap<Sysctl, u32>,
     table: Option<u64>,
+    helpers: Option<u64>,
 }
 
 impl Seen {
-    /// Reads in the namespace of the calling thread; of one that routes, all that concerns it.
+    /// Reads in the namespace of the calling thread; of one that routes, all that concerns it. Others are to
+    /// pass nothing on, which settings say.
     fn read(routing: bool) -> Result<Seen, KernelError> {
         let open = |protocol| Socket::open(protocol).map_err(KernelError::io("open a netlink socket"));
         let mut socket = open(SockProtocol::NetlinkRoute)?;
         let links = dump(&mut socket, "list links", link::dump)?;
         let links = links.iter().filter_map(|(_, bytes)| link::parse(bytes)).collect();
         let addresses = dump(&mut socket, "list addresses", addr::dump)?;
-        let mut seen = Seen { routing, links, addresses, ..Seen::default() };
+        let settings = Settings::open().map_err(KernelError::io("open settings"))?;
+        let mut seen = Seen { links, addresses, sysctls: settings.read(), ..Seen::default() };
         if routing {
             for family in [libc::AF_INET, libc::AF_INET6] {
                 seen.routes.extend(dump(&mut socket, "list routes", || route::dump(family))?);
             }
             seen.rules = dump(&mut socket, "list rules", route::dump_rules)?;
             seen.neighbours = dump(&mut socket, "list neighbours", fdb::dump_neighbours)?;
-            let settings = Settings::open().map_err(KernelError::io("open settings"))?;
-            seen.sysctls = settings.read();
             let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
             seen.sysctls.extend(proxies.filter_map(|link| settings.proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
-            let answers = present("read a table", netfilter.request(vec![nft::get_nat()]))?;
+            let answers =
+                present("read tables", netfilter.request(vec![nft::get_nat(), nft::get_helpers()]))?;
             seen.table = answers.iter().find_map(|(_, bytes)| nft::parse_nat(bytes));
+            seen.helpers = answers.iter().find_map(|(_, bytes)| nft::parse_helpers(bytes));
         }
         Ok(seen)
     }
@@ -91,6 +94,7 @@ impl Seen {
             rules: self.rules.iter().filter_map(|(_, bytes)| route::parse_rule(bytes)).collect(),
             sysctls: self.sysctls,
             table: self.table,
+            helpers: self.helpers,
             ..Namespace::default()
         };
         for told in self.routes.iter().filter_map(|(_, bytes)| route::parse(bytes)) {
@@ -108,13 +112,13 @@ impl Seen {
         let mut addresses: BTreeMap<u32, BTreeSet<IpNet>> = BTreeMap::new();
         let silent = |index| self.links.iter().any(|link| link.index == index && link.ipv6 == Ipv6::Silent);
         for (index, net) in self.addresses.iter().filter_map(|(_, bytes)| addr::parse(bytes)) {
-            // Where the kernel makes none, somebody wrote it.
-            if !is_link_local(&net) || silent(index) {
+            // Where the kernel makes none, somebody wrote it; nor does it make the gateways'.
+            if !is_link_local(&net) || silent(index) || gateways::is_one(net.addr()) {
                 addresses.entry(index).or_default().insert(net);
             }
         }
         for link in &self.links {
-            if self.routing && link.name != LOOPBACK {
+            if link.name != LOOPBACK {
                 namespace.sysctls.extend(settings(link));
             }
         }

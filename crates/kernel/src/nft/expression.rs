@@ -120,6 +120,49 @@ pub(super) fn store(list: Message, place: u32, offset: u32, length: u32) -> Mess
     })
 }
 
+/// Writes bits into the first two bytes of the network header, keeping those of `keep`; its checksum, if
+/// it has one, is at an offset of its own.
+pub(super) fn set_bits(list: Message, keep: [u8; 2], bits: [u8; 2], checksum: Option<u32>) -> Message {
+    let list = expression(load(list, NETWORK, 0, 2), "bitwise", |data| {
+        data.attr_be32(1, REGISTER)
+            .attr_be32(2, REGISTER)
+            .attr_be32(3, 2)
+            .nest(4, |value| value.attr(DATA_VALUE, &keep))
+            .nest(5, |value| value.attr(DATA_VALUE, &bits))
+    });
+    expression(list, "payload", |data| {
+        data.attr_be32(5, REGISTER)
+            .attr_be32(2, NETWORK)
+            .attr_be32(3, 0)
+            .attr_be32(4, 2)
+            .attr_be32(6, u32::from(checksum.is_some()))
+            .attr_be32(7, checksum.unwrap_or(0))
+            .attr_be32(8, 0)
+    })
+}
+
+/// Goes on with what is over so many bytes a second.
+pub(super) fn over(list: Message, rate: u64, burst: u32) -> Message {
+    const BYTES: u32 = 1;
+    limit(list, rate, burst, BYTES)
+}
+
+/// The same of packets.
+pub(super) fn over_packets(list: Message, rate: u64, burst: u32) -> Message {
+    limit(list, rate, burst, 0)
+}
+
+fn limit(list: Message, rate: u64, burst: u32, of: u32) -> Message {
+    const INVERTED: u32 = 1;
+    expression(list, "limit", |data| {
+        data.attr(1, &rate.to_be_bytes())
+            .attr(2, &1u64.to_be_bytes())
+            .attr_be32(3, burst)
+            .attr_be32(4, of)
+            .attr_be32(5, INVERTED)
+    })
+}
+
 /// Puts a value into the register.
 pub(super) fn immediate(list: Message, value: &[u8]) -> Message {
     expression(list, "immediate", |data| {

@@ -68,14 +68,18 @@ const META_TO: u32 = 7;
 const META_TRANSPORT: u32 = 16;
 const CONNECTION_STATE: u32 = 0;
 const CONNECTION_DIRECTION: u32 = 1;
+const CONNECTION_STATUS: u32 = 2;
 const CONNECTION_MARK: u32 = 3;
 const CONNECTION_ZONE: u32 = 17;
 const INVALID: u32 = 1;
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 const NEW: u32 = 8;
+/// Of the status: something of it was let through.
+const CONFIRMED: u32 = 8;
 
 const TCP_FLAGS: u32 = 13;
 const TCP_SYN: u8 = 2;
+const TCP_ACK: u8 = 16;
 
 const JUMP: i32 = -3;
 const RETURN: i32 = -5;
@@ -233,10 +237,15 @@ fn rule(list: Message, rule: &Rule) -> Message {
             let list = lookup(meta(list, META_FROM), map, |data| data.attr_be32(LOOKUP_TO, REGISTER));
             expression(list, "ct", |data| data.attr_be32(2, CONNECTION_ZONE).attr_be32(4, REGISTER))
         }
-        Act::Turn => expression(immediate(list, &TURNED.to_ne_bytes()), "ct", |data| {
-            data.attr_be32(2, CONNECTION_MARK).attr_be32(4, REGISTER)
-        }),
+        Act::Turn => mark_connection(list, TURNED),
+        Act::Straighten => mark_connection(list, 0),
     }
+}
+
+fn mark_connection(list: Message, mark: u32) -> Message {
+    expression(immediate(list, &mark.to_ne_bytes()), "ct", |data| {
+        data.attr_be32(2, CONNECTION_MARK).attr_be32(4, REGISTER)
+    })
 }
 
 const LOOKUP_TO: u16 = 3;
@@ -258,6 +267,17 @@ fn matches(list: Message, one: &Match) -> Message {
         Match::UnderWay => {
             let flags = load(state(list, NEW), TRANSPORT, TCP_FLAGS, 1);
             compare(and(flags, &[TCP_SYN]), &[0])
+        }
+        Match::Begins => {
+            let flags = load(state(list, NEW), TRANSPORT, TCP_FLAGS, 1);
+            differ(and(flags, &[TCP_SYN]), &[0])
+        }
+        Match::Agrees => {
+            let flags = load(list, TRANSPORT, TCP_FLAGS, 1);
+            compare(and(flags, &[TCP_SYN | TCP_ACK]), &[TCP_SYN | TCP_ACK])
+        }
+        Match::Unheard => {
+            compare(and(connection(list, CONNECTION_STATUS), &CONFIRMED.to_ne_bytes()), &[0; 4])
         }
         Match::Turned => compare(connection(list, CONNECTION_MARK), &TURNED.to_ne_bytes()),
         Match::Mark(mark) => compare(meta(list, META_MARK), &mark.to_ne_bytes()),

@@ -5,7 +5,7 @@ use nix::libc;
 
 use super::expression::{
     self, ACCEPT, DATA_VALUE, DROP, LIST_ELEMENT, NETWORK, REGISTER, TRANSPORT, and, compare, differ,
-    expression, immediate, load_to, meta,
+    expression, immediate, load, load_to, meta, over, over_packets,
 };
 use super::{INET, SUBSYSTEM, message};
 use crate::netlink::Message;
@@ -80,10 +80,10 @@ pub(super) fn content(table: &str, tree: &Tree) -> Vec<Message> {
 
 const fn hook_number(hook: Hook) -> u32 {
     match hook {
-        Hook::Destination => 0,
+        Hook::Destination | Hook::Arrival => 0,
         Hook::Input => 1,
         Hook::Forward => 2,
-        Hook::Source => 4,
+        Hook::Source | Hook::Departure => 4,
     }
 }
 
@@ -203,6 +203,10 @@ fn matches(list: Message, one: &Match) -> Message {
         Match::DestinationTranslated => any_of(list, CONNECTION_STATUS, DESTINATION_TRANSLATED),
         Match::Established => any_of(list, CONNECTION_STATE, ESTABLISHED_OR_RELATED),
         Match::Invalid => any_of(list, CONNECTION_STATE, INVALID),
+        Match::Sender(ip) => compare(load(ipv4(list), NETWORK, 12, 4), &ip.octets()),
+        Match::Receiver(ip) => compare(load(ipv4(list), NETWORK, 16, 4), &ip.octets()),
+        Match::OverBytes(rate, burst) => over(list, *rate, *burst),
+        Match::OverPackets(rate, burst) => over_packets(list, *rate, *burst),
     }
 }
 

@@ -9,13 +9,16 @@ use nix::libc;
 use super::NETDEV;
 use super::expression::{
     self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, header, immediate, load, meta,
-    store,
+    over, over_packets, set_bits, store,
 };
 use crate::link::octets;
 use crate::netlink::Message;
 
 const AT_INGRESS: u32 = 0;
 const AT_EGRESS: u32 = 1;
+
+/// The type of a frame with a tag.
+const VLAN: u16 = 0x8100;
 
 const META_PROTOCOL: u32 = 1;
 const META_DEVICE_TYPE: u32 = 8;
@@ -54,6 +57,10 @@ fn add_rule(table: &str, chain: &str, rule: &Rule) -> Message {
                 let list = known.ethernet(list);
                 store(immediate(list, &mac.0), LINK, 6, 6)
             }
+            Verdict::SetDscp(mark) if rule.matches.contains(&Match::EtherType(Ether::Ip6)) => {
+                set_bits(list, [0xf0, 0x3f], (u16::from(*mark) << 6).to_be_bytes(), None)
+            }
+            Verdict::SetDscp(mark) => set_bits(list, [0xff, 0x03], [0, mark << 2], Some(10)),
         }
     })
 }
@@ -72,6 +79,10 @@ impl Known {
             Match::EtherType(ether) => {
                 let list = self.ethernet(list);
                 compare(load(list, LINK, 12, 2), &ether_type(*ether).to_be_bytes())
+            }
+            Match::Vlan(vid) => {
+                let list = compare(load(self.ethernet(list), LINK, 12, 2), &VLAN.to_be_bytes());
+                compare(and(load(list, LINK, 14, 2), &[0x0f, 0xff]), &vid.to_be_bytes())
             }
             Match::EtherSource(mac) => compare(load(self.ethernet(list), LINK, 6, 6), &mac.0),
             Match::EtherDestination(mac) => compare(load(self.ethernet(list), LINK, 0, 6), &mac.0),
@@ -106,6 +117,8 @@ impl Known {
                 compare(header(list, libc::IPPROTO_FRAGMENT as u8, false), &[*kind])
             }
             Match::NdTarget(net) => address(list, TRANSPORT, 8, net),
+            Match::Over { rate, burst } => over(list, *rate, *burst),
+            Match::OverPackets { rate, burst } => over_packets(list, *rate, *burst),
         }
     }
 

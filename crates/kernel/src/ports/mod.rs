@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! vnet     the header before each frame: what is left to do to it
-//! packet   a device of somebody else's: a ring to receive, one system call for many to send
+//! packet   a device of somebody else's: a ring to receive
+//! batch    one system call for many frames to send
 //! tap      a device of our own, which outlives us
 //! wake     waiting for any of many, and being woken
 //! silence  keeps the kernel from refusing what the switch takes
 //! ```
 //! Nothing here looks into a frame, but for the tag that the kernel keeps beside it.
 
+mod batch;
 mod packet;
 mod silence;
 mod tap;

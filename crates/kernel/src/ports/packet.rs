@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::errno::Errno;
 use nix::libc;
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socket, sockopt};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, setsockopt, socket, sockopt};
 
+use super::batch::{BATCH, Batch, told_first};
 use super::{LONGEST_FRAME, Lost, Room, VnetHeader};
 use crate::netns;
 use crate::packet::{Instruction, attach, bind};
@@ -22,8 +23,6 @@ const SLOT: usize = 2048;
 const BLOCK: usize = 64 << 10;
 /// What frames longer than a slot may take while they wait.
 const QUEUE_BYTES: usize = 32 << 20;
-/// Frames of one system call.
-const BATCH: usize = 64;
 const TAG: usize = 4;
 
 const VERSION_2: libc::c_int = 1;
@@ -90,10 +89,12 @@ impl PacketPort {
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         message.msg_iov = parts.as_mut_ptr();
         message.msg_iovlen = parts.len();
-        // SAFETY: the descriptor is open; the message's two parts are memory that we alone hold and that
-        // lives across the call, with their own sizes given.
-        let outcome = unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut message, libc::MSG_DONTWAIT) };
-        match Errno::result(outcome) {
+        let take = || {
+            // SAFETY: the descriptor is open; the message's two parts are memory that we alone hold and that
+            // lives across the call, with their own sizes given.
+            Errno::result(unsafe { libc::recvmsg(self.fd.as_raw_fd(), &mut message, libc::MSG_DONTWAIT) })
+        };
+        match told_first(take) {
             Ok(got) if got as usize > VnetHeader::LEN + 12 && message.msg_flags & libc::MSG_TRUNC == 0 => {
                 let got = got as usize - VnetHeader::LEN;
                 let head = VnetHeader::parse(&head);
@@ -110,8 +111,23 @@ impl PacketPort {
         }
     }
 
+    /// What befell the device since it was asked for last. Until then the kernel says that there is something,
+    /// though there is no frame.
+    pub fn take_error(&self) -> Option<io::Error> {
+        let error = getsockopt(&self.fd, sockopt::SocketError).unwrap_or_default();
+        (error != 0).then(|| io::Error::from_raw_os_error(error))
+    }
+
     /// Sends frames in order. What the device does not take is lost, and counted.
-    pub fn send<'a>(&mut self, mut frames: impl Iterator<Item = (VnetHeader, &'a [u8])>) {
+    pub fn send<'a>(&mut self, frames: impl Iterator<Item = (VnetHeader, &'a [u8])>) {
+        self.send_slices(frames.map(|(head, frame)| (head, std::iter::once(frame))));
+    }
+
+    /// The same of frames that lie in several places, each in fewer than a thousand.
+    pub fn send_slices<'a, I>(&mut self, mut frames: impl Iterator<Item = (VnetHeader, I)>)
+    where
+        I: Iterator<Item = &'a [u8]>,
+    {
         loop {
             let count = self.out.fill(&mut frames);
             self.lost.sent += self.out.flush(&self.fd, count);
@@ -307,66 +323,5 @@ impl Slot<'_> {
                 room.filled(self.head.behind(TAG as u16), length + TAG);
             }
         }
-    }
-}
-
-/// What one system call sends; its pointers mean something only within [`PacketPort::send`].
-struct Batch {
-    heads: Box<[[u8; VnetHeader::LEN]; BATCH]>,
-    parts: Box<[[libc::iovec; 2]; BATCH]>,
-    messages: Box<[libc::mmsghdr; BATCH]>,
-}
-
-// SAFETY: the pointers are written before each use, and are of no thread's own.
-unsafe impl Send for Batch {}
-
-impl Batch {
-    fn new() -> Batch {
-        let part = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
-        // SAFETY: mmsghdr is plain integers and pointers, for which zero is a value.
-        let message: libc::mmsghdr = unsafe { std::mem::zeroed() };
-        let mut batch = Batch {
-            heads: Box::new([[0; VnetHeader::LEN]; BATCH]),
-            parts: Box::new([[part; 2]; BATCH]),
-            messages: Box::new([message; BATCH]),
-        };
-        for at in 0..BATCH {
-            batch.parts[at][0] =
-                libc::iovec { iov_base: batch.heads[at].as_mut_ptr().cast(), iov_len: VnetHeader::LEN };
-            batch.messages[at].msg_hdr.msg_iov = batch.parts[at].as_mut_ptr();
-            batch.messages[at].msg_hdr.msg_iovlen = 2;
-        }
-        batch
-    }
-
-    fn fill<'a>(&mut self, frames: &mut impl Iterator<Item = (VnetHeader, &'a [u8])>) -> usize {
-        for at in 0..BATCH {
-            let Some((head, frame)) = frames.next() else { return at };
-            self.heads[at] = head.emit();
-            // The kernel only reads what it is given to send.
-            self.parts[at][1] =
-                libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
-        }
-        BATCH
-    }
-
-    /// Frames that were not taken.
-    fn flush(&mut self, fd: &OwnedFd, count: usize) -> u64 {
-        let (mut at, mut lost) = (0, 0);
-        while at < count {
-            let left = (count - at) as libc::c_uint;
-            // SAFETY: the descriptor is open; messages point to parts, and these to heads of our own and to
-            // frames that the caller lends across the call, each with its own size.
-            let outcome = unsafe {
-                libc::sendmmsg(fd.as_raw_fd(), self.messages[at..].as_mut_ptr(), left, libc::MSG_DONTWAIT)
-            };
-            match Errno::result(outcome) {
-                Ok(sent) => at += sent.max(1) as usize,
-                Err(Errno::EINTR) => {}
-                // The first of them was refused; those behind it may pass.
-                Err(_) => (at, lost) = (at + 1, lost + 1),
-            }
-        }
-        lost
     }
 }

@@ -47,7 +47,7 @@ impl Tap {
         Ok(())
     }
 
-    /// Takes frames that are there, no more than so many.
+    /// Takes frames that are there, no more than so many. An error says that the device is gone for good.
     pub fn receive(&mut self, most: usize, room: &mut impl Room) -> io::Result<usize> {
         for count in 0..most {
             let mut head = [0; VnetHeader::LEN];
@@ -60,7 +60,8 @@ impl Tap {
                 Ok(_) => self.lost.received += 1,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The device is down, or went away with its namespace: it has nothing for us.
+                // What came before it went away is told first.
+                Err(error) if count == 0 && error.raw_os_error() == Some(libc::EBADFD) => return Err(error),
                 Err(_) => return Ok(count),
             }
         }
@@ -69,8 +70,17 @@ impl Tap {
 
     /// Gives a frame to the device, or counts it as lost.
     pub fn send(&mut self, head: &VnetHeader, frame: &[u8]) {
+        self.send_slices(head, std::iter::once(frame));
+    }
+
+    /// The same of a frame that lies in several places, fewer than a thousand.
+    pub fn send_slices<'a>(&mut self, head: &VnetHeader, frame: impl Iterator<Item = &'a [u8]>) {
         let head = head.emit();
-        if self.file.write_vectored(&[IoSlice::new(&head), IoSlice::new(frame)]).is_err() {
+        let mut slices = vec![IoSlice::new(&head)];
+        for slice in frame {
+            slices.push(IoSlice::new(slice));
+        }
+        if self.file.write_vectored(&slices).is_err() {
             self.lost.sent += 1;
         }
     }

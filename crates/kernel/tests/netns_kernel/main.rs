@@ -2,10 +2,12 @@
 
 mod netns {
     mod conntrack;
+    mod ct_helpers;
     mod filter;
     mod inner;
     mod keepalived;
     mod law;
+    mod limits;
     mod many;
     mod nat;
     mod place;

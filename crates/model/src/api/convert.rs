@@ -139,7 +139,10 @@ fn rule_protocol(value: Value) -> Result<Value, String> {
 fn object_type(value: Value) -> Result<Value, String> {
     match serde_json::from_value::<ObjectType>(value.clone()) {
         Ok(_) => Ok(value),
-        Err(_) => Err(format!("{value} cannot be shared; security_group and address_group can")),
+        Err(_) => {
+            let words = ObjectType::ALL.map(|kind| kind.table().singular).join(", ");
+            Err(format!("{value} cannot be shared; these can: {words}"))
+        }
     }
 }
 

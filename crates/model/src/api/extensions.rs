@@ -34,6 +34,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Names lists of prefixes that rules of security groups are about.",
     ),
     extension(
+        "address-scope",
+        "Address scope",
+        "2015-07-26T10:00:00-00:00",
+        "Within one address scope no address means two things.",
+    ),
+    extension(
         "agent",
         "agent",
         "2013-02-03T10:00:00-00:00",
@@ -57,12 +63,30 @@ pub const EXTENSIONS: &[Extension] = &[
         "2015-01-01T10:00:00-00:00",
         "Shows the availability zone of agents.",
     ),
+    extension(
+        "availability_zone_filter",
+        "Availability Zone Filter Extension",
+        "2018-06-22T10:00:00-00:00",
+        "Filters availability zones.",
+    ),
     extension("binding", "Port Binding", "2014-02-03T10:00:00-00:00", "Binds ports to hosts."),
+    extension(
+        "binding-extended",
+        "Port Bindings Extended",
+        "2017-07-17T10:00:00-00:00",
+        "Lets ports of instances stand ready on the host that they move to.",
+    ),
     extension(
         "data-plane-status",
         "Port data plane status extension",
         "2017-01-24T10:00:00-00:00",
         "Carries the state of the data plane below a port.",
+    ),
+    extension(
+        "default-subnetpools",
+        "Default Subnetpools",
+        "2016-02-18T18:00:00-00:00",
+        "Takes subnets from the default pool.",
     ),
     extension(
         "dns-domain-ports",
@@ -87,6 +111,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Empty String Filtering Extension",
         "2018-05-01T10:00:00-00:00",
         "Filters by empty text.",
+    ),
+    extension(
+        "expose-l3-conntrack-helper",
+        "Expose CT target rules for conntrack helper",
+        "2019-04-04T10:00:00-00:00",
+        "Shows with a router its helpers of connection tracking.",
     ),
     extension(
         "expose-port-forwarding-in-fip",
@@ -191,6 +221,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows whether the ports of a network share one segment.",
     ),
     extension(
+        "l3-conntrack-helper",
+        "L3 Conntrack helper",
+        "2019-04-04T10:00:00-00:00",
+        "Lets routers look into connections of protocols such as FTP and SIP.",
+    ),
+    extension(
         "l3-ha",
         "HA Router extension",
         "2014-04-26T00:00:00-00:00",
@@ -220,6 +256,18 @@ pub const EXTENSIONS: &[Extension] = &[
         "Network MTU (writable)",
         "2017-07-12T00:00:00-00:00",
         "Sets the MTU of a network.",
+    ),
+    extension(
+        "network-ip-availability",
+        "Network IP Availability",
+        "2015-09-24T00:00:00-00:00",
+        "Tells how full networks are.",
+    ),
+    extension(
+        "network-segment-range",
+        "Neutron Network Segment Range",
+        "2018-11-29T00:00:00-00:00",
+        "Lets administrators say where the segments of networks are chosen from.",
     ),
     extension(
         "network_availability_zone",
@@ -307,6 +355,78 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows and sets how a network is carried.",
     ),
     extension(
+        "qos",
+        "Quality of Service",
+        "2015-06-08T10:00:00-00:00",
+        "Holds ports to policies of quality of service.",
+    ),
+    extension(
+        "qos-bw-limit-direction",
+        "Direction for QoS bandwidth limit rule",
+        "2017-04-10T10:00:00-00:00",
+        "Limits what ports send and what they get.",
+    ),
+    extension(
+        "qos-default",
+        "QoS default policy",
+        "2017-041-06T10:00:00-00:00",
+        "Gives networks their project's default QoS policy.",
+    ),
+    extension(
+        "qos-fip",
+        "Floating IP QoS",
+        "2017-07-20T00:00:00-00:00",
+        "Holds floating IPs to QoS policies.",
+    ),
+    extension(
+        "qos-gateway-ip",
+        "Router gateway IP QoS",
+        "2018-02-24T00:00:00-00:00",
+        "Holds what leaves by a router's own address to a QoS policy.",
+    ),
+    extension(
+        "qos-port-network-policy",
+        "QoS port network policy ID",
+        "2019-11-01T10:00:00-00:00",
+        "Shows with a port the QoS policy of its network.",
+    ),
+    extension(
+        "qos-pps",
+        "QoS Rule Type Packet per Second Extension",
+        "2021-05-12T10:00:00-00:00",
+        "Limits how many packets ports send and get.",
+    ),
+    extension(
+        "qos-pps-minimum",
+        "QoS minimum packet rate rule",
+        "2021-07-14T10:00:00-00:00",
+        "Keeps with a policy how many packets its ports are to have.",
+    ),
+    extension(
+        "qos-pps-minimum-rule-alias",
+        "QoS minimum packet rate rule alias",
+        "2021-10-22T10:00:00-00:00",
+        "Names such rules without their policy.",
+    ),
+    extension(
+        "qos-rule-type-details",
+        "Details of QoS rule types",
+        "2017-06-22T10:00:00-00:00",
+        "Shows which values hosts take of a kind of QoS rule.",
+    ),
+    extension(
+        "qos-rule-type-filter",
+        "Allow to filter the list of QoS rule types",
+        "2022-02-02T10:00:00-00:00",
+        "Lists the kinds of QoS rules that policies can have, and those that ports can.",
+    ),
+    extension(
+        "qos-rules-alias",
+        "Quality of Service rules alias API",
+        "2018-10-07T10:00:00-00:00",
+        "Names QoS rules without their policy.",
+    ),
+    extension(
         "quota-check-limit",
         "Quota engine limit check",
         "2021-09-08T16:00:00-00:00",
@@ -337,6 +457,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shares address groups with other projects.",
     ),
     extension(
+        "rbac-address-scope",
+        "Add address_scope type to RBAC",
+        "2020-02-12T00:00:00-00:00",
+        "Shares address scopes with projects.",
+    ),
+    extension(
         "rbac-policies",
         "RBAC Policies",
         "2015-06-17T12:15:12-00:00",
@@ -347,6 +473,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Add security_group type to network RBAC",
         "2019-02-14T00:00:00-00:00",
         "Shares security groups with other projects.",
+    ),
+    extension(
+        "rbac-subnetpool",
+        "Add subnetpool type to RBAC",
+        "2020-02-05T00:00:00-00:00",
+        "Shares subnet pools with projects.",
     ),
     extension(
         "revision-if-match",
@@ -408,6 +540,18 @@ pub const EXTENSIONS: &[Extension] = &[
         "2021-10-05T09:00:00-00:00",
         "Finds security groups that others share.",
     ),
+    extension(
+        "segment",
+        "Segment",
+        "2016-02-24T17:00:00-00:00",
+        "Shows and changes the segments of networks, and puts subnets on them.",
+    ),
+    extension(
+        "software",
+        "Software",
+        "2026-11-22T00:00:00-00:00",
+        "Keeps software packages, and has instances install them.",
+    ),
     extension("sorting", "Sorting support", "2016-06-12T00:00:00-00:00", "Sorts lists."),
     extension(
         "standard-attr-description",
@@ -420,6 +564,18 @@ pub const EXTENSIONS: &[Extension] = &[
         "Resource revision numbers",
         "2016-04-11T10:00:00-00:00",
         "Counts the revisions of resources.",
+    ),
+    extension(
+        "standard-attr-segment",
+        "Standard Attribute Segment Extension",
+        "2018-04-09T10:00:00-00:00",
+        "Gives segments what every resource has.",
+    ),
+    extension(
+        "standard-attr-tag",
+        "Tag support for resources with standard attribute: port, subnet, subnetpool, network, router, floatingip, policy, security_group, trunk, network_segment_range",
+        "2017-01-01T00:00:00-00:00",
+        "Puts tags on resources.",
     ),
     extension(
         "standard-attr-timestamp",
@@ -440,16 +596,58 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows whether a subnet is on an external network.",
     ),
     extension(
+        "subnet-segmentid-writable",
+        "Subnet SegmentID (writable)",
+        "2018-03-12T00:00:00-00:00",
+        "Puts a subnet that is there on a segment.",
+    ),
+    extension(
         "subnet-service-types",
         "Subnet service types",
         "2016-03-15T18:00:00-00:00",
         "Reserves subnets for kinds of ports.",
     ),
     extension(
+        "subnet_allocation",
+        "Subnet Allocation",
+        "2015-03-30T10:00:00-00:00",
+        "Takes the ranges of subnets from pools.",
+    ),
+    extension(
+        "subnet_onboard",
+        "Subnet Onboard",
+        "2018-12-18T09:00:00-00:00",
+        "Brings the subnets of a network to a pool.",
+    ),
+    extension(
+        "subnetpool-prefix-ops",
+        "Subnet Pool Prefix Operations",
+        "2019-02-08T10:00:00-00:00",
+        "Adds and removes prefixes of pools.",
+    ),
+    extension(
+        "tag-creation",
+        "Tag creation extension",
+        "2024-23-07T10:00:00-00:00",
+        "Adds several tags at once.",
+    ),
+    extension(
         "tag-ports-during-bulk-creation",
         "Tag Ports During Bulk Creation",
         "2019-12-29T19:00:00-00:00",
         "Takes tags when ports are created.",
+    ),
+    extension(
+        "trunk",
+        "Trunk Extension",
+        "2016-01-01T10:00:00-00:00",
+        "Gives an instance several ports behind one, told apart by VLAN tags.",
+    ),
+    extension(
+        "trunk-details",
+        "Trunk port details",
+        "2016-01-01T10:00:00-00:00",
+        "Shows with a port what is in the trunk that it is the parent of.",
     ),
     extension(
         "uplink-status-propagation",

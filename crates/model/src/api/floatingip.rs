@@ -11,7 +11,7 @@ use crate::api::table::{
     Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, int, json, text,
 };
 use crate::api::validate::Check;
-use crate::{FloatingIpId, NetworkId, PortId, RouterId, SubnetId};
+use crate::{FloatingIpId, NetworkId, PortId, QosPolicyId, RouterId, SubnetId};
 
 pub const FLOATINGIP: Resource = Resource {
     singular: "floatingip",
@@ -148,7 +148,7 @@ pub struct FloatingIp {
     pub port_id: Option<PortId>,
     pub fixed_ip_address: Option<Ipv4Addr>,
     pub status: String,
-    pub qos_policy_id: Option<String>,
+    pub qos_policy_id: Option<QosPolicyId>,
     /// Attributes that no decision looks at.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -164,7 +164,7 @@ pub struct FloatingIpCreate {
     pub router_id: Option<RouterId>,
     pub port_id: Option<PortId>,
     pub fixed_ip_address: Option<IpAddr>,
-    pub qos_policy_id: Option<String>,
+    pub qos_policy_id: Option<QosPolicyId>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -177,7 +177,9 @@ pub struct FloatingIpUpdate {
     pub port_id: Option<Option<PortId>>,
     pub fixed_ip_address: Option<IpAddr>,
     pub router_id: Option<RouterId>,
-    pub qos_policy_id: Option<String>,
+    /// Inner `None`: of none any more.
+    #[serde(default, deserialize_with = "crate::api::body::said")]
+    pub qos_policy_id: Option<Option<QosPolicyId>>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }

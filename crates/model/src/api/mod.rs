@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, router, floatingip, port_forwarding, agent,
-//! security_group, security_group_rule, default_rule, address_group, rbac_policy
+//! network, subnet, port, port_binding, router, conntrack_helper, floatingip, port_forwarding, agent,
+//! security_group, security_group_rule, default_rule, address_group, rbac_policy,
+//! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
 //! protocol    IP protocols by name
 //! convert, validate                the words of the tables, one function each
 //! body        request body -> checked attributes        query   query string -> filters, order, page
-//! quota       limits of projects
+//! quota       limits of projects              tag     tags of resources
 //! extensions  the alias list                            openapi the document, made from the tables
 //! ```
 //! A table drives parsing, validation, defaults, visibility, filters, sorting, SQL columns,
@@ -16,37 +17,53 @@
 //! and a migration.
 
 pub mod address_group;
+pub mod address_scope;
 pub mod agent;
+pub mod availability;
 pub mod body;
+pub mod conntrack_helper;
 pub mod convert;
 pub mod default_rule;
 pub mod extensions;
 pub mod floatingip;
 pub mod floatingip_pool;
 pub mod network;
+pub mod network_segment_range;
 pub mod openapi;
 pub mod port;
+pub mod port_binding;
 pub mod port_forwarding;
 pub mod protocol;
+pub mod qos;
 pub mod query;
 pub mod quota;
 pub mod rbac_policy;
 pub mod router;
 pub mod security_group;
 pub mod security_group_rule;
+pub mod segment;
+pub mod software_order;
+pub mod software_package;
+pub mod software_version;
 pub mod subnet;
+pub mod subnetpool;
 pub mod table;
+pub mod tag;
+pub mod trunk;
 pub mod validate;
 
 pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 12] = [
+pub const RESOURCES: [&Resource; 27] = [
     &network::NETWORK,
     &subnet::SUBNET,
+    &subnetpool::SUBNETPOOL,
+    &address_scope::ADDRESS_SCOPE,
     &port::PORT,
     &router::ROUTER,
+    &conntrack_helper::CONNTRACK_HELPER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
     &security_group::SECURITY_GROUP,
@@ -54,7 +71,26 @@ pub const RESOURCES: [&Resource; 12] = [
     &default_rule::DEFAULT_RULE,
     &address_group::ADDRESS_GROUP,
     &rbac_policy::RBAC_POLICY,
+    &segment::SEGMENT,
+    &network_segment_range::NETWORK_SEGMENT_RANGE,
+    &qos::POLICY,
+    &qos::BANDWIDTH_LIMIT_RULE,
+    &qos::DSCP_MARKING_RULE,
+    &qos::MINIMUM_BANDWIDTH_RULE,
+    &qos::PACKET_RATE_LIMIT_RULE,
+    &qos::MINIMUM_PACKET_RATE_RULE,
+    &trunk::TRUNK,
     &agent::AGENT,
+    &software_package::SOFTWARE_PACKAGE,
+    &software_version::SOFTWARE_VERSION,
+    &software_order::SOFTWARE_ORDER,
+];
+
+/// What is read and never written: answered by handlers of their own.
+pub const VIEWS: [&Resource; 3] = [
+    &floatingip_pool::FLOATINGIP_POOL,
+    &availability::NETWORK_IP_AVAILABILITY,
+    &availability::AVAILABILITY_ZONE,
 ];
 
 /// Why a request cannot be understood. The user is told; nothing was done.

@@ -31,6 +31,11 @@ const SUBNET_IDS: &str = "(SELECT {json_list s.id} FROM \
 const ZONES: &str = "(SELECT {json_list z.zone} FROM \
     (SELECT DISTINCT a.availability_zone AS zone FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
      WHERE b.network_id = networks.id AND a.availability_zone IS NOT NULL ORDER BY zone) z)";
+/// The address scope of the pool that the network's subnets of a family are from: they share one.
+const SCOPE_4: &str = "(SELECT MIN(p.address_scope_id) FROM subnets s JOIN subnetpools p ON p.id = s.subnetpool_id \
+    WHERE s.network_id = networks.id AND s.ip_version = 4)";
+const SCOPE_6: &str = "(SELECT MIN(p.address_scope_id) FROM subnets s JOIN subnetpools p ON p.id = s.subnetpool_id \
+    WHERE s.network_id = networks.id AND s.ip_version = 6)";
 /// False when the network's first subnet lives on one segment only.
 const L2_ADJACENCY: &str = "NOT EXISTS (SELECT 1 FROM subnets WHERE subnets.network_id = networks.id \
     AND subnets.segment_id IS NOT NULL)";
@@ -43,8 +48,16 @@ const ATTRS: &[Attr] = &[
     text("status").default(Default::Unset).shown().filter().sort(),
     TENANT_ID,
     boolean("shared").default(Default::Bool(false)).post().put().shown().filter().target().enforced(),
-    text("ipv4_address_scope").default(Default::Null).shown().via("address-scope"),
-    text("ipv6_address_scope").default(Default::Null).shown().via("address-scope"),
+    text("ipv4_address_scope")
+        .from(Source::Sql(SCOPE_4))
+        .default(Default::Unset)
+        .shown()
+        .via("address-scope"),
+    text("ipv6_address_scope")
+        .from(Source::Sql(SCOPE_6))
+        .default(Default::Unset)
+        .shown()
+        .via("address-scope"),
     boolean("router:external")
         .column("router_external")
         .default(Default::Bool(false))
@@ -168,6 +181,9 @@ const ATTRS: &[Attr] = &[
     PROJECT_ID,
     boolean("multi_segment").default(Default::Unset),
     int("created_us").default(Default::Unset),
+    // Stay empty: subnets tell the scopes.
+    text("empty_scope_4").column("ipv4_address_scope").default(Default::Unset),
+    text("empty_scope_6").column("ipv6_address_scope").default(Default::Unset),
 ];
 
 /// A network as it is stored.
@@ -228,7 +244,6 @@ pub struct NetworkCreate {
     #[serde(rename = "provider:segmentation_id")]
     pub segmentation_id: Option<i64>,
     pub availability_zone_hints: Vec<String>,
-    pub qos_policy_id: Option<String>,
     pub dns_domain: String,
     #[serde(flatten)]
     pub rest: Map<String, Value>,
@@ -261,7 +276,6 @@ pub struct NetworkUpdate {
     pub physical_network: Option<String>,
     #[serde(rename = "provider:segmentation_id")]
     pub segmentation_id: Option<i64>,
-    pub qos_policy_id: Option<String>,
     pub dns_domain: Option<String>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,

@@ -1,6 +1,13 @@
 //! The OpenAPI 3.1 document, made from the tables.
 
+mod availability;
+mod beside;
+mod pools;
+mod tags;
+
 use serde_json::{Map, Value, json};
+
+mod software;
 
 use crate::api::floatingip_pool::FLOATINGIP_POOL;
 use crate::api::table::{Attr, Default, Resource, Type};
@@ -36,7 +43,16 @@ pub fn document(version: &str) -> Value {
     paths.insert(FLOATINGIP_POOL.url(), pool_path());
     schemas.insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, false));
     paths.extend(address_group_paths());
+    paths.extend(software::paths());
     paths.extend(quota_paths());
+    paths.extend(availability::paths());
+    for view in availability::VIEWS {
+        schemas.insert(view.singular.into(), schema(view, |attr| attr.visible, false));
+    }
+    paths.extend(beside::paths());
+    schemas.extend(beside::schemas());
+    paths.extend(pools::paths());
+    paths.extend(tags::paths());
     schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));
     schemas.insert("error".into(), error_schema());
     let aliases: Vec<&str> = extensions::EXTENSIONS.iter().map(|e| e.alias).collect();
@@ -343,12 +359,18 @@ fn schema(table: &Resource, pick: impl Fn(&Attr) -> bool, with_required: bool) -
 fn attribute(attr: &Attr, with_default: bool) -> Value {
     let mut out = match (attr.ty, attr.check) {
         (_, Check::Values(allowed)) => json!({ "enum": allowed }),
+        (Type::Int, Check::Range(first, last)) => {
+            json!({ "type": "integer", "minimum": first, "maximum": last })
+        }
+        (Type::Int, Check::Numbers(known)) => json!({ "type": "integer", "enum": known }),
         (Type::Int, Check::NonNegative) => json!({ "type": "integer", "minimum": 0 }),
         (Type::Int, Check::IpVersion) => json!({ "enum": [4, 6] }),
         (Type::Int, Check::PortOrNull) => {
             json!({ "type": ["integer", "null"], "minimum": 1, "maximum": 65535 })
         }
         (Type::Int, _) => json!({ "type": ["integer", "null"] }),
+        // Answers show it as text; requests say either.
+        (Type::IntText, _) => json!({ "type": ["integer", "string"] }),
         (Type::Bool, _) => json!({ "type": ["boolean", "null"] }),
         (Type::Json, Check::DictOrNull | Check::Hints | Check::GatewayInfo) => {
             json!({ "type": ["object", "null"] })
@@ -357,7 +379,7 @@ fn attribute(attr: &Attr, with_default: bool) -> Value {
         (Type::Json, _) => json!({ "type": ["array", "null"] }),
         (Type::Text, Check::Uuid) => json!({ "type": "string", "format": "uuid" }),
         (Type::Text, Check::UuidOrNull) => json!({ "type": ["string", "null"], "format": "uuid" }),
-        (Type::Text, Check::Text(max) | Check::Name(max)) => {
+        (Type::Text, Check::Text(max) | Check::Name(max) | Check::NameOrNull(max)) => {
             json!({ "type": "string", "maxLength": max })
         }
         (Type::Text, _) => json!({ "type": ["string", "null"] }),

@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use wire::Mac;
 
 use crate::api::convert::Convert;
+use crate::api::port_binding::VNIC_TYPES;
 use crate::api::table::{
     ADMIN_STATE_UP, Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops,
     PROJECT_ID, REVISION_NUMBER, Resource, Source, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
 };
+use crate::api::trunk::TRUNK_DETAILS;
 use crate::api::validate::Check;
-use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
+use crate::{NetworkId, PortId, QosPolicyId, SecurityGroupId, SubnetId};
 
 pub const PORT: Resource = Resource {
     singular: "port",
@@ -30,19 +32,6 @@ pub const PORT: Resource = Resource {
     attrs: ATTRS,
 };
 
-const VNIC_TYPES: &[Option<&str>] = &[
-    Some("normal"),
-    Some("direct"),
-    Some("macvtap"),
-    Some("baremetal"),
-    Some("direct-physical"),
-    Some("virtio-forwarder"),
-    Some("smart-nic"),
-    Some("vdpa"),
-    Some("accelerator-direct"),
-    Some("accelerator-direct-physical"),
-    Some("remote-managed"),
-];
 const NUMA: &[Option<&str>] = &[Some("required"), Some("preferred"), Some("legacy"), Some("socket"), None];
 
 const ATTRS: &[Attr] = &[
@@ -235,6 +224,7 @@ const ATTRS: &[Attr] = &[
         .shown()
         .filter()
         .via("security-group"),
+    TRUNK_DETAILS,
     PROJECT_ID,
     // What hosts reported; the status is made from these.
     boolean("l2_ready").default(Default::Unset),
@@ -284,6 +274,16 @@ pub struct Port {
     /// Attributes that no decision looks at.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
+}
+
+impl Port {
+    /// The QoS policy that holds for it: its own before its network's, which ports of the network's
+    /// services do without.
+    pub fn qos_policy(&self) -> Option<QosPolicyId> {
+        let said = |name: &str| self.rest.get(name).and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let serves = ["network:", "neutron:"].iter().any(|owner| self.device_owner.starts_with(owner));
+        said("qos_policy_id").or_else(|| said("qos_network_policy_id").filter(|_| !serves))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -356,7 +356,6 @@ pub struct PortCreate {
     #[serde(rename = "binding:profile")]
     pub profile: Option<Map<String, Value>>,
     pub port_security_enabled: Option<bool>,
-    pub qos_policy_id: Option<String>,
     pub dns_name: String,
     pub dns_domain: String,
     pub security_groups: Option<BTreeSet<SecurityGroupId>>,
@@ -383,7 +382,6 @@ pub struct PortUpdate {
     #[serde(default, rename = "binding:profile", deserialize_with = "crate::api::body::said")]
     pub profile: Option<Option<Map<String, Value>>>,
     pub port_security_enabled: Option<bool>,
-    pub qos_policy_id: Option<String>,
     pub dns_name: Option<String>,
     pub dns_domain: Option<String>,
     pub security_groups: Option<BTreeSet<SecurityGroupId>>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::api::convert::{Convert, convert};
+use crate::api::software_version::SOFTWARE_GIGABYTES;
 use crate::api::table::Resource;
 use crate::api::{Invalid, RESOURCES};
 
@@ -15,7 +16,8 @@ pub const UNLIMITED: i64 = -1;
 
 /// Collections that a project has a limit for.
 pub fn limited() -> impl Iterator<Item = (&'static Resource, i64)> {
-    RESOURCES.into_iter().filter_map(|table| table.quota.map(|limit| (table, limit)))
+    let all = RESOURCES.into_iter().chain([&SOFTWARE_GIGABYTES]);
+    all.filter_map(|table| table.quota.map(|limit| (table, limit)))
 }
 
 /// The limits that a PUT sets.

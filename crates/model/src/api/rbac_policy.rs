@@ -5,8 +5,12 @@ use serde_json::{Map, Value};
 
 use crate::RbacPolicyId;
 use crate::api::address_group::ADDRESS_GROUP;
+use crate::api::address_scope::ADDRESS_SCOPE;
 use crate::api::convert::Convert;
+use crate::api::qos::POLICY;
 use crate::api::security_group::SECURITY_GROUP;
+use crate::api::software_package::SOFTWARE_PACKAGE;
+use crate::api::subnetpool::SUBNETPOOL;
 use crate::api::table::{Attr, Default, Ops, Resource, Source, int, text};
 use crate::api::validate::Check;
 
@@ -26,7 +30,7 @@ pub const RBAC_POLICY: Resource = Resource {
 
 /// The target that is every project.
 pub const EVERYONE: &str = "*";
-/// What security groups and address groups can be shared for.
+/// What groups, address scopes, subnet pools and QoS policies can be shared for.
 pub const AS_SHARED: &str = "access_as_shared";
 
 const ATTRS: &[Attr] = &[
@@ -52,14 +56,31 @@ const ATTRS: &[Attr] = &[
 #[serde(rename_all = "snake_case")]
 pub enum ObjectType {
     AddressGroup,
+    AddressScope,
+    QosPolicy,
     SecurityGroup,
+    SoftwarePackage,
+    Subnetpool,
 }
 
 impl ObjectType {
+    pub const ALL: [ObjectType; 6] = [
+        ObjectType::AddressGroup,
+        ObjectType::AddressScope,
+        ObjectType::QosPolicy,
+        ObjectType::SecurityGroup,
+        ObjectType::SoftwarePackage,
+        ObjectType::Subnetpool,
+    ];
+
     pub fn table(self) -> &'static Resource {
         match self {
             ObjectType::AddressGroup => &ADDRESS_GROUP,
+            ObjectType::AddressScope => &ADDRESS_SCOPE,
+            ObjectType::QosPolicy => &POLICY,
             ObjectType::SecurityGroup => &SECURITY_GROUP,
+            ObjectType::SoftwarePackage => &SOFTWARE_PACKAGE,
+            ObjectType::Subnetpool => &SUBNETPOOL,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::api::table::{
 use crate::api::validate::Check;
 use crate::api::{Invalid, InvalidKind};
 use crate::desired::HostRoute;
-use crate::{NetworkId, PortId, RouterId};
+use crate::{NetworkId, PortId, QosPolicyId, RouterId};
 
 pub const ROUTER: Resource = Resource {
     singular: "router",
@@ -33,6 +33,10 @@ pub const ROUTER: Resource = Resource {
 const ZONES: &str = "(SELECT {json_list z.zone} FROM \
     (SELECT DISTINCT a.availability_zone AS zone FROM router_agents ra JOIN agents a ON a.id = ra.agent_id \
      WHERE ra.router_id = routers.id AND a.availability_zone IS NOT NULL ORDER BY zone) z)";
+
+const HELPERS: &str = "(SELECT {json_list {json_object 'protocol', h.protocol, 'port', h.port, \
+    'helper', h.helper}} FROM (SELECT protocol, port, helper FROM conntrack_helpers \
+    WHERE router_id = routers.id ORDER BY created_us, id) h)";
 
 const ATTRS: &[Attr] = &[
     ID,
@@ -105,12 +109,18 @@ const ATTRS: &[Attr] = &[
         .put()
         .shown()
         .via("extraroute"),
+    json("conntrack_helpers")
+        .from(Source::Sql(HELPERS))
+        .default(Default::Unset)
+        .shown()
+        .via("expose-l3-conntrack-helper"),
     DESCRIPTION,
     PROJECT_ID,
     // Of the gateway port, for queries; the port itself is among the router's ports.
     text("gw_port_id").default(Default::Unset),
     text("gw_network_id").default(Default::Unset),
     boolean("enable_snat").default(Default::Unset),
+    text("gw_qos_policy_id").default(Default::Unset),
     int("ha_vr_id").default(Default::Unset),
     int("created_us").default(Default::Unset),
 ];
@@ -125,6 +135,7 @@ pub struct Router {
     pub external_gateway_info: Option<GatewayInfo>,
     pub gw_port_id: Option<PortId>,
     pub gw_network_id: Option<NetworkId>,
+    pub gw_qos_policy_id: Option<QosPolicyId>,
     pub enable_snat: bool,
     pub ha: bool,
     /// Tells the HA routers of one project from each other.
@@ -145,7 +156,7 @@ pub struct GatewayInfo {
     pub network_id: NetworkId,
     pub external_fixed_ips: Vec<FixedIp>,
     pub enable_snat: bool,
-    pub qos_policy_id: Option<String>,
+    pub qos_policy_id: Option<QosPolicyId>,
 }
 
 /// A way out, as it is asked for.
@@ -155,7 +166,9 @@ pub struct GatewayAsk {
     #[serde(default)]
     pub external_fixed_ips: Vec<FixedIpAsk>,
     pub enable_snat: Option<bool>,
-    pub qos_policy_id: Option<String>,
+    /// Inner `None`: of none any more.
+    #[serde(default, deserialize_with = "crate::api::body::said")]
+    pub qos_policy_id: Option<Option<QosPolicyId>>,
 }
 
 /// What a port is to its router.

@@ -166,6 +166,7 @@ pub struct Subnet {
     pub ipv6_ra_mode: Option<Ipv6Mode>,
     pub ipv6_address_mode: Option<Ipv6Mode>,
     pub service_types: Vec<String>,
+    pub subnetpool_id: Option<String>,
     pub segment_id: Option<String>,
     #[serde(flatten)]
     pub rest: Map<String, Value>,

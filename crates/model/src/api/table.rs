@@ -84,6 +84,8 @@ impl Resource {
 pub enum Type {
     Text,
     Int,
+    /// An integer that answers show as text.
+    IntText,
     Bool,
     /// A list or object, stored as JSON text.
     Json,
@@ -126,7 +128,9 @@ pub enum ShownIf {
     True(&'static str),
     /// Only when this boolean column is false.
     False(&'static str),
-    /// Only when there is a value; the answer to a POST shows it all the same.
+    /// Only when there is a value.
+    Filled,
+    /// The same; the answer to a POST shows it all the same.
     Known,
 }
 
@@ -179,6 +183,11 @@ pub const fn text(name: &'static str) -> Attr {
 
 pub const fn int(name: &'static str) -> Attr {
     attr(name, Type::Int).convert(Convert::Int)
+}
+
+/// A number that answers show as text.
+pub const fn number_as_text(name: &'static str) -> Attr {
+    attr(name, Type::IntText).convert(Convert::Int)
 }
 
 pub const fn boolean(name: &'static str) -> Attr {

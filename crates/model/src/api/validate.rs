@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! single   text, numbers, addresses      several   lists and objects, which are made of them
+//! software what files of software say of themselves
 //! ```
 
 mod several;
 mod single;
+mod software;
 
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::api::trunk::check_subports;
 use crate::api::{Invalid, InvalidKind};
 use several::{
     address_pairs, dhcp_options, fixed_ips, gateway_info, hints, host_route, list, object, pools, segments,
@@ -31,11 +34,18 @@ pub enum Check {
     TextOrNull(usize),
     /// Text that is printable and has no blanks at its ends.
     Name(usize),
+    /// The same, and not empty.
+    FilledName(usize),
+    NameOrNull(usize),
     /// Text that is not `default`, however it is written.
     NameNotDefault(usize),
     Values(&'static [Option<&'static str>]),
     IpVersion,
     NonNegative,
+    /// A number from the first to the last.
+    Range(i64, i64),
+    /// One of these.
+    Numbers(&'static [i64]),
     Uuid,
     UuidOrNull,
     UuidList,
@@ -65,9 +75,17 @@ pub enum Check {
     Hints,
     /// Prefixes, each with its length.
     Prefixes,
+    /// What a file of software says of itself; null where that is to be seen.
+    Software(SoftwareWord),
+    /// The same, none of them twice.
+    UniquePrefixes,
+    SubPorts,
     /// A project's id, or `*` for all of them.
     TargetProject,
 }
+
+pub use software::SoftwareWord;
+use software::software;
 
 type Checked = Result<(), String>;
 
@@ -100,6 +118,7 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
     let or_null = matches!(
         how,
         Check::TextOrNull(_)
+            | Check::NameOrNull(_)
             | Check::UuidOrNull
             | Check::MacOrNull
             | Check::IpOrNull
@@ -118,7 +137,9 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
     match how {
         Check::None => Ok(()),
         Check::Text(max) | Check::TextOrNull(max) => text(value, max).map(drop),
-        Check::Name(max) => name(value, max),
+        Check::Name(max) | Check::NameOrNull(max) => name(value, max),
+        Check::FilledName(_) if value == "" => Err("a name must not be empty".into()),
+        Check::FilledName(max) => name(value, max),
         Check::NameNotDefault(max) => match text(value, max)? {
             name if is_default(&name) => Err("every project has a default group already".into()),
             _ => Ok(()),
@@ -131,6 +152,14 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::NonNegative => match value.as_i64() {
             Some(n) if n >= 0 => Ok(()),
             _ => Err(format!("{value} must be 0 or more")),
+        },
+        Check::Range(first, last) => match value.as_i64() {
+            Some(n) if (first..=last).contains(&n) => Ok(()),
+            _ => Err(format!("{value} is not from {first} to {last}")),
+        },
+        Check::Numbers(known) => match value.as_i64() {
+            Some(n) if known.contains(&n) => Ok(()),
+            _ => Err(format!("{value} is not one of {known:?}")),
         },
         Check::Uuid | Check::UuidOrNull => uuid(value),
         Check::UuidList => unique(value, "UUID", |item| uuid(item).map(|()| item.to_string())),
@@ -158,7 +187,10 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::DictOrNull => object(value).map(drop),
         Check::DhcpOptions => dhcp_options(value),
         Check::Hints => hints(value),
+        Check::UniquePrefixes => unique(value, "prefix", cidr),
         Check::Prefixes => list(value)?.iter().try_for_each(|item| cidr(item).map(drop)),
+        Check::Software(word) => software(word, value),
+        Check::SubPorts => check_subports(list(value)?),
         Check::TargetProject => match value.as_str() {
             Some("*") => Ok(()),
             Some(text) if Uuid::parse_str(text).is_ok() => Ok(()),

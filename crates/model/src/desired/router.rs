@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
-use super::{HostRoute, Ipv6Mode};
+use super::{HostRoute, Ipv6Mode, Qos};
 use crate::{FloatingIpId, NetworkId, PortForwardingId, PortId, RouterId, SubnetId};
 
 /// What the L3 agent of a host is for; the API's `agent_mode`.
@@ -80,6 +80,9 @@ pub struct Router {
     /// All of the router's, wherever they are carried.
     #[serde(default)]
     pub port_forwardings: Vec<PortForwarding>,
+    /// Of all connections that the router's centralized traffic is.
+    #[serde(default)]
+    pub conntrack_helpers: Vec<ConntrackHelper>,
     #[serde(default)]
     pub routes: Vec<HostRoute>,
     /// The source MAC address of what a distributed router sends from here into networks that are no
@@ -154,6 +157,9 @@ pub struct Gateway {
     /// Instances without a floating IP leave by the gateway's IPv4 address.
     #[serde(default)]
     pub enable_snat: bool,
+    /// What the gateway's IPv4 address is held to, by those without a floating IP together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<Qos>,
 }
 
 /// A floating IP of a fixed address.
@@ -165,6 +171,9 @@ pub struct FloatingIp {
     /// Carried where the gateway is; otherwise by this host itself, through its `fip-` namespace.
     #[serde(default)]
     pub centralized: bool,
+    /// What it is held to, seen from the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<Qos>,
 }
 
 /// Ports that are led to ports of other numbers, or one by one, of one router at most: each takes an
@@ -182,6 +191,16 @@ pub struct PortForwarding {
     pub external_ports: Option<(u16, u16)>,
     pub internal_ip: IpAddr,
     pub internal_ports: Option<(u16, u16)>,
+}
+
+/// A program of the kernel that looks into connections to a port for those that they agree on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ConntrackHelper {
+    /// `tcp`, `udp`, ...
+    pub protocol: String,
+    pub port: u16,
+    /// `ftp`, `sip`, ...
+    pub helper: String,
 }
 
 /// How a router stands ready on several hosts (VRRP, RFC 5798).

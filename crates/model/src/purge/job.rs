@@ -75,6 +75,8 @@ pub enum Reason {
     PortDeleted,
     /// Bound to another host.
     PortMoved,
+    /// It may have been elsewhere, where nobody here is told what its rules allow no longer.
+    AddressArrived,
     /// Of a security group.
     RuleRemoved,
     /// An address left a remote group.
@@ -92,9 +94,10 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::PortDeleted,
         Reason::PortMoved,
+        Reason::AddressArrived,
         Reason::RuleRemoved,
         Reason::MemberRemoved,
         Reason::GroupRemoved,
@@ -109,6 +112,7 @@ impl Reason {
         match self {
             Reason::PortDeleted => "port_deleted",
             Reason::PortMoved => "port_moved",
+            Reason::AddressArrived => "address_arrived",
             Reason::RuleRemoved => "rule_removed",
             Reason::MemberRemoved => "member_removed",
             Reason::GroupRemoved => "group_removed",

@@ -9,6 +9,7 @@ mod unpack;
 
 use std::io::{self, Read};
 
+pub use self::unpack::Packing;
 use crate::control::BadControl;
 use crate::{Facts, Format};
 

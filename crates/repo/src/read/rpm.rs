@@ -1,5 +1,7 @@
 //! An .rpm: a lead, a header of signatures, the header, the payload. Only headers are read.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use super::{Malformed, checked};
@@ -18,6 +20,11 @@ const MAX_ITEMS: usize = 100_000;
 const MAX_PATHS: usize = 32 << 20;
 /// As many as the index tells of.
 const MAX_CHANGES: usize = 10;
+
+/// Of all texts that are made of a header, and of what stands around each: any number of its values may be the
+/// same bytes.
+const MAX_MADE: usize = 40 << 20;
+const AROUND: usize = 24;
 
 /// Less, greater, equal.
 const SENSE: u32 = 14;
@@ -90,19 +97,20 @@ fn facts(header: &Header, place: (u64, u64), archive_size: u64) -> Result<Facts,
         release: release.clone(),
     };
     // What it needs of itself is never missing.
-    let same = |one: &Dependency, other: &Dependency| {
-        (&one.name, one.flags & SENSE, &one.version) == (&other.name, other.flags & SENSE, &other.version)
-    };
-    let provided = &rpm.provides;
-    rpm.requires.retain(|need| !provided.iter().any(|own| same(need, own)));
+    let what = |one: &Dependency| (one.name.clone(), one.flags & SENSE, one.version.clone());
+    let provided: BTreeSet<_> = rpm.provides.iter().map(what).collect();
+    rpm.requires.retain(|need| !provided.contains(&what(need)));
     let whole =
         if epoch == 0 { format!("{version}-{release}") } else { format!("{epoch}:{version}-{release}") };
+    let summary = text(1004).lines().next().unwrap_or_default().to_owned();
+    // What is not text for want of place is no fact.
+    header.is_within()?;
     Ok(Facts {
         format: Format::Rpm,
         name,
         version: checked("the version", is_version, &whole)?,
         architecture,
-        summary: text(1004).lines().next().unwrap_or_default().to_owned(),
+        summary,
         depends: rpm.requires.iter().map(|one| one.name.clone()).collect(),
         detail: Detail::Rpm(Box::new(rpm)),
     })
@@ -112,7 +120,7 @@ fn facts(header: &Header, place: (u64, u64), archive_size: u64) -> Result<Facts,
 fn dependencies(header: &Header, [names, flags, versions]: [u32; 3]) -> Result<Vec<Dependency>, Malformed> {
     let (names, versions) = (header.texts(names, MAX_ITEMS)?, header.texts(versions, MAX_ITEMS)?);
     let flags = header.numbers(flags, MAX_ITEMS)?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = names.into_iter().enumerate().filter(|(_, name)| !name.starts_with("rpmlib("));
     let all = all.map(|(at, name)| Dependency {
         name,
@@ -162,6 +170,8 @@ struct Header {
     /// Tag, type, offset, count.
     list: Vec<[u32; 4]>,
     data: Vec<u8>,
+    /// Bytes of texts that may still be made; none when more was asked for.
+    left: Cell<Option<usize>>,
 }
 
 impl Header {
@@ -186,7 +196,12 @@ impl Header {
         if file.take(u64::from(size)).read_to_end(&mut data)? < size as usize {
             return Err(Malformed::Truncated);
         }
-        Ok(Header { len: 16 + 16 * u64::from(entries) + u64::from(size), list, data })
+        Ok(Header {
+            len: 16 + 16 * u64::from(entries) + u64::from(size),
+            list,
+            data,
+            left: Cell::new(Some(MAX_MADE)),
+        })
     }
 
     /// Type, data from the value on, and count.
@@ -198,7 +213,20 @@ impl Header {
     /// The first text of a value, in whatever language comes first.
     fn text(&self, tag: u32) -> Option<String> {
         let (kind, data, _) = self.find(tag)?;
-        [6, 8, 9].contains(&kind).then(|| text_of(data).map(|(text, _)| text)).flatten()
+        [6, 8, 9].contains(&kind).then(|| self.text_of(data).map(|(text, _)| text)).flatten()
+    }
+
+    /// Text up to its zero, and what follows; none where there is no zero, or no place for it.
+    fn text_of<'a>(&self, data: &'a [u8]) -> Option<(String, &'a [u8])> {
+        let end = data.iter().position(|byte| *byte == 0)?;
+        let text = String::from_utf8_lossy(&data[..end]);
+        self.left.set(self.left.get().and_then(|left| left.checked_sub(text.len() + AROUND)));
+        self.left.get()?;
+        Some((text.into_owned(), &data[end + 1..]))
+    }
+
+    fn is_within(&self) -> Result<(), Malformed> {
+        self.left.get().map(drop).ok_or(Malformed::TooLarge(HEADER))
     }
 
     fn texts(&self, tag: u32, most: usize) -> Result<Vec<String>, Malformed> {
@@ -208,7 +236,9 @@ impl Header {
         }
         let mut all = Vec::new();
         for _ in 0..count {
-            let (text, rest) = text_of(data).ok_or(Malformed::Damaged(HEADER))?;
+            let (text, rest) = self
+                .text_of(data)
+                .ok_or_else(|| self.is_within().err().unwrap_or(Malformed::Damaged(HEADER)))?;
             all.push(text);
             data = rest;
         }
@@ -235,12 +265,6 @@ impl Header {
         let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         Ok(data.chunks_exact(width).map(number).collect())
     }
-}
-
-/// Text up to its zero, and what follows.
-fn text_of(data: &[u8]) -> Option<(String, &[u8])> {
-    let end = data.iter().position(|byte| *byte == 0)?;
-    Some((String::from_utf8_lossy(&data[..end]).into_owned(), &data[end + 1..]))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -9,11 +9,11 @@ use super::armor::armor;
 use super::packet::{counted, number, packet, subpacket};
 
 /// Ed25519 as version 4 keys name it: EdDSA over a curve that is told by its number.
-const ALGORITHM: u8 = 22;
-const CURVE: [u8; 10] = [9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 0x0f, 1];
-const SHA512_ID: u8 = 10;
+pub(super) const ALGORITHM: u8 = 22;
+pub(super) const CURVE: [u8; 10] = [9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 0x0f, 1];
+pub(super) const SHA512_ID: u8 = 10;
 
-const BINARY: u8 = 0;
+pub(super) const BINARY: u8 = 0;
 const TEXT: u8 = 1;
 const CERTIFICATION: u8 = 0x13;
 

@@ -4,5 +4,7 @@
 mod armor;
 mod key;
 mod packet;
+mod verify;
 
 pub use key::{Key, KeyId, PublicKey, clearsign, detached, public_text};
+pub use verify::{Keyring, NoKeys, Unsigned};

@@ -46,7 +46,9 @@ async fn answer(repository: &Repository, call: Call) -> Result<Answer, Refusal> 
         (&Method::POST, ["uploads"]) => begin(repository, body).await,
         (&Method::GET | &Method::HEAD, ["uploads", id]) => {
             let offset = repository.uploads.offset(upload(id)?).await?;
-            Ok(at_offset(http::json(StatusCode::OK, &json!({ "id": id, "offset": offset })), offset))
+            let sum = repository.uploads.finished_as(upload(id)?)?;
+            let shown = json!({ "id": id, "offset": offset, "sha256": sum });
+            Ok(at_offset(http::json(StatusCode::OK, &shown), offset))
         }
         (&Method::PATCH, ["uploads", id]) => {
             let from = offset(&heading)?;
@@ -82,8 +84,11 @@ async fn answer(repository: &Repository, call: Call) -> Result<Answer, Refusal> 
         }
         (&Method::GET | &Method::HEAD, ["blobs", id]) => file(repository, &heading, sum(id)?).await,
         (&Method::DELETE, ["blobs", id]) => {
-            let force = head.uri.query().is_some_and(|query| query.split('&').any(|one| one == "force=true"));
-            repository.publisher.delete(&sum(id)?, force).await?;
+            let mut said = head.uri.query().unwrap_or_default().split('&');
+            let force = said.clone().any(|one| one == "force=true");
+            let unused_s =
+                said.find_map(|one| one.strip_prefix("unused_s=")?.parse().ok()).unwrap_or_default();
+            repository.publisher.delete(&sum(id)?, force, unused_s).await?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
         (&Method::GET, ["status"]) => Ok(status(repository)),

@@ -15,6 +15,7 @@ use super::state::{ALL, Card, Entry, Published};
 use super::wanted::{Change, Version, Wanted, check};
 use crate::blobs::Blobs;
 use crate::error::{Refusal, StartError};
+use crate::settings::Settings;
 use crate::store::{Store, StoreError, Tag};
 
 const DOCUMENT: &str = "publication.json";
@@ -42,17 +43,15 @@ pub struct Publisher {
     blobs: Blobs,
     builder: Builder,
     architectures: Vec<String>,
+    /// What is shared is on shelves.
+    shared: bool,
     /// Held while something is published or deleted.
     turn: Mutex<Tag>,
     published: RwLock<Arc<Published>>,
 }
 
 impl Publisher {
-    pub async fn open(
-        store: Arc<Store>,
-        blobs: Blobs,
-        architectures: Vec<String>,
-    ) -> Result<Publisher, StartError> {
+    pub async fn open(store: Arc<Store>, blobs: Blobs, settings: &Settings) -> Result<Publisher, StartError> {
         let (published, tag) = match store.get(DOCUMENT).await? {
             Some((text, tag)) => (Published::read(&text).map_err(StartError::Published)?, tag),
             None => (Published::default(), Tag::default()),
@@ -61,7 +60,8 @@ impl Publisher {
             builder: Builder::new(store.clone(), blobs.clone()),
             store,
             blobs,
-            architectures,
+            architectures: settings.architectures.clone(),
+            shared: settings.shared_on_shelves,
             turn: Mutex::new(tag),
             published: RwLock::new(Arc::new(published)),
         };
@@ -129,8 +129,9 @@ impl Publisher {
         self.replace(&mut turn, before.revision, before.entries.clone()).await.map(drop)
     }
 
-    /// Deletes a file that nobody is told of; or, by force, one that somebody is.
-    pub async fn delete(&self, sum: &Sha256, force: bool) -> Result<(), Refusal> {
+    /// Deletes a file that nobody is told of; or, by force, one that somebody is. Not one that came in the last
+    /// `unused_s` seconds.
+    pub async fn delete(&self, sum: &Sha256, force: bool, unused_s: u64) -> Result<(), Refusal> {
         let mut turn = self.turn.lock().await;
         self.catch_up(&mut turn).await?;
         let before = self.published();
@@ -146,7 +147,7 @@ impl Publisher {
         } else if self.blobs.look(sum).await?.is_none() {
             return Err(Refusal::NotFound);
         }
-        Ok(self.blobs.delete(sum).await?)
+        self.blobs.delete(sum, unused_s).await
     }
 
     /// Looks for files that are missed, then publishes.
@@ -212,7 +213,7 @@ impl Publisher {
         revision: u64,
         at: u64,
     ) -> Result<(BTreeMap<(Scope, Kind), Shelf>, usize), Refusal> {
-        let mut wanted = sort(entries);
+        let mut wanted = sort(entries, self.shared);
         // A shelf that was emptied stays: who saw what was on it has to be told.
         let all = || [Kind::Deb(ALL.to_owned()), Kind::Rpm];
         let usual = self.architectures.iter().map(|name| Kind::Deb(name.clone())).chain(all());
@@ -275,7 +276,7 @@ impl Publisher {
             let files = shelf.generations().flatten();
             named.extend(files.map(|file| build::name(&file.packed.sha256)));
         }
-        let members: BTreeMap<(Scope, Kind), Members<'_>> = sort(&published.entries);
+        let members: BTreeMap<(Scope, Kind), Members<'_>> = sort(&published.entries, self.shared);
         named.extend(members.iter().flat_map(|((_, kind), members)| Builder::names(kind, members)));
         self.builder.forget();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

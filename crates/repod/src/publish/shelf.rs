@@ -1,5 +1,8 @@
 //! Shelves: packages of one kind that some see. What everybody sees is one shelf for all; what only some see
 //! is a shelf per project. So a public package costs the same however many projects there are.
+//!
+//! apt and dnf take the newest of a name from wherever it is. So nobody puts anything on another's shelf: what is
+//! shared with a project is had there by its path and by orders, unless the operator says that it is shelved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,8 +81,8 @@ impl Shelf {
 /// What is on a shelf, in the order of names.
 pub type Members<'a> = BTreeMap<(&'a str, Sha256), &'a Entry>;
 
-/// Sorts versions onto the shelves that they are to be on.
-pub fn sort(entries: &BTreeMap<String, Entry>) -> BTreeMap<(Scope, Kind), Members<'_>> {
+/// Sorts versions onto the shelves that they are to be on. `shared`: also of projects that they are shared with.
+pub fn sort(entries: &BTreeMap<String, Entry>, shared: bool) -> BTreeMap<(Scope, Kind), Members<'_>> {
     let mut shelves: BTreeMap<(Scope, Kind), Members<'_>> = BTreeMap::new();
     for entry in entries.values().filter(|entry| !entry.version.yanked) {
         let Some(card) = &entry.card else { continue };
@@ -97,7 +100,7 @@ pub fn sort(entries: &BTreeMap<String, Entry>) -> BTreeMap<(Scope, Kind), Member
             continue;
         }
         let projects: BTreeSet<&String> =
-            entry.version.seen_by.iter().chain([&entry.version.project]).collect();
+            entry.version.seen_by.iter().filter(|_| shared).chain([&entry.version.project]).collect();
         projects.into_iter().for_each(|project| put(Scope::Project(project.clone())));
     }
     shelves

@@ -18,11 +18,16 @@ pub async fn answer(reading: &Reading<'_>, path: &[&str]) -> Result<Answer, Refu
         .filter(|entry| entry.version.is_seen_by(&reading.project))
         .filter_map(|entry| Some((entry.card.as_ref()?, entry)))
         .collect();
-    // Of files of one name: one's own, then what is shared, then what everybody sees; never one yanked before
-    // one that is not.
+    // Of files of one name: one's own, then what everybody sees, then what some other shares, who does not take
+    // over a name by that; never one yanked before one that is not.
     all.sort_by_key(|(card, entry)| {
         let version = &entry.version;
-        (&card.file, version.yanked, version.is_public(), version.project != reading.project, &version.id)
+        let rank = match version {
+            own if own.project == reading.project => 0,
+            public if public.is_public() => 1,
+            _ => 2,
+        };
+        (&card.file, version.yanked, rank, &version.id)
     });
     all.dedup_by_key(|(card, _)| &card.file);
     if all.is_empty() {

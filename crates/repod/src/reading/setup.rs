@@ -22,7 +22,7 @@ pub async fn answer(reading: &Reading<'_>, path: &[&str]) -> Result<Answer, Refu
         }
         ["setup", "apt.sources"] => apt(address, &key),
         ["setup", "dnf.repo"] => dnf(address),
-        ["setup", "user-data"] => user_data(&apt(address, &key), &dnf(address)),
+        ["setup", "user-data"] => user_data(&key, &apt(address, &key), &dnf(address)),
         _ => return Err(Refusal::NotFound),
     };
     reading.made(text, since, TEXT).await
@@ -50,10 +50,11 @@ fn dnf(address: &str) -> String {
     format!("{}\n{}", section("main", "for everybody"), section("project", "for this project"))
 }
 
-/// A script for cloud-init that knows both families.
-fn user_data(apt: &str, dnf: &str) -> String {
+/// A script for cloud-init that knows both families, and writes the key that the guest program trusts.
+fn user_data(key: &str, apt: &str, dnf: &str) -> String {
     format!(
-        "#!/bin/sh\nset -e\nif command -v apt-get >/dev/null; then\n    \
+        "#!/bin/sh\nset -e\nmkdir -p /etc/neutrino-guest\ncat >/etc/neutrino-guest/key.asc <<'END'\n{key}END\n\
+         if command -v apt-get >/dev/null; then\n    \
          cat >/etc/apt/sources.list.d/neutrino.sources <<'END'\n{apt}END\n    apt-get update\n\
          elif [ -d /etc/yum.repos.d ]; then\n    cat >/etc/yum.repos.d/neutrino.repo <<'END'\n{dnf}END\nfi\n"
     )

@@ -53,6 +53,7 @@ pub fn settings(folder: &Path) -> Settings {
         max_uploads: 16,
         min_free_bytes: 0,
         upload_idle_s: 86_400,
+        shared_on_shelves: false,
         s3: None,
     }
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use hyper::{Method, StatusCode};
 use repo::Sha256;
+use repod::Settings;
 use serde_json::{Value, json};
 
 use super::apt::Apt;
@@ -65,8 +66,14 @@ async fn each_project_sees_what_it_may_and_nothing_tells_of_the_rest() {
         )
         .await;
     assert_eq!(listed(&place, "red").await, ["both", "open", "own", "shared"]);
-    assert_eq!(listed(&place, "blue").await, ["both", "open", "shared"]);
+    // Nobody puts anything on another's shelf: what is shared is had by its path.
+    assert_eq!(listed(&place, "blue").await, ["both", "open"]);
     assert_eq!(listed(&place, "green").await, ["open"]);
+    let by_path = ["/archive/shared/1/shared_1_all.deb".to_owned(), path_of(&place, "red", "shared").await];
+    for path in &by_path {
+        assert_eq!(place.read("blue", path, &[]).await.status, StatusCode::OK, "{path}");
+        assert_eq!(place.read("green", path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
 
     let private = path_of(&place, "red", "own").await;
     assert_eq!(place.read("red", &private, &[]).await.status, StatusCode::OK);
@@ -103,17 +110,36 @@ async fn each_project_sees_what_it_may_and_nothing_tells_of_the_rest() {
             &json!({ "revision": 2, "after": 1, "put": [version("3", shared, "red", &[])] }),
         )
         .await;
-    assert_eq!((told.status, &told.json()["rebuilt"]), (StatusCode::OK, &json!(1)), "{}", told.text());
-    assert_eq!(listed(&place, "blue").await, ["both", "open"]);
+    assert_eq!((told.status, &told.json()["rebuilt"]), (StatusCode::OK, &json!(0)), "{}", told.text());
+    for path in &by_path {
+        assert_eq!(place.read("blue", path, &[]).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+/// Where the operator says so, and not before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_shared_may_be_shelved() {
+    let mut place = Place::start().await;
+    let shared = bring(&place, "shared").await;
+    place.publish(1, &[version("1", shared, "red", &["blue"])]).await;
+    assert!(listed(&place, "blue").await.is_empty());
+    place.settings.shared_on_shelves = true;
+    place = place.again().await;
     assert_eq!(
-        place.read("blue", &path_of(&place, "red", "shared").await, &[]).await.status,
-        StatusCode::NOT_FOUND
+        (listed(&place, "blue").await, listed(&place, "green").await),
+        (vec!["shared".into()], vec![])
     );
+    let change = json!({ "revision": 2, "after": 1, "put": [version("1", shared, "red", &[])] });
+    let told = place.say(Method::PATCH, "/publication", &change).await;
+    assert_eq!((told.status, &told.json()["rebuilt"]), (StatusCode::OK, &json!(1)), "{}", told.text());
+    assert!(listed(&place, "blue").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn apt_follows_what_is_published() {
-    let place = Place::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings { shared_on_shelves: true, ..settings(folder.path()) };
+    let place = Place::with(folder, settings).await;
     let (open, own) = (bring(&place, "open").await, bring(&place, "own").await);
     place.publish(1, &[version("1", open, "red", &["*"]), version("2", own, "red", &[])]).await;
     let (red, blue) = (Apt::of(&place, "red").await, Apt::of(&place, "blue").await);
@@ -267,6 +293,12 @@ async fn files_in_use_stay_and_missing_ones_are_listed_when_they_come() {
     assert_eq!(place.call(Method::DELETE, &blob, &[], "").await.status, StatusCode::NOT_FOUND, "yet missed");
     place.publish(6, &[]).await;
     assert_eq!(place.call(Method::DELETE, &blob, &[], "").await.status, StatusCode::NOT_FOUND);
+
+    // One that came a moment ago may be about to be published.
+    place.bring(&file).await;
+    let lately = place.call(Method::DELETE, &format!("{blob}?unused_s=900"), &[], "").await;
+    assert_eq!((lately.status, &lately.json()["error"]["type"]), (StatusCode::CONFLICT, &json!("Busy")));
+    assert_eq!(place.call(Method::DELETE, &blob, &[], "").await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

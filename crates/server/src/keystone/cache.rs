@@ -48,6 +48,10 @@ impl Cache {
         Cache { client, good: good.build(), bad: bad.build() }
     }
 
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// What a token stands for. One that is over is told only to those who may have it.
     pub async fn token(&self, text: &str, may_have_expired: bool) -> Result<Arc<Token>, Miss> {
         let key = key(text, false);

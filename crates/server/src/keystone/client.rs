@@ -97,6 +97,17 @@ impl Client {
         }
     }
 
+    /// Posts to another service as ourselves.
+    pub async fn post_to(&self, url: &str, body: &Value) -> Result<Answer, Trouble> {
+        let own = self.login.token(&self.exchange, None).await?;
+        let answer = self.exchange.post_to(url, Some(&own), body).await?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        let own = self.login.token(&self.exchange, Some(&own)).await?;
+        self.exchange.post_to(url, Some(&own), body).await
+    }
+
     fn tell(&self, trouble: Option<&Trouble>) {
         let was = self.in_trouble.swap(trouble.is_some(), Ordering::Relaxed);
         match trouble {
@@ -165,13 +176,19 @@ impl Exchange {
 
     /// Logs in.
     pub async fn post(&self, body: Value) -> Result<Answer, Trouble> {
-        let (url, body) = (format!("{}?nocatalog", self.url), Bytes::from(body.to_string()));
+        self.post_to(&format!("{}?nocatalog", self.url), None, &body).await
+    }
+
+    async fn post_to(&self, url: &str, own: Option<&HeaderValue>, body: &Value) -> Result<Answer, Trouble> {
+        let body = Bytes::from(body.to_string());
         self.send(|| {
-            Request::post(&url)
+            let mut request = Request::post(url)
                 .header(header::CONTENT_TYPE, "application/json")
-                .header(header::ACCEPT, "application/json")
-                .body(Full::from(body.clone()))
-                .expect("the URL was checked at the start")
+                .header(header::ACCEPT, "application/json");
+            if let Some(own) = own {
+                request = request.header("x-auth-token", own);
+            }
+            request.body(Full::from(body.clone())).expect("the URL was checked at the start")
         })
         .await
     }

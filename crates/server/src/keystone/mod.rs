@@ -25,6 +25,8 @@ use cloud::Caller;
 
 use crate::error::Fault;
 use cache::{Cache, Miss};
+pub use client::{Answer, Trouble};
+use serde_json::Value;
 pub use settings::{KeystoneError, Secret, Settings};
 use token::Token;
 
@@ -89,6 +91,11 @@ impl Keystone {
             Miss::Unknown => self.unauthenticated(),
             Miss::Trouble => Fault::KeystoneDown,
         })
+    }
+
+    /// Posts to another service with a token of ours.
+    pub async fn post_to(&self, url: &str, body: &Value) -> Result<Answer, Trouble> {
+        self.cache.client().post_to(url, body).await
     }
 
     fn unauthenticated(&self) -> Fault {

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::listen;
-use crate::routes::{network, port, subnet};
+use crate::routes::{network, port, qos, subnet};
 
 pub async fn create(
     app: &App,
@@ -30,7 +30,8 @@ pub async fn create(
     }
     let network = network::load(tx, network).await?;
     let subnets = tx.subnets_of(network.id).await?;
-    floatingip::check_create(&new, &network, &subnets)?;
+    floatingip::check_create(&network, &subnets)?;
+    qos::check_outside(tx, guard, new.qos_policy_id).await?;
     let id = FloatingIpId(stamp.uuid());
     let own = port::create(app, tx, stamp, floatingip::own_port(id, &new)).await?;
     let change = FloatingIpUpdate {
@@ -43,6 +44,7 @@ pub async fn create(
     let turn = floatingip::turn(&made, &change)?;
     take_turn(tx, guard, &mut made, turn).await?;
     tx.insert(&FLOATINGIP, &made).await?;
+    tell_nova(tx, None, Some(&made));
     listen::floatingip(tx, stamp, None, Some(&made)).await?;
     Ok(id)
 }
@@ -66,6 +68,10 @@ pub async fn update(
     let turn = floatingip::turn(&before, &change)?;
     let mut after = before.clone();
     take_turn(tx, guard, &mut after, turn).await?;
+    if let Some(policy) = change.qos_policy_id {
+        qos::check_outside(tx, guard, policy).await?;
+        after.qos_policy_id = policy;
+    }
     after.rest.extend(change.rest);
     save(tx, stamp, &before, &after).await
 }
@@ -73,7 +79,18 @@ pub async fn update(
 /// Stores a changed floating IP, and has the routers looked at that it concerns.
 async fn save(tx: &mut Tx<'_>, stamp: &Stamp, before: &FloatingIp, after: &FloatingIp) -> Result<(), Fault> {
     tx.update(&FLOATINGIP, before.id, before, after, &stamp.now).await?;
+    tell_nova(tx, Some(before), Some(after));
     listen::floatingip(tx, stamp, Some(before), Some(after)).await
+}
+
+/// Nova shows a port with the floating IP that leads to it.
+fn tell_nova(tx: &mut Tx<'_>, before: Option<&FloatingIp>, after: Option<&FloatingIp>) {
+    let leads = |of: Option<&FloatingIp>| of.and_then(|of| of.port_id.zip(of.fixed_ip_address));
+    if leads(before) != leads(after) {
+        for (port, _) in [leads(before), leads(after)].into_iter().flatten() {
+            tx.tell_nova_of(port);
+        }
+    }
 }
 
 async fn take_turn(
@@ -172,6 +189,7 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
     let forwards = tx.forwards(floatingip.id).await?;
     floatingip::delete(&floatingip, forwards)?;
     tx.delete(&FLOATINGIP, floatingip.id).await?;
+    tell_nova(tx, Some(&floatingip), None);
     listen::floatingip(tx, stamp, Some(&floatingip), None).await?;
     let network = network::load(tx, floatingip.floating_network_id).await?;
     if let Some(own) = tx.get::<Port>(&PORT, floatingip.floating_port_id).await? {

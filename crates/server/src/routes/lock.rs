@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 
 use db::Tx;
 use model::api::Given;
+use model::api::conntrack_helper::CONNTRACK_HELPER;
 use model::api::default_rule::DEFAULT_RULE;
 use model::api::port::PORT;
+use model::api::qos::POLICY;
 use model::api::rbac_policy::{ObjectType, RBAC_POLICY};
-use model::api::router::RouterPortKind;
+use model::api::router::{ROUTER, RouterPortKind};
 use model::api::security_group_rule::SECURITY_GROUP_RULE;
+use model::api::software_package::SOFTWARE_PACKAGE;
+use model::api::software_version::SOFTWARE_VERSION;
 use model::api::table::Resource;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Fault;
-use crate::routes::router;
+use crate::routes::{qos, router, software_order, trunk};
 
 /// Attributes by which a request names a network, and those by which it names a port in one.
 const NETWORKS: [&str; 2] = ["network_id", "floating_network_id"];
@@ -28,9 +32,25 @@ pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) 
         networks.extend(networks_of(tx, table, item).await?);
     }
     tx.lock_networks(&networks).await?;
+    if table.singular == CONNTRACK_HELPER.singular {
+        for router in given.iter().filter_map(|item| item.0.get("router_id")?.as_str()) {
+            tx.lock(&ROUTER, router).await?;
+        }
+    }
+    if qos::is_rule(table.singular) {
+        for policy in given.iter().filter_map(|item| item.0.get("qos_policy_id")?.as_str()) {
+            tx.lock(&POLICY, policy).await?;
+        }
+    }
     let groups = Groups::of(table, given);
     tx.lock_groups(&groups.changing, &groups.relied_on).await?;
     tx.share_address_groups(&groups.addresses).await?;
+    if table.singular == SOFTWARE_VERSION.singular {
+        let packages = given.iter().filter_map(|item| item.0.get("package_id").and_then(Value::as_str));
+        for package in packages.collect::<BTreeSet<&str>>() {
+            tx.lock(&SOFTWARE_PACKAGE, package).await?;
+        }
+    }
     if table.singular == RBAC_POLICY.singular {
         for item in given {
             let of = item.0.get("object_type").and_then(|of| ObjectType::deserialize(of).ok());
@@ -77,7 +97,9 @@ async fn networks_of(tx: &mut Tx<'_>, table: &'static Resource, given: &Given) -
     let mut networks: Vec<String> = NETWORKS.into_iter().filter_map(said).map(str::to_owned).collect();
     let gateway = given.0.get("external_gateway_info").and_then(|gateway| gateway.get("network_id"));
     networks.extend(gateway.and_then(Value::as_str).map(str::to_owned));
-    for port in PORTS.into_iter().filter_map(said) {
+    let below = given.0.get("sub_ports").and_then(Value::as_array).into_iter().flatten();
+    let below = below.filter_map(|item| item.get("port_id")?.as_str());
+    for port in PORTS.into_iter().filter_map(said).chain(below) {
         networks.extend(tx.network_of(&PORT, port).await?);
     }
     if table.parent.is_some_and(|parent| parent.table.singular == "floatingip")
@@ -102,6 +124,18 @@ pub async fn change(
         // Rules of others go with a group.
         "security_group" if given.is_none() => return Ok(tx.lock_group_whole(id).await?),
         "rbac_policy" => return Ok(tx.lock_shared(id).await?),
+        "software_order" => return software_order::lock(tx, id).await,
+        "trunk" if given.is_none() => return trunk::lock(tx, id, &[]).await,
+        rule if qos::is_rule(rule) => return Ok(tx.lock(&POLICY, parent.unwrap_or_default()).await?),
+        "conntrack_helper" => return Ok(tx.lock(&ROUTER, parent.unwrap_or_default()).await?),
+        // Its ports follow it.
+        "network" if given.is_some_and(|given| given.0.contains_key("qos_policy_id")) => {
+            tx.lock(table, id).await?;
+            return match id.parse() {
+                Ok(network) => Ok(tx.lock_ports_of(network).await?),
+                Err(_) => Ok(()),
+            };
+        }
         "security_group_rule" => {
             tx.lock_group_of_rule(id).await?;
             return Ok(tx.lock(table, id).await?);

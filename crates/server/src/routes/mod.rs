@@ -4,22 +4,36 @@
 //! mark what changed for hosts, answer with the stored resource.
 
 mod address_group;
+mod address_scope;
 pub mod agent;
+mod availability;
+mod conntrack_helper;
 mod discovery;
 pub mod floatingip;
 mod floatingip_pool;
 mod l3_agent;
 mod lock;
 pub mod network;
+pub mod network_segment_range;
 mod plain;
 pub mod port;
 mod port_forwarding;
+pub mod qos;
 mod quota;
 mod rbac_policy;
 pub mod router;
 mod security_group;
 mod security_group_rule;
+mod segment;
+pub mod software_file;
+pub mod software_finish;
+pub mod software_order;
+mod software_package;
+pub mod software_version;
 pub mod subnet;
+mod subnetpool;
+mod tag;
+mod trunk;
 
 use axum::http::{Method, StatusCode};
 use cloud::{Refusal, Stamp};
@@ -47,13 +61,26 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", "floatingip-pools"] => floatingip_pool::dispatch(app, call, None).await,
         ["v2.0", "floatingip-pools", id] => floatingip_pool::dispatch(app, call, Some(id)).await,
+        ["v2.0", "availability_zones"] => availability::zones(app, call).await,
+        ["v2.0", "network-ip-availabilities"] => availability::networks(app, call, None).await,
+        ["v2.0", "network-ip-availabilities", id] => availability::networks(app, call, Some(id)).await,
+        ["v2.0", "qos", below @ ..] => qos::dispatch(app, call, below).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
+        ["v2.0", of, id, "tags"] => tag::dispatch(app, call, of, id, None).await,
+        ["v2.0", of, id, "tags", tag] => tag::dispatch(app, call, of, id, Some(tag)).await,
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
         ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
         ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
+        ["v2.0", "software-orders", id, action] => software_order::dispatch(app, call, id, action).await,
         ["v2.0", "address-groups", id, action] => address_group::dispatch(app, call, id, action).await,
+        ["v2.0", "subnetpools", id, action] => subnetpool::dispatch(app, call, id, action).await,
+        ["v2.0", "routers", _, path @ "conntrack_helpers"] => {
+            collection(app, call, table_below("routers", path)?).await
+        }
+        ["v2.0", "trunks", id, action] => trunk::dispatch(app, call, id, action).await,
         ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
+        ["v2.0", "ports", id, "bindings", below @ ..] => port::bindings(app, call, id, below).await,
         ["v2.0", of, _, path] => collection(app, call, table_below(of, path)?).await,
         ["v2.0", of, _, path, id] => member(app, call, table_below(of, path)?, id).await,
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
@@ -74,7 +101,9 @@ fn table_below(of: &str, path: &str) -> Result<&'static Resource, Fault> {
 
 /// What the URL names as that which the collection lies below.
 fn parent<'a>(call: &'a Call, table: &Resource) -> Option<(Parent, &'a str)> {
-    Some((table.parent?, call.path.split('/').nth(3)?))
+    let parent = table.parent?;
+    // "", "v2.0", and the path of the collection that it is in.
+    Some((parent, call.path.split('/').nth(2 + parent.table.path.split('/').count())?))
 }
 
 /// The caller finds what the URL leads below, and below it the resource that it names.
@@ -245,6 +274,7 @@ async fn create_all(
     check_parent(&mut tx, call, guard, table, None).await?;
     security_group_rule::check_together(table, &given)?;
     quota::check(app, &mut tx, table, &given).await?;
+    security_group::defaults_of(&mut tx, &mut stamp, table, &given).await?;
     let mut ids = Vec::new();
     if table.singular == SECURITY_GROUP_RULE.singular {
         ids = security_group_rule::create_all(&mut tx, &mut stamp, guard, given).await?;
@@ -271,20 +301,35 @@ async fn create_one(
     given: Given,
 ) -> Result<String, Fault> {
     match table.singular {
-        "network" => Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string()),
-        "subnet" => Ok(subnet::create(app, tx, stamp, given.typed()?).await?.to_string()),
+        "network" => {
+            qos::check_asked(tx, guard, &given).await?;
+            Ok(network::create(app, tx, stamp, given.typed()?).await?.to_string())
+        }
+        "subnet" => Ok(subnet::create(app, tx, stamp, guard.project(), given.typed()?).await?.to_string()),
         "port" => {
             router::check_device(tx, guard, &given, None).await?;
+            qos::check_asked(tx, guard, &given).await?;
             let groups = security_group::asked_for(tx, guard, &given).await?;
             Ok(port::create_with(app, tx, stamp, given.typed()?, &groups).await?.id.to_string())
         }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
+        "conntrack_helper" => conntrack_helper::create(app, tx, stamp, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
         "address_group" => address_group::create(tx, stamp, given.typed()?).await,
+        "software_package" => software_package::create(tx, stamp, given.typed()?).await,
+        "software_version" => software_version::create(app, tx, stamp, guard, given.typed()?).await,
+        "software_order" => software_order::create(tx, stamp, given.typed()?).await,
+        "address_scope" => address_scope::create(tx, stamp, given.typed()?).await,
+        "subnetpool" => subnetpool::create(tx, stamp, guard, given.typed()?).await,
         "rbac_policy" => rbac_policy::create(tx, stamp, guard, given.typed()?).await,
+        "policy" => qos::create(tx, stamp, guard, given.typed()?).await,
+        name if qos::is_rule(name) => qos::rule::create(tx, stamp, table, given).await,
+        "segment" => segment::create(app, tx, stamp, given.typed()?).await,
+        "trunk" => trunk::create(tx, stamp, guard, given.typed()?).await,
+        "network_segment_range" => network_segment_range::create(tx, stamp, given.typed()?).await,
         _ => plain::create(tx, stamp, table, given).await,
     }
 }
@@ -311,18 +356,32 @@ async fn update_once(
     check_revision(&mut tx, call, table, id).await?;
     let mut stamp = app.stamp();
     match table.singular {
-        "network" => network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
+        "network" => {
+            qos::check_asked(&mut tx, &guard, &given).await?;
+            network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?
+        }
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => {
             router::check_device(&mut tx, &guard, &given, Some(id)).await?;
+            qos::check_asked(&mut tx, &guard, &given).await?;
             let groups = security_group::asked_for(&mut tx, &guard, &given).await?;
             port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?, &groups).await?
         }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "conntrack_helper" => conntrack_helper::update(app, &mut tx, &stamp, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         "security_group" => security_group::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "software_package" => software_package::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "software_version" => software_version::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "address_scope" => address_scope::update(&mut tx, &mut stamp, id, given.typed()?).await?,
+        "subnetpool" => subnetpool::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "rbac_policy" => rbac_policy::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "policy" => qos::update(&mut tx, &mut stamp, &guard, id, given.typed()?).await?,
+        name if qos::is_rule(name) => qos::rule::update(&mut tx, &stamp, table, id, given).await?,
+        "segment" => segment::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "trunk" => trunk::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "network_segment_range" => network_segment_range::update(&mut tx, &stamp, id, given.typed()?).await?,
         _ => plain::update(&mut tx, &stamp, table, id, given).await?,
     }
     let fields = fields(table, call);
@@ -364,15 +423,31 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         }
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
+        "conntrack_helper" => conntrack_helper::delete(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
         "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,
         "address_group" => address_group::delete(&mut tx, id).await?,
+        "address_scope" => address_scope::delete(&mut tx, id).await?,
+        "subnetpool" => subnetpool::delete(&mut tx, id).await?,
         "rbac_policy" => rbac_policy::delete(&mut tx, id).await?,
+        "policy" => qos::delete(&mut tx, id).await?,
+        name if qos::is_rule(name) => qos::rule::delete(&mut tx, &stamp, table, id).await?,
+        "segment" => segment::delete(&mut tx, &stamp, id).await?,
+        "trunk" => trunk::delete(&mut tx, id).await?,
+        "network_segment_range" => network_segment_range::delete(&mut tx, id).await?,
+        "software_package" => software_package::delete(&mut tx, id, forced(call)).await?,
+        "software_version" => software_version::delete(&mut tx, id, forced(call)).await?,
+        "software_order" => software_order::delete(&mut tx, id, forced(call)).await?,
         "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
     Ok(app.commit(tx).await?)
+}
+
+/// `?force=true`
+fn forced(call: &Call) -> bool {
+    form_urlencoded::parse(call.query.as_bytes()).any(|(name, value)| name == "force" && value == "true")
 }
 
 /// `If-Match`, inside the transaction that changes the resource.

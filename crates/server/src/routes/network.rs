@@ -4,32 +4,42 @@ use cloud::network::{CreateFacts, UpdateFacts};
 use cloud::segment::{self, Choice, Wanted};
 use cloud::{AUTO_DELETE_OWNERS, Refusal, Stamp};
 use db::{Allocated, Tx};
-use model::api::network::{NETWORK, Network, NetworkCreate, NetworkUpdate, ProviderSegment};
+use model::api::network::{NETWORK, Network, NetworkCreate, NetworkUpdate, ProviderSegment, SegmentAsk};
+use model::api::segment::{SEGMENT, Segment};
 use model::desired::{Key, Kind};
 use model::{NetworkId, Touch};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{floatingip, port, security_group};
+use crate::routes::{floatingip, port, qos, security_group};
 
 pub async fn create(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
-    new: NetworkCreate,
+    mut new: NetworkCreate,
 ) -> Result<NetworkId, Fault> {
+    let defaults = tx.network_defaults(&new.project_id).await?;
+    if !new.project_id.is_empty() && defaults.group.is_none() {
+        security_group::default_of(tx, stamp, &new.project_id).await?;
+    }
+    if new.rest.get("qos_policy_id").is_none_or(Value::is_null)
+        && let Some(default) = defaults.qos_policy
+        && let Some(default) = qos::relied_on_default(tx, default).await?
+    {
+        new.rest.insert("qos_policy_id".into(), default.to_string().into());
+    }
     let facts = CreateFacts {
-        segments: segments(app, tx, stamp, &new).await?,
-        default_external: tx.default_external_network().await?,
+        segments: segments_for(app, tx, stamp, &new.project_id, &segment::asked(&new)?).await?,
+        default_external: defaults.external,
         zones: if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? },
     };
     let network = cloud::network::create(new, facts, app.rules(), stamp)?;
-    if !network.project_id.is_empty() {
-        security_group::default_of(tx, stamp, &network.project_id).await?;
-    }
     tx.insert(&NETWORK, &network).await?;
-    for segment in network.segments.iter().filter(|segment| segment.network_type != "local") {
-        tx.hold_segment(&allocated(segment), network.id).await?;
+    for segment in segment::of::begin(&network, stamp) {
+        tx.insert(&SEGMENT, &segment).await?;
+        hold(tx, network.id, &segment.provider()).await?;
     }
     Ok(network.id)
 }
@@ -37,6 +47,14 @@ pub async fn create(
 async fn zones(tx: &mut Tx<'_>) -> Result<Vec<String>, Fault> {
     let agents = tx.agents_of_type(cloud::dhcp::DHCP_AGENT).await?;
     Ok(agents.into_iter().filter_map(|agent| agent.availability_zone).collect())
+}
+
+/// Gives a segment to a network; a conflict when it is held.
+pub async fn hold(tx: &mut Tx<'_>, network: NetworkId, segment: &ProviderSegment) -> Result<(), Fault> {
+    if segment.network_type != "local" {
+        tx.hold_segment(&allocated(segment), network).await?;
+    }
+    Ok(())
 }
 
 fn allocated(segment: &ProviderSegment) -> Allocated {
@@ -47,20 +65,21 @@ fn allocated(segment: &ProviderSegment) -> Allocated {
     }
 }
 
-/// Finds the segments that a request asks for; none of them is held.
-async fn segments(
+/// Finds the segments that a network of a project is asked to have; none of them is held.
+pub async fn segments_for(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
-    new: &NetworkCreate,
+    project: &str,
+    asked: &[SegmentAsk],
 ) -> Result<Vec<ProviderSegment>, Fault> {
-    let asked = segment::asked(new)?;
+    let ranges = segment::range::of_project(&tx.segment_ranges().await?, project);
     if asked.is_empty() {
-        return Ok(vec![free(tx, stamp, &segment::tenant_choices(app.rules())).await?]);
+        return Ok(vec![free(tx, stamp, &segment::tenant_choices(app.rules(), &ranges)).await?]);
     }
     let mut out: Vec<ProviderSegment> = Vec::new();
-    for ask in &asked {
-        match segment::wanted(ask, app.rules())? {
+    for ask in asked {
+        match segment::wanted(ask, app.rules(), &ranges)? {
             Wanted::Exactly(segment) => {
                 let is_local = segment.network_type == "local";
                 if !is_local && (out.contains(&segment) || tx.segment_held(&allocated(&segment)).await?) {
@@ -141,11 +160,18 @@ pub async fn update(
     let after = cloud::network::update(&before, change, &facts, app.rules())?;
     if after.segments != before.segments {
         tx.release_segments(before.id).await?;
-        for segment in &after.segments {
-            tx.hold_segment(&allocated(segment), before.id).await?;
+        for (stored, provider) in tx.segments_of(before.id).await?.iter().zip(&after.segments) {
+            hold(tx, before.id, provider).await?;
+            let moved = Segment { segmentation_id: provider.segmentation_id, ..stored.clone() };
+            tx.update(&SEGMENT, stored.id, stored, &moved, &stamp.now).await?;
         }
     }
     tx.update(&NETWORK, before.id, &before, &after, &stamp.now).await?;
+    let policy = |network: &Network| network.rest.get("qos_policy_id").cloned().unwrap_or_default();
+    if policy(&after) != policy(&before) {
+        let touches = tx.set_network_qos(before.id, policy(&after).as_str()).await?;
+        tx.mark(&touches);
+    }
     if after.mtu != before.mtu || after.dns_domain != before.dns_domain {
         let part = |host: String, kind| Touch::Part { host, key: Key::new(kind, before.id.0) };
         let mut touches: Vec<Touch> = hosts.into_iter().map(|host| part(host, Kind::Network)).collect();

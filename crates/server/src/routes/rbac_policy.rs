@@ -6,6 +6,7 @@ use model::api::rbac_policy::{ObjectType, RBAC_POLICY, RbacPolicy, RbacPolicyCre
 
 use crate::error::Fault;
 use crate::guard::Guard;
+use crate::routes::subnetpool;
 
 /// The project of what is shared, which is locked: who shares it and who uses it wait for each other.
 async fn owner(tx: &mut Tx<'_>, of: ObjectType, id: &str) -> Result<String, Fault> {
@@ -30,11 +31,37 @@ pub async fn create(
         owner => owner?,
     };
     let policy = rbac_policy::create(new, &owner, sharer(guard), stamp)?;
+    check_pool(tx, &policy).await?;
     if tx.same_policy(&policy.object_id, &policy.action, &policy.target_tenant).await?.is_some() {
         return Err(Refusal::DuplicateSharing.into());
     }
     tx.insert(&RBAC_POLICY, &policy).await?;
+    told(tx, &policy).await?;
     Ok(policy.id.to_string())
+}
+
+/// What `shared` says of a thing when it is set.
+pub async fn share_with_everyone(
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    of: ObjectType,
+    object: &str,
+    project: &str,
+) -> Result<(), Fault> {
+    let policy = rbac_policy::with_everyone(of, object, project, stamp);
+    Ok(tx.insert(&RBAC_POLICY, &policy).await?)
+}
+
+/// A pool is found by those who have its address scope.
+async fn check_pool(tx: &mut Tx<'_>, policy: &RbacPolicy) -> Result<(), Fault> {
+    if policy.object_type != ObjectType::Subnetpool {
+        return Ok(());
+    }
+    let Some(scope) = subnetpool::load(tx, &policy.object_id).await?.address_scope_id else { return Ok(()) };
+    if tx.is_shared_with(&scope, &policy.target_tenant).await? {
+        return Ok(());
+    }
+    Err(Refusal::ScopeNotShared { target: policy.target_tenant.clone(), scope }.into())
 }
 
 async fn load(tx: &mut Tx<'_>, id: &str) -> Result<RbacPolicy, Fault> {
@@ -70,7 +97,7 @@ pub async fn update(
     }
     let after = RbacPolicy { target_tenant: target, ..before.clone() };
     tx.update(&RBAC_POLICY, before.id, &before, &after, &stamp.now).await?;
-    Ok(())
+    told(tx, &before).await
 }
 
 pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
@@ -78,5 +105,13 @@ pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     let owner = owner(tx, policy.object_type, &policy.object_id).await?;
     check_end(tx, &policy, &owner).await?;
     tx.delete(&RBAC_POLICY, policy.id).await?;
+    told(tx, &policy).await
+}
+
+/// The repository hears who sees software.
+async fn told(tx: &mut Tx<'_>, policy: &RbacPolicy) -> Result<(), Fault> {
+    if policy.object_type == ObjectType::SoftwarePackage {
+        tx.software_package_due(&policy.object_id).await?;
+    }
     Ok(())
 }

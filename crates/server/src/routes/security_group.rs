@@ -64,6 +64,32 @@ pub async fn default_of(tx: &mut Tx<'_>, stamp: &mut Stamp, project: &str) -> Re
     Ok(group.id)
 }
 
+/// What things to be created will ask for, when they are of several projects: made in order, so that of two
+/// who make the same nobody waits for one who waits for him.
+pub async fn defaults_of(
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    table: &'static Resource,
+    given: &[Given],
+) -> Result<(), Fault> {
+    let asks = |item: &&Given| match table.singular {
+        "network" | "security_group" => true,
+        "port" => {
+            let is_open = item.0.get("port_security_enabled") == Some(&Value::Bool(false));
+            !is_open && item.0.get("security_groups").is_none_or(|groups| !groups.is_array())
+        }
+        _ => false,
+    };
+    let projects = given.iter().filter(asks).filter_map(|item| item.0.get("project_id")?.as_str());
+    let projects: BTreeSet<&str> = projects.filter(|project| !project.is_empty()).collect();
+    if projects.len() > 1 {
+        for project in projects {
+            default_of(tx, stamp, project).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Gives a group, which is stored, the rules that groups begin with.
 async fn begin_rules(tx: &mut Tx<'_>, stamp: &mut Stamp, group: &SecurityGroup) -> Result<(), Fault> {
     let templates = tx.default_rules().await?;

@@ -1,29 +1,41 @@
 //! Subnets: facts in, decision, rows out.
 
+use std::collections::BTreeSet;
+
 use cloud::ipam::{self, PlanFacts};
+use cloud::subnet::{CreateFacts, check_pool_words};
+use cloud::subnetpool::Taken;
 use cloud::{AUTO_DELETE_OWNERS, ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
 use db::Tx;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{FixedIp, PORT};
 use model::api::subnet::{SUBNET, Subnet, SubnetCreate, SubnetUpdate};
+use model::api::subnetpool::{SUBNETPOOL, Subnetpool};
 use model::desired::{Key, Kind};
 use model::{SubnetId, Touch};
 
 use crate::app::App;
 use crate::error::Fault;
 use crate::listen;
-use crate::routes::{network, port};
+use crate::routes::{network, port, segment, software_order, subnetpool};
 
+/// `seer`: the project that a pool must be found by; `None` finds all.
 pub async fn create(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
+    seer: Option<&str>,
     new: SubnetCreate,
 ) -> Result<SubnetId, Fault> {
+    check_pool_words(&new)?;
     tx.lock_network(new.network_id).await?;
     let network = network::load(tx, new.network_id).await?;
+    let pool = pool_of(tx, seer, &new).await?;
     let siblings = tx.subnets_of(network.id).await?;
-    let subnet = cloud::subnet::create(new, &network, &siblings, app.rules(), stamp)?;
+    segment::check_new_subnet(tx, network.id, new.segment_id.as_deref(), &siblings).await?;
+    let scope = tx.scope_of_network(network.id, new.ip_version).await?;
+    let facts = CreateFacts { network: &network, siblings: &siblings, scope, pool };
+    let subnet = cloud::subnet::create(new, &facts, app.rules(), stamp)?;
     tx.insert(&SUBNET, &subnet).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
     if subnet.is_auto_address() {
@@ -32,6 +44,38 @@ pub async fn create(
     mark_served(tx, &subnet, false).await?;
     app.nudge_dhcp(network.id);
     Ok(subnet.id)
+}
+
+/// The pool that a subnet is to be from, and what is taken from it; nobody takes more meanwhile, nor moves
+/// a pool of the network to another address scope.
+async fn pool_of(
+    tx: &mut Tx<'_>,
+    seer: Option<&str>,
+    new: &SubnetCreate,
+) -> Result<Option<(Subnetpool, Vec<Taken>)>, Fault> {
+    let id = match &new.subnetpool_id {
+        None if new.use_default_subnetpool => {
+            let found = match tx.default_pool(new.ip_version).await? {
+                Some(id) if tx.finds(&SUBNETPOOL, &id, seer).await? => Some(id),
+                _ => None,
+            };
+            let none =
+                || Refusal::Request(format!("There is no default subnet pool for IPv{}.", new.ip_version));
+            Some(found.ok_or_else(none)?)
+        }
+        said => said.clone(),
+    };
+    let siblings = tx.subnets_of(new.network_id).await?;
+    let others = siblings.into_iter().filter_map(|subnet| subnet.subnetpool_id);
+    let pools: BTreeSet<String> = others.chain(id.clone()).collect();
+    tx.lock_pools(&pools.into_iter().collect::<Vec<_>>()).await?;
+    let Some(id) = id else { return Ok(None) };
+    if !new.use_default_subnetpool && !tx.finds(&SUBNETPOOL, &id, seer).await? {
+        return Err(Refusal::NotFound { table: &SUBNETPOOL, id }.into());
+    }
+    let pool = subnetpool::load(tx, &id).await?;
+    let taken = subnetpool::taken(tx, &pool).await?;
+    Ok(Some((pool, taken)))
 }
 
 /// Every port of the network gets the address it makes for itself on the subnet.
@@ -101,11 +145,15 @@ pub async fn update(
         }
         _ => None,
     };
+    segment::check_subnet(tx, &before, &change).await?;
     let after = cloud::subnet::update(&before, change, holder, app.rules())?;
     tx.update(&SUBNET, before.id, &before, &after, &stamp.now).await?;
     if after != before {
         tx.bump(&NETWORK, before.network_id, &stamp.now).await?;
         mark_served(tx, &before, after.enable_dhcp != before.enable_dhcp).await?;
+        if before.enable_dhcp && !after.enable_dhcp {
+            software_order::subnet_changes(tx, stamp, before.network_id).await?;
+        }
         listen::subnet(tx, stamp, &before, &after).await?;
         app.nudge_dhcp(before.network_id);
     }
@@ -124,7 +172,10 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     let subnets = tx.subnets_of(network.id).await?;
     tx.lock_routers_by(network.id).await?;
     tx.lock_ports_of(network.id).await?;
-    for id in tx.ports_with_address_on(subnet.id).await? {
+    let ports = tx.ports_with_address_on(subnet.id).await?;
+    let ids: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    tx.lock_orders_behind(&ids).await?;
+    for id in ports {
         let Some(before) = tx.get::<model::api::port::Port>(&PORT, id).await? else { continue };
         let (gone, left): (Vec<FixedIp>, Vec<FixedIp>) =
             before.fixed_ips.iter().partition(|fixed| fixed.subnet_id == subnet.id);

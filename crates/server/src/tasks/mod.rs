@@ -5,7 +5,9 @@
 //! relay      committed changes -> wakes            sync    what a host asks -> parts
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
-//! l3/        routers -> what hosts have of them
+//! l3/        routers -> what hosts have of them        software   versions -> the repository
+//! nova       ports -> Nova, whose instances they are of
+//! trunk      ports of trunks -> where their parents are
 //! checkpoint the database's log -> its file            serve   hosts' requests: how many at a time
 //! ```
 
@@ -13,11 +15,14 @@ mod beat;
 mod checkpoint;
 mod dhcp;
 pub mod l3;
+mod nova;
 mod prune;
 mod relay;
 mod report;
 mod serve;
+mod software;
 mod sync;
+mod trunk;
 
 use std::future::Future;
 use std::time::Duration;
@@ -44,7 +49,10 @@ pub fn spawn(
     running.spawn(until(stop.clone(), relay::run(app.clone())));
     running.spawn(until(stop.clone(), dhcp::run(app.clone(), networks)));
     running.spawn(until(stop.clone(), l3::run(app.clone(), routers)));
+    running.spawn(until(stop.clone(), nova::run(app.clone())));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
+    running.spawn(until(stop.clone(), software::run(app.clone())));
+    running.spawn(until(stop.clone(), trunk::run(app.clone())));
     running.spawn(until(stop.clone(), checkpoint::run(app.clone())));
     running.spawn(until(stop.clone(), app.policy_file().run()));
     let bus = app.bus();

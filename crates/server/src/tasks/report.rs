@@ -2,10 +2,10 @@
 
 use cloud::{Refusal, status};
 use db::Tx;
-use model::RouterId;
 use model::api::port::{PORT, Port};
-use model::desired::Kind;
+use model::desired::{Key, Kind};
 use model::report::{Outcome, Report, State};
+use model::{RouterId, Touch};
 
 use crate::app::App;
 use crate::error::Fault;
@@ -24,6 +24,13 @@ pub async fn store(app: App, report: Report) -> Result<(), Fault> {
 
 async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
     let mut tx = app.db().begin().await?;
+    // What is told of orders goes with leases: whoever moves those has the networks.
+    let of_orders = report.outcomes.iter().filter(|outcome| !outcome.orders.is_empty());
+    let of_orders: Vec<String> = of_orders.map(|outcome| outcome.key.id.to_string()).collect();
+    if !of_orders.is_empty() {
+        let networks = tx.networks_of_ports(&of_orders).await?;
+        tx.lock_networks(&networks).await?;
+    }
     let of_routers = report.outcomes.iter().filter(|outcome| outcome.key.kind == Kind::Router);
     let routers: Vec<RouterId> = of_routers.map(|outcome| RouterId(outcome.key.id)).collect();
     tx.lock_routers(&routers).await?;
@@ -55,6 +62,12 @@ async fn store_once(app: &App, report: &Report) -> Result<(), Fault> {
             }
         }
     }
+    // Orders come after all that is locked above. What is said of them counts whatever became of the lease since:
+    // attempts and states say themselves which is newer.
+    tx.lock_orders_behind(&of_orders).await?;
+    for outcome in &report.outcomes {
+        routes::software_order::said(&mut tx, &report.host, outcome, &stamp).await?;
+    }
     Ok(app.commit(tx).await?)
 }
 
@@ -69,6 +82,11 @@ async fn port(app: &App, tx: &mut Tx<'_>, host: &str, outcome: &Outcome, now: &s
         after.dhcp_ready = up;
     } else if before.host == host {
         after.l2_ready = up;
+        if up != before.l2_ready
+            && let Some(parent) = tx.parent_of(before.id).await?
+        {
+            tx.mark(&[Touch::Part { host: host.to_owned(), key: Key::new(Kind::Port, parent.0) }]);
+        }
         after.failure = match &outcome.state {
             State::Failed { reason } => Some(reason.clone()),
             State::Up | State::Down => None,
@@ -78,6 +96,5 @@ async fn port(app: &App, tx: &mut Tx<'_>, host: &str, outcome: &Outcome, now: &s
         return Ok(());
     }
     after.status = status::of(&after, routes::port::needs_dhcp(app, tx, &after).await?).into();
-    tx.update(&PORT, before.id, &before, &after, now).await?;
-    Ok(())
+    routes::port::store(tx, &before, &after, now).await
 }

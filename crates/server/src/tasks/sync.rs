@@ -89,6 +89,7 @@ fn parts(host: &str, rows: ViewRows) -> BTreeMap<Key, Part> {
         remotes: &rows.remotes,
         dhcp: &rows.dhcp,
         leases: &rows.leases,
+        policies: &rows.policies,
         network_rows: &rows.network_rows,
         subnet_rows: &rows.subnet_rows,
         hosts: &rows.hosts,
@@ -100,6 +101,8 @@ fn parts(host: &str, rows: ViewRows) -> BTreeMap<Key, Part> {
         groups: &groups,
         members: &rows.members,
         addresses: &rows.addresses,
+        trunked: &rows.trunked,
+        orders: &rows.orders,
     };
     facts.parts()
 }

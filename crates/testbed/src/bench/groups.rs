@@ -251,6 +251,8 @@ fn port(n: u32, filtered: bool) -> Part {
         allowed: None,
         trusted: false,
         groups: filtered.then(|| [OWN].into()),
+        qos: None,
+        trunk: None,
     })
 }
 

@@ -110,12 +110,22 @@ enum What {
     Rebuild,
     /// Connections forgotten: ours, a command per pair and per address, the floor. Needs root
     Purge,
+    /// Of `purge`, ports that are wired meanwhile. Needs root
+    Beside,
     /// The two gateways: a large file, small ones, memory; beside haproxy, nginx and a bare relay. Needs root
     Gateway,
     /// Security groups: a member that comes or goes, and a packet, by the number of members. Needs root
     Groups,
     /// The virtual switch: first packets, CPU of a packet, TCP; beside Open vSwitch and the kernel. Needs root
     Switch,
+    /// Of `switch`, cold bursts by each tunnel, family and delay. Needs root
+    SwitchCells,
+    /// Of `switch`, cold bursts beside all peers. Needs root
+    SwitchFirst,
+    /// Of `switch`, CPU of a packet. Needs root
+    SwitchPackets,
+    /// Of `switch`, TCP and round trips. Needs root
+    SwitchThrough,
     /// The virtual switch itself: CPU per frame into a tunnel and out of it, without I/O
     SwitchCore,
     /// The software repository: 1 GiB up and down, one version published among 10,000
@@ -124,6 +134,18 @@ enum What {
     Wake,
     /// Ports on hosts: until ACTIVE, until a ping is answered, 1,000 of them. Needs root
     Wiring,
+}
+
+impl What {
+    fn section(self) -> Option<switch::Section> {
+        match self {
+            What::SwitchCells => Some(switch::Section::Cells),
+            What::SwitchFirst => Some(switch::Section::First),
+            What::SwitchPackets => Some(switch::Section::Packets),
+            What::SwitchThrough => Some(switch::Section::Through),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,6 +167,12 @@ impl Database {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // What needs no root needs no places either.
+    if nix::unistd::Uid::effective().is_root()
+        && let Err(error) = testbed::Place::keep_in_memory()
+    {
+        eprintln!("bench: namespaces are kept on a disk, which takes longer: {error:#}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -220,9 +248,16 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Purge) {
         purge::run(server, cli.all_sizes).await?;
+    } else if cli.what.contains(&What::Beside) {
+        purge::beside(server).await?;
     }
     if wanted(What::Switch) {
-        switch::run(server).await?;
+        switch::run(server, &switch::Section::ALL).await?;
+    } else {
+        let sections = cli.what.iter().filter_map(|what| what.section()).collect::<Vec<_>>();
+        if !sections.is_empty() {
+            switch::run(server, &sections).await?;
+        }
     }
     if wanted(What::SwitchCore) {
         switch_core::run()?;

@@ -206,7 +206,7 @@ impl Pair {
         frame.offload = offload;
         far.switch.handle_frame(far.instance, frame, far.now);
         let (_, frame) = far.switch.poll_output().context("it leaves by the tunnel")?;
-        Ok((frame.bytes().to_vec(), frame.offload))
+        Ok((frame.to_vec(), frame.offload))
     }
 }
 

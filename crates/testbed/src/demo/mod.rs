@@ -5,6 +5,7 @@
 //! routers  routers that sleep while the network node has nothing to carry for them
 //! groups   who may call whom, and that it counts at once
 //! purge    many connections that are forgotten while others are wired
+//! software what reaches isolated networks, by apt-get and by orders
 //! switch   first packets by two virtual switches
 //! show     progress and the table
 //! ```
@@ -13,6 +14,7 @@ mod groups;
 mod purge;
 mod routers;
 pub mod show;
+mod software;
 mod steps;
 mod switch;
 
@@ -54,7 +56,8 @@ async fn shown(cloud: &Cloud, table: &mut show::Table) -> bool {
     let wired = steps::all(cloud, table).await;
     let routed = routers::all(cloud, table).await;
     let grouped = groups::all(cloud, table).await;
-    switch::all(table).await && grouped && wired && routed
+    let installed = software::all(cloud, table).await;
+    switch::all(table).await && installed && grouped && wired && routed
 }
 
 /// Two compute hosts that route for their instances, and a network node.
@@ -64,6 +67,7 @@ fn plan(bind: SocketAddr) -> anyhow::Result<Plan> {
         physical_networks: vec!["public".into()],
         l3: vec![Some(L3Mode::Dvr), Some(L3Mode::Dvr), Some(L3Mode::DvrSnat)],
         ctpurge: Some(std::env::current_exe()?),
+        software: Some(std::env::current_exe()?),
         ..Plan::new("demo", HOSTS)
     })
 }

@@ -1,13 +1,15 @@
 //! A host that answers questions for its MAC late.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kernel::ports::{LONGEST_FRAME, PacketPort, Poller, Room, VnetHeader};
 use wire::arp::Operation;
-use wire::{Arp, Ethernet, Mac};
+use wire::ethernet::{self, ethertype};
+use wire::icmpv6::neighbour::{Advertisement, Solicitation};
+use wire::{Arp, Ethernet, Ipv6, Mac, ipv6};
 
 use super::Pair;
 use crate::place::run_in;
@@ -24,8 +26,8 @@ impl Late {
     /// The second host of a pair, which itself asks for nobody: from a question the first would learn.
     pub async fn start(pair: &Pair, delay: Duration) -> anyhow::Result<Late> {
         let [a, b] = &pair.sides;
-        let (ip, mac, asker) = (b.ipv4()?, b.underlay_mac().await?, a.underlay_mac().await?.to_string());
-        run_in(&b.host, &["sysctl", "-qw", &format!("net.ipv4.conf.{}.arp_ignore=8", b.underlay)]).await?;
+        let (ip, mac, asker) = (b.ip, b.underlay_mac().await?, a.underlay_mac().await?.to_string());
+        pair.silence(1).await?;
         let known = ["ip", "neigh", "replace", &a.ip.to_string(), "lladdr", &asker, "dev", b.underlay];
         run_in(&b.host, &[&known[..], &["nud", "permanent"]].concat()).await?;
         let mut port = PacketPort::open(&b.host, b.underlay, None, SLOTS)?;
@@ -33,20 +35,19 @@ impl Late {
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let Ok(mut poller) = Poller::new() else { return };
-            let mut seen = Questions { room: vec![0; LONGEST_FRAME], of: ip, asked: Vec::new() };
-            let mut due: Vec<(Instant, Arp)> = Vec::new();
+            let mut seen = Questions { room: vec![0; LONGEST_FRAME], of: ip, mac, answers: Vec::new() };
+            let mut due: Vec<(Instant, Vec<u8>)> = Vec::new();
             if poller.add(&port, 0).is_err() {
                 return;
             }
             while !told.load(Ordering::Relaxed) {
                 let _ = poller.wait(Some(Duration::from_millis(1)), |_| {});
                 let _ = port.receive(usize::MAX, &mut seen);
-                due.extend(seen.asked.drain(..).map(|asked| (Instant::now() + delay, asked)));
+                due.extend(seen.answers.drain(..).map(|answer| (Instant::now() + delay, answer)));
                 let (ready, later): (Vec<_>, Vec<_>) =
                     due.into_iter().partition(|(at, _)| *at <= Instant::now());
                 due = later;
-                for (_, asked) in ready {
-                    let answer = answer(&asked, ip, mac);
+                for (_, answer) in ready {
                     port.send(std::iter::once((VnetHeader::default(), &answer[..])));
                 }
             }
@@ -66,8 +67,9 @@ impl Drop for Late {
 
 struct Questions {
     room: Vec<u8>,
-    of: Ipv4Addr,
-    asked: Vec<Arp>,
+    of: IpAddr,
+    mac: Mac,
+    answers: Vec<Vec<u8>>,
 }
 
 impl Room for Questions {
@@ -77,25 +79,47 @@ impl Room for Questions {
 
     fn filled(&mut self, _: VnetHeader, bytes: usize) {
         let frame = &self.room[..bytes];
-        let is_arp = frame.get(12..14) == Some(&wire::ethernet::ethertype::ARP.to_be_bytes()[..]);
-        let asked = frame.get(Ethernet::LEN..).filter(|_| is_arp).and_then(|arp| Arp::parse(arp).ok());
-        self.asked
-            .extend(asked.filter(|arp| arp.operation == Operation::Request && arp.target_ip == self.of));
+        let answer = match self.of {
+            IpAddr::V4(ip) => arp(frame, ip, self.mac),
+            IpAddr::V6(ip) => advertisement(frame, ip, self.mac),
+        };
+        self.answers.extend(answer);
     }
 }
 
-fn answer(asked: &Arp, ip: Ipv4Addr, mac: Mac) -> Vec<u8> {
-    let answer = Arp {
-        operation: Operation::Reply,
-        sender_mac: mac,
-        sender_ip: ip,
-        target_mac: asked.sender_mac,
-        target_ip: asked.sender_ip,
+/// The answer to a question for an address.
+fn arp(frame: &[u8], ip: Ipv4Addr, mac: Mac) -> Option<Vec<u8>> {
+    let view = ethernet::View::new(frame).ok()?;
+    let asked = Arp::parse(view.payload()).ok().filter(|_| view.ethertype() == ethertype::ARP)?;
+    if asked.operation != Operation::Request || asked.target_ip != ip {
+        return None;
+    }
+    let mut answer = vec![0; Ethernet::LEN + Arp::LEN];
+    Ethernet { dst: asked.sender_mac, src: mac, ethertype: ethertype::ARP }.emit(answer.first_chunk_mut()?);
+    asked.reply(mac).emit(answer.last_chunk_mut()?);
+    Some(answer)
+}
+
+fn advertisement(frame: &[u8], ip: Ipv6Addr, mac: Mac) -> Option<Vec<u8>> {
+    let view = ethernet::View::new(frame).ok().filter(|view| view.ethertype() == ethertype::IPV6)?;
+    let packet = ipv6::View::new(view.payload()).ok()?;
+    let asked = Solicitation::parse(packet.payload(), packet.src(), packet.dst()).ok()?;
+    let dst = asked.source_link.filter(|_| asked.target == ip)?;
+    let said = Advertisement {
+        target: ip,
+        router: false,
+        solicited: true,
+        overriding: true,
+        target_link: Some(mac),
     };
-    let mut frame = vec![0; Ethernet::LEN + Arp::LEN];
-    let (head, rest) = frame.split_at_mut(Ethernet::LEN);
-    let head: &mut [u8; Ethernet::LEN] = head.try_into().expect("its length");
-    Ethernet { dst: asked.sender_mac, src: mac, ethertype: wire::ethernet::ethertype::ARP }.emit(head);
-    answer.emit(rest.try_into().expect("its length"));
-    frame
+    let mut message = Vec::new();
+    said.emit(ip, packet.src(), &mut message);
+    let mut answer = vec![0; Ethernet::LEN + Ipv6::LEN];
+    Ethernet { dst, src: mac, ethertype: ethertype::IPV6 }.emit(answer.first_chunk_mut()?);
+    let payload_len = message.len() as u16;
+    let next_header = ipv6::next_header::ICMPV6;
+    Ipv6 { src: ip, dst: packet.src(), next_header, hop_limit: 255, payload_len }
+        .emit(answer.last_chunk_mut()?);
+    answer.extend(message);
+    Some(answer)
 }

@@ -28,7 +28,7 @@ use crate::place::{Place, link, run_in};
 use crate::{process, wait};
 
 pub use late::Late;
-pub use ours::{Ours, Runs};
+pub use ours::{Ours, Runs, wanted};
 pub use ovs::Ovs;
 
 /// The number by which both ends know the instances' network.
@@ -38,11 +38,18 @@ const UNDERLAY_MTU: &str = "1600";
 /// Programs and namespaces of another kernel family take their time on a busy machine.
 const SOON: Duration = Duration::from_secs(30);
 
+const HOSTS: [&str; 2] = ["a", "b"];
+
 /// Who switches on a host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Ours,
+    /// With ports of AF_PACKET.
     Ovs,
+    /// With ports of AF_XDP.
+    OvsXdp,
+    /// With ports of AF_PACKET, by way of DPDK.
+    OvsDpdk,
     /// VXLAN only.
     Kernel,
     /// Nobody: the host has its address and no more.
@@ -131,6 +138,27 @@ impl Pair {
         Ok(())
     }
 
+    /// Makes a host anew: its namespace is another one by the same name, and nothing is in it.
+    pub async fn begin_again(&self, at: usize) -> anyhow::Result<()> {
+        let name = HOSTS[at];
+        self.place.remove(name).await;
+        // The kernel takes a namespace apart in its own time.
+        let guest = &self.sides[at].guest;
+        let gone = || async { run_in(guest, &["ip", "link", "show", "e0"]).await.is_err().then_some(()) };
+        wait::until(SOON, gone).await.context("its devices stay")?;
+        self.place.add(name).await.map(drop)
+    }
+
+    /// Links a host that began again, and gives back what the other lost with the link.
+    pub async fn link_again(&self, at: usize) -> anyhow::Result<()> {
+        self.sides[at].instance(at).await?;
+        self.wire().await?;
+        for side in &self.sides {
+            self.address(side, side.underlay).await?;
+        }
+        Ok(())
+    }
+
     /// Gives a host's underlay its address, where the switch does not want it elsewhere.
     async fn address(&self, side: &Side, device: &str) -> anyhow::Result<()> {
         let net = format!("{}/{}", side.ip, if self.lay.ipv6 { 64 } else { 24 });
@@ -158,13 +186,13 @@ impl Pair {
                 kernel::start(side).await.context("the kernel's switch")?;
                 Ok(Switch::Kernel)
             }
-            Kind::Ovs => {
+            kind @ (Kind::Ovs | Kind::OvsXdp | Kind::OvsDpdk) => {
                 for side in &self.sides {
                     no_offloads(&side.host, side.underlay).await?;
                     no_offloads(&side.guest, "e0").await?;
                 }
                 no_offloads(&side.host, side.port).await?;
-                let ovs = Ovs::start(self, at).await.context("Open vSwitch")?;
+                let ovs = Ovs::start(self, at, kind).await.with_context(|| format!("{kind:?}"))?;
                 self.address(side, Ovs::UNDERLAY).await?;
                 Ok(Switch::Ovs(ovs))
             }
@@ -182,6 +210,25 @@ impl Pair {
         through.with_context(|| format!("no ping of {:?} is answered", self.lay))?;
         wait::until(SOON, || ping(&b.guest, "10.99.0.1")).await.context("no ping back")?;
         Ok(())
+    }
+
+    /// A host's kernel answers no questions for its MAC, of either family.
+    pub async fn silence(&self, at: usize) -> anyhow::Result<()> {
+        let side = &self.sides[at];
+        run_in(&side.host, &["nft", "add", "table", "netdev", "silent"]).await?;
+        let chain = format!("{{ type filter hook ingress device {} priority -500; }}", side.underlay);
+        run_in(&side.host, &["nft", "add", "chain", "netdev", "silent", "drops", &chain]).await?;
+        for question in ["arp operation request", "icmpv6 type nd-neighbor-solicit"] {
+            let words: Vec<&str> = question.split(' ').collect();
+            let rule = [&["nft", "add", "rule", "netdev", "silent", "drops"], &words[..], &["drop"]].concat();
+            run_in(&side.host, &rule).await?;
+        }
+        Ok(())
+    }
+
+    /// It answers again.
+    pub async fn unsilence(&self, at: usize) -> anyhow::Result<()> {
+        run_in(&self.sides[at].host, &["nft", "delete", "table", "netdev", "silent"]).await.map(drop)
     }
 
     /// Makes a host forget the MAC of the other.
@@ -209,21 +256,27 @@ impl Switch {
 }
 
 async fn side(place: &Place, at: usize, lay: &Lay) -> anyhow::Result<Side> {
-    const HOSTS: [&str; 2] = ["a", "b"];
     const GUESTS: [&str; 2] = ["a1", "b1"];
     let (port, underlay) = (["pA", "pB"][at], ["uA", "uB"][at]);
     let (host, guest) = (place.add(HOSTS[at]).await?, place.add(GUESTS[at]).await?);
-    let mac = mac(at).to_string();
-    link(&host, port, &guest, "e0", Some(&mac)).await?;
-    run_in(&guest, &["ip", "addr", "add", &format!("10.99.0.{}/24", at + 1), "dev", "e0"]).await?;
-    // Nobody but those who test says anything on the instances' network.
-    run_in(&guest, &["sysctl", "-qw", "net.ipv6.conf.e0.disable_ipv6=1"]).await?;
-    run_in(&host, &["sysctl", "-qw", &format!("net.ipv6.conf.{port}.disable_ipv6=1")]).await?;
     let [ip, remote] = [at, 1 - at].map(|at| address(at, lay));
-    Ok(Side { host, guest, switch: Switch::None, port, underlay, ip, remote })
+    let side = Side { host, guest, switch: Switch::None, port, underlay, ip, remote };
+    side.instance(at).await?;
+    Ok(side)
 }
 
 impl Side {
+    /// Plugs its instance in.
+    async fn instance(&self, at: usize) -> anyhow::Result<()> {
+        let Side { host, guest, port, .. } = self;
+        link(host, port, guest, "e0", Some(&mac(at).to_string())).await?;
+        run_in(guest, &["ip", "addr", "add", &format!("10.99.0.{}/24", at + 1), "dev", "e0"]).await?;
+        // Nobody but those who test says anything on the instances' network.
+        run_in(guest, &["sysctl", "-qw", "net.ipv6.conf.e0.disable_ipv6=1"]).await?;
+        run_in(host, &["sysctl", "-qw", &format!("net.ipv6.conf.{port}.disable_ipv6=1")]).await?;
+        Ok(())
+    }
+
     /// The MAC of the device towards the other host.
     pub async fn underlay_mac(&self) -> anyhow::Result<wire::Mac> {
         let text = run_in(&self.host, &["ip", "-o", "link", "show", self.underlay]).await?;

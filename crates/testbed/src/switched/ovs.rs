@@ -8,12 +8,15 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use model::vswitch::Kind as Tunnel;
 
-use super::{Pair, VNI};
+use super::{Kind, Pair, VNI};
 use crate::place::{command_in, run_in};
 use crate::program::Program;
 use crate::wait;
 
 const SWITCH: &str = "/usr/lib/openvswitch-switch/ovs-vswitchd";
+const DPDK: &str = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+/// Of its poll mode driver of AF_PACKET, which takes no longer frames.
+const DPDK_MTU: &str = "1450";
 const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 const START: Duration = Duration::from_secs(30);
 
@@ -35,7 +38,12 @@ impl Ovs {
         ethtool && Path::new(SWITCH).exists()
     }
 
-    pub(super) async fn start(pair: &Pair, at: usize) -> anyhow::Result<Ovs> {
+    /// With DPDK, which is a package of its own.
+    pub fn has_dpdk() -> bool {
+        Ovs::is_installed() && Path::new(DPDK).exists()
+    }
+
+    pub(super) async fn start(pair: &Pair, at: usize, kind: Kind) -> anyhow::Result<Ovs> {
         let side = &pair.sides[at];
         let folder = pair.place.folder().join(format!("ovs-{at}"));
         fs::create_dir_all(&folder)?;
@@ -53,14 +61,30 @@ impl Ovs {
         hears.with_context(|| format!("ovsdb-server does not hear: {}", database.said()))?;
         let (unix, control) = (format!("unix:{sock}"), format!("--unixctl={}", file("vs.ctl")));
         vsctl(&side.host, &unix, &["--no-wait", "init"]).await?;
-        let words = [&rundir, "nsenter", &inside, SWITCH, &unix, &control, "--no-chdir"];
+        // Its polling threads never sleep; each host has one, on a core of its own where there are two.
+        let (mask, prefix) = (format!("other_config:pmd-cpu-mask={}", 2 >> at), folder.display().to_string());
+        let prefix = prefix.trim_start_matches('/').replace('/', "-");
+        let extra =
+            format!("other_config:dpdk-extra=--no-huge -m 1024 --no-pci --legacy-mem --file-prefix {prefix}");
+        let dpdk = ["other_config:dpdk-init=true", "other_config:dpdk-lcore-mask=1", &mask, &extra];
+        let more: &[&str] = match kind {
+            Kind::OvsDpdk => &dpdk,
+            Kind::OvsXdp => &dpdk[2..3],
+            _ => &[],
+        };
+        if !more.is_empty() {
+            let set = ["--no-wait", "set", "Open_vSwitch", "."];
+            vsctl(&side.host, &unix, &[&set[..], more].concat()).await?;
+        }
+        let program = if kind == Kind::OvsDpdk { DPDK } else { SWITCH };
+        let words = [&rundir, "nsenter", &inside, program, &unix, &control, "--no-chdir"];
         let switch = Program::start(Path::new("env"), &words, folder.join("vs.log"))?;
         let ovs = Ovs { folder, host: side.host.clone(), switch, _database: database };
-        ovs.configure(pair, at, &unix).await.with_context(|| ovs.switch.said())?;
+        ovs.configure(pair, at, kind, &unix).await.with_context(|| ovs.switch.said())?;
         Ok(ovs)
     }
 
-    async fn configure(&self, pair: &Pair, at: usize, unix: &str) -> anyhow::Result<()> {
+    async fn configure(&self, pair: &Pair, at: usize, by: Kind, unix: &str) -> anyhow::Result<()> {
         let side = &pair.sides[at];
         let kind = match pair.lay.tunnel {
             Tunnel::Vxlan => "type=vxlan",
@@ -74,6 +98,16 @@ impl Ovs {
         let mac = side.underlay_mac().await?;
         let hwaddr = format!("other_config:hwaddr=\"{mac}\"");
         let phy = Ovs::UNDERLAY;
+        let devices = [side.underlay, side.port];
+        let names = if by == Kind::OvsDpdk { ["dpdku", "dpdkp"] } else { devices };
+        let set = [0, 1].map(|nth| match by {
+            Kind::OvsXdp => xdp(names[nth]),
+            Kind::OvsDpdk => dpdk(names[nth], nth, devices[nth]),
+            _ => Vec::new(),
+        });
+        if by == Kind::OvsDpdk {
+            run_in(&side.guest, &["ip", "link", "set", "e0", "mtu", DPDK_MTU]).await?;
+        }
         let line = [
             "add-br",
             "br-int",
@@ -96,11 +130,11 @@ impl Ovs {
             "--",
             "add-port",
             phy,
-            side.underlay,
+            names[0],
             "--",
             "add-port",
             "br-int",
-            side.port,
+            names[1],
             "--",
             "add-port",
             "br-int",
@@ -113,7 +147,8 @@ impl Ovs {
             &remote,
             &key,
         ];
-        vsctl(&side.host, unix, &line).await?;
+        let set: Vec<&str> = set.iter().flatten().map(String::as_str).collect();
+        vsctl(&side.host, unix, &[&line[..], &set].concat()).await?;
         run_in(&side.host, &["ip", "link", "set", phy, "mtu", super::UNDERLAY_MTU]).await?;
         run_in(&side.host, &["ip", "link", "set", phy, "up"]).await?;
         Ok(())
@@ -140,6 +175,16 @@ impl Ovs {
     pub async fn neighbours(&self) -> anyhow::Result<String> {
         self.control(&["tnl/neigh/show"]).await
     }
+}
+
+fn xdp(name: &str) -> Vec<String> {
+    ["--", "set", "interface", name, "type=afxdp", "options:xdp-mode=best-effort"].map(str::to_owned).into()
+}
+
+fn dpdk(name: &str, nth: usize, device: &str) -> Vec<String> {
+    let ring = "qdisc_bypass=1,blocksz=65536,framesz=2048,framecnt=4096";
+    let args = format!("options:dpdk-devargs=net_af_packet{nth},iface={device},{ring}");
+    ["--", "set", "interface", name, "type=dpdk", &args].map(str::to_owned).into()
 }
 
 fn bracketless(ip: std::net::IpAddr) -> String {

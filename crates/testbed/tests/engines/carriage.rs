@@ -94,6 +94,7 @@ async fn fill(tx: &mut Tx<'_>, draw: &mut Draw) {
             ("external_gateway_info", Value::Null),
             ("gw_network_id", Value::Null),
             ("gw_port_id", Value::Null),
+            ("gw_qos_policy_id", Value::Null),
         ];
         tx.insert(&ROUTER, &row(&ROUTER, draw, &fixed)).await.expect("a router");
     }

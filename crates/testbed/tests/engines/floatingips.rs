@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use db::Db;
 use model::api::floatingip::{FLOATINGIP, FloatingIp};
+use model::l3::RouterFacts;
 use serde_json::{Value, json};
 use testbed::client::id_of;
 use testbed::{Client, Engine, wait};
@@ -64,6 +65,17 @@ impl Place {
         let body = forwarding(port, ip, number).to_string();
         let path = format!("/v2.0/floatingips/{floatingip}/port_forwardings");
         self.client.send("POST", &path, Some(body), &[]).await.expect("answers")
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.client.send("POST", path, Some(body.to_string()), &[]).await.expect("answers")
+    }
+
+    /// What the hosts' parts of the router are made of.
+    async fn facts(&self) -> RouterFacts {
+        let mut tx = self.db.read().await.expect("reads");
+        let id = self.router.parse().expect("an id");
+        tx.router_fact(id).await.expect("reads").expect("is there")
     }
 
     async fn put(&self, path: &str, body: Value) -> (u16, Value) {
@@ -216,4 +228,49 @@ async fn a_port_goes_or_is_forwarded_to(engine: Engine) {
         );
         place.client.delete("port", &two).await.expect("goes");
     }
+}
+
+testbed::on_both_engines!(addresses_outside_are_held_to_policies);
+
+async fn addresses_outside_are_held_to_policies(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.20" }])).await;
+    let (status, made) = place.post("/v2.0/qos/policies", json!({ "policy": { "name": "p" } })).await;
+    assert_eq!(status, 201, "{made}");
+    let policy = made["policy"]["id"].clone();
+    let below = format!("/v2.0/qos/policies/{}", policy.as_str().expect("an id"));
+    let rule = json!({ "bandwidth_limit_rule": { "max_kbps": 100 } });
+    let (status, rule) = place.post(&format!("{below}/bandwidth_limit_rules"), rule).await;
+    assert_eq!(status, 201, "{rule}");
+    let port = place.port(&["10.0.0.5"]).await;
+    let id = id_of(&place.floatingip(Some(&port)).await);
+    let limited = json!({ "floatingip": { "qos_policy_id": policy } });
+    assert_eq!(place.put(&format!("/v2.0/floatingips/{id}"), limited).await.0, 200);
+    let router = format!("/v2.0/routers/{}", place.router);
+    let gateway = |more: Value| {
+        let mut info = json!({ "network_id": place.external });
+        info.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        json!({ "router": { "external_gateway_info": info } })
+    };
+    for (more, shown, limits) in [
+        (json!({ "qos_policy_id": policy }), &policy, 1),
+        (json!({ "enable_snat": true }), &policy, 1),
+        (json!({ "qos_policy_id": null }), &Value::Null, 0),
+        (json!({ "qos_policy_id": policy }), &policy, 1),
+    ] {
+        let (status, answer) = place.put(&router, gateway(more.clone())).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(&answer["router"]["external_gateway_info"]["qos_policy_id"], shown, "{more}");
+        let facts = place.facts().await;
+        assert_eq!(facts.gateway_rules.len(), limits, "{more}");
+        assert_eq!(facts.floating_ips[0].rules.len(), 1);
+    }
+    // What routers cannot do is refused while they have the policy.
+    let mark = json!({ "dscp_marking_rule": { "dscp_mark": 10 } });
+    let (status, answer) = place.post(&format!("{below}/dscp_marking_rules"), mark).await;
+    assert_eq!((status, &answer["NeutronError"]["type"]), (409, &json!("QosRuleNotSupported")));
+    let id = rule["bandwidth_limit_rule"]["id"].as_str().expect("an id");
+    let change = json!({ "bandwidth_limit_rule": { "max_kbps": 7 } });
+    assert_eq!(place.put(&format!("{below}/bandwidth_limit_rules/{id}"), change).await.0, 200);
+    let qos = cloud::qos::view(&place.facts().await.gateway_rules).expect("a limit");
+    assert_eq!(qos.egress.map(|limit| limit.kbps), Some(7));
 }

@@ -17,6 +17,7 @@ use testbed::simulated::SimulatedHost;
 use testbed::{Client, Draw, wait};
 use tokio::task::JoinSet;
 
+use super::groups::first_groups;
 use super::racing::Servers;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -199,6 +200,7 @@ async fn nobody_waits_for_who_waits_for_him() {
     for _ in 0..GROUPS {
         pool.groups.push(servers.client(0).group("g").await.expect("a group"));
     }
+    first_groups(&servers).await;
     let pool = Arc::new(Mutex::new(pool));
     let mut acting = JoinSet::new();
     for at in 0..TASKS {

@@ -11,9 +11,12 @@ use testbed::client::id_of;
 use testbed::{Home, Lone};
 use tokio::task::JoinSet;
 
+use super::racing::{Servers, counts};
+
 testbed::on_both_engines!(
     changes_reach_their_rows_by_indexes,
     two_first_looks_make_one_default_group,
+    first_groups_of_many_projects_are_made_once,
     of_the_same_rules_one_is_made,
     a_group_that_a_port_gets_does_not_go,
     a_template_goes_with_the_group_that_it_is_about,
@@ -135,6 +138,33 @@ async fn race(lone: &Lone, requests: Vec<(&'static str, String, Value)>) -> Vec<
         racing.spawn(async move { client.send(method, &path, body, &[]).await.expect("an answer") });
     }
     racing.join_all().await
+}
+
+async fn first_groups_of_many_projects_are_made_once(engine: Engine) {
+    let servers = Servers::start(engine).await;
+    first_groups(&servers).await;
+}
+
+/// Several at once make the first things of the same projects, some of them the other way round.
+pub(super) async fn first_groups(servers: &Servers) {
+    const PROJECTS: usize = 8;
+    for round in 0..6_usize {
+        let mut projects: Vec<String> = (0..PROJECTS).map(|n| format!("{round:016}{n:016}")).collect();
+        let mut asked = Vec::new();
+        for plural in ["networks", "security_groups", "networks", "security_groups"] {
+            let items: Vec<Value> = projects.iter().map(|project| json!({ "project_id": project })).collect();
+            let path = format!("/v2.0/{}", plural.replace('_', "-"));
+            asked.push(("POST", path, Some(json!({ plural: items }))));
+            projects.reverse();
+        }
+        let answers = servers.all(asked).await;
+        assert_eq!(counts(&answers), [(201, 4)], "{answers:?}");
+        for project in projects {
+            let path = format!("security-groups?name=default&project_id={project}");
+            let listed = servers.client(0).get(&path).await.expect("a list");
+            assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+        }
+    }
 }
 
 async fn two_first_looks_make_one_default_group(engine: Engine) {

@@ -86,7 +86,7 @@ pub fn row(table: &'static Resource, draw: &mut Draw, fixed: &[(&str, Value)]) -
         let drawn = match attr.ty {
             _ if NULLABLE.contains(&column) && draw.below(3) == 0 => Value::Null,
             Type::Text => json!(text(draw)),
-            Type::Int => json!(draw.below(5)),
+            Type::Int | Type::IntText => json!(draw.below(5)),
             Type::Bool => json!(draw.below(2) == 0),
             Type::Json if column == "tags" => {
                 json!(

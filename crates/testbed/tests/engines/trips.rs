@@ -2,8 +2,10 @@
 
 use bus::Bus;
 use db::Db;
+use model::desired::Kind;
 use model::report::{AgentState, Heartbeat};
 use model::subject::Word;
+use model::sync::{SyncAnswer, SyncAsk};
 use serde_json::{Value, json};
 use server::Settings;
 use testbed::client::id_of;
@@ -92,6 +94,29 @@ async fn round_trips_per_request() {
     for (at, (trips, limit)) in limits.into_iter().enumerate() {
         assert!(trips <= limit, "request {at} took {trips} round trips, {limit} should do");
     }
+}
+
+/// What a host is told of many networks is read with as many statements as of one.
+#[tokio::test]
+async fn round_trips_of_a_page() {
+    let counted = counted(Settings::default()).await;
+    let mut trips = [u64::MAX; 2];
+    for (count, trips) in [1, 9].into_iter().zip(&mut trips) {
+        for _ in 0..count {
+            let network = id_of(&counted.lone.client.create("network", json!({})).await.expect("a network"));
+            let port = json!({ "network_id": network, "binding:host_id": "h" });
+            counted.lone.client.create("port", port).await.expect("a port");
+        }
+        for _ in 0..20 {
+            let before = counted.db.round_trips();
+            let page: SyncAnswer =
+                counted.lone.bus.ask(Word::Sync, "h", &SyncAsk::all("h")).await.expect("a page");
+            *trips = (*trips).min(counted.db.round_trips() - before);
+            assert!(page.parts.iter().filter(|part| part.key.kind == Kind::Network).count() >= count);
+        }
+    }
+    println!("SYNC   1 network {} round trips, 10 networks {}", trips[0], trips[1]);
+    assert_eq!(trips[0], trips[1]);
 }
 
 /// Rules of one request are read about, written and shown together; the groups of a port are asked for once.

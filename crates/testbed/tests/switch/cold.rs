@@ -5,33 +5,26 @@ use std::time::Duration;
 use model::vswitch::Kind as Tunnel;
 use testbed::place::run_in;
 use testbed::switched::frames::{self, Course, Steady};
-use testbed::switched::{Kind, Lay, Pair, Runs, Side, Switch, mac};
+use testbed::switched::{Kind, Lay, Pair, Runs, Switch, mac};
 use testbed::wait;
 
 const SOON: Duration = Duration::from_secs(10);
-/// For questions about its addresses, a host has no answer; and has them again.
-const SILENT: &str = "8";
-const ANSWERS: &str = "0";
-
-async fn ask(side: &Side, answers: &str) {
-    let line = format!("net.ipv4.conf.{}.arp_ignore={answers}", side.underlay);
-    run_in(&side.host, &["sysctl", "-qw", &line]).await.expect("said");
-}
-
 fn course(len: usize) -> Course {
     Course { from: mac(0), to: mac(1), len, flows: 10 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bursts_to_a_neighbour_that_answers_late_all_arrive_once_and_in_order() {
-    for tunnel in [Tunnel::Vxlan, Tunnel::Geneve, Tunnel::Nvgre] {
-        let lay = Lay::of([Kind::Ours, Kind::Ours], tunnel);
+    let tunnels = [Tunnel::Vxlan, Tunnel::Geneve, Tunnel::Nvgre];
+    for (tunnel, ipv6) in tunnels.into_iter().flat_map(|tunnel| [(tunnel, false), (tunnel, true)]) {
+        let lay = Lay { ipv6, ..Lay::of([Kind::Ours, Kind::Ours], tunnel) };
         let pair = Pair::start("sw-cold", lay, &Runs::Here).await.expect("a pair; these tests need root");
         pair.until_connected().await.expect("connected");
         let [a, b] = &pair.sides;
         let Switch::Ours(ours) = &a.switch else { panic!("not ours") };
-        for count in [1, 10, 100, 1000] {
-            ask(b, SILENT).await;
+        let counts = if ipv6 { &[10, 1000][..] } else { &[1, 10, 100, 1000] };
+        for count in counts.iter().copied() {
+            pair.silence(1).await.expect("silent");
             pair.forget(0).await.expect("forgets");
             let (from, to) = (a.guest.clone(), b.guest.clone());
             let sent = tokio::spawn(async move { frames::burst(&from, &to, course(100), count, SOON).await });
@@ -41,10 +34,10 @@ async fn bursts_to_a_neighbour_that_answers_late_all_arrive_once_and_in_order() 
             });
             let waiting = all_wait.await.expect("all wait");
             assert_eq!(waiting.mac, None, "it is cold: {waiting:?}");
-            ask(b, ANSWERS).await;
+            pair.unsilence(1).await.expect("answers");
             let fate = sent.await.expect("ends").expect("sent");
             let neighbour = ours.neighbour().await.expect("a neighbour");
-            assert!(fate.is_perfect(), "{tunnel:?}: {fate:?} {neighbour:?}");
+            assert!(fate.is_perfect(), "{lay:?}: {fate:?} {neighbour:?}");
             assert_eq!(neighbour.released, count as u64, "{neighbour:?}");
         }
     }

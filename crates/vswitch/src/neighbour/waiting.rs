@@ -5,17 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use wire::Vni;
-
 use super::NeighbourNo;
-use crate::fdb::TunnelNo;
+use crate::fdb::{NetworkNo, TunnelNo};
 use crate::{Frame, Limits, Tick};
 
-/// An instance's frame on its way into a tunnel.
+/// An instance's frame on its way into a tunnel. Its network's number there is looked up when it leaves.
 #[derive(Debug)]
 pub struct Waiting {
     pub tunnel: TunnelNo,
-    pub vni: Vni,
+    pub network: NetworkNo,
     pub frame: Frame,
     pub since: Tick,
 }

@@ -1,5 +1,7 @@
 //! Cutting one frame into the several that it stands for (what TSO and USO leave to hardware).
 
+use std::ops::Range;
+
 use wire::checksum::Sum;
 use wire::{checksum, tcp};
 
@@ -42,12 +44,24 @@ impl Cut<'_> {
 
     /// Writes the next one, whose length [`Cut::next_len`] told, with its checksums.
     pub fn next_into(&mut self, out: &mut [u8]) {
+        let (head, payload) = out.split_at_mut(self.layout.head);
+        let from = self.next_head_into(head).start;
+        payload.copy_from_slice(&self.frame[from..from + payload.len()]);
+    }
+
+    /// All headers of each.
+    pub fn head_len(&self) -> usize {
+        self.layout.head
+    }
+
+    /// Writes the headers of the next one, with its checksums, and says which bytes of the frame are its payload.
+    pub fn next_head_into(&mut self, out: &mut [u8]) -> Range<usize> {
         let Layout { head, l3_at, l4_at, protocol, .. } = self.layout;
-        let len = out.len() - head;
-        out[..head].copy_from_slice(&self.frame[..head]);
+        let len = (self.payload() - self.done).min(self.size);
+        out.copy_from_slice(&self.frame[..head]);
         let from = head + self.done;
-        out[head..].copy_from_slice(&self.frame[from..from + len]);
-        let l4_len = out.len() - l4_at;
+        let payload = &self.frame[from..from + len];
+        let l4_len = head + len - l4_at;
         let pseudo = self.addresses(out, l4_len);
         if protocol == TCP {
             let at = l4_at + tcp::offset::SEQUENCE;
@@ -65,7 +79,8 @@ impl Cut<'_> {
         }
         let sum_at = self.layout.sum_at();
         out[sum_at..sum_at + 2].fill(0);
-        let sum = match pseudo.with(&out[l4_at..]).finish() {
+        // A header of TCP or UDP has an even length, so the payload's sum goes on from there.
+        let sum = match pseudo.with(&out[l4_at..]).with(payload).finish() {
             0 => 0xffff,
             sum => sum,
         };
@@ -73,6 +88,7 @@ impl Cut<'_> {
         debug_assert!(l3_at < l4_at);
         self.done += len;
         self.nth = self.nth.wrapping_add(1);
+        from..from + len
     }
 
     /// Makes length, identification and header checksum right, and gives the pseudo-header's sum.
@@ -83,7 +99,7 @@ impl Cut<'_> {
             out[l3_at + 4..l3_at + 6].copy_from_slice(&(l4_len as u16).to_be_bytes());
             return rest.with(&out[l3_at + 8..l3_at + 40]);
         }
-        let total = (out.len() - l3_at) as u16;
+        let total = (l4_at - l3_at + l4_len) as u16;
         let id = u16::from_be_bytes([out[l3_at + 4], out[l3_at + 5]]).wrapping_add(self.nth);
         out[l3_at + 2..l3_at + 4].copy_from_slice(&total.to_be_bytes());
         out[l3_at + 4..l3_at + 6].copy_from_slice(&id.to_be_bytes());

@@ -9,12 +9,13 @@ use wire::{Vni, tcp};
 use super::Layout;
 use super::layout::TCP;
 use crate::fdb::TunnelNo;
+use crate::frame::Piece;
 use crate::inner::{Inner, L3};
 use crate::{Checksum, Frame, Offload, Pool, PortNo, SegmentKind, Segments};
 
 /// Segments in one frame, and bytes with headers, at most.
 const MOST_SEGMENTS: usize = 64;
-const MOST_BYTES: usize = 65_000;
+const MOST_BYTES: usize = 65_535 + wire::Ethernet::LEN;
 
 /// A frame held back because more of it may come.
 #[derive(Debug)]
@@ -28,6 +29,9 @@ pub struct Run {
     segments: usize,
     next_sequence: u32,
     ended: bool,
+    /// Payload that lies in a frame which is being taken apart, and is to be given by [`Run::lay`].
+    pieces: Vec<Piece>,
+    laid: usize,
 }
 
 /// A segment that may be part of a run: plain data, in one piece, unharmed.
@@ -77,17 +81,30 @@ impl Run {
         let size = layout.end - layout.head;
         let next_sequence = sequence(frame.bytes(), &layout).wrapping_add(size as u32);
         let ended = frame.bytes()[layout.l4_at + tcp::offset::FLAGS] & tcp::flag::PSH != 0;
-        Ok(Run { port, from, frame, layout, size, segments: 1, next_sequence, ended })
+        Ok(Run {
+            port,
+            from,
+            frame,
+            layout,
+            size,
+            segments: 1,
+            next_sequence,
+            ended,
+            pieces: Vec::new(),
+            laid: 0,
+        })
     }
 
     /// Adds a frame if it is the next of the run; false, and nothing done, if not. `checked`: nothing can have harmed
-    /// it, so its checksum need not be looked at.
+    /// it, so its checksum need not be looked at. `lies_at`: its bytes are these of a frame that [`Run::lay`] gives
+    /// over, and need not be copied.
     pub fn extend(
         &mut self,
         port: PortNo,
         bytes: &[u8],
         inner: &Inner,
         checked: bool,
+        lies_at: Option<usize>,
         pool: &mut Pool,
     ) -> bool {
         if self.ended || port != self.port || self.segments >= MOST_SEGMENTS {
@@ -101,16 +118,26 @@ impl Run {
         if layout.protocol != TCP
             || !same_place
             || payload > self.size
-            || self.frame.len() + payload > MOST_BYTES
+            || self.frame.len() + self.laid + payload > MOST_BYTES
             || sequence(bytes, &layout) != self.next_sequence
             || !self.has_headers_of(bytes)
             || candidate(bytes, inner, checked).is_none()
         {
             return false;
         }
-        self.grow(payload, pool);
-        if !self.frame.append(&bytes[layout.head..layout.end]) {
-            return false;
+        match lies_at.filter(|_| self.frame.is_in_one()) {
+            Some(at) => {
+                let own = if self.pieces.is_empty() { self.frame.len() as u32 } else { 0 };
+                let (from, to) = ((at + layout.head) as u32, (at + layout.end) as u32);
+                self.pieces.push(Piece { own, from, to });
+                self.laid += payload;
+            }
+            None => {
+                self.grow(payload, pool);
+                if !self.frame.append(&bytes[layout.head..layout.end]) {
+                    return false;
+                }
+            }
         }
         let flags_at = layout.l4_at + tcp::offset::FLAGS;
         self.frame.bytes_mut()[flags_at] |= bytes[flags_at];
@@ -137,12 +164,23 @@ impl Run {
             && same(l4 + 18, self.layout.head)
     }
 
+    /// Takes the frame over that pieces of it lie in; gives it back if there are none.
+    pub fn lay(&mut self, body: Frame) -> Option<Frame> {
+        if self.pieces.is_empty() {
+            return Some(body);
+        }
+        self.laid = 0;
+        self.frame.lay_between(body, std::mem::take(&mut self.pieces));
+        None
+    }
+
     /// Makes room for more, in a large buffer.
     fn grow(&mut self, more: usize, pool: &mut Pool) {
         if self.frame.tailroom() < more {
             let mut large = pool.take(Frame::MAX_LEN);
             large.append(self.frame.bytes());
             large.offload = self.frame.offload;
+            large.adopt(&mut self.frame);
             pool.recycle(std::mem::replace(&mut self.frame, large));
         }
     }

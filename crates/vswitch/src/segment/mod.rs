@@ -4,7 +4,7 @@ mod cut;
 mod layout;
 mod merge;
 
-pub use cut::cut;
+pub use cut::{Cut, cut};
 pub use layout::Layout;
 pub use merge::Run;
 

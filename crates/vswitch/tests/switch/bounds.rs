@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use model::vswitch::{Kind, Port};
-use vswitch::Limits;
+use vswitch::{Checksum, Frame, Limits, Offload, SegmentKind, Segments, Why};
+use wire::Mac;
 
-use super::net::frames::numbered;
+use super::net::frames::{numbered, tcp};
 use super::net::{KINDS, Net, inst, ms};
 
 #[test]
@@ -109,4 +110,46 @@ fn an_unreachable_neighbour_is_asked_for_at_a_bounded_pace() {
     let questions = net.questions(0);
     assert!((40..110).contains(&questions), "{questions} in 10 s");
     assert_eq!(inst(0).0[0], 0xfa);
+}
+
+/// A tenant's large frames to everybody, in a network with many ports and tunnels, in a burst that nobody takes out
+/// in between.
+#[test]
+fn copies_and_pieces_that_leave_are_bounded() {
+    const MOST: usize = 2 << 20;
+    const BURST: usize = 128;
+    let everybody = tcp(inst(0), Mac([0xff; 6]), false, 1, 60_000);
+    for kind in KINDS {
+        let limits = Limits { leaving_bytes: MOST, ..Limits::default() };
+        let mut net = Net::with_limits(6, 30, kind, false, limits);
+        for number in 0..100 {
+            let port = Port { network: "blue".into(), way: Default::default() };
+            net.hosts[0].wanted.ports.insert(format!("p{number}"), port);
+        }
+        net.configure_all();
+        net.run(ms(100));
+        let switch = &mut net.hosts[0].switch;
+        let port = switch.port("inst").expect("configured");
+        for number in 0..BURST {
+            let mut frame = Frame::of(&everybody);
+            let (size, header_len) = ([48, 1400][number % 2], 66);
+            let segments = Segments { kind: SegmentKind::Tcp4, size, header_len, ecn: false };
+            let checksum = Checksum::Partial { start: 34, offset: 16 };
+            frame.offload = Offload { checksum, segments: Some(segments) };
+            switch.handle_frame(port, frame, net.now);
+            // Of each frame the first piece is always made.
+            let most = MOST + (number + 1) * (Frame::MAX_LEN + Frame::HEADROOM);
+            assert!(switch.leaving_bytes() <= most, "{kind:?} {number}: {}", switch.leaving_bytes());
+        }
+        assert!(switch.is_crowded());
+        let lost = switch.drops().of(Why::Crowded);
+        assert!(lost > BURST as u64 * 100, "{kind:?}: {lost}");
+        while let Some((_, frame)) = switch.poll_output() {
+            switch.pool.recycle(frame);
+        }
+        assert_eq!((switch.leaving_bytes(), switch.is_crowded()), (0, false));
+        // A small one has room, to all of them.
+        switch.handle_frame(port, Frame::of(&numbered(0, 999, 1, 100)), net.now);
+        assert_eq!(switch.drops().of(Why::Crowded), lost);
+    }
 }

@@ -1,6 +1,6 @@
 //! Replacing a configuration: what stays keeps its state, what is wrong changes nothing.
 
-use model::vswitch::{Attachment, Kind, Place, Port, Tunnel, Wanted};
+use model::vswitch::{Attachment, Kind, Network, Place, Port, Tunnel, Wanted};
 use vswitch::{BadTunnel, Limits, Wrong};
 use wire::{Mac, Vni};
 
@@ -178,4 +178,54 @@ fn what_is_wrong_is_named_and_changes_nothing() {
     let mut small = vswitch::Switch::new([0, 0], Limits { ports: 1, ..Limits::default() });
     let many = small.configure(&net.hosts[0].wanted, net.now);
     assert_eq!(many, Err(Wrong::TooMany { what: "ports", count: 2, limit: 1 }));
+}
+
+/// Ten frames wait for somebody who answers after 100 ms, and meanwhile something changes in both hosts.
+fn waiting(change: impl Fn(&mut Wanted)) -> Net {
+    let mut net = Net::new(1, 2, KINDS[0], false);
+    (net.hosts[1].answers_after, net.hosts[1].mute) = (Some(ms(100)), true);
+    net.configure_all();
+    for number in 0..10 {
+        net.send(0, "inst", &numbered(0, 1, number, 100));
+    }
+    for host in 0..2 {
+        change(&mut net.hosts[host].wanted);
+        net.configure(host);
+    }
+    net.run(ms(200));
+    net
+}
+
+fn blue(wanted: &mut Wanted) -> &mut Network {
+    wanted.networks.get_mut("blue").expect("there")
+}
+
+#[test]
+fn frames_that_wait_leave_by_the_number_that_their_network_has_then() {
+    let net = waiting(|wanted| {
+        blue(wanted).tunnels.values_mut().for_each(|there| there.vni = Vni::new(77).expect("24 bits"));
+    });
+    assert_eq!((net.numbers(1), net.all_drops(1)), ((0..10).collect(), Vec::new()));
+}
+
+/// The number in the tunnel goes to another network, and so does the network's own.
+#[test]
+fn frames_that_wait_never_come_out_in_another_network() {
+    let net = waiting(|wanted| {
+        let mut red = wanted.networks.remove("blue").expect("there");
+        red.entries.clear();
+        wanted.networks.insert("red".into(), red);
+        wanted.ports.values_mut().for_each(|port| port.network = "red".into());
+    });
+    assert_eq!((net.numbers(1), net.all_drops(0)), (Vec::new(), vec![("network_gone", 10)]));
+    let net = waiting(|wanted| {
+        let there = blue(wanted).tunnels.clone();
+        blue(wanted).tunnels.clear();
+        blue(wanted).entries.retain(|_, place| matches!(place, Place::Port(_)));
+        let red = Network { tunnels: there, ..Network::default() };
+        wanted.networks.insert("red".into(), red);
+        let port = Port { network: "red".into(), way: Default::default() };
+        wanted.ports.insert("red".into(), port);
+    });
+    assert_eq!((net.numbers(1), net.all_drops(0)), (Vec::new(), vec![("network_gone", 10)]));
 }

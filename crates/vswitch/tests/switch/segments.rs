@@ -171,7 +171,7 @@ fn to_a_port_of_the_same_host_it_goes_whole() {
     blue.entries.insert(inst(1), model::vswitch::Place::Port("beside".into()));
     net.configure(0);
     let frame = tso(false, 1, 60_000);
-    let (bytes, offload) = (frame.bytes().to_vec(), frame.offload);
+    let (bytes, offload) = (frame.to_vec(), frame.offload);
     net.send_frame(0, "inst", frame);
     assert_eq!(net.hosts[0].got, [("beside".to_owned(), bytes, offload)]);
 }
@@ -357,4 +357,28 @@ fn what_goes_on_is_of_the_same_network_and_as_congested() {
         assert_eq!(got.iter().map(Frame::len).collect::<Vec<_>>(), want, "{what}");
         assert!(got.iter().all(|frame| ecn != 3 || frame.bytes()[15] & 3 == 3), "{what}");
     }
+}
+
+/// Neither on its way in nor out is it copied: headers are laid between pieces of what was received.
+#[test]
+fn the_payload_of_a_large_frame_stays_where_it_was_received() {
+    let mut net = warm(Kind::Vxlan, false);
+    let (frame, sent) = (tso(false, 1, 60_000), tso(false, 1, 60_000).to_vec());
+    let it = &mut net.hosts[0];
+    let port = it.switch.port("inst").expect("configured");
+    it.switch.handle_frame(port, frame, net.now);
+    let (_, outer) = it.switch.poll_output().expect("it leaves");
+    assert!(it.switch.poll_output().is_none(), "as one");
+    assert!(outer.bytes().len() < 5000 && outer.len() > 60_000, "{} of its own", outer.bytes().len());
+    let mut arrived = Frame::of(&outer.to_vec());
+    arrived.offload = outer.offload;
+    it.switch.pool.recycle(outer);
+    let it = &mut net.hosts[1];
+    it.switch.handle_frame(it.underlay, arrived, net.now);
+    let (_, inner) = it.switch.poll_output().expect("delivered");
+    assert!(it.switch.poll_output().is_none(), "as one");
+    assert!(inner.bytes().len() < 2000, "{} of its own", inner.bytes().len());
+    let got = inner.to_vec();
+    assert_eq!((got.len(), &got[66..]), (sent.len(), &sent[66..]));
+    assert_eq!(inner.gathered().bytes(), got);
 }

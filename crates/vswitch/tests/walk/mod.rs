@@ -16,12 +16,14 @@ const NIC: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const FAR: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const WAITING: usize = 40_000;
 const LEARNED: usize = 20;
+const LEAVING: usize = 300_000;
 
 pub fn bytes(story: &[u8]) {
     let limits = Limits {
         neighbour_frames: 8,
         neighbour_bytes: 30_000,
         waiting_bytes: WAITING,
+        leaving_bytes: LEAVING,
         learned_per_network: 12,
         learned: LEARNED,
         ..Limits::default()
@@ -100,6 +102,8 @@ impl World {
     }
 
     fn collect(&mut self) {
+        let most = LEAVING + WAITING + 4 * (Frame::MAX_LEN + Frame::HEADROOM);
+        assert!(self.switch.leaving_bytes() <= most, "{}", self.switch.leaving_bytes());
         let mut out = 0usize;
         while let Some((port, frame)) = self.switch.poll_output() {
             assert!(self.switch.port_name(port).is_some());

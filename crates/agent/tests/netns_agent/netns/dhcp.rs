@@ -47,6 +47,9 @@ fn lease(guest: &Guest) -> Part {
         hostname: "instance".into(),
         addresses: addresses.map(|ip| LeaseAddress { subnet_id: subnet_of(ip), ip: *ip }).collect(),
         options: Vec::new(),
+        instance: "instance".into(),
+        project_id: "project".into(),
+        orders: Vec::new(),
     })
 }
 

@@ -2,14 +2,11 @@
 //! about stays.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use host::purge::Connection;
-use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
 use model::desired::{
     Addresses, Direction, Ethertype, GroupRule, Key, Kind, L3Mode, Member, Part, RemoteSide, Router,
 };
-use model::purge::Tuple;
 use wire::Mac;
 
 use crate::netns::groups::{
@@ -19,119 +16,17 @@ use crate::netns::outside::{ROUTER, external, floating, forwarding, ip, network_
 use crate::netns::place::{Guest, Place, network};
 use crate::netns::purging::purging;
 use crate::netns::routers::up;
+use crate::netns::table::{FAR, PAIR, SERVED, STATE, Table, connection, fill, has, is_of, nothing_waits};
 use crate::netns::wait::eventually;
 
 /// The first network of a host takes this, and the next the next.
-const ZONE: u16 = 1;
+pub const ZONE: u16 = 1;
 const NEXT: u16 = 2;
-const PROTOCOLS: [u8; 3] = [6, 17, 132];
-/// What both guests may use, and rules of theirs name.
-const SERVED: u16 = 80;
-/// Nobody's that is known here.
-const FAR: [&str; 2] = ["198.18.0.9", "2001:db8:9::9"];
-/// An allowed address pair's.
-const PAIR: &str = "10.1.0.50";
-const STATE: &str = "one.state/purges";
-
-/// One table, filled by hand.
-struct Table {
-    path: PathBuf,
-    all: Vec<Connection>,
-}
-
-impl Table {
-    /// Those that are there stay.
-    fn fill(path: &Path, all: Vec<Connection>) -> Table {
-        let table = Table { path: path.to_owned(), all };
-        let left = table.left();
-        let missing = table.all.iter().filter(|connection| !left.contains(connection));
-        let inserts = missing.map(|connection| Insert { connection: *connection, timeout_s: 600 });
-        let inserts: Vec<Insert> = inserts.collect();
-        Conntrack::open(Some(path)).expect("opens").insert(&inserts).expect("entries");
-        assert_eq!(table.left().len(), table.all.len());
-        table
-    }
-
-    /// Of those that it was filled with; what passes meanwhile is tracked as well.
-    fn left(&self) -> Vec<Connection> {
-        let mut eye = Eye(Vec::new());
-        Conntrack::open(Some(&self.path)).expect("opens").walk(Filter::default(), &mut eye).expect("walks");
-        self.all.iter().filter(|connection| eye.0.contains(connection)).copied().collect()
-    }
-
-    /// Waits until what goes is gone, and nothing else is.
-    async fn loses(&self, what: &str, goes: impl Fn(&Connection) -> bool) {
-        let stays: Vec<Connection> = self.all.iter().filter(|one| !goes(one)).copied().collect();
-        assert!(!stays.is_empty() && stays.len() < self.all.len(), "{what}: a test that cannot fail");
-        let extra = || {
-            let left = self.left();
-            let lost: Vec<Connection> = stays.iter().filter(|one| !left.contains(one)).copied().collect();
-            (left.len() - (stays.len() - lost.len()), lost)
-        };
-        let seen = eventually(what, extra, |(extra, lost)| *extra == 0 || !lost.is_empty()).await;
-        assert_eq!(seen, (0, Vec::new()), "{what}: still there, and lost");
-    }
-}
-
-struct Eye(Vec<Connection>);
-
-impl Visit for Eye {
-    fn judge(&mut self, found: &Found) -> bool {
-        self.0.push(found.connection);
-        false
-    }
-}
-
-fn connection(zone: u16, protocol: u8, from: IpAddr, to: (IpAddr, u16)) -> Connection {
-    let from = (from, 40_000 + to.1);
-    let (original, reply) = (Tuple::ports(protocol, from, to), Tuple::ports(protocol, to, from));
-    Connection { zone, original, reply }
-}
-
-/// All that these talk with each other, in either direction, by each protocol, in some zones.
-fn mesh(zones: &[u16], ends: &[IpAddr]) -> Vec<Connection> {
-    let mut all = Vec::new();
-    for zone in zones {
-        for protocol in PROTOCOLS {
-            for (from, to) in ends.iter().flat_map(|from| ends.iter().map(move |to| (*from, *to))) {
-                if from != to && from.is_ipv4() == to.is_ipv4() {
-                    all.extend([SERVED, 443].map(|port| connection(*zone, protocol, from, (to, port))));
-                }
-            }
-        }
-    }
-    all
-}
-
-fn ends(guests: &[&Guest]) -> Vec<IpAddr> {
-    let far = FAR.map(ip);
-    guests.iter().flat_map(|guest| guest.port.fixed_ips.clone()).chain(far).chain([ip(PAIR)]).collect()
-}
-
-fn has(connection: &Connection, address: IpAddr) -> bool {
-    [connection.original.source, connection.original.destination].contains(&address)
-}
-
-/// Of a guest's own addresses.
-fn is_of(connection: &Connection, guest: &Guest) -> bool {
-    guest.port.fixed_ips.iter().any(|ip| has(connection, *ip))
-}
-
-/// Nothing waits any more to be forgotten.
-async fn nothing_waits(place: &Place) {
-    let waits = || place.path(STATE).exists();
-    eventually("all is done that was due", waits, |waits| !*waits).await;
-}
-
-async fn fill(place: &Place, guests: &[&Guest], zones: &[u16]) -> Table {
-    nothing_waits(place).await;
-    Table::fill(&place.path("one"), mesh(zones, &ends(guests)))
-}
 
 /// Zone 0 is the host's own, the last is nobody's: equal addresses there are others.
-const ZONES: [u16; 3] = [0, ZONE, 9];
+pub const ZONES: [u16; 3] = [0, ZONE, 9];
 
-fn with_pair(guest: &Guest) -> Guest {
+pub fn with_pair(guest: &Guest) -> Guest {
     let mac = Mac([0xfa, 0x16, 0x3e, 0, 0, 0x50]);
     guest.clone().with_pair(mac, format!("{PAIR}/32").parse().expect("net"))
 }
@@ -363,6 +258,37 @@ async fn what_goes_while_the_agent_is_away_is_forgotten_when_it_is_back() {
     table.loses("a port", |one| here(one) && is_of(one, &own)).await;
     nothing_waits(&place).await;
     agent.stop().await;
+    ctpurge.stop().await;
+}
+
+/// Namespaces that cannot be listed: the host is not observed, and what was told is done later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_turn_that_failed_was_told_is_forgotten_and_nothing_else() {
+    let Some(place) = Place::new() else { return };
+    let ctpurge = purging(&place);
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let out = rule(Direction::Egress, Ethertype::V4);
+    let served = service(Direction::Ingress, 6, SERVED);
+    place.server.put("one", [group(OWN, [served, out.clone()])]);
+    settled(&place, "one", group_key(OWN)).await;
+    let table = fill(&place, &[&own, &other], &ZONES).await;
+    let dir = place.netns_dir("one");
+    // Not there, or empty.
+    let _ = std::fs::remove_dir(&dir);
+    std::fs::write(&dir, "").expect("in the way");
+    // The next sweep fails, and what comes then is looked at with all the rest.
+    crate::netns::wait::moment(std::time::Duration::from_millis(2500)).await;
+    place.server.put("one", [group(OWN, [out])]);
+    eventually("noted", || place.path(STATE).exists(), |noted| *noted).await;
+    std::fs::remove_file(&dir).expect("out of the way");
+    let goes = |one: &Connection| {
+        let to = (one.original.protocol, one.original.destination_port, one.original.destination);
+        one.zone == ZONE && to == (6, SERVED, own.v4())
+    };
+    table.loses("a rule removed", goes).await;
+    nothing_waits(&place).await;
+    assert_eq!(table.left().len(), table.all.iter().filter(|one| !goes(one)).count());
     ctpurge.stop().await;
 }
 

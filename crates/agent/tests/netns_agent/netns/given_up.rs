@@ -51,6 +51,18 @@ async fn who_was_not_purged_stays_revoked_until_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_nobody_purges_is_said() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    only(&place, [rule(Direction::Egress, Ethertype::V4)]).await;
+    eventually("said", || failures(&place), |text| text.contains("ctpurge, for which ")).await;
+    let ctpurge = purging_at(&place, place.path("one"));
+    eventually("said no longer", || failures(&place), |text| !text.contains("ctpurge")).await;
+    ctpurge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_too_busy_is_asked_less_and_less() {
     let Some(place) = Place::new() else { return };
     let (own, other) = guests();

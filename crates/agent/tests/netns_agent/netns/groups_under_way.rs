@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use kernel::conntrack::{Conntrack, Filter, Found, Visit};
 use model::desired::{Direction, Ethertype};
 
-use crate::netns::frames::{ACK, SYN, arrivals, packet, segment};
-use crate::netns::groups::{guests, rule, service, wired};
+use crate::netns::frames::{ACK, RST, SYN, arrivals, packet, segment};
+use crate::netns::groups::{guests, rule, service, settled, wired};
 use crate::netns::groups_live::{End, Open, PATIENCE, only};
 use crate::netns::place::{Guest, Place};
 use crate::netns::purging::purging;
@@ -34,6 +34,9 @@ fn shown(place: &Place, line: &str) -> String {
     String::from_utf8_lossy(&place.exec("one", line).stdout).into_owned()
 }
 
+/// The port below those that systems choose.
+const LOW: u16 = 1023;
+
 /// From a port below those that systems choose.
 fn from_low_port(place: &Place, from: &Guest, to: &Guest, port: u16) -> Open {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
@@ -42,7 +45,7 @@ fn from_low_port(place: &Place, from: &Guest, to: &Guest, port: u16) -> Open {
     let caller = place.within(&from.name, || {
         use std::os::fd::AsRawFd;
         let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).expect("socket");
-        let own = SockaddrStorage::from(SocketAddr::new(from.v4(), 1023));
+        let own = SockaddrStorage::from(SocketAddr::new(from.v4(), LOW));
         bind(fd.as_raw_fd(), &own).expect("bound");
         connect(fd.as_raw_fd(), &SockaddrStorage::from(at)).expect("connected");
         TcpStream::from(fd)
@@ -147,4 +150,68 @@ async fn what_ports_do_not_tell_is_not_taken_up() {
     assert_eq!(open.goes_on(), [true, true]);
     forget(&place);
     assert_eq!(open.is_silent(), [true, true]);
+}
+
+/// A guest that is filtered by nothing, for frames that are to be known and do not reach whom they name.
+async fn bystander(place: &Place) -> Guest {
+    let stranger = Guest::nth(3);
+    place.plug("one", &stranger);
+    place.server.put("one", [stranger.part()]);
+    settled(place, "one", stranger.part().key()).await;
+    stranger
+}
+
+/// Of the connections that are known, those marked as known the wrong way round.
+fn turned(place: &Place) -> Vec<String> {
+    let known = shown(place, "cat /proc/net/nf_conntrack");
+    let mark = format!("mark={} ", host::secgroup::TURNED);
+    known.lines().filter(|line| line.contains(&mark)).map(str::to_owned).collect()
+}
+
+/// As of what goes on from who was called, but he calls.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_does_not_seem_to_have_been_called() {
+    let Some(place) = Place::new() else { return };
+    let (own, other) = guests();
+    let _agents = wired(&place, &[("one", &own), ("one", &other)]).await;
+    let stranger = bystander(&place).await;
+    let served = || [service(INGRESS, TCP, 40_000), service(INGRESS, 17, 9), service(EGRESS, 17, 9)];
+    only(&place, served()).await;
+    let ctpurge = purging(&place);
+    let revoked = || shown(&place, "nft list set bridge neutrino revoked");
+    eventually("restored from what was before", revoked, |text| !text.contains(&own.tap())).await;
+    let frame = |from: u16, flags, to: &Guest| {
+        let segment = segment(other.v4(), own.v4(), from, 40_000, flags);
+        packet(other.port.mac, to.port.mac, other.v4(), own.v4(), TCP, &segment)
+    };
+    let planted = [("planted", frame(LOW, ACK, &stranger))];
+    assert_eq!(arrivals(&place, &other, &stranger, &planted).await, ["planted".to_owned()].into());
+    assert_eq!(turned(&place).len(), 1);
+    let mut open = from_low_port(&place, &other, &own, 40_000);
+    assert_eq!((open.goes_on(), turned(&place)), ([true, true], vec![]));
+    only(&place, []).await;
+    eventually("restored", revoked, |text| !text.contains(&own.tap())).await;
+    assert_eq!(open.is_silent(), [true, true]);
+
+    // Behind the call, and before the answer: nobody answers here, but by hand.
+    only(&place, served()).await;
+    for guest in [&own, &other] {
+        place.ip(&guest.name, &format!("addr del {}/24 dev eth0", guest.v4()));
+    }
+    let call = |from| [("call", frame(from, SYN, &own))];
+    for (from, forgets, known, answered) in [(1001, false, 0, true), (1002, true, 1, false)] {
+        assert_eq!(arrivals(&place, &other, &own, &call(from)).await.len(), 1);
+        let mut behind = vec![("more", frame(from, ACK, &stranger))];
+        if forgets {
+            // As long as nobody answered, it takes the call back.
+            behind.insert(0, ("reset", frame(from, RST, &stranger)));
+        }
+        arrivals(&place, &other, &stranger, &behind).await;
+        assert_eq!(turned(&place).len(), known, "{from}");
+        let segment = segment(own.v4(), other.v4(), 40_000, from, SYN | ACK);
+        let yes = packet(own.port.mac, other.port.mac, own.v4(), other.v4(), TCP, &segment);
+        let arrived = arrivals(&place, &own, &other, &[("yes", yes)]).await;
+        assert_eq!(arrived.len(), usize::from(answered), "{from}");
+    }
+    ctpurge.stop().await;
 }

@@ -210,6 +210,7 @@ pub fn router() -> Router {
         gateway: Some(gateway(0xe1, EXTERNAL, &["203.0.113.10/24", "2001:db8::10/64"])),
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
+        conntrack_helpers: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: None,
@@ -229,7 +230,13 @@ pub fn distributed(mode: L3Mode, central: bool) -> Router {
 
 pub fn floating(floating: [u8; 4], guest: &Guest) -> FloatingIp {
     let id = Uuid::from_u128(u128::from(u32::from_be_bytes(floating)));
-    FloatingIp { id: id.into(), floating_ip: floating.into(), fixed_ip: guest.v4(), centralized: false }
+    FloatingIp {
+        id: id.into(),
+        floating_ip: floating.into(),
+        fixed_ip: guest.v4(),
+        centralized: false,
+        qos: None,
+    }
 }
 
 pub fn forwarding(protocol: &str, external: u16, guest: &Guest, internal: u16) -> PortForwarding {
@@ -249,7 +256,7 @@ pub fn fip(n: u8, network: NetworkId, net: &str, via: [u8; 4]) -> Part {
 
 pub fn gateway(n: u8, network: NetworkId, nets: &[&str]) -> Gateway {
     let nexthops = vec![ip("203.0.113.1"), ip("2001:db8::1")];
-    Gateway { port: port(n, network, nets), nexthops, enable_snat: true }
+    Gateway { port: port(n, network, nets), nexthops, enable_snat: true, qos: None }
 }
 
 pub fn interface(n: u8, network: NetworkId, nets: &[&str]) -> Interface {

@@ -227,6 +227,8 @@ impl Guest {
             allowed: Some(Vec::new()),
             trusted: false,
             groups: None,
+            qos: None,
+            trunk: None,
         };
         Guest { name: format!("guest{n}"), port }
     }

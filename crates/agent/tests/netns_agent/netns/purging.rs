@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use agent::ctpurge::Settings;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,19 +20,24 @@ pub fn purging(place: &Place) -> Purging {
 
 /// By another name of the host's namespace.
 pub fn purging_at(place: &Place, namespace: PathBuf) -> Purging {
-    purging_few(place, namespace, agent::ctpurge::Settings::default().max_waiting_jobs)
+    purging_few(place, namespace, Settings::default().max_waiting_jobs)
 }
 
 /// Takes so many jobs at a time.
 pub fn purging_few(place: &Place, namespace: PathBuf, max_waiting_jobs: usize) -> Purging {
+    let namespace = Some(namespace);
+    purging_with(place, Settings { namespace, max_waiting_jobs, ..Settings::default() })
+}
+
+/// Of host one, and otherwise as said.
+pub fn purging_with(place: &Place, settings: Settings) -> Purging {
     let config = place.config("one");
-    let settings = agent::ctpurge::Settings {
+    let settings = Settings {
         socket: config.ctpurge_socket.clone(),
         state_dir: place.path("purged"),
-        namespace: Some(namespace),
-        max_waiting_jobs,
+        namespace: settings.namespace.or_else(|| Some(place.path("one"))),
         netns_dir: config.netns_dir.clone(),
-        ..agent::ctpurge::Settings::default()
+        ..settings
     };
     let (stop, stopped) = watch::channel(false);
     Purging { stop, task: tokio::spawn(agent::ctpurge::run(settings, stopped)) }

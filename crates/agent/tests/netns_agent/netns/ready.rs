@@ -126,5 +126,7 @@ fn bound(port: &RouterPort) -> Part {
         allowed: None,
         trusted: false,
         groups: None,
+        qos: None,
+        trunk: None,
     })
 }

@@ -29,6 +29,8 @@ fn port(n: u32) -> Port {
         allowed: Some(Vec::new()),
         trusted: false,
         groups: None,
+        qos: None,
+        trunk: None,
     }
 }
 

@@ -147,8 +147,12 @@ impl Shared {
     }
 
     fn report(&mut self, report: Report) {
-        for outcome in report.outcomes {
-            self.outcomes.insert((report.host.clone(), outcome.key), outcome);
+        for mut outcome in report.outcomes {
+            let place = (report.host.clone(), outcome.key);
+            // What is said of an order counts until something else is.
+            let mut orders = self.outcomes.remove(&place).map(|known| known.orders).unwrap_or_default();
+            orders.append(&mut outcome.orders);
+            self.outcomes.insert(place, Outcome { orders, ..outcome });
         }
     }
 }

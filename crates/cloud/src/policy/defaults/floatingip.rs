@@ -1,12 +1,10 @@
 //! Floating IPs, and what lies below them.
 
-use super::{Default, rule};
+use super::{Default, PARENTS_MEMBER, PARENTS_READER, rule};
 
 const MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
 const READER: &str = "(rule:admin_only) or (role:reader and project_id:%(project_id)s)";
 const MANAGER: &str = "(rule:admin_only) or (role:manager and project_id:%(project_id)s)";
-const PARENTS_MEMBER: &str = "(rule:admin_only) or (role:member and rule:ext_parent_owner)";
-const PARENTS_READER: &str = "(rule:admin_only) or (role:reader and rule:ext_parent_owner)";
 const CREATE: &[&str] = &["POST /v2.0/floatingips"];
 const CREATE_TAGS: &[&str] = &["POST /v2.0/floatingips/{id}/tags"];
 const GET: &[&str] = &["GET /v2.0/floatingips", "GET /v2.0/floatingips/{id}"];

@@ -1,22 +1,34 @@
 //! The rules there are where the operator says nothing: a file per resource, a row per rule.
 
 mod address_group;
+mod address_scope;
 mod agent;
+mod availability;
+mod conntrack_helper;
 mod floatingip;
 mod l3_agent;
 mod network;
 mod port;
+mod qos;
 mod quota;
 mod rbac_policy;
 mod router;
 mod security_group;
+mod segment;
+mod software;
 mod subnet;
+mod subnetpool;
 mod terms;
+mod trunk;
 
 use crate::Reach;
 
 /// Whoever works in the project that a thing belongs to.
 const ADMIN_OR_MEMBER: &str = "(rule:admin_only) or (role:member and project_id:%(project_id)s)";
+
+/// Whoever works in the project of what a thing lies below.
+const PARENTS_MEMBER: &str = "(rule:admin_only) or (role:member and rule:ext_parent_owner)";
+const PARENTS_READER: &str = "(rule:admin_only) or (role:reader and rule:ext_parent_owner)";
 
 /// One rule as it is by default.
 #[derive(Debug, PartialEq)]
@@ -40,19 +52,27 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 12] = [
+const TABLES: [&[Default]; 20] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
+    subnetpool::RULES,
+    address_scope::RULES,
     port::RULES,
     router::RULES,
+    conntrack_helper::RULES,
     floatingip::RULES,
     l3_agent::RULES,
     security_group::RULES,
     address_group::RULES,
     rbac_policy::RULES,
+    segment::RULES,
+    qos::RULES,
+    trunk::RULES,
     agent::RULES,
+    availability::RULES,
     quota::RULES,
+    software::RULES,
 ];
 
 pub fn all() -> impl Iterator<Item = &'static Default> {

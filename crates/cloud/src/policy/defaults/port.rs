@@ -26,6 +26,10 @@ const UPDATE_TAGS: &[&str] = &["PUT /v2.0/ports/{id}/tags", "PUT /v2.0/ports/{id
 const DELETE: &[&str] = &["DELETE /v2.0/ports/{id}"];
 const DELETE_TAGS: &[&str] = &["DELETE /v2.0/ports/{id}/tags", "DELETE /v2.0/ports/{id}/tags/{tag_id}"];
 
+const GET_BINDING: &[&str] = &["GET /v2.0/ports/{port_id}/bindings"];
+const CREATE_BINDING: &[&str] = &["POST /v2.0/ports/{port_id}/bindings"];
+const DELETE_BINDING: &[&str] = &["DELETE /v2.0/ports/{port_id}/bindings/{host}"];
+
 pub const RULES: &[Default] = &[
     rule("create_port", ADMIN_SERVICE_NETWORK_OWNER_OR_SHARED, CREATE),
     rule("create_port:device_id", ADMIN_MEMBER_OR_SERVICE, CREATE),
@@ -107,4 +111,8 @@ pub const RULES: &[Default] = &[
             or (role:member and rule:network_owner)",
         DELETE_TAGS,
     ),
+    rule("get_port_binding", "(rule:admin_only) or (rule:service_api)", GET_BINDING),
+    rule("create_port_binding", "rule:service_api", CREATE_BINDING),
+    rule("delete_port_binding", "rule:service_api", DELETE_BINDING),
+    rule("activate", "rule:service_api", &["PUT /v2.0/ports/{port_id}/bindings/{host}/activate"]),
 ];

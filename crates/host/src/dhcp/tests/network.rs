@@ -81,6 +81,9 @@ pub fn lease(mac: Mac, addresses: &[(u128, &str)]) -> Lease {
         hostname: format!("host-{}", mac.0[5]),
         addresses: addresses.iter().map(address).collect(),
         options: Vec::new(),
+        instance: "instance".into(),
+        project_id: "project".into(),
+        orders: Vec::new(),
     }
 }
 

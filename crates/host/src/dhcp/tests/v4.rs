@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use model::desired::HostRoute;
+
 use super::client::{Ask4, ask4, frame4};
 use super::golden;
 use super::network::{ALICE, BOB, MALLORY, SERVER, alice, lease, network, part};
@@ -51,6 +53,34 @@ fn messages() {
     ];
     let cases: Vec<_> = cases.into_iter().map(|(title, ask)| (title, network(), ask.frame())).collect();
     golden("v4", &cases);
+}
+
+/// Whoever knows routes is led there beside all else (RFC 3442: the router option does not count then), and who
+/// knows none has a router that leads nowhere else.
+#[test]
+fn clients_are_led_to_the_gateways() {
+    let told = |network: Network, mac, option: &[u8]| {
+        let frame = network.answer(&ask4(DISCOVER, &[LIST]).by(mac).frame()).expect("an offer");
+        frame.windows(option.len()).any(|part| part == option)
+    };
+    let to = [32, 169, 254, 169, 254];
+    let with = [&[121, 21, 16, 10, 9, 10, 0, 0, 9][..], &to, &[10, 0, 0, 2, 0, 10, 0, 0, 1]].concat();
+    let alone = [&[121, 9][..], &to, &[10, 1, 0, 2]].concat();
+    for (mac, routes, router) in [(ALICE, &with, [3, 4, 10, 0, 0, 1]), (BOB, &alone, [3, 4, 10, 1, 0, 2])] {
+        let led = || network().leading_to_gateways();
+        let microsoft = [&[249], &routes[1..]].concat();
+        assert!(told(led(), mac, routes) && told(led(), mac, &microsoft) && told(led(), mac, &router));
+        assert!(!told(network(), mac, routes));
+    }
+    assert!(!told(network(), BOB, &[3, 4, 10, 1, 0, 2]));
+    // A route of the subnet's owner to the same place counts.
+    let mut own = part();
+    let route = "169.254.169.254/32".parse().expect("a prefix");
+    own.subnets[1].host_routes =
+        vec![HostRoute { destination: route, nexthop: "10.1.0.9".parse().expect("an address") }];
+    let mut network = Network::new(&own).leading_to_gateways();
+    network.set_lease(&lease(BOB, &[(11, "10.1.0.6")]));
+    assert!(told(network, BOB, &[&[121, 9][..], &to, &[10, 1, 0, 9]].concat()));
 }
 
 #[test]

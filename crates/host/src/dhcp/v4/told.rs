@@ -112,11 +112,11 @@ fn ours(
     if let Ok(mtu @ 68..) = u16::try_from(network.mtu_bytes) {
         set(&mut options, Code::InterfaceMtu, mtu.to_be_bytes());
     }
-    let router = match extra.get(&Code::Router.into()) {
-        Some(value) => first(value),
-        None => subnet.gateway,
+    let (router, last_resort) = match extra.get(&Code::Router.into()) {
+        Some(value) => (first(value), None),
+        None => (subnet.gateway, subnet.last_resort),
     };
-    set(&mut options, Code::Router, concat(router.as_slice()));
+    set(&mut options, Code::Router, concat(router.or(last_resort).as_slice()));
     let routes = match extra.get(&Code::ClasslessStaticRoute.into()) {
         Some(value) => value.to_vec(),
         None if subnet.routes.is_empty() => Vec::new(),

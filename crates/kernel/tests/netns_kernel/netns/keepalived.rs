@@ -151,6 +151,7 @@ fn instance(number: u8, more: &[Moving]) -> Instance {
         gateway: None,
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
+        conntrack_helpers: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use host::{Observed, Scope, Wanted, diff};
 use kernel::Kernel;
-use model::desired::{Network, Part, Router, Segment};
+use model::desired::{Network, Part, Port, Router, Segment, Trunked};
 use proptest::prelude::*;
 
 use crate::netns::place::Place;
@@ -93,6 +93,10 @@ fn without_vlan(parts: Parts) -> Parts {
     let plain = |part| match part {
         Part::Network(Network { id, mtu_bytes, segment: Segment::Vlan { .. }, peers, roaming }) => {
             Part::Network(Network { id, mtu_bytes, segment: Segment::Local, peers, roaming })
+        }
+        Part::Port(port) => {
+            let trunk = port.trunk.clone().filter(|trunk| !matches!(trunk, Trunked::Tagged { .. }));
+            Part::Port(Port { trunk, ..port })
         }
         // Processes have tests of their own.
         Part::Router(router) => Part::Router(Router { ha: None, ..router }),

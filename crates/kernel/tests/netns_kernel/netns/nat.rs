@@ -9,6 +9,7 @@ use host::nat::{Forwarding, Nat};
 use host::nft::{Chain, Match, Rule, Table, Verdict};
 use host::op::Inside;
 use kernel::packet::{Instruction, PacketSocket};
+use model::desired::{Limit, Packets, Qos};
 
 use crate::netns::inner::{QROUTER, done, inside, seen, step};
 use crate::netns::place::Place;
@@ -41,6 +42,16 @@ fn full() -> Nat {
             forwarding(1, None, None),
         ]
         .into(),
+        limits: [(ip("203.0.113.5"), qos()), (ip("203.0.113.2"), qos())].into(),
+    }
+}
+
+fn qos() -> Qos {
+    Qos {
+        egress: Some(Limit { kbps: 8000, burst_kbits: 0 }),
+        ingress: Some(Limit { kbps: 8, burst_kbits: 8 }),
+        egress_packets: Some(Packets { kpps: 1, burst_kpackets: 2 }),
+        ..Qos::default()
     }
 }
 

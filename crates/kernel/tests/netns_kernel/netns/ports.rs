@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::netns;
 use kernel::ports::{LONGEST_FRAME, PacketPort, Poller, Room, Silence, Tap, VnetHeader};
@@ -17,6 +17,8 @@ use wire::Mac;
 use super::place::Place;
 
 const SOON: Duration = Duration::from_secs(5);
+/// The kernel tells of a hundred links a second at most that they carry frames, of all namespaces together.
+const LINKWATCH: Duration = Duration::from_secs(60);
 
 /// Keeps all that comes.
 struct Kept {
@@ -152,6 +154,90 @@ fn a_tag_is_part_of_the_frame_on_both_ways_of_receiving() {
     assert_eq!(ours(&kept.frames), sent);
 }
 
+/// Down and up again: the kernel tells of it once, and no frame pays for that.
+#[test]
+fn a_device_that_was_down_goes_on_as_before() {
+    let Some(place) = Place::new() else { return };
+    let one = namespace(&place, "one");
+    veth(&place, &one);
+    assert!(place.inside("one", "ip link set e0 mtu 9000").status.success());
+    place.ip("link set p1 mtu 9000");
+    let mut near = PacketPort::open(&place.path(), "p1", None, 256).expect("port");
+    let mut far = PacketPort::open(&one, "e0", None, 256).expect("port");
+    let mut poller = Poller::new().expect("poller");
+    poller.add(&near, 0).expect("watched");
+    let flap = || ["down", "up"].iter().for_each(|to| drop(place.ip(&format!("link set p1 {to}"))));
+    let send = |port: &mut PacketPort, from: u8, lens: &[usize]| {
+        let frame = |len: &usize| {
+            let mut frame = vec![from; *len];
+            frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, from, 0x88, 0xb5]);
+            frame
+        };
+        let frames: Vec<_> = lens.iter().map(frame).collect();
+        port.send(frames.iter().map(|frame| (VnetHeader::default(), &frame[..])));
+    };
+    // Both ways until the link carries again, then long frames, each of which waits apart from the ring.
+    let mut kept = Kept::new();
+    flap();
+    let lens = [3000, 4000, 5000];
+    let got = |kept: &Kept, from: u8| -> Vec<usize> {
+        kept.frames
+            .iter()
+            .filter(|(_, frame)| frame[11] == from && frame[12..14] == [0x88, 0xb5])
+            .map(|(_, f)| f.len())
+            .collect()
+    };
+    for round in 0..500 {
+        send(&mut far, 1, &[64]);
+        poller.wait(Some(Duration::from_millis(10)), |_| {}).expect("waits");
+        near.receive(64, &mut kept).expect("receives");
+        if !got(&kept, 1).is_empty() {
+            break;
+        }
+        assert!(round < 499, "the link stays down");
+    }
+    flap();
+    while got(&kept, 2).is_empty() {
+        send(&mut far, 2, &[64]);
+        poller.wait(Some(Duration::from_millis(10)), |_| {}).expect("waits");
+        kept.frames.clear();
+        near.receive(64, &mut kept).expect("receives");
+    }
+    send(&mut far, 3, &lens);
+    let begun = Instant::now();
+    while got(&kept, 3).len() < lens.len() {
+        assert!(begun.elapsed() < SOON, "{:?}", got(&kept, 3));
+        poller.wait(Some(SOON), |_| {}).expect("waits");
+        near.receive(64, &mut kept).expect("receives");
+    }
+    assert_eq!(got(&kept, 3), lens);
+    // The first that is sent goes as well.
+    flap();
+    let lost = near.lost().sent;
+    send(&mut near, 4, &[64]);
+    assert_eq!(near.lost().sent, lost);
+    // Told, there is nothing more to tell.
+    flap();
+    let mut ready = false;
+    poller.wait(Some(SOON), |_| ready = true).expect("waits");
+    assert!(ready && near.take_error().is_some());
+    near.receive(64, &mut kept).expect("receives");
+    assert!(near.take_error().is_none());
+}
+
+#[test]
+fn a_tap_that_was_deleted_says_so() {
+    let Some(place) = Place::new() else { return };
+    let mut tap = Tap::open(&place.path(), "t0", None).expect("tap");
+    place.ip("link set t0 up");
+    place.ip("link set t0 down");
+    tap.receive(64, &mut Kept::new()).expect("it is there");
+    place.ip("link del t0");
+    tap.receive(64, &mut Kept::new()).expect_err("it is gone");
+    let mut again = Tap::open(&place.path(), "t0", None).expect("tap");
+    again.receive(64, &mut Kept::new()).expect("it is there");
+}
+
 #[test]
 fn the_underlay_is_told_as_it_changes_and_learns_of_neighbours() {
     let Some(place) = Place::new() else { return };
@@ -161,7 +247,7 @@ fn the_underlay_is_told_as_it_changes_and_learns_of_neighbours() {
     let mut facts = underlay.look().expect("looks");
     // The kernel takes its time to say that a link carries frames, and tells when.
     while !facts.links.iter().any(|link| link.name == "e0" && link.up) {
-        assert!(underlay.wait(SOON).expect("waits"), "{facts:?}");
+        assert!(underlay.wait(LINKWATCH).expect("waits"), "{facts:?}");
         facts = underlay.look().expect("looks");
     }
     let link = facts.links.iter().find(|link| link.name == "e0").expect("e0").clone();

@@ -21,15 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Where packets come from and go to.
-const FIRST: &str = "first";
-const SECOND: &str = "second";
-const OUTSIDE: &str = "outside";
+pub const FIRST: &str = "first";
+pub const SECOND: &str = "second";
+pub const OUTSIDE: &str = "outside";
 
-const FLOATING: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
+pub const FLOATING: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 5);
 const FORWARDED: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 2);
 
-fn nat(enable_snat: bool) -> Nat {
+pub fn nat(enable_snat: bool) -> Nat {
     let internal_ip = [10, 0, 0, 6].into();
     let forwarding = |external, internal| Forwarding {
         protocol: 17,
@@ -50,11 +50,12 @@ fn nat(enable_snat: bool) -> Nat {
             forwarding((7000, 7100), (7000, 7100)),
         ]
         .into(),
+        limits: Default::default(),
     }
 }
 
 /// The router, its two bridges, and who is on them.
-async fn cloud() -> Option<Place> {
+pub async fn cloud() -> Option<Place> {
     let place = Place::new()?;
     place.ip("link add inner type bridge");
     place.ip("link add outer type bridge");

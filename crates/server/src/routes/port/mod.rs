@@ -1,17 +1,20 @@
 //! Ports: facts in, decision, rows out.
 //!
 //! ```text
-//! addresses   which ones a port gets          binding   where it is
+//! addresses   which ones a port gets          binding   where it is, and could be: bindings
 //! ```
 
 mod addresses;
 mod binding;
+mod bindings;
 
 use cloud::bind;
 use cloud::dhcp::DHCP_AGENT;
+use cloud::instance;
 use cloud::ipam::{self, PlanFacts};
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::security_group::Found;
+use cloud::segment::of;
 use cloud::view::{self, PortFacts};
 use cloud::{Refusal, Stamp, status};
 use db::Tx;
@@ -23,11 +26,12 @@ use model::{NetworkId, PortId};
 use crate::app::App;
 use crate::error::Fault;
 use crate::listen;
-use crate::routes::{floatingip, network, router, security_group};
+use crate::routes::{floatingip, network, router, security_group, segment, software_order, trunk};
 use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
 use binding::bind_to;
 
 pub use binding::{bind_again, bind_at};
+pub use bindings::dispatch as bindings;
 
 /// A port of the server's own, which names no groups.
 pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
@@ -51,16 +55,19 @@ pub async fn create_with(
     let subnets = tx.subnets_of(network.id).await?;
     let id = PortId(stamp.uuid());
     let mac = mac(app, tx, stamp, network.id, new.mac_address).await?;
-    let facts = PlanFacts { network: network.id, subnets: &subnets, mac, device_owner: &new.device_owner };
+    let host = new.host.clone().unwrap_or_default();
+    let reachable = segment::reachable(tx, &network, &subnets, &host).await?;
+    let facts = PlanFacts { network: network.id, subnets: &reachable, mac, device_owner: &new.device_owner };
     check_subnets_exist(tx, new.fixed_ips.as_deref(), &subnets).await?;
-    let wants = ipam::plan(new.fixed_ips.as_deref(), &facts)?;
+    let deferred = new.fixed_ips.is_none() && host.is_empty() && of::is_routed(&subnets);
+    let wants = if deferred { vec![] } else { ipam::plan(new.fixed_ips.as_deref(), &facts)? };
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
     let binding =
         bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
             .await?;
     let wanted = cloud::port::groups_wanted(&new, &network);
     let groups = security_group::of_port(tx, stamp, &new.project_id, wanted, found).await?;
-    let facts = CreateFacts { id, mac, fixed_ips, binding, groups };
+    let facts = CreateFacts { id, mac, fixed_ips, deferred, binding, groups };
     let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
     tx.set_port_groups(None, (&port, view::group::filtered_on(&port))).await?;
@@ -157,13 +164,24 @@ async fn update_with(
         _ => None,
     };
     let owner = change.device_owner.as_deref().unwrap_or(&before.device_owner).to_owned();
+    let host = match &change.host {
+        Some(host) => host.clone().unwrap_or_default(),
+        None => before.host.clone(),
+    };
+    let moves = host != before.host;
+    let reachable =
+        if moves { segment::reachable(tx, &network, &subnets, &host).await? } else { subnets.clone() };
     let facts = PlanFacts {
         network: network.id,
-        subnets: &subnets,
+        subnets: &reachable,
         mac: new_mac.unwrap_or(before.mac_address),
         device_owner: &owner,
     };
     let fixed_ips = match (&change.fixed_ips, new_mac) {
+        // Addresses that waited for a host.
+        (None, None) if moves && !host.is_empty() && of::waits_for_host(&before) => {
+            Some(find_addresses(tx, stamp, ipam::plan(None, &facts)?, &facts, &[]).await?)
+        }
         (None, None) => None,
         (asked, _) => {
             let asked = asked.clone().unwrap_or_else(|| as_asked(&before, &subnets));
@@ -172,19 +190,25 @@ async fn update_with(
             Some(find_addresses(tx, stamp, wants, &facts, &kept).await?)
         }
     };
-    let host = match &change.host {
-        Some(host) => host.clone().unwrap_or_default(),
-        None => before.host.clone(),
-    };
+    of::check_reachable(&before, fixed_ips.as_deref(), &host, &reachable)?;
     let vnic_type = change.vnic_type.as_deref().unwrap_or(&before.vnic_type).to_owned();
     let binding = match cloud::port::rebinds(&before, &change) {
         true => Some(bind_to(app, tx, &host, (&vnic_type, &owner), &network).await?),
         false => None,
     };
+    if moves {
+        tx.drop_binding(before.id, &host).await?;
+    }
     let needs_dhcp = needs_dhcp(app, tx, &before).await?;
     let facts = UpdateFacts { mac: new_mac, fixed_ips, binding, needs_dhcp };
     let after = cloud::port::update(&before, change, facts, app.rules())?;
     save(tx, stamp, &network, &subnets, &before, after).await
+}
+
+/// Stores a changed port: nothing else does, so that Nova hears of all it has to.
+pub async fn store(tx: &mut Tx<'_>, before: &Port, after: &Port, now: &str) -> Result<(), Fault> {
+    tx.tell_nova(instance::events(Some(before), Some(after)));
+    Ok(tx.update(&PORT, before.id, before, after, now).await.map(drop)?)
 }
 
 /// Stores a changed port, its addresses, and what it means to hosts.
@@ -197,6 +221,10 @@ async fn save(
     mut after: Port,
 ) -> Result<(), Fault> {
     floatingip::port_changes(tx, stamp, before, &after).await?;
+    software_order::port_changes(tx, stamp, subnets, before, &after).await?;
+    if before.host != after.host || before.device_owner != after.device_owner {
+        tx.trunks_due();
+    }
     if view::lease(before, subnets) != view::lease(&after, subnets) {
         after.dhcp_ready = false;
     }
@@ -208,7 +236,7 @@ async fn save(
     for fixed in after.fixed_ips.iter().filter(|fixed| !before.fixed_ips.contains(fixed)) {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, before.id).await?;
     }
-    tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
+    store(tx, before, &after, &stamp.now).await?;
     mark(tx, stamp, network, subnets, Some(before), Some(&after)).await
 }
 
@@ -228,7 +256,8 @@ pub async fn set_addresses(
     let facts = UpdateFacts { mac: None, fixed_ips: Some(fixed_ips), binding: None, needs_dhcp: true };
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
-    tx.update(&PORT, before.id, before, &after, &stamp.now).await?;
+    software_order::port_changes(tx, stamp, subnets, before, &after).await?;
+    store(tx, before, &after, &stamp.now).await?;
     mark(tx, stamp, network, subnets, Some(before), Some(&after)).await?;
     router::follow(tx, stamp, &after).await
 }
@@ -259,7 +288,7 @@ pub async fn settle_waiting(
     for before in tx.waiting_ports(network).await? {
         let mut after = before.clone();
         after.status = status::of(&after, needs_dhcp(app, tx, &after).await?).into();
-        tx.update(&PORT, before.id, &before, &after, &stamp.now).await?;
+        store(tx, &before, &after, &stamp.now).await?;
     }
     Ok(())
 }
@@ -274,8 +303,11 @@ pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<()
 }
 
 pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Port) -> Result<(), Fault> {
+    trunk::check_port_delete(tx, port.id).await?;
     floatingip::port_goes(tx, stamp, &port).await?;
+    software_order::port_goes(tx, stamp, &port).await?;
     let subnets = tx.subnets_of(network.id).await?;
     tx.delete(&PORT, port.id).await?;
+    tx.tell_nova(instance::events(Some(&port), None));
     mark(tx, stamp, network, &subnets, Some(&port), None).await
 }

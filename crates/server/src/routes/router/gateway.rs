@@ -12,7 +12,7 @@ use super::{Whole, add_leg, check_network_seen, drop_leg, load, store};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
-use crate::routes::{network, port};
+use crate::routes::{network, port, qos};
 
 /// Sets or clears the way out; the router's row is for the caller to store.
 pub async fn set(
@@ -33,6 +33,7 @@ pub async fn set(
         }
         None => None,
     };
+    qos::check_outside(tx, guard, ask.as_ref().and_then(|ask| ask.qos_policy_id.flatten())).await?;
     let change = gateway::plan(
         &whole.router,
         ask.as_ref(),

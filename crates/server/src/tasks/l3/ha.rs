@@ -67,7 +67,7 @@ async fn make_network(
     let ask = body::create(&NETWORK, ha::network(project), "")?;
     let made = network::create(app, tx, stamp, ask.typed()?).await?;
     let ask = body::create(&SUBNET, ha::subnet(made, project), "")?;
-    subnet::create(app, tx, stamp, ask.typed()?).await?;
+    subnet::create(app, tx, stamp, None, ask.typed()?).await?;
     tx.set_ha_network(project, made).await?;
     Ok(made)
 }

@@ -9,7 +9,6 @@ use cloud::{Stamp, status};
 use db::Tx;
 use model::RouterId;
 use model::api::agent::Agent;
-use model::api::port::PORT;
 use model::api::router::{ROUTER, Router};
 use model::l3::{RouterFacts, Told};
 
@@ -200,7 +199,7 @@ pub async fn settle_interfaces(tx: &mut Tx<'_>, stamp: &Stamp, id: RouterId) -> 
         let mut after = before.clone();
         after.l2_ready = up;
         after.status = status::of(&after, false).into();
-        tx.update(&PORT, before.id, &before, &after, &stamp.now).await?;
+        routes::port::store(tx, &before, &after, &stamp.now).await?;
     }
     Ok(())
 }

@@ -179,6 +179,8 @@ fn devices(netns: RawFd, taps: [u32; 2]) -> Batch {
         link(batch, NEW, tap, false)
             .text(libc::IFLA_IFNAME, &format!("tap{tap}"))
             .number(libc::IFLA_MTU, MTU_BYTES)
+            .number(libc::IFLA_NUM_TX_QUEUES, 1)
+            .number(libc::IFLA_NUM_RX_QUEUES, 1)
             .nest(libc::IFLA_LINKINFO, |info| {
                 info.text(KIND, "veth").nest(DATA, |data| {
                     data.nest(PEER, |end| {
@@ -186,6 +188,8 @@ fn devices(netns: RawFd, taps: [u32; 2]) -> Batch {
                             .text(libc::IFLA_IFNAME, name)
                             .attr(libc::IFLA_ADDRESS, &[0xfa, 0x16, 0x3e, 0, high, low])
                             .number(libc::IFLA_MTU, MTU_BYTES)
+                            .number(libc::IFLA_NUM_TX_QUEUES, 1)
+                            .number(libc::IFLA_NUM_RX_QUEUES, 1)
                             .number(libc::IFLA_NET_NS_FD, netns as u32)
                     })
                 })

@@ -66,6 +66,7 @@ fn network(at: usize, namespace: String) -> anyhow::Result<Network> {
         instance: Uuid::from_u128((at * PORTS + number) as u128).to_string(),
         addresses: vec![std::net::Ipv4Addr::new(10, 1, 0, number as u8 + 2).into()],
         about: Default::default(),
+        orders: Default::default(),
     };
     Ok(Network {
         id: NetworkId(id(0x100)),

@@ -43,6 +43,10 @@ pub async fn run(program: Option<&Path>, all: bool) -> anyhow::Result<()> {
     show::commands(&rows);
     show::exact(&exact);
     outcome?;
+    beside(program).await
+}
+
+pub async fn beside(program: Option<&Path>) -> anyhow::Result<()> {
     show::beside(&beside::run(program).await?);
     Ok(())
 }

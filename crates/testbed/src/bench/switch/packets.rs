@@ -5,7 +5,7 @@ use std::time::Duration;
 use testbed::switched::frames::{At, Course, Flowed, frame, sink, stream, vxlan};
 use testbed::switched::{Kind, Runs, VNI, mac};
 
-const TIME: Duration = Duration::from_secs(2);
+const TIME: Duration = Duration::from_secs(1);
 pub const LENGTHS: [usize; 2] = [64, 1400];
 const FLOWS: u16 = 64;
 

@@ -2,18 +2,28 @@
 
 use std::time::Duration;
 
+use comfy_table::Table;
 use testbed::switched::Kind;
+use testbed::switched::frames::Fate;
 
+use super::cells::{COUNTS, Cells};
 use super::first::First;
 use super::median;
 use super::packets::{LENGTHS, Packets, Way};
-use super::through::Through;
+use super::peers::Peers;
+use super::through::{TRIPS, Through};
 use crate::show::table;
+
+/// Of the reason why somebody is not measured.
+const WIDTH: usize = 46;
+const LINES: usize = 6;
 
 fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Ours => "ours",
-        Kind::Ovs => "Open vSwitch, user space",
+        Kind::Ovs => "Open vSwitch, AF_PACKET",
+        Kind::OvsXdp => "Open vSwitch, AF_XDP",
+        Kind::OvsDpdk => "Open vSwitch, DPDK",
         Kind::Kernel => "kernel, bridge and VXLAN",
         Kind::Bare => "none",
     }
@@ -29,7 +39,53 @@ fn kinds(all: impl Iterator<Item = Kind>) -> Vec<Kind> {
     kinds
 }
 
-pub fn first(all: &[First]) {
+/// A row for each that is not measured, with the reason.
+fn absent(table: &mut Table, peers: &Peers) {
+    for (kind, why) in peers.absent() {
+        let mut lines = vec![format!("{}:", name(kind))];
+        for word in why.split_whitespace() {
+            match lines.last_mut() {
+                Some(line) if line.len() + word.len() < WIDTH => *line = format!("{line} {word}"),
+                _ => lines.push(word.to_owned()),
+            }
+            if lines.len() > LINES {
+                break;
+            }
+        }
+        table.add_row([lines.join("\n")]);
+    }
+}
+
+pub fn cells(all: &[Cells], peers: &Peers) {
+    let mut header =
+        vec!["first packets".to_owned(), "tunnel".into(), "over".into(), "answer after ms".into()];
+    header.extend(COUNTS.map(|count| format!("lost of {count}")));
+    header.extend(["doubled".into(), "disordered".into()]);
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let mut table = table(&header);
+    for Cells { kind, tunnel, ipv6, delay, fates } in all {
+        let sum = |of: fn(&Fate) -> usize| fates.iter().map(of).sum::<usize>().to_string();
+        let over = if *ipv6 { "IPv6" } else { "IPv4" };
+        let mut row = vec![name(*kind).to_owned(), format!("{tunnel:?}"), over.to_owned()];
+        row.push(delay.as_millis().to_string());
+        row.extend(fates.iter().map(|fate| fate.lost().to_string()));
+        row.extend([sum(|fate| fate.doubled), sum(|fate| fate.disordered)]);
+        table.add_row(row);
+    }
+    absent(&mut table, peers);
+    println!("{table}");
+    let unharmed = |kind: Kind| {
+        let cells = all.iter().filter(|row| row.kind == kind).flat_map(|row| &row.fates);
+        (cells.clone().filter(|fate| fate.is_perfect()).count(), cells.count())
+    };
+    for kind in kinds(all.iter().map(|row| row.kind)) {
+        let (perfect, cells) = unharmed(kind);
+        println!("{}: {perfect} of {cells} bursts arrived whole, once and in order.", name(kind));
+    }
+    println!("Bursts to a neighbour whose MAC is not known. The other host is ours in all.");
+}
+
+pub fn first(all: &[First], peers: &Peers) {
     let mut table = table(&[
         "burst to a cold neighbour",
         "frames",
@@ -54,11 +110,12 @@ pub fn first(all: &[First]) {
             first,
         ]);
     }
+    absent(&mut table, peers);
     println!("{table}");
     println!("The other host answers questions for its MAC after 100 ms. VXLAN over IPv4, 100-byte frames.");
 }
 
-pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
+pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
     let mut table =
         table(&["packets", "way", "bytes", "switch ns", "with sender ns", "arrived kpps", "lost %"]);
     for kind in kinds(all.iter().map(|row| row.kind)) {
@@ -93,6 +150,7 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
             }
         }
     }
+    absent(&mut table, peers);
     println!("{table}");
     let bare: Vec<String> = bare.iter().map(|(len, ns)| format!("{ns:.0} ns at {len} bytes")).collect();
     println!(
@@ -103,7 +161,7 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)]) {
     );
 }
 
-pub fn through(all: &[Through]) {
+pub fn through(all: &[Through], peers: &Peers) {
     let header =
         ["instance to instance", "TCP Gbit/s", "Gbit/s per core", "round trip p50 us", "p99 us", "lost"];
     let mut table = table(&header);
@@ -122,9 +180,10 @@ pub fn through(all: &[Through]) {
             format!("{:.2}", of(&per_core)),
             format!("{:.0}", of(&|row| trip(row, 50))),
             format!("{:.0}", of(&|row| trip(row, 99))),
-            format!("{:.0}", of(&|row| 3000.0 - row.trips.len() as f64)),
+            format!("{:.0}", of(&|row| TRIPS as f64 - row.trips.len() as f64)),
         ]);
     }
+    absent(&mut table, peers);
     println!("{table}");
     println!(
         "One stream of TCP. per core: by the CPU of sender, receiver, both switches and the kernel's softirq \

@@ -6,8 +6,8 @@ use testbed::process;
 use testbed::switched::talk::{Moved, round_trips, tcp};
 use testbed::switched::{Kind, Runs};
 
-const TIME: Duration = Duration::from_secs(3);
-const TRIPS: usize = 3000;
+const TIME: Duration = Duration::from_secs(2);
+pub const TRIPS: usize = 2000;
 
 pub struct Through {
     pub kind: Kind,

@@ -275,13 +275,29 @@ def common(kind, base):
 def all_cases():
     import cases_floatingips
     import cases_groups
+    import cases_helpers
     import cases_net
+    import cases_packet_rates
+    import cases_places
+    import cases_pools
     import cases_port
+    import cases_qos
     import cases_router
+    import cases_segments
+    import cases_tags
+    import cases_trunks
     CASES.clear()
     cases_floatingips.fill()
     cases_groups.fill()
+    cases_helpers.fill()
     cases_net.fill()
+    cases_packet_rates.fill()
+    cases_places.fill()
+    cases_pools.fill()
     cases_port.fill()
+    cases_qos.fill()
     cases_router.fill()
+    cases_segments.fill()
+    cases_tags.fill()
+    cases_trunks.fill()
     return CASES

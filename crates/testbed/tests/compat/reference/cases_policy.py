@@ -457,11 +457,23 @@ quota('over-port-and-forbidden', [limit(port=0), network('own')], ask('A', 'POST
 
 
 def all_cases():
+    import cases_policy_bindings
     import cases_policy_floatingips
     import cases_policy_groups
+    import cases_policy_helpers
+    import cases_policy_pools
+    import cases_policy_qos
     import cases_policy_router
+    import cases_policy_tags
+    import cases_policy_trunks
     if not any(case['name'].startswith('router-') for case in CASES):
         cases_policy_router.fill()
+        cases_policy_bindings.fill(add)
+        cases_policy_qos.fill(add)
         cases_policy_floatingips.fill(add)
         cases_policy_groups.fill(add)
+        cases_policy_helpers.fill(add)
+        cases_policy_pools.fill(add)
+        cases_policy_tags.fill(add)
+        cases_policy_trunks.fill(add)
     return CASES

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks the reference server every case of cases_policy.py and writes policy.json beside this file.
 
-    ORACLE=<folder of oracle.py> <python of the reference's environment> facts_policy.py [--check] [--shuffle SEED]
+    ORACLE=<folder of oracle.py> <python of the reference's environment> facts_policy.py [--check|--merge] [--shuffle SEED]
 
 Replay rules are those of facts.py, and one more: a step's "who" names the caller, whose headers are in the
 header of policy.json; a step without it, and clean-up, is ADMIN's.  A step's own headers come on top.
@@ -39,6 +39,12 @@ class Server(facts.Server):
             facts.oracle.ADMIN = who
 
 
+def write(lines):
+    with open(OUT, 'w') as f:
+        f.write('{"header":' + json.dumps(HEADER, indent=1) + ',\n"cases":[\n' + ',\n'.join(lines) + '\n]}\n')
+    print(f'{len(lines)} cases')
+
+
 def main():
     todo = sorted(all_cases(), key=lambda c: c['name'])
     names = [c['name'] for c in todo]
@@ -59,7 +65,13 @@ def main():
         if fact['expect']['status'] >= 500:
             fact['quirk'] = True
         lines.append(json.dumps(fact, separators=(',', ':')))
-    if only:
+    if '--merge' in sys.argv:
+        with open(OUT) as f:
+            stored = {c['name']: json.dumps(c, separators=(',', ':')) for c in json.load(f)['cases']}
+        known = {c['name'] for c in all_cases()}
+        merged = stored | {json.loads(line)['name']: line for line in lines}
+        write([merged[name] for name in sorted(merged) if name in known])
+    elif only:
         print('\n'.join(lines))
     elif '--check' in sys.argv:
         with open(OUT) as f:
@@ -69,9 +81,7 @@ def main():
             if old.get(name) != new.get(name):
                 print('differs:', name, json.dumps(old.get(name)), json.dumps(new.get(name)), sep='\n  ')
     else:
-        with open(OUT, 'w') as f:
-            f.write('{"header":' + json.dumps(HEADER, indent=1) + ',\n"cases":[\n' + ',\n'.join(lines) + '\n]}\n')
-        print(f'{len(lines)} cases')
+        write(lines)
     for kind in ('routers', 'networks', 'ports', 'subnets', 'quotas'):
         left = server.ask('GET', f'/v2.0/{kind}')[1][kind]
         if left:

@@ -7,8 +7,6 @@
 //! ```
 //! Time goes from event to event. What the link does to frames is a [`Weather`], drawn from a seed.
 
-#![allow(dead_code, reason = "each test uses some of it")]
-
 pub mod frames;
 mod kernel;
 
@@ -263,10 +261,10 @@ impl Net {
         while let Some((port, frame)) = self.hosts[host].switch.poll_output() {
             if port == self.hosts[host].underlay {
                 let it = &mut self.hosts[host];
-                it.sent.push(frame.bytes().to_vec());
+                it.sent.push(frame.to_vec());
                 let unheard = it.unplugged || (it.mute && frames::is_question(frame.bytes()));
                 if !unheard {
-                    let (mut bytes, offload) = (frame.bytes().to_vec(), frame.offload);
+                    let (mut bytes, offload) = (frame.to_vec(), frame.offload);
                     if let Some(mac) = it.sends_as {
                         bytes[6..12].copy_from_slice(&mac.0);
                     }
@@ -275,7 +273,7 @@ impl Net {
             } else {
                 let it = &mut self.hosts[host];
                 let name = it.switch.port_name(port).expect("configured").to_owned();
-                it.got.push((name, frame.bytes().to_vec(), frame.offload));
+                it.got.push((name, frame.to_vec(), frame.offload));
             }
             self.hosts[host].switch.pool.recycle(frame);
         }
