@@ -1,6 +1,9 @@
 //! Requests: how many a server answers in a second, and what each costs it.
 //!
-//! One load for any server of the API. What it makes on a peer, it deletes there at the end.
+//! One load for any server of the API. What it makes on a peer, it deletes there at the end. `routed` is
+//! what concerns routers.
+
+mod routed;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,8 +32,13 @@ pub enum Work {
     CreateNetwork,
     CreateSubnet,
     CreatePort,
+    BulkPorts,
+    CreateRouter,
+    AddInterface,
+    CreateFloatingIp,
     ShowPort,
     ListPorts,
+    DevicePorts,
     UpdatePort,
     DeletePort,
 }
@@ -41,8 +49,13 @@ impl Work {
             Work::CreateNetwork => "create network",
             Work::CreateSubnet => "create subnet",
             Work::CreatePort => "create port in a /16",
+            Work::BulkPorts => "create 100 ports at once",
+            Work::CreateRouter => "create router",
+            Work::AddInterface => "add router interface",
+            Work::CreateFloatingIp => "create floating IP",
             Work::ShowPort => "show port",
             Work::ListPorts => "list 1,000 ports",
+            Work::DevicePorts => "list the ports of a device",
             Work::UpdatePort => "update port",
             Work::DeletePort => "delete port",
         }
@@ -72,6 +85,7 @@ struct Made {
     /// A network of exactly one page of ports, and those.
     listed: String,
     listed_ports: Vec<String>,
+    routed: routed::Made,
 }
 
 /// What one engine cost, and the least it could.
@@ -156,8 +170,7 @@ async fn measure(
     jobs: Vec<Job>,
     (results, whose): (&mut Results, &str),
 ) -> anyhow::Result<Vec<String>> {
-    let keep = matches!(work, Work::CreateNetwork | Work::CreatePort);
-    let load = Load { clients, limit: amount.limit, keep };
+    let load = Load { clients, limit: amount.limit, keep: true };
     let what = format!("{whose}: {} with {clients} clients", work.name());
     let mut measured = working(&what, load::run(target, jobs, load)).await?;
     let ids = std::mem::take(&mut measured.ids);
@@ -184,8 +197,10 @@ async fn create(
             Job::post("/v2.0/subnets", &json!({ "subnet": fields }))
         };
         let jobs = networks.iter().map(subnet).collect();
-        measure(target, (Work::CreateSubnet, clients), amount, jobs, (results, whose)).await?;
+        let sink = (&mut *results, whose);
+        let subnets = measure(target, (Work::CreateSubnet, clients), amount, jobs, sink).await?;
         made.networks.extend(networks);
+        made.routed.make((target, whose), &subnets, clients, amount, results).await?;
         let port = |at| {
             let name = format!("bench-{clients}-{at}");
             let device = format!("device-{}", at / 4);
@@ -193,8 +208,11 @@ async fn create(
             Job::post("/v2.0/ports", &json!({ "port": fields }))
         };
         let jobs = (0..amount.requests).map(port).collect();
-        let ports = measure(target, (Work::CreatePort, clients), amount, jobs, (results, whose)).await?;
-        made.ports.extend(ports);
+        let sink = (&mut *results, whose);
+        made.ports.extend(measure(target, (Work::CreatePort, clients), amount, jobs, sink).await?);
+        let bulk = bulk(&made.large);
+        let jobs = vec![bulk; (amount.requests / BULK).max(1)];
+        made.ports.extend(measure(target, (Work::BulkPorts, clients), amount, jobs, (results, whose)).await?);
     }
     made.listed_ports =
         working(&format!("{whose}: {PAGE} ports to list"), fill(target, &made.listed)).await?;
@@ -216,15 +234,17 @@ async fn one(target: &Target, job: Job) -> anyhow::Result<String> {
     answered.ids.into_iter().next().context("the answer has no id")
 }
 
+fn bulk(network: &str) -> Job {
+    let ports = vec![json!({ "network_id": network }); BULK];
+    Job::post("/v2.0/ports", &json!({ "ports": ports }))
+}
+
 /// A page of ports in a network, by bulk requests.
 pub async fn fill(target: &Target, network: &str) -> anyhow::Result<Vec<String>> {
     let mut made = Vec::new();
     while made.len() < PAGE {
-        let count = BULK.min(PAGE - made.len());
-        let ports = vec![json!({ "network_id": network }); count];
         let load = Load { clients: 1, limit: Duration::MAX, keep: true };
-        let jobs = vec![Job::post("/v2.0/ports", &json!({ "ports": ports }))];
-        let ids = load::run(target, jobs, load).await?.ids;
+        let ids = load::run(target, vec![bulk(network)], load).await?.ids;
         if ids.is_empty() {
             bail!("the server made no ports of a bulk request");
         }
@@ -248,6 +268,12 @@ async fn exercise(
         let page = format!("/v2.0/ports?network_id={}&limit={PAGE}", made.listed);
         let jobs = vec![Job::get(page); (amount.requests / 20).max(1)];
         measure(target, (Work::ListPorts, clients), amount, jobs, (&mut *results, whose)).await?;
+        let device = |at: usize| {
+            let device = at * 37 % (amount.requests / 4).max(1);
+            Job::get(format!("/v2.0/ports?device_id=device-{device}"))
+        };
+        let jobs = (0..amount.requests).map(device).collect();
+        measure(target, (Work::DevicePorts, clients), amount, jobs, (&mut *results, whose)).await?;
         let update = |(at, id)| {
             let name = format!("renamed-{clients}-{at}");
             Job::put(format!("/v2.0/ports/{id}"), &json!({ "port": { "name": name } }))
@@ -263,8 +289,9 @@ async fn exercise(
     Ok(())
 }
 
-/// Deletes what is left: ports first, as a network with ports in use stays.
+/// Deletes what is left: routers and floating IPs, then ports, as a network with ports in use stays.
 async fn clean(target: &Target, made: &Made) -> anyhow::Result<()> {
+    made.routed.clean(target).await?;
     let ports = made.ports.iter().chain(&made.listed_ports).map(|id| format!("/v2.0/ports/{id}"));
     let networks =
         made.networks.iter().chain([&made.large, &made.listed]).map(|id| format!("/v2.0/networks/{id}"));

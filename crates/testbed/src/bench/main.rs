@@ -7,7 +7,7 @@
 //! servers  two servers against one             server   our server as a process
 //! bus      round trips                         peer     stored figures
 //! hosts    many hosts of one server            show     tables
-//! scale    memory of a server with many ports
+//! scale    memory of a server with many ports      many     requests beside many ports
 //! routers/ a network node with many routers
 //! purge/   connections forgotten in batches      switch/  the virtual switch
 //! switch_core  a frame through the virtual switch, without I/O      repo  the software repository
@@ -23,6 +23,7 @@ mod groups;
 mod guard;
 mod hosts;
 mod load;
+mod many;
 mod peer;
 mod purge;
 mod repo;
@@ -60,7 +61,7 @@ struct Cli {
     /// The most seconds for each row of `api`; a slow server answers fewer requests
     #[arg(long, default_value_t = 20, value_name = "S")]
     seconds: u64,
-    /// The database of `api`
+    /// The database of `api` and `many`
     #[arg(long, value_enum, default_value_t = Database::Both)]
     database: Database,
     /// Simulated hosts of `hosts`
@@ -69,6 +70,9 @@ struct Cli {
     /// Numbers of routers of `routers` and `rebuild`
     #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,N")]
     routers: Vec<usize>,
+    /// Numbers of ports of `many`
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000", value_name = "N,N")]
+    ports: Vec<usize>,
     /// Tables of 500,000 and 1,000,000 connections too, with `purge`
     #[arg(long)]
     all_sizes: bool,
@@ -82,7 +86,7 @@ struct Cli {
     /// The peer's processes whose CPU time counts: API workers, database
     #[arg(long, value_delimiter = ',', value_name = "PID,PID", requires = "peer")]
     peer_cpu: Vec<u32>,
-    /// Token for the peer, sent as X-Auth-Token
+    /// Token of an administrator for the peer, sent as X-Auth-Token
     #[arg(long, env = "BENCH_PEER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     peer_token: Option<String>,
 }
@@ -104,6 +108,8 @@ enum What {
     Hosts,
     /// Memory of the server, idle and with 10,000 ports
     Scale,
+    /// Requests beside 1,000, 10,000 and 100,000 ports (`--ports`): what does not grow with them
+    Many,
     /// Routers: held and built by a network node, woken, and whom changes wake. Needs root
     Routers,
     /// Of `routers`, what building them costs beside the floor. Needs root
@@ -232,6 +238,9 @@ async fn run(cli: &Cli) -> anyhow::Result<()> {
     }
     if wanted(What::Scale) {
         scale::run(server).await?;
+    }
+    if wanted(What::Many) {
+        many::run(server, &cli.database.engines(), &cli.ports).await?;
     }
     if wanted(What::Repo) {
         self::repo::run(server).await?;

@@ -17,7 +17,7 @@ use crate::load::Target;
 
 const START: Duration = Duration::from_secs(20);
 /// What is measured is not what a project may have.
-const QUOTAS: &str = "[quotas]\nnetwork = -1\nsubnet = -1\nport = -1\n";
+const QUOTAS: &str = "[quotas]\nnetwork = -1\nsubnet = -1\nport = -1\nrouter = -1\nfloatingip = -1\n";
 
 /// Which server, and what it works with.
 #[derive(Clone, Copy, Default)]

@@ -46,20 +46,20 @@ pub fn api(engine: Engine, ours: &Results, theirs: Option<&Results>, floor: &Flo
     for ((work, clients), measured) in ours {
         let (database, cpu) = (measured.database_ms(), measured.cpu_ms() + measured.database_ms());
         let peer_ms = match theirs {
-            Some(theirs) => theirs.get(&(*work, *clients)).map_or(f64::NAN, Measured::cpu_ms),
+            Some(theirs) => theirs.get(&(*work, *clients)).map(Measured::cpu_ms),
             None => peer::stored_ms(*work),
         };
-        let least = floor.get(work).copied().unwrap_or(f64::NAN);
+        let least = floor.get(work).copied();
         table.add_row([
             work.name().to_owned(),
             clients.to_string(),
             measured.count.to_string(),
             format!("{cpu:.3}"),
             if engine == Engine::Sqlite { String::new() } else { format!("{database:.3}") },
-            format!("{peer_ms:.1}"),
-            format!("{:.0}", peer_ms / cpu),
-            format!("{least:.3}"),
-            format!("{:.1}", cpu / least),
+            peer_ms.map_or_else(String::new, |ms| format!("{ms:.1}")),
+            peer_ms.map_or_else(String::new, |ms| format!("{:.0}", ms / cpu)),
+            least.map_or_else(String::new, |ms| format!("{ms:.3}")),
+            least.map_or_else(String::new, |ms| format!("{:.1}", cpu / ms)),
             format!("{:.0}", measured.per_second()),
             format!("{:.2}", measured.quantile_ms(0.5)),
             format!("{:.2}", measured.quantile_ms(0.99)),
