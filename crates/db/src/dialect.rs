@@ -5,9 +5,10 @@
 //! null, `{json_whole ...}` the same with it, `{json_map KEY, VALUE}` an object over the rows of a FROM,
 //! `{json_bool EXPRESSION}` a boolean in one, `{json_inner EXPRESSION}` text that is JSON in one,
 //! `{json_placed EXPRESSION}` the items of a JSON list as rows of
-//! a FROM, `item.value` in the order of `item.key`.
+//! a FROM, `item.value` in the order of `item.key`; `{among SELECT ...}` behind a column asks whether it is one
+//! of what is selected, looked up in the column's index if that is less work.
 
-use model::api::table::Type;
+use model::api::table::{Resource, Type};
 
 use crate::engine::Engine;
 
@@ -47,6 +48,11 @@ pub fn expression(engine: Engine, neutral: &str) -> String {
     out + rest
 }
 
+/// Which rows of a table a project sees that is bound as `mark`.
+pub fn seen_by(engine: Engine, table: &Resource, mark: &str) -> String {
+    expression(engine, table.seen_by).replace("{project}", mark)
+}
+
 /// What is between a text's first brace and the one that closes it, and what comes behind.
 fn braced(text: &str) -> (&str, &str) {
     let mut depth = 0;
@@ -84,6 +90,9 @@ fn neutral_word(engine: Engine, word: &str, of: &str) -> String {
         ("json_inner", Engine::Postgres) => format!("CAST({of} AS JSON)"),
         ("json_bool", Engine::Sqlite) => format!("json(CASE WHEN {of} THEN 'true' ELSE 'false' END)"),
         ("json_bool", Engine::Postgres) => of.to_owned(),
+        ("among", Engine::Sqlite) => format!("IN ({of})"),
+        // A subquery is no condition of an index, an array is.
+        ("among", Engine::Postgres) => format!("= ANY (ARRAY({of}))"),
         _ => format!("{{{word} {of}}}"),
     }
 }

@@ -8,7 +8,7 @@ use model::api::table::{Resource, Source, Type};
 use serde_json::{Map, Value, json};
 
 use crate::dialect;
-use crate::engine::{Cell, DbError, Param, Row, Tx};
+use crate::engine::{Cell, DbError, Engine, Param, Row, Tx};
 
 /// A resource as policy rules look at it: its attributes, its network's behind `network:`, its security
 /// group's behind `security_group:`, and those of what it belongs to behind `ext_parent:`.
@@ -75,7 +75,7 @@ impl Tx<'_> {
         keys.extend(OF_PARENT.map(|name| format!("{PARENT_PREFIX}{name}")));
         keys.extend(OF_GROUP.map(|name| format!("{GROUP_PREFIX}{name}")));
         let facts = Facts::of(table, &keys);
-        let (condition, mut params) = one(table, id, project);
+        let (condition, mut params) = one(self.engine(), table, id, project);
         let mut sql = format!("SELECT {} FROM {} WHERE {condition}", facts.columns.join(", "), table.plural);
         if sql.contains(READER) {
             params.push(caller.into());
@@ -93,7 +93,7 @@ impl Tx<'_> {
         id: &str,
         project: Option<&str>,
     ) -> Result<bool, DbError> {
-        let (condition, params) = one(table, id, project);
+        let (condition, params) = one(self.engine(), table, id, project);
         let sql = format!("SELECT COUNT(*) FROM {} WHERE {condition}", table.plural);
         Ok(self.number(&sql, &params).await? > 0)
     }
@@ -110,7 +110,7 @@ impl Tx<'_> {
         }
         let ids = json!(ids).to_string();
         let (condition, params) =
-            seen(table, &format!("IN {}", dialect::among(self.engine(), "$1")), &ids, project);
+            seen(self.engine(), table, &format!("IN {}", dialect::among(self.engine(), "$1")), &ids, project);
         let sql = format!("SELECT id FROM {} WHERE {condition}", table.plural);
         Ok(self.texts(&sql, &params).await?.into_iter().collect())
     }
@@ -157,12 +157,18 @@ impl Tx<'_> {
 }
 
 /// The condition for one row, if the project sees it, and what it binds.
-fn one<'a>(table: &Resource, id: &'a str, project: Option<&'a str>) -> (String, Vec<Param<'a>>) {
-    seen(table, "= $1", id, project)
+fn one<'a>(
+    engine: Engine,
+    table: &Resource,
+    id: &'a str,
+    project: Option<&'a str>,
+) -> (String, Vec<Param<'a>>) {
+    seen(engine, table, "= $1", id, project)
 }
 
 /// The condition for rows with an id that `is` what is bound first, if the project sees them.
 fn seen<'a>(
+    engine: Engine,
     table: &Resource,
     is: &str,
     first: &'a str,
@@ -172,7 +178,7 @@ fn seen<'a>(
     let mut condition = format!("{}.id {is}", table.plural);
     if let Some(project) = project.filter(|_| !table.seen_by.is_empty()) {
         params.push(Param::from(project));
-        condition = format!("{condition} AND ({})", table.seen_by.replace("{project}", "$2"));
+        condition = format!("{condition} AND ({})", dialect::seen_by(engine, table, "$2"));
     }
     (condition, params)
 }

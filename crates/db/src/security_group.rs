@@ -43,7 +43,8 @@ impl Tx<'_> {
         for project in projects {
             params.push((*project).into());
             let at = format!("${}", params.len());
-            condition = format!("{condition} AND ({})", SECURITY_GROUP.seen_by.replace("{project}", &at));
+            condition =
+                format!("{condition} AND ({})", dialect::seen_by(self.engine(), &SECURITY_GROUP, &at));
         }
         let sql = format!(
             "SELECT id, CASE WHEN stateful THEN 1 ELSE 0 END FROM security_groups \

@@ -39,7 +39,7 @@ impl Tx<'_> {
             "(name IN {} OR id IN {}) AND ({}) ORDER BY id",
             dialect::among(engine, "$1"),
             dialect::among(engine, "$2"),
-            SOFTWARE_PACKAGE.seen_by.replace("{project}", "$3")
+            dialect::seen_by(engine, &SOFTWARE_PACKAGE, "$3")
         );
         let params: Vec<Param> =
             vec![json!(names).to_string().into(), json!(ids).to_string().into(), project.into()];

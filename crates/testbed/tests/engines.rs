@@ -7,6 +7,7 @@ mod engines {
     mod door;
     mod faults;
     mod floatingips;
+    mod found;
     mod group_locks;
     mod group_touches;
     mod groups;

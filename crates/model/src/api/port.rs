@@ -26,8 +26,8 @@ pub const PORT: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "ports.project_id = {project} OR EXISTS (SELECT 1 FROM networks n WHERE n.id = ports.network_id AND \
-         n.project_id = {project})",
+    seen_by: "ports.project_id = {project} OR ports.network_id {among SELECT n.id FROM networks n \
+         WHERE n.project_id = {project}}",
     quota: Some(500),
     attrs: ATTRS,
 };
