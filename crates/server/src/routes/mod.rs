@@ -430,7 +430,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "address_group" => address_group::delete(&mut tx, id).await?,
         "address_scope" => address_scope::delete(&mut tx, id).await?,
         "subnetpool" => subnetpool::delete(&mut tx, id).await?,
-        "rbac_policy" => rbac_policy::delete(&mut tx, id).await?,
+        "rbac_policy" => rbac_policy::delete(&mut tx, &stamp, id).await?,
         "policy" => qos::delete(&mut tx, id).await?,
         name if qos::is_rule(name) => qos::rule::delete(&mut tx, &stamp, table, id).await?,
         "segment" => segment::delete(&mut tx, &stamp, id).await?,
