@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "helpers", include_str!("../migrations/0010-helpers.sql")),
     (11, "nova", include_str!("../migrations/0011-nova.sql")),
     (15, "sharing", include_str!("../migrations/0015-sharing.sql")),
+    (16, "dhcp-placed", include_str!("../migrations/0016-dhcp-placed.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";
