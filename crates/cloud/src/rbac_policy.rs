@@ -9,19 +9,13 @@ use serde_json::Map;
 
 use crate::{Refusal, Stamp};
 
-/// Makes a policy of a checked request; `owner` is the project of what it shares.
+/// Makes a policy of a request whose action was checked; `owner` is the project of what it shares.
 pub fn create(
     new: RbacPolicyCreate,
     owner: &str,
     by: Option<&str>,
     stamp: &mut Stamp,
 ) -> Result<RbacPolicy, Refusal> {
-    if !new.object_type.actions().contains(&new.action.as_str()) {
-        return Err(Refusal::NoSuchSharing {
-            action: new.action,
-            object_type: new.object_type.table().singular,
-        });
-    }
     check_owner(owner, by)?;
     let mut rest = Map::new();
     rest.insert("created_us".into(), stamp.now_us.into());
@@ -34,6 +28,16 @@ pub fn create(
         target_tenant: new.target_tenant,
         rest,
     })
+}
+
+/// Can what a request is about be shared for that?
+pub fn check_action(new: &RbacPolicyCreate) -> Result<(), Refusal> {
+    let object_type = new.object_type;
+    if object_type.actions().contains(&new.action.as_str()) {
+        return Ok(());
+    }
+    let action = new.action.clone();
+    Err(Refusal::NoSuchSharing { action, object_type: object_type.table().singular })
 }
 
 /// Shares a thing with everybody for this, for the project that it belongs to.

@@ -28,6 +28,7 @@ pub async fn create(
     guard: &Guard<'_>,
     new: RbacPolicyCreate,
 ) -> Result<String, Fault> {
+    rbac_policy::check_action(&new)?;
     let owner = match owner(tx, new.object_type, &new.object_id).await {
         // Whose it is not is not told whether it is there.
         Err(Fault::Refused(Refusal::NotFound { .. })) if !guard.is_admin() => String::new(),
