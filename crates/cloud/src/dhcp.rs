@@ -1,13 +1,16 @@
 //! Which agents serve DHCP on a network.
 
+use std::collections::BTreeSet;
+
 use model::AgentId;
+use model::NetworkId;
 use model::api::agent::Agent;
 use model::api::network::Network;
 use model::api::port::{FixedIp, FixedIpAsk};
 use model::api::subnet::Subnet;
 use uuid::Uuid;
 
-use crate::Rules;
+use crate::{Refusal, Rules};
 
 /// The agent type of the DHCP role.
 pub const DHCP_AGENT: &str = "DHCP agent";
@@ -19,20 +22,32 @@ pub struct Plan {
     pub unbind: Vec<AgentId>,
 }
 
-/// Chooses agents: those that serve it and live stay, the least loaded live ones are added.
-pub fn plan(
-    network: &Network,
-    subnets: &[Subnet],
-    serving: &[AgentId],
-    agents: &[Agent],
-    load: &[(AgentId, i64)],
-    alive_since_us: i64,
-    rules: &Rules,
-) -> Plan {
+/// What a plan looks at besides the network.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// All DHCP agents.
+    pub agents: Vec<Agent>,
+    /// How many networks each serves; none where an agent is missing.
+    pub load: Vec<(AgentId, i64)>,
+    /// Those that serve this network.
+    pub serving: Vec<AgentId>,
+    /// Those among them to which an operator gave it.
+    pub placed: BTreeSet<AgentId>,
+    /// Those from which an operator took it.
+    pub taken: BTreeSet<AgentId>,
+    /// Heartbeats after this count as alive.
+    pub alive_since_us: i64,
+}
+
+/// Chooses agents: those that serve it and live stay, the least loaded live ones are added. What an
+/// operator said stays: an agent that he gave it to keeps it, one that he took it from does not get it.
+pub fn plan(network: &Network, subnets: &[Subnet], facts: &Facts, rules: &Rules) -> Plan {
+    let Facts { agents, load, serving, placed, taken, alive_since_us } = facts;
     if !subnets.iter().any(|subnet| subnet.enable_dhcp) {
-        return Plan { bind: vec![], unbind: serving.to_vec() };
+        let unbind = serving.iter().filter(|id| !placed.contains(id)).copied().collect();
+        return Plan { bind: vec![], unbind };
     }
-    let usable = |agent: &&Agent| agent.admin_state_up && agent.heartbeat_us > alive_since_us;
+    let usable = |agent: &&Agent| agent.admin_state_up && agent.heartbeat_us > *alive_since_us;
     let hinted = |agent: &&Agent| {
         let hints = &network.availability_zone_hints;
         hints.is_empty() || agent.availability_zone.as_ref().is_some_and(|zone| hints.contains(zone))
@@ -43,20 +58,32 @@ pub fn plan(
     live.sort_by_key(|agent| (load_of(agent), agent.host.clone()));
     let staying = serving.iter().filter(|id| live.iter().any(|agent| agent.id == **id)).count();
     let missing = rules.dhcp_agents_per_network.saturating_sub(staying);
-    let bind: Vec<AgentId> =
-        live.iter().map(|agent| agent.id).filter(|id| !serving.contains(id)).take(missing).collect();
+    let free = live.iter().map(|agent| agent.id);
+    let free = free.filter(|id| !serving.contains(id) && !taken.contains(id));
+    let bind: Vec<AgentId> = free.take(missing).collect();
     // A dead agent keeps the network until another can take it.
     let dead = |id: &&AgentId| !live.iter().any(|agent| agent.id == **id);
     let mut surplus =
         bind.len() + serving.len() - rules.dhcp_agents_per_network.min(bind.len() + serving.len());
     let mut unbind = Vec::new();
-    for id in serving.iter().filter(dead) {
+    for id in serving.iter().filter(|id| !placed.contains(id)).filter(dead) {
         if surplus > 0 {
             unbind.push(*id);
             surplus -= 1;
         }
     }
     Plan { bind, unbind }
+}
+
+/// May an operator give a network to this agent? `serving`: those that have it.
+pub fn check_add(network: NetworkId, agent: &Agent, serving: &[AgentId]) -> Result<(), Refusal> {
+    if agent.agent_type != DHCP_AGENT || !agent.admin_state_up {
+        return Err(Refusal::NoDhcpAgent(agent.id));
+    }
+    if serving.contains(&agent.id) {
+        return Err(Refusal::NetworkServed { network, agent: agent.id });
+    }
+    Ok(())
 }
 
 /// `device_id` of a DHCP port: its host by name-based UUID, and its network.

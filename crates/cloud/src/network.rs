@@ -41,7 +41,7 @@ pub fn create(
     Ok(Network {
         id: NetworkId(stamp.uuid()),
         project_id: new.project_id,
-        shared: new.shared,
+        with_everyone: new.shared,
         external: new.external,
         is_default: new.is_default,
         status: "ACTIVE".into(),
@@ -99,14 +99,14 @@ pub fn update(
 ) -> Result<Network, Refusal> {
     let mut after = before.clone();
     update_provider(&mut after, &change, facts)?;
-    if change.shared == Some(false) && before.shared && facts.used_by_other_projects {
+    if change.shared == Some(false) && before.with_everyone && facts.used_by_other_projects {
         return Err(Refusal::InvalidSharedSetting(before.id));
     }
     if let Some(asked) = change.mtu {
         after.mtu = mtu(asked, segment::largest_of(&before.segments, rules))?;
         check_mtu(after.mtu, &facts.subnets)?;
     }
-    after.shared = change.shared.unwrap_or(after.shared);
+    after.with_everyone = change.shared.unwrap_or(after.with_everyone);
     after.external = change.external.unwrap_or(after.external);
     if facts.leads_out && !after.external {
         return Err(Refusal::ExternalNetworkInUse(before.id));

@@ -3,24 +3,19 @@
 use std::collections::BTreeSet;
 
 use model::RbacPolicyId;
-use model::api::rbac_policy::{AS_SHARED, EVERYONE, ObjectType, RbacPolicy, RbacPolicyCreate};
+use model::api::network::Network;
+use model::api::rbac_policy::{AS_EXTERNAL, EVERYONE, ObjectType, RbacPolicy, RbacPolicyCreate};
 use serde_json::Map;
 
 use crate::{Refusal, Stamp};
 
-/// Makes a policy of a checked request; `owner` is the project of what it shares.
+/// Makes a policy of a request whose action was checked; `owner` is the project of what it shares.
 pub fn create(
     new: RbacPolicyCreate,
     owner: &str,
     by: Option<&str>,
     stamp: &mut Stamp,
 ) -> Result<RbacPolicy, Refusal> {
-    if new.action != AS_SHARED {
-        return Err(Refusal::NoSuchSharing {
-            action: new.action,
-            object_type: new.object_type.table().singular,
-        });
-    }
     check_owner(owner, by)?;
     let mut rest = Map::new();
     rest.insert("created_us".into(), stamp.now_us.into());
@@ -35,10 +30,21 @@ pub fn create(
     })
 }
 
-/// Shares a thing with everybody, for the project that it belongs to.
+/// Can what a request is about be shared for that?
+pub fn check_action(new: &RbacPolicyCreate) -> Result<(), Refusal> {
+    let object_type = new.object_type;
+    if object_type.actions().contains(&new.action.as_str()) {
+        return Ok(());
+    }
+    let action = new.action.clone();
+    Err(Refusal::NoSuchSharing { action, object_type: object_type.table().singular })
+}
+
+/// Shares a thing with everybody for this, for the project that it belongs to.
 pub fn with_everyone(
     object_type: ObjectType,
     object_id: &str,
+    action: &str,
     project_id: &str,
     stamp: &mut Stamp,
 ) -> RbacPolicy {
@@ -49,7 +55,7 @@ pub fn with_everyone(
         project_id: project_id.to_owned(),
         object_type,
         object_id: object_id.to_owned(),
-        action: AS_SHARED.to_owned(),
+        action: action.to_owned(),
         target_tenant: EVERYONE.to_owned(),
         rest,
     }
@@ -66,7 +72,7 @@ pub fn check_owner(owner: &str, by: Option<&str>) -> Result<(), Refusal> {
 }
 
 /// May a policy stop to share? `users`: projects that use what it shares; `others`: the targets of
-/// other policies that share it.
+/// other policies that share it for the same.
 pub fn check_end(
     policy: &RbacPolicy,
     owner: &str,
@@ -74,9 +80,11 @@ pub fn check_end(
     others: &BTreeSet<String>,
 ) -> Result<(), Refusal> {
     let target = policy.target_tenant.as_str();
-    let left_out = |user: &&String| user.as_str() != owner && !others.contains(*user);
+    // A way out is one by a policy, for the network's own project, too.
+    let owner = Some(owner).filter(|_| policy.action != AS_EXTERNAL);
+    let left_out = |user: &&String| owner != Some(user.as_str()) && !others.contains(*user);
     let in_use = match target {
-        _ if target == owner || others.contains(EVERYONE) => false,
+        _ if owner == Some(target) || others.contains(EVERYONE) => false,
         EVERYONE => users.iter().any(|user| left_out(&user)),
         target => users.contains(target),
     };
@@ -86,9 +94,25 @@ pub fn check_end(
     Ok(())
 }
 
+/// What a network is of which this was the last policy that made it external.
+pub fn no_way_out(network: &Network, leads_out: bool) -> Result<Network, Refusal> {
+    if leads_out {
+        return Err(Refusal::ExternalNetworkInUse(network.id));
+    }
+    Ok(Network { external: false, ..network.clone() })
+}
+
+/// The default external network is everybody's.
+pub fn check_default(policy: &RbacPolicy, network: &Network) -> Result<(), Refusal> {
+    if network.is_default && policy.action == AS_EXTERNAL && policy.target_tenant == EVERYONE {
+        return Err(Refusal::SharingInUse { object: policy.object_id.clone(), target: EVERYONE.to_owned() });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use model::api::rbac_policy::ObjectType;
+    use model::api::rbac_policy::{AS_SHARED, ObjectType};
 
     use super::*;
 

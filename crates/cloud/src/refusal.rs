@@ -349,6 +349,14 @@ pub enum Refusal {
     #[error("Port {0} has a floating IP of another project: ask an administrator.")]
     FloatingIpOfOthers(PortId),
 
+    // Networks and the agents that serve their DHCP.
+    #[error("Agent {0} is no DHCP agent that takes networks.")]
+    NoDhcpAgent(AgentId),
+    #[error("Network {network} is served by agent {agent} already.")]
+    NetworkServed { network: NetworkId, agent: AgentId },
+    #[error("Network {network} is not served by agent {agent}.")]
+    NetworkNotServed { network: String, agent: AgentId },
+
     // Routers and the agents that carry them.
     #[error("Agent {0} is no L3 agent that takes routers.")]
     NoL3Agent(AgentId),

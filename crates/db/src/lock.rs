@@ -148,6 +148,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let shared = [
+            "networks",
             "security_groups",
             "address_groups",
             "subnetpools",

@@ -20,6 +20,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "helpers", include_str!("../migrations/0010-helpers.sql")),
     (11, "nova", include_str!("../migrations/0011-nova.sql")),
     (12, "found", include_str!("../migrations/0012-found.sql")),
+    (13, "sharing", include_str!("../migrations/0013-sharing.sql")),
+    (14, "dhcp-placed", include_str!("../migrations/0014-dhcp-placed.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -1,5 +1,6 @@
 //! Networks: facts that are more than their rows.
 
+use model::api::network::Network;
 use model::{NetworkId, QosPolicyId, SecurityGroupId};
 
 use crate::engine::{DbError, Param, Tx};
@@ -54,10 +55,19 @@ impl Tx<'_> {
         Ok(self.texts(sql, &[]).await?.pop())
     }
 
-    /// True when another project has ports on the network that only sharing allows.
+    /// True when another project has ports on the network that only sharing with everybody allows.
     pub async fn used_by_other_projects(&mut self, network: NetworkId, owner: &str) -> Result<bool, DbError> {
-        let sql = "SELECT COUNT(*) FROM ports WHERE network_id = $1 AND project_id NOT IN ($2, '')";
+        let sql = "SELECT COUNT(*) FROM ports WHERE network_id = $1 AND project_id NOT IN ($2, '') AND project_id NOT IN \
+                   (SELECT target_tenant FROM rbac_policies WHERE object_id = $1 AND action = 'access_as_shared')";
         Ok(self.number(sql, &[network.to_string().into(), owner.into()]).await? > 0)
+    }
+
+    /// Writes down what policies make of a network, which is no change of its own.
+    pub async fn repeat_sharing(&mut self, network: &Network) -> Result<(), DbError> {
+        let sql = "UPDATE networks SET shared = $1, router_external = $2 WHERE id = $3";
+        let params =
+            vec![network.with_everyone.into(), network.external.into(), network.id.to_string().into()];
+        self.later(sql, params).await
     }
 
     /// Hosts that must know of the network's ports, in order.

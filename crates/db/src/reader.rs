@@ -117,11 +117,16 @@ impl Tx<'_> {
 
     /// The facts of a network that rules about something in it look at; none when there is no such
     /// network.
-    pub async fn network_facts(&mut self, network: &str) -> Result<Target, DbError> {
+    pub async fn network_facts(&mut self, network: &str, caller: &str) -> Result<Target, DbError> {
         let facts = Facts::of(&NETWORK, &OF_NETWORK.map(str::to_owned));
         let sql = format!("SELECT {} FROM networks WHERE id = $1", facts.columns.join(", "));
+        let mut params = vec![Param::from(network)];
+        if sql.contains(READER) {
+            params.push(caller.into());
+        }
+        let sql = sql.replace(READER, "$2");
         let mut found = Target::new();
-        self.each(&sql, &[network.into()], |row| found = facts.read(row, 0)).await?;
+        self.each(&sql, &params, |row| found = facts.read(row, 0)).await?;
         Ok(found.into_iter().map(|(name, value)| (format!("{NETWORK_PREFIX}{name}"), value)).collect())
     }
 
@@ -213,9 +218,9 @@ fn column(table: &'static Resource, key: &str) -> Option<(String, Type)> {
     if let Some(name) = key.strip_prefix(NETWORK_PREFIX) {
         table.attr("network_id")?;
         let attr = NETWORK.attr(name)?;
-        let (Source::Column(column) | Source::Same(column)) = attr.source else { return None };
+        let (said, _) = column(&NETWORK, name)?;
         let of_network =
-            format!("(SELECT n.\"{column}\" FROM networks n WHERE n.id = {}.network_id)", table.plural);
+            format!("(SELECT {said} FROM networks WHERE networks.id = {}.network_id)", table.plural);
         return Some((of_network, attr.ty));
     }
     if let Some(name) = key.strip_prefix(GROUP_PREFIX) {

@@ -142,7 +142,7 @@ impl<'a> Guard<'a> {
         if let Some(rule) = self.undecided(&rules)? {
             let mut target = asked(given);
             if let Some(network) = given.0.get("network_id").and_then(Value::as_str) {
-                let facts = tx.network_facts(network).await?;
+                let facts = tx.network_facts(network, &self.caller.project_id).await?;
                 if facts.is_empty()
                     || self.asks_for_network(&rules) && !self.finds_network(tx, network).await?
                 {

@@ -89,6 +89,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Takes subnets from the default pool.",
     ),
     extension(
+        "dhcp_agent_scheduler",
+        "DHCP Agent Scheduler",
+        "2013-02-07T10:00:00-00:00",
+        "Moves networks between agents that serve DHCP.",
+    ),
+    extension(
         "dns-domain-ports",
         "dns_domain for ports",
         "2017-04-24T10:00:00-00:00",

@@ -21,11 +21,15 @@ pub const NETWORK: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "networks.project_id = {project} OR networks.shared = TRUE OR networks.router_external = TRUE",
+    seen_by: "networks.project_id = {project} OR networks.id IN (SELECT b.object_id \
+         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
     quota: Some(100),
     attrs: ATTRS,
 };
 
+/// Whether the network is shared with who reads: its own project is not asked about.
+const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = networks.id \
+    AND b.action = 'access_as_shared' AND b.target_tenant IN ('*', {reader}))";
 const SUBNET_IDS: &str = "(SELECT {json_list s.id} FROM \
     (SELECT id FROM subnets WHERE subnets.network_id = networks.id ORDER BY created_us, id) s)";
 const ZONES: &str = "(SELECT {json_list z.zone} FROM \
@@ -47,7 +51,15 @@ const ATTRS: &[Attr] = &[
     ADMIN_STATE_UP,
     text("status").default(Default::Unset).shown().filter().sort(),
     TENANT_ID,
-    boolean("shared").default(Default::Bool(false)).post().put().shown().filter().target().enforced(),
+    boolean("shared")
+        .from(Source::Sql(SHARED))
+        .default(Default::Bool(false))
+        .post()
+        .put()
+        .shown()
+        .filter()
+        .target()
+        .enforced(),
     text("ipv4_address_scope")
         .from(Source::Sql(SCOPE_4))
         .default(Default::Unset)
@@ -181,6 +193,7 @@ const ATTRS: &[Attr] = &[
     PROJECT_ID,
     boolean("multi_segment").default(Default::Unset),
     int("created_us").default(Default::Unset),
+    boolean("with_everyone").column("shared").default(Default::Unset),
     // Stay empty: subnets tell the scopes.
     text("empty_scope_4").column("ipv4_address_scope").default(Default::Unset),
     text("empty_scope_6").column("ipv6_address_scope").default(Default::Unset),
@@ -191,7 +204,8 @@ const ATTRS: &[Attr] = &[
 pub struct Network {
     pub id: NetworkId,
     pub project_id: String,
-    pub shared: bool,
+    /// Shared with every project. RBAC policies say so; this repeats the one for everybody.
+    pub with_everyone: bool,
     #[serde(rename = "router:external")]
     pub external: bool,
     pub is_default: bool,

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, made from the tables.
 
+mod agents;
 mod availability;
 mod beside;
 mod pools;
@@ -39,7 +40,8 @@ pub fn document(version: &str) -> Value {
         }
     }
     paths.extend(router_paths());
-    paths.extend(agent_paths());
+    paths.extend(agents::dhcp());
+    paths.extend(agents::l3());
     paths.insert(FLOATINGIP_POOL.url(), pool_path());
     schemas.insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, false));
     paths.extend(address_group_paths());
@@ -155,59 +157,6 @@ fn router_paths() -> Map<String, Value> {
     ];
     let path = |(name, body, answer)| action("routers", "the router's UUID", name, body, answer);
     actions.into_iter().map(path).collect()
-}
-
-/// Which agents carry which routers.
-fn agent_paths() -> Map<String, Value> {
-    let many = |plural: &str, singular: &str| {
-        let item = json!({ "$ref": format!("#/components/schemas/{singular}") });
-        wrap(plural, json!({ "type": "array", "items": item }))
-    };
-    let agent = path_parameter("id", "the agent's UUID");
-    let asked = wrap("router_id", json!({ "type": "string", "format": "uuid" }));
-    let routers = json!({
-        "parameters": [agent],
-        "get": {
-            "operationId": "list_l3_routers",
-            "responses": answers("200", Some(many("routers", "router")), &["401", "403", "404"]),
-        },
-        "post": {
-            "operationId": "add_l3_router",
-            "requestBody": { "required": true, "content": { "application/json": { "schema": asked } } },
-            "responses": answers("201", None, &["400", "401", "403", "404", "409"]),
-        },
-    });
-    let router = json!({
-        "parameters": [agent, path_parameter("router_id", "the router's UUID")],
-        "delete": {
-            "operationId": "remove_l3_router",
-            "responses": answers("204", None, &["401", "403", "404", "409"]),
-        },
-    });
-    let state = json!({ "type": ["string", "null"], "enum": ["active", "standby", "unknown", null] });
-    let shown = json!({ "allOf": [
-        { "$ref": "#/components/schemas/agent" },
-        { "type": "object", "properties": { "ha_state": state } },
-    ]});
-    let agents = json!({
-        "parameters": [path_parameter("id", "the router's UUID")],
-        "get": {
-            "operationId": "list_l3_agents",
-            "responses": answers(
-                "200",
-                Some(wrap("agents", json!({ "type": "array", "items": shown }))),
-                &["401", "403", "404"],
-            ),
-        },
-    });
-    [
-        ("/v2.0/agents/{id}/l3-routers", routers),
-        ("/v2.0/agents/{id}/l3-routers/{router_id}", router),
-        ("/v2.0/routers/{id}/l3-agents", agents),
-    ]
-    .map(|(path, value)| (path.to_owned(), value))
-    .into_iter()
-    .collect()
 }
 
 /// Subnets of external networks, from which floating IPs come: a list and nothing else.

@@ -7,6 +7,7 @@ use crate::RbacPolicyId;
 use crate::api::address_group::ADDRESS_GROUP;
 use crate::api::address_scope::ADDRESS_SCOPE;
 use crate::api::convert::Convert;
+use crate::api::network::NETWORK;
 use crate::api::qos::POLICY;
 use crate::api::security_group::SECURITY_GROUP;
 use crate::api::software_package::SOFTWARE_PACKAGE;
@@ -30,8 +31,10 @@ pub const RBAC_POLICY: Resource = Resource {
 
 /// The target that is every project.
 pub const EVERYONE: &str = "*";
-/// What groups, address scopes, subnet pools and QoS policies can be shared for.
+/// To be used as the own one; all that networks, groups, pools and the like are shared for but one.
 pub const AS_SHARED: &str = "access_as_shared";
+/// To be a way out of routers, and where floating IPs are from: networks only.
+pub const AS_EXTERNAL: &str = "access_as_external";
 
 const ATTRS: &[Attr] = &[
     text("id").check(Check::Uuid).shown().filter().default(Default::Unset),
@@ -57,6 +60,7 @@ const ATTRS: &[Attr] = &[
 pub enum ObjectType {
     AddressGroup,
     AddressScope,
+    Network,
     QosPolicy,
     SecurityGroup,
     SoftwarePackage,
@@ -64,19 +68,29 @@ pub enum ObjectType {
 }
 
 impl ObjectType {
-    pub const ALL: [ObjectType; 6] = [
+    pub const ALL: [ObjectType; 7] = [
         ObjectType::AddressGroup,
         ObjectType::AddressScope,
+        ObjectType::Network,
         ObjectType::QosPolicy,
         ObjectType::SecurityGroup,
         ObjectType::SoftwarePackage,
         ObjectType::Subnetpool,
     ];
 
+    /// What it can be shared for.
+    pub fn actions(self) -> &'static [&'static str] {
+        match self {
+            ObjectType::Network => &[AS_EXTERNAL, AS_SHARED],
+            _ => &[AS_SHARED],
+        }
+    }
+
     pub fn table(self) -> &'static Resource {
         match self {
             ObjectType::AddressGroup => &ADDRESS_GROUP,
             ObjectType::AddressScope => &ADDRESS_SCOPE,
+            ObjectType::Network => &NETWORK,
             ObjectType::QosPolicy => &POLICY,
             ObjectType::SecurityGroup => &SECURITY_GROUP,
             ObjectType::SoftwarePackage => &SOFTWARE_PACKAGE,

@@ -24,13 +24,14 @@ pub const SUBNET: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "subnets.project_id = {project} OR EXISTS (SELECT 1 FROM networks n WHERE n.id = subnets.network_id AND \
-         (n.shared = TRUE OR n.router_external = TRUE))",
+    seen_by: "subnets.project_id = {project} OR subnets.network_id IN (SELECT b.object_id \
+         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
     quota: Some(100),
     attrs: ATTRS,
 };
 
-const SHARED: &str = "(SELECT n.shared FROM networks n WHERE n.id = subnets.network_id)";
+const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = subnets.network_id \
+    AND b.action = 'access_as_shared' AND b.target_tenant IN ('*', {reader}))";
 const EXTERNAL: &str = "(SELECT n.router_external FROM networks n WHERE n.id = subnets.network_id)";
 const IPV6_MODES: &[Option<&str>] = &[Some("dhcpv6-stateful"), Some("dhcpv6-stateless"), Some("slaac"), None];
 

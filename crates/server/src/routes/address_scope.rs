@@ -3,7 +3,7 @@
 use cloud::{Refusal, Stamp, address_scope};
 use db::Tx;
 use model::api::address_scope::{ADDRESS_SCOPE, AddressScope, AddressScopeCreate, AddressScopeUpdate};
-use model::api::rbac_policy::ObjectType;
+use model::api::rbac_policy::{AS_SHARED, ObjectType};
 
 use crate::error::Fault;
 use crate::routes::rbac_policy;
@@ -18,6 +18,7 @@ pub async fn create(tx: &mut Tx<'_>, stamp: &mut Stamp, new: AddressScopeCreate)
             stamp,
             ObjectType::AddressScope,
             &scope.id.to_string(),
+            AS_SHARED,
             &scope.project_id,
         )
         .await?;
@@ -41,7 +42,15 @@ pub async fn update(
     let shared = change.shared == Some(true);
     let after = address_scope::update(&before, change, was_shared)?;
     if shared && !was_shared {
-        rbac_policy::share_with_everyone(tx, stamp, ObjectType::AddressScope, id, &before.project_id).await?;
+        rbac_policy::share_with_everyone(
+            tx,
+            stamp,
+            ObjectType::AddressScope,
+            id,
+            AS_SHARED,
+            &before.project_id,
+        )
+        .await?;
     }
     tx.update(&ADDRESS_SCOPE, before.id, &before, &after, &stamp.now).await?;
     Ok(())

@@ -29,7 +29,7 @@ pub async fn routers(app: &App, call: &Call, agent: &str, router: Option<&str>) 
             list(app, &guard, agent).await
         }
         (&Method::POST, None) => {
-            let router = asked(call)?;
+            let router = asked(call, "router_id")?;
             guard.may("create_l3-router", "")?;
             retry::whole(|| add(app, agent, &router)).await
         }
@@ -41,18 +41,18 @@ pub async fn routers(app: &App, call: &Call, agent: &str, router: Option<&str>) 
     }
 }
 
-/// The router that a body names.
-fn asked(call: &Call) -> Result<String, Fault> {
+/// The id that a body names by `key`.
+pub fn asked(call: &Call, key: &str) -> Result<String, Fault> {
     if call.body.is_empty() {
         return Err(Fault::NoBody);
     }
     let body: Value =
         serde_json::from_slice(&call.body).map_err(|error| Fault::NotJsonForExtension(error.to_string()))?;
-    let router = body.get("router_id").and_then(Value::as_str).map(str::to_owned);
-    router.ok_or_else(|| Invalid::request("The body must be an object with the key 'router_id'.").into())
+    let id = body.get(key).and_then(Value::as_str).map(str::to_owned);
+    id.ok_or_else(|| Invalid::request(format!("The body must be an object with the key '{key}'.")).into())
 }
 
-async fn load_agent(tx: &mut Tx<'_>, id: &str) -> Result<Agent, Fault> {
+pub async fn load_agent(tx: &mut Tx<'_>, id: &str) -> Result<Agent, Fault> {
     let found = tx.get(&AGENT, id).await?;
     found.ok_or_else(|| Refusal::NotFound { table: &AGENT, id: id.to_owned() }.into())
 }
@@ -67,7 +67,7 @@ async fn list(app: &App, guard: &Guard<'_>, agent: &str) -> Result<Answer, Fault
 }
 
 /// Resources by their ids, as the caller is shown them.
-async fn shown(
+pub async fn shown(
     tx: &mut Tx<'_>,
     guard: &Guard<'_>,
     table: &'static Resource,

@@ -8,6 +8,7 @@ mod address_scope;
 pub mod agent;
 mod availability;
 mod conntrack_helper;
+mod dhcp_agent;
 mod discovery;
 pub mod floatingip;
 mod floatingip_pool;
@@ -69,6 +70,11 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", of, id, "tags"] => tag::dispatch(app, call, of, id, None).await,
         ["v2.0", of, id, "tags", tag] => tag::dispatch(app, call, of, id, Some(tag)).await,
+        ["v2.0", "agents", id, "dhcp-networks"] => dhcp_agent::networks(app, call, id, None).await,
+        ["v2.0", "agents", id, "dhcp-networks", network] => {
+            dhcp_agent::networks(app, call, id, Some(network)).await
+        }
+        ["v2.0", "networks", id, "dhcp-agents"] => dhcp_agent::agents(app, call, id).await,
         ["v2.0", "agents", id, "l3-routers"] => l3_agent::routers(app, call, id, None).await,
         ["v2.0", "agents", id, "l3-routers", router] => l3_agent::routers(app, call, id, Some(router)).await,
         ["v2.0", "routers", id, "l3-agents"] => l3_agent::agents(app, call, id).await,
@@ -430,7 +436,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "address_group" => address_group::delete(&mut tx, id).await?,
         "address_scope" => address_scope::delete(&mut tx, id).await?,
         "subnetpool" => subnetpool::delete(&mut tx, id).await?,
-        "rbac_policy" => rbac_policy::delete(&mut tx, id).await?,
+        "rbac_policy" => rbac_policy::delete(&mut tx, &stamp, id).await?,
         "policy" => qos::delete(&mut tx, id).await?,
         name if qos::is_rule(name) => qos::rule::delete(&mut tx, &stamp, table, id).await?,
         "segment" => segment::delete(&mut tx, &stamp, id).await?,

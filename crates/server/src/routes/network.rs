@@ -5,6 +5,7 @@ use cloud::segment::{self, Choice, Wanted};
 use cloud::{AUTO_DELETE_OWNERS, Refusal, Stamp};
 use db::{Allocated, Tx};
 use model::api::network::{NETWORK, Network, NetworkCreate, NetworkUpdate, ProviderSegment, SegmentAsk};
+use model::api::rbac_policy::{AS_EXTERNAL, AS_SHARED, ObjectType};
 use model::api::segment::{SEGMENT, Segment};
 use model::desired::{Key, Kind};
 use model::{NetworkId, Touch};
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::{floatingip, port, qos, security_group};
+use crate::routes::{floatingip, port, qos, rbac_policy, security_group};
 
 pub async fn create(
     app: &App,
@@ -37,6 +38,7 @@ pub async fn create(
     };
     let network = cloud::network::create(new, facts, app.rules(), stamp)?;
     tx.insert(&NETWORK, &network).await?;
+    share(tx, stamp, None, &network).await?;
     for segment in segment::of::begin(&network, stamp) {
         tx.insert(&SEGMENT, &segment).await?;
         hold(tx, network.id, &segment.provider()).await?;
@@ -167,6 +169,7 @@ pub async fn update(
         }
     }
     tx.update(&NETWORK, before.id, &before, &after, &stamp.now).await?;
+    share(tx, stamp, Some(&before), &after).await?;
     let policy = |network: &Network| network.rest.get("qos_policy_id").cloned().unwrap_or_default();
     if policy(&after) != policy(&before) {
         let touches = tx.set_network_qos(before.id, policy(&after).as_str()).await?;
@@ -178,6 +181,27 @@ pub async fn update(
         let served = tx.dhcp_hosts_of(before.id).await?;
         touches.extend(served.into_iter().map(|host| part(host, Kind::Dhcp)));
         tx.mark(&touches);
+    }
+    Ok(())
+}
+
+/// Who may use a network is said by policies; these say what the network's own attributes say of everybody.
+async fn share(
+    tx: &mut Tx<'_>,
+    stamp: &mut Stamp,
+    before: Option<&Network>,
+    after: &Network,
+) -> Result<(), Fault> {
+    let said = |of: &Network| [(AS_SHARED, of.with_everyone), (AS_EXTERNAL, of.external)];
+    let was = before.map_or([(AS_SHARED, false), (AS_EXTERNAL, false)], said);
+    for ((action, was), (_, is)) in was.into_iter().zip(said(after)) {
+        let id = after.id.to_string();
+        if is && !was {
+            let project = &after.project_id;
+            rbac_policy::share_with_everyone(tx, stamp, ObjectType::Network, &id, action, project).await?;
+        } else if was && !is {
+            tx.unshare(&id, action, action == AS_EXTERNAL).await?;
+        }
     }
     Ok(())
 }
@@ -199,5 +223,5 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Faul
         tx.mark(&[Touch::Membership { host, network: network.id }]);
     }
     tx.delete(&NETWORK, network.id).await?;
-    Ok(())
+    Ok(tx.forget_policies(id).await?)
 }

@@ -2,11 +2,14 @@
 
 use cloud::{Refusal, Stamp, rbac_policy};
 use db::Tx;
-use model::api::rbac_policy::{ObjectType, RBAC_POLICY, RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate};
+use model::api::network::{NETWORK, Network};
+use model::api::rbac_policy::{
+    AS_EXTERNAL, EVERYONE, ObjectType, RBAC_POLICY, RbacPolicy, RbacPolicyCreate, RbacPolicyUpdate,
+};
 
 use crate::error::Fault;
 use crate::guard::Guard;
-use crate::routes::subnetpool;
+use crate::routes::{network, subnetpool};
 
 /// The project of what is shared, which is locked: who shares it and who uses it wait for each other.
 async fn owner(tx: &mut Tx<'_>, of: ObjectType, id: &str) -> Result<String, Fault> {
@@ -25,9 +28,13 @@ pub async fn create(
     guard: &Guard<'_>,
     new: RbacPolicyCreate,
 ) -> Result<String, Fault> {
+    rbac_policy::check_action(&new)?;
     let owner = match owner(tx, new.object_type, &new.object_id).await {
         // Whose it is not is not told whether it is there.
         Err(Fault::Refused(Refusal::NotFound { .. })) if !guard.is_admin() => String::new(),
+        Err(Fault::Refused(Refusal::NotFound { table, id })) if table.singular == NETWORK.singular => {
+            return Err(Refusal::Input(format!("There is no network {id} to share.")).into());
+        }
         owner => owner?,
     };
     let policy = rbac_policy::create(new, &owner, sharer(guard), stamp)?;
@@ -36,7 +43,7 @@ pub async fn create(
         return Err(Refusal::DuplicateSharing.into());
     }
     tx.insert(&RBAC_POLICY, &policy).await?;
-    told(tx, &policy).await?;
+    told(tx, stamp, &policy).await?;
     Ok(policy.id.to_string())
 }
 
@@ -46,9 +53,10 @@ pub async fn share_with_everyone(
     stamp: &mut Stamp,
     of: ObjectType,
     object: &str,
+    action: &str,
     project: &str,
 ) -> Result<(), Fault> {
-    let policy = rbac_policy::with_everyone(of, object, project, stamp);
+    let policy = rbac_policy::with_everyone(of, object, action, project, stamp);
     Ok(tx.insert(&RBAC_POLICY, &policy).await?)
 }
 
@@ -70,9 +78,18 @@ async fn load(tx: &mut Tx<'_>, id: &str) -> Result<RbacPolicy, Fault> {
 }
 
 /// Refuses to end what others rely on.
-async fn check_end(tx: &mut Tx<'_>, policy: &RbacPolicy, owner: &str) -> Result<(), Fault> {
-    let users = tx.projects_with(policy.object_type, &policy.object_id).await?;
-    let others = tx.other_targets(&policy.object_id, policy.id).await?;
+async fn check_end(
+    tx: &mut Tx<'_>,
+    policy: &RbacPolicy,
+    owner: &str,
+    instead: Option<&str>,
+) -> Result<(), Fault> {
+    let users = tx.projects_with(policy).await?;
+    let mut others = tx.other_targets(policy).await?;
+    if policy.object_type == ObjectType::Network {
+        rbac_policy::check_default(policy, &network::load(tx, &policy.object_id).await?)?;
+        others.extend(instead.filter(|_| policy.action == AS_EXTERNAL).map(str::to_owned));
+    }
     Ok(rbac_policy::check_end(policy, owner, &users, &others)?)
 }
 
@@ -89,29 +106,51 @@ pub async fn update(
     let Some(target) = change.target_tenant.filter(|target| *target != before.target_tenant) else {
         return Ok(());
     };
-    if target != model::api::rbac_policy::EVERYONE {
-        check_end(tx, &before, &owner).await?;
+    // Who has a network is not asked whom it is shared with instead.
+    if target != EVERYONE || before.object_type == ObjectType::Network {
+        check_end(tx, &before, &owner, Some(&target)).await?;
     }
     if tx.same_policy(&before.object_id, &before.action, &target).await?.is_some() {
         return Err(Refusal::DuplicateSharing.into());
     }
     let after = RbacPolicy { target_tenant: target, ..before.clone() };
     tx.update(&RBAC_POLICY, before.id, &before, &after, &stamp.now).await?;
-    told(tx, &before).await
+    told(tx, stamp, &before).await
 }
 
-pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<(), Fault> {
     let policy = load(tx, id).await?;
     let owner = owner(tx, policy.object_type, &policy.object_id).await?;
-    check_end(tx, &policy, &owner).await?;
+    check_end(tx, &policy, &owner, None).await?;
     tx.delete(&RBAC_POLICY, policy.id).await?;
-    told(tx, &policy).await
+    told(tx, stamp, &policy).await
 }
 
-/// The repository hears who sees software.
-async fn told(tx: &mut Tx<'_>, policy: &RbacPolicy) -> Result<(), Fault> {
-    if policy.object_type == ObjectType::SoftwarePackage {
-        tx.software_package_due(&policy.object_id).await?;
+/// The repository hears who sees software; a network is what its policies make it.
+async fn told(tx: &mut Tx<'_>, stamp: &Stamp, policy: &RbacPolicy) -> Result<(), Fault> {
+    match policy.object_type {
+        ObjectType::SoftwarePackage => Ok(tx.software_package_due(&policy.object_id).await?),
+        ObjectType::Network => settle_network(tx, stamp, policy).await,
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// A network is external as long as some policy says so, and known to be everybody's if one says that.
+async fn settle_network(tx: &mut Tx<'_>, stamp: &Stamp, policy: &RbacPolicy) -> Result<(), Fault> {
+    let before = network::load(tx, &policy.object_id).await?;
+    let after = match policy.action.as_str() {
+        AS_EXTERNAL => match tx.is_shared_for(&policy.object_id, AS_EXTERNAL, None).await? {
+            true => Network { external: true, ..before.clone() },
+            false => rbac_policy::no_way_out(&before, tx.leads_out(before.id).await?)?,
+        },
+        action => {
+            let with_everyone = tx.is_shared_for(&policy.object_id, action, Some(EVERYONE)).await?;
+            Network { with_everyone, ..before.clone() }
+        }
+    };
+    tx.bump(&NETWORK, before.id, &stamp.now).await?;
+    if after.external != before.external {
+        tx.bump(&NETWORK, before.id, &stamp.now).await?;
+    }
+    Ok(tx.repeat_sharing(&after).await?)
 }

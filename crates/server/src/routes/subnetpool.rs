@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use model::NetworkId;
 use model::api::address_scope::ADDRESS_SCOPE;
 use model::api::network::NETWORK;
-use model::api::rbac_policy::ObjectType;
+use model::api::rbac_policy::{AS_SHARED, ObjectType};
 use model::api::subnetpool::{
     SUBNETPOOL, Subnetpool, SubnetpoolCreate, SubnetpoolUpdate, onboarded, prefixes,
 };
@@ -34,7 +34,8 @@ pub async fn create(
     tx.insert(&SUBNETPOOL, &pool).await?;
     let id = pool.id.to_string();
     if shared {
-        rbac_policy::share_with_everyone(tx, stamp, ObjectType::Subnetpool, &id, &pool.project_id).await?;
+        rbac_policy::share_with_everyone(tx, stamp, ObjectType::Subnetpool, &id, AS_SHARED, &pool.project_id)
+            .await?;
     }
     Ok(id)
 }

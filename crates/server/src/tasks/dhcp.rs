@@ -80,13 +80,18 @@ async fn settle(app: &App, id: NetworkId, turn: Turn) -> Result<(), Fault> {
     tx.lock_ports_of(id).await?;
     let Some(network) = tx.get::<Network>(&NETWORK, id).await? else { return Ok(()) };
     let subnets = tx.subnets_of(id).await?;
-    let agents = tx.agents_of_type(DHCP_AGENT).await?;
-    let serving: Vec<_> = tx.dhcp_agents_of(id).await?.iter().map(|agent| agent.id).collect();
-    let load = tx.dhcp_load().await?;
-    let since = app.alive_since_us();
-    let plan = dhcp::plan(&network, &subnets, &serving, &agents, &load, since, app.rules());
+    let told = tx.dhcp_told(id).await?;
+    let facts = dhcp::Facts {
+        agents: tx.agents_of_type(DHCP_AGENT).await?,
+        load: tx.dhcp_load().await?,
+        serving: tx.dhcp_agents_of(id).await?.iter().map(|agent| agent.id).collect(),
+        placed: told.placed,
+        taken: told.taken,
+        alive_since_us: app.alive_since_us(),
+    };
+    let plan = dhcp::plan(&network, &subnets, &facts, app.rules());
     let mut touches = Vec::new();
-    let host = |id| agents.iter().find(|agent| agent.id == id).map(|agent| agent.host.clone());
+    let host = |id| facts.agents.iter().find(|agent| agent.id == id).map(|agent| agent.host.clone());
     for agent in plan.unbind {
         tx.unbind_dhcp(id, agent).await?;
         touches.extend(host(agent).map(|host| Touch::Service { host, network: id }));
@@ -96,7 +101,9 @@ async fn settle(app: &App, id: NetworkId, turn: Turn) -> Result<(), Fault> {
         touches.extend(host(agent).map(|host| Touch::Service { host, network: id }));
     }
     tx.mark(&touches);
-    let hosts = tx.dhcp_hosts_of(id).await?;
+    // Without a subnet to serve, an agent that an operator gave it to waits for one.
+    let serves = subnets.iter().any(|subnet| subnet.enable_dhcp);
+    let hosts = if serves { tx.dhcp_hosts_of(id).await? } else { vec![] };
     settle_ports(app, &mut tx, &network, hosts).await?;
     routes::port::settle_waiting(app, &mut tx, &app.stamp(), id).await?;
     Ok(app.commit(tx).await?)

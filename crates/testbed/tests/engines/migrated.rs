@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use db::{Db, Options};
-use model::NetworkId;
-use model::api::network::ProviderSegment;
+use model::api::network::{NETWORK as NETWORK_TABLE, ProviderSegment};
+use model::api::rbac_policy::{AS_EXTERNAL, AS_SHARED, EVERYONE};
+use model::{NetworkId, RbacPolicyId};
 use rusqlite::Connection;
 use serde_json::json;
 use testbed::{Engine, Postgres};
 
-testbed::on_both_engines!(segments_of_networks_keep_their_order);
+testbed::on_both_engines!(networks_are_shared_as_they_were, segments_of_networks_keep_their_order);
 
 const NETWORK: &str = "5eed0000-0000-4000-8000-000000000001";
 
@@ -60,13 +61,6 @@ async fn segments_of_networks_keep_their_order(engine: Engine) {
         segment("flat", Some("a"), None),
         segment("vlan", Some("a"), Some(9)),
     ];
-    let row = |id: &str, several: bool, kind: &str, segments: &[ProviderSegment]| {
-        format!(
-            "INSERT INTO networks VALUES ('{id}', 'p', 'n', TRUE, 'ACTIVE', FALSE, NULL, NULL, FALSE, '{}', {several}, \
-             1450, '[]', FALSE, TRUE, {kind}, NULL, NULL, NULL, FALSE, '', '', '[]', 1, 't', 't', 1);\n",
-            json!(segments)
-        )
-    };
     let one = NETWORK.replace("0001", "0002");
     let sql = up_to(7) + &row(NETWORK, true, "NULL", &several) + &row(&one, false, "'local'", &several[1..2]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -77,5 +71,41 @@ async fn segments_of_networks_keep_their_order(engine: Engine) {
         let found = tx.segments_of(network).await.expect("segments");
         let found: Vec<ProviderSegment> = found.iter().map(|segment| segment.provider()).collect();
         assert_eq!(found, want);
+    }
+}
+
+/// A network as it was stored.
+fn row(id: &str, several: bool, kind: &str, segments: &[ProviderSegment]) -> String {
+    format!(
+        "INSERT INTO networks VALUES ('{id}', 'p', 'n', TRUE, 'ACTIVE', FALSE, NULL, NULL, FALSE, '{}', {several}, \
+         1450, '[]', FALSE, TRUE, {kind}, NULL, NULL, NULL, FALSE, '', '', '[]', 1, 't', 't', 1);\n",
+        json!(segments)
+    )
+}
+
+/// What their own attributes said of everybody, a policy says.
+async fn networks_are_shared_as_they_were(engine: Engine) {
+    let id = |n: u32| format!("5eed0000-0000-4000-8000-00000000000{n}");
+    let mut sql = up_to(7);
+    let local = [segment("local", None, None)];
+    for (n, shared, external) in [(1, true, false), (2, false, true), (3, true, true), (4, false, false)] {
+        sql += &row(&id(n), false, "'local'", &local);
+        sql += &format!(
+            "UPDATE networks SET shared = {shared}, router_external = {external} WHERE id = '{}';\n",
+            id(n)
+        );
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = opened_after(engine, folder.path(), &sql).await;
+    let mut tx = db.read().await.expect("reads");
+    for (n, shared, external) in [(1, true, false), (2, false, true), (3, true, true), (4, false, false)] {
+        for (action, said) in [(AS_SHARED, shared), (AS_EXTERNAL, external)] {
+            let found = tx.same_policy(&id(n), action, EVERYONE).await.expect("policies");
+            assert_eq!(found.is_some(), said, "{n} {action}");
+            let found = found.map(|id| id.parse::<RbacPolicyId>());
+            assert!(found.is_none_or(|id| id.is_ok()), "no id");
+        }
+        let seen = tx.finds(&NETWORK_TABLE, &id(n), Some("guest")).await.expect("looks");
+        assert_eq!(seen, shared || external, "{n}");
     }
 }

@@ -10,7 +10,11 @@ use server::{AuthSettings, Settings};
 use testbed::client::id_of;
 use testbed::{Client, Home, Lone, Postgres, wait};
 
-testbed::on_both_engines!(what_is_shared_is_used_or_taken_back, use_counts_as_it_does_in_the_reference);
+testbed::on_both_engines!(
+    what_is_shared_is_used_or_taken_back,
+    use_counts_as_it_does_in_the_reference,
+    networks_are_used_or_taken_back
+);
 
 const LIMIT: Duration = Duration::from_secs(20);
 const ROUNDS: usize = 24;
@@ -139,6 +143,48 @@ async fn use_counts_as_it_does_in_the_reference(engine: Engine) {
         let policy = format!("rbac-policies/{policy}");
         let (status, answer) = asked(&shared.client, OWNER, "DELETE", &policy, Value::Null).await;
         assert_eq!(status, ends, "{by} {object_type}: {answer}");
+    }
+}
+
+/// A port on a shared network and a router's way out of it against the end of the policy that allows it.
+async fn networks_are_used_or_taken_back(engine: Engine) {
+    let lone = Lone::start_on(engine, Shared::settings(), Bus::in_process()).await.expect("starts");
+    let shared = Shared::of(&lone).await;
+    let network = shared.made(OWNER, "networks", "network", json!({})).await;
+    let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": "198.51.100.0/24" });
+    shared.made(OWNER, "subnets", "subnet", subnet).await;
+    let port = json!({ "port": { "network_id": network } });
+    let router = json!({ "router": { "external_gateway_info": { "network_id": network } } });
+    for round in 0..ROUNDS {
+        for (action, path, body) in
+            [("access_as_shared", "ports", &port), ("access_as_external", "routers", &router)]
+        {
+            let policy = json!({ "object_type": "network", "object_id": network, "action": action,
+                "target_tenant": GUEST });
+            let policy = shared.made(OWNER, "rbac-policies", "rbac_policy", policy).await;
+            let policy = format!("rbac-policies/{policy}");
+            let using = asked(&shared.client, GUEST, "POST", path, body.clone());
+            let ending = asked(&shared.client, OWNER, "DELETE", &policy, Value::Null);
+            let (used, ended) = match round % 2 {
+                0 => tokio::join!(using, ending),
+                _ => {
+                    let (ended, used) = tokio::join!(ending, using);
+                    (used, ended)
+                }
+            };
+            let statuses = (used.0, ended.0);
+            assert!([(201, 409), (404, 204)].contains(&statuses), "{path}: {used:?} {ended:?}");
+            if used.0 == 201 {
+                let made = used.1.as_object().and_then(|body| body.values().next()).expect("what was made");
+                let made = format!("{path}/{}", id_of(made));
+                let (status, answer) = asked(&shared.client, GUEST, "DELETE", &made, Value::Null).await;
+                assert_eq!(status, 204, "{made}: {answer}");
+                let (status, answer) = asked(&shared.client, OWNER, "DELETE", &policy, Value::Null).await;
+                assert_eq!(status, 204, "{answer}");
+            }
+            let seen = asked(&shared.client, GUEST, "GET", &format!("networks/{network}"), Value::Null).await;
+            assert_eq!(seen.0, 404, "{seen:?}");
+        }
     }
 }
 

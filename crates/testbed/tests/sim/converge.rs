@@ -26,6 +26,7 @@ testbed::on_both_engines!(
     a_port_does_not_wait_for_dhcp_that_is_switched_off,
     a_network_deleted_from_several_hosts_leaves_nothing,
     a_port_becomes_active_only_when_wired_and_served,
+    dhcp_is_where_an_operator_puts_it,
 );
 
 const HOSTS: u8 = 4;
@@ -226,6 +227,60 @@ async fn a_port_does_not_wait_for_dhcp_that_is_switched_off(engine: Engine) {
         ports.as_array()?.is_empty().then_some(())
     });
     left.await.expect("the DHCP port goes with DHCP");
+}
+
+/// Where an operator puts a network's DHCP it is, and from where he takes it it stays away.
+async fn dhcp_is_where_an_operator_puts_it(engine: Engine) {
+    let wires = wires(engine, None).await;
+    let lone = started(engine, wires.server()).await;
+    let hosts = hosts(&wires).await;
+    let network = lone.client.create("network", json!({})).await.expect("a network");
+    let id = id_of(&network);
+    let agents = lone.client.get("agents?agent_type=DHCP%20agent").await.expect("agents");
+    let agents = agents.as_array().expect("a list").clone();
+    let of = |host: &SimulatedHost| {
+        let found = agents.iter().find(|agent| agent["host"] == host.name.as_str());
+        format!("agents/{}/dhcp-networks", id_of(found.expect("its agent")))
+    };
+    let give = || Some(json!({ "network_id": id }).to_string());
+    let asked = |method: &'static str, path: String, body: Option<String>| {
+        let client = lone.client.clone();
+        async move { client.send(method, &format!("/v2.0/{path}"), body, &[]).await.expect("an answer").0 }
+    };
+    let last = hosts.last().expect("a host");
+    // Before there is anything to serve.
+    assert_eq!(asked("POST", of(last), give()).await, 201);
+    let subnet = json!({ "network_id": id, "ip_version": 4, "cidr": "10.0.0.0/24" });
+    lone.client.create("subnet", subnet).await.expect("a subnet");
+    let serve = |which: Vec<usize>| {
+        let hosts = &hosts;
+        async move {
+            let right = |at: usize| (hosts[at].count(Kind::Dhcp) == 1) == which.contains(&at);
+            let right = wait::until(LIMIT, || async { (0..hosts.len()).all(right).then_some(()) });
+            right.await.unwrap_or_else(|| panic!("{which:?} should serve"));
+        }
+    };
+    let end = hosts.len() - 1;
+    serve(vec![end]).await;
+    assert_eq!(asked("POST", of(&hosts[0]), give()).await, 201);
+    serve(vec![0, end]).await;
+    assert_eq!(asked("POST", of(&hosts[0]), give()).await, 409);
+    assert_eq!(asked("DELETE", format!("{}/{id}", of(last)), None).await, 204);
+    serve(vec![0]).await;
+    // It goes to one after the other, and to none again.
+    let mut taken = vec![end];
+    while taken.len() < hosts.len() {
+        let next = wait::until(LIMIT, || async {
+            (0..hosts.len()).find(|at| !taken.contains(at) && hosts[*at].count(Kind::Dhcp) == 1)
+        });
+        let next = next.await.expect("another one serves");
+        assert_eq!(asked("DELETE", format!("{}/{id}", of(&hosts[next])), None).await, 204);
+        taken.push(next);
+    }
+    serve(vec![]).await;
+    assert_eq!(asked("POST", of(&hosts[1]), give()).await, 201);
+    serve(vec![1]).await;
+    converged(&wires, &hosts).await;
 }
 
 async fn a_port_becomes_active_only_when_wired_and_served(engine: Engine) {

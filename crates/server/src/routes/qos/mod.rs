@@ -99,7 +99,7 @@ pub async fn update(
         Some(true) => share(tx, stamp, guard, &after).await?,
         Some(false) => {
             if let Some(policy) = tx.same_policy(id, AS_SHARED, EVERYONE).await? {
-                rbac_policy::delete(tx, &policy).await?;
+                rbac_policy::delete(tx, stamp, &policy).await?;
             }
         }
         None => {}

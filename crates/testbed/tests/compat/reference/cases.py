@@ -273,6 +273,7 @@ def common(kind, base):
 
 
 def all_cases():
+    import cases_dhcp_agents
     import cases_floatingips
     import cases_groups
     import cases_helpers
@@ -284,9 +285,11 @@ def all_cases():
     import cases_qos
     import cases_router
     import cases_segments
+    import cases_sharing
     import cases_tags
     import cases_trunks
     CASES.clear()
+    cases_dhcp_agents.fill()
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()
@@ -298,6 +301,7 @@ def all_cases():
     cases_qos.fill()
     cases_router.fill()
     cases_segments.fill()
+    cases_sharing.fill()
     cases_tags.fill()
     cases_trunks.fill()
     return CASES

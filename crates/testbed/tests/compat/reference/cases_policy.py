@@ -464,6 +464,7 @@ def all_cases():
     import cases_policy_pools
     import cases_policy_qos
     import cases_policy_router
+    import cases_policy_sharing
     import cases_policy_tags
     import cases_policy_trunks
     if not any(case['name'].startswith('router-') for case in CASES):
@@ -474,6 +475,7 @@ def all_cases():
         cases_policy_groups.fill(add)
         cases_policy_helpers.fill(add)
         cases_policy_pools.fill(add)
+        cases_policy_sharing.fill(add)
         cases_policy_tags.fill(add)
         cases_policy_trunks.fill(add)
     return CASES
