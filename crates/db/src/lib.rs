@@ -70,4 +70,4 @@ pub use segment::Allocated;
 pub use software::PublishedRow;
 pub use software_order::{BehindRow, CandidateRow};
 pub use trunk::InTrunk;
-pub use view::ViewRows;
+pub use view::{ViewRows, ports_by_id};

@@ -32,6 +32,17 @@ pub fn family_cpu(parent: u32) -> Duration {
     cpu(&family)
 }
 
+/// Whether a thread of the kernel is at work for this queue of its own.
+pub fn kernel_works(queue: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok()).any(|stat| {
+        // `15 (kworker/u8:3+netns) D ...`: a minus stands before the queue that it last worked for.
+        let name = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
+        name.and_then(|(name, _)| name.strip_prefix("kworker/")?.split_once('+'))
+            .is_some_and(|(_, of)| of == queue)
+    })
+}
+
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()

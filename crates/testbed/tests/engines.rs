@@ -14,6 +14,7 @@ mod engines {
     mod log;
     mod migrated;
     mod order;
+    mod pages;
     mod qos;
     mod races;
     mod racing;

@@ -12,6 +12,7 @@ use testbed::{Cloud, Plan, wait};
 use tokio::runtime::{Builder, Handle};
 
 use crate::floor::routers::{self as floor, Spent};
+use crate::routers::heard::Heard;
 use crate::routers::process as steps;
 use crate::{process, show};
 
@@ -30,6 +31,7 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
         "agent CPU ms each",
         "server CPU ms each",
         "wall s",
+        "to rest s",
         "reach",
         "floor CPU ms",
         "floor wall s",
@@ -42,7 +44,8 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
         let ours = working(&format!("{count} routers, all built again"), ours(*count)).await?;
         let made = ("built, no namespace there", ours.made, least.made, "2.5 ms; 1,000 in 4 s");
         let gone = ("taken away", ours.gone, least.gone, "");
-        for (what, (ours, server), least, reach) in [made, gone] {
+        for (what, ours, least, reach) in [made, gone] {
+            let Ours { spent: ours, server, rest } = ours;
             let ms = |time: Duration| time.as_secs_f64() * 1e3 / *count as f64;
             let each = |spent: Spent| ms(spent.cpu);
             let peer = if reach.is_empty() { String::new() } else { format!("{:.0}", peer / each(ours)) };
@@ -52,6 +55,7 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
                 format!("{:.2}", each(ours)),
                 format!("{:.2}", ms(server)),
                 format!("{:.1}", ours.wall.as_secs_f64()),
+                format!("{:.1}", rest.as_secs_f64()),
                 reach.to_owned(),
                 format!("{:.2}", each(least)),
                 format!("{:.1}", least.wall.as_secs_f64()),
@@ -62,9 +66,11 @@ pub async fn run(counts: &[usize]) -> anyhow::Result<()> {
     }
     println!("{table}");
     println!(
-        "whole routers: an interface, a gateway with SNAT, a floating IP. CPU until nothing is done any more, \
-         of the agent's threads and of the server's (with the bench's own); not what the kernel does in its \
-         own threads. floor: the \
+        "whole routers: an interface, a gateway with SNAT, a floating IP. wall: from the start of the agent until \
+         the server has stored that each router is in place, or until no namespace is there. to rest: until \
+         nothing is done any more. CPU until then, of the agent's threads and of the server's (with the bench's \
+         own); not what the kernel does in its own threads. Nothing begins before the kernel has cleaned up \
+         namespaces that went before. floor: the \
          same namespaces, devices, bridge ports, addresses, routes, settings and a table like it, by one \
          thread; nothing is looked at, announced or reported. peer: a command per step (ip, sysctl, nft), {} \
          routers, without the program that calls them; Neutron 29 with it: 1,100 to 2,000 ms (stored). load \
@@ -81,13 +87,18 @@ struct Both<Of> {
     gone: Of,
 }
 
-/// What the agent took, and the CPU time that the server did.
-type Ours = (Spent, Duration);
+/// What the agent took, the CPU time that the server did, and how long it was until both rested.
+struct Ours {
+    spent: Spent,
+    server: Duration,
+    rest: Duration,
+}
 
 async fn least(count: usize) -> anyhow::Result<Both<Spent>> {
     let place = testbed::Place::new("bench-floor")?;
     let host = place.add("floor").await?;
     let folder = place.folder().join("floor.netns");
+    cleaned_up().await?;
     let work = tokio::task::spawn_blocking(move || floor::run(&host, &folder, count));
     let (made, gone) = work.await??;
     Ok(Both { made, gone })
@@ -105,7 +116,8 @@ async fn ours(count: usize) -> anyhow::Result<Both<Ours>> {
 async fn built(count: usize, agents: &Handle) -> anyhow::Result<Both<Ours>> {
     let mut plan = Plan::new("bench-build", 1);
     plan.agents = Some(agents.clone());
-    let (mut cloud, compute, outside) = super::cloud_of(plan, L3Mode::Legacy, true).await?;
+    let heard = Heard::default();
+    let (mut cloud, compute, outside) = super::cloud_of(plan, heard.bus(), L3Mode::Legacy, true).await?;
     let plan = RouterPlan { distributed: false, ha: false, enable_snat: true };
     for at in 0..count {
         super::router(&cloud, at, plan, &outside).await?;
@@ -118,31 +130,37 @@ async fn built(count: usize, agents: &Handle) -> anyhow::Result<Both<Ours>> {
         delete_in(&folder, &name)?;
     }
     quiet().await?;
-    let made = restart(&mut cloud, count).await?;
+    cleaned_up().await?;
+    let made = restart(&mut cloud, &heard, count).await?;
     works(&cloud, count).await?;
     cloud.kill_agent(0).await;
     unschedule(&cloud).await?;
     quiet().await?;
-    let gone = restart(&mut cloud, 0).await?;
+    cleaned_up().await?;
+    let gone = restart(&mut cloud, &heard, 0).await?;
     drop(compute);
     cloud.stop().await?;
     Ok(Both { made, gone })
 }
 
 /// From the start of the agent until it has so many routers and nothing more to do.
-async fn restart(cloud: &mut Cloud, count: usize) -> anyhow::Result<Ours> {
+async fn restart(cloud: &mut Cloud, heard: &Heard, count: usize) -> anyhow::Result<Ours> {
     let server = || SERVER.map(process::threads_cpu).into_iter().sum::<Duration>();
+    heard.follow(&cloud.hosts[0].name);
     let (cpu, server_cpu, start) = (process::own_cpu(), server(), Instant::now());
     cloud.start_agent(0);
     let all = wait::until_every(LOOK, LIMIT, || async {
-        let names = cloud.router_namespaces(0).ok()?;
-        (names.len() == count).then_some(())
+        if count > 0 {
+            return heard.all(count);
+        }
+        cloud.router_namespaces(0).ok()?.is_empty().then(Instant::now)
     });
-    all.await.with_context(|| format!("not {count} namespaces"))?;
+    let end = all.await.with_context(|| format!("not {count} routers"))?;
     let idle = quiet().await?;
     let server = server().saturating_sub(server_cpu);
     let cpu = process::own_cpu().saturating_sub(cpu + server);
-    Ok((Spent { cpu, wall: idle.duration_since(start) }, server))
+    let spent = Spent { cpu, wall: end.duration_since(start) };
+    Ok(Ours { spent, server, rest: idle.duration_since(start) })
 }
 
 /// Takes every router from the network node, by the API.
@@ -174,6 +192,19 @@ async fn works(cloud: &Cloud, count: usize) -> anyhow::Result<()> {
     }
     anyhow::ensure!(good == count, "{good} of {count} routers are whole");
     Ok(())
+}
+
+/// Waits until the kernel has taken apart the namespaces that went, which it does beside everybody.
+async fn cleaned_up() -> anyhow::Result<()> {
+    let mut busy_at = Instant::now();
+    let found = wait::until_every(Duration::from_millis(50), LIMIT, || {
+        if process::kernel_works("netns") {
+            busy_at = Instant::now();
+        }
+        let idle = busy_at.elapsed() > QUIET;
+        async move { idle.then_some(()) }
+    });
+    found.await.context("the kernel does not come to the end of its namespaces")
 }
 
 /// Waits until this process has nothing to do; when it last had.

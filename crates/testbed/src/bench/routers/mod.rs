@@ -5,10 +5,11 @@
 //! node    namespaces, processes, memory: lazy and not
 //! built   all made and all taken away at once, beside the floor
 //! wake    from the request to the first packet          told    messages to a network node
-//! process one command per step, as Neutron's agent works
+//! process one command per step, as Neutron's agent works    heard   which routers a host said to be in place
 //! ```
 
 mod built;
+mod heard;
 mod node;
 mod process;
 mod told;
@@ -44,18 +45,19 @@ pub async fn wake() -> anyhow::Result<()> {
 
 /// A cloud whose only real host is a network node, and a compute host without a kernel.
 async fn cloud(name: &str, mode: L3Mode, lazy: bool) -> anyhow::Result<(Cloud, SimulatedHost, Outside)> {
-    cloud_of(Plan::new(name, 1), mode, lazy).await
+    cloud_of(Plan::new(name, 1), bus::Bus::in_process(), mode, lazy).await
 }
 
 async fn cloud_of(
     mut plan: Plan,
+    bus: bus::Bus,
     mode: L3Mode,
     lazy: bool,
 ) -> anyhow::Result<(Cloud, SimulatedHost, Outside)> {
     plan.physical_networks = vec!["public".into()];
     plan.l3 = vec![Some(mode)];
     plan.settings.quotas = crate::server::no_quotas();
-    let mut cloud = Cloud::build(plan, bus::Bus::in_process()).await?;
+    let mut cloud = Cloud::build(plan, bus).await?;
     cloud.set_lazy(0, lazy);
     cloud.set_sweep_s(0, 3600);
     cloud.start_agent(0);
