@@ -19,6 +19,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "trunks", include_str!("../migrations/0009-trunks.sql")),
     (10, "helpers", include_str!("../migrations/0010-helpers.sql")),
     (11, "nova", include_str!("../migrations/0011-nova.sql")),
+    (17, "flavors", include_str!("../migrations/0017-flavors.sql")),
+    (18, "notifications", include_str!("../migrations/0018-notifications.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -10,8 +10,10 @@ mod engines {
     mod group_locks;
     mod group_touches;
     mod groups;
+    mod hostile;
     mod log;
     mod migrated;
+    mod notifications;
     mod order;
     mod qos;
     mod races;

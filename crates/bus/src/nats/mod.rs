@@ -84,6 +84,17 @@ impl Transport for Nats {
         }
     }
 
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>> {
+        let subject = subject.to_owned();
+        Box::pin(async move {
+            let delivered = tokio::time::timeout(REQUEST_TIMEOUT, self.hand_over(&subject, payloads));
+            match delivered.await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(BusError::TimedOut(subject)),
+            }
+        })
+    }
+
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
         let (to, from) = mpsc::channel(BACKLOG);
         self.spawn(forward(self.link.clone(), subject.to_owned(), to));
@@ -117,6 +128,31 @@ impl Transport for Nats {
 }
 
 impl Nats {
+    /// nats-server answers the flush after it has read, or refused, what was before.
+    async fn hand_over(&self, subject: &str, payloads: Vec<Vec<u8>>) -> Result<(), BusError> {
+        let mut connected = self.link.connected();
+        let client = self.link.live().ok_or(BusError::Disconnected)?;
+        let refusals = self.inbox.refusals();
+        let sent = async {
+            for payload in payloads {
+                client
+                    .publish(subject.to_owned(), payload.into())
+                    .await
+                    .map_err(|_| BusError::Disconnected)?;
+            }
+            client.flush().await.map_err(|_| BusError::Disconnected)
+        };
+        tokio::select! {
+            sent = sent => sent?,
+            // What was on its way may be lost with the connection.
+            _ = connected.wait_for(|connected| !connected) => return Err(BusError::Disconnected),
+        }
+        match self.inbox.refusals() == refusals {
+            true => Ok(()),
+            false => Err(BusError::NotAllowed(subject.to_owned())),
+        }
+    }
+
     async fn ask(&self, subject: &str, payload: Vec<u8>) -> Result<Vec<u8>, BusError> {
         let mut connected = self.link.connected();
         let client = self.link.live().ok_or(BusError::Disconnected)?;

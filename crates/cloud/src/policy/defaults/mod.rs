@@ -5,6 +5,7 @@ mod address_scope;
 mod agent;
 mod availability;
 mod conntrack_helper;
+mod flavor;
 mod floatingip;
 mod l3_agent;
 mod network;
@@ -52,7 +53,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 20] = [
+const TABLES: [&[Default]; 21] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -61,6 +62,7 @@ const TABLES: [&[Default]; 20] = [
     port::RULES,
     router::RULES,
     conntrack_helper::RULES,
+    flavor::RULES,
     floatingip::RULES,
     l3_agent::RULES,
     security_group::RULES,

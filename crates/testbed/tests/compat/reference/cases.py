@@ -273,6 +273,7 @@ def common(kind, base):
 
 
 def all_cases():
+    import cases_flavors
     import cases_floatingips
     import cases_groups
     import cases_helpers
@@ -287,6 +288,7 @@ def all_cases():
     import cases_tags
     import cases_trunks
     CASES.clear()
+    cases_flavors.fill()
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()
