@@ -137,7 +137,7 @@ async fn what_is_too_much_is_refused() {
 async fn slow_clients_hold_up_nobody() {
     let lone = Lone::start(Settings::default(), Bus::in_process()).await.expect("starts");
     let mut slow = Vec::new();
-    for n in 0..400 {
+    for n in 0..200 {
         let mut stream = TcpStream::connect(lone.address).await.expect("connects");
         // Half of a head, or of a body.
         let begun = match n % 2 {

@@ -90,7 +90,7 @@ async fn changes_are_told_over_nats(engine: Engine) {
     let subnet = json!({ "network_id": id, "ip_version": 4, "cidr": "10.0.0.0/24", "enable_dhcp": false });
     let subnet = client.create("subnet", subnet).await.expect("is made");
     let router = client.create("router", json!({})).await.expect("is made");
-    let add = format!("/v2.0/routers/{}/add_router_interface", router["id"].as_str().expect("an id"));
+    let add = format!("routers/{}/add_router_interface", router["id"].as_str().expect("an id"));
     client.act(&add, json!({ "subnet_id": subnet["id"] })).await.expect("is joined");
     for event in ["subnet.create.start", "subnet.create.end", "router.create.start", "router.create.end"] {
         expect(&mut heard, event).await;
