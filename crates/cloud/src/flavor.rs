@@ -146,3 +146,54 @@ pub fn check_update(before: &Router, change: &RouterUpdate) -> Result<(), Refusa
     let moves = changes(change.distributed, before.distributed) || changes(change.ha, before.ha);
     if before.flavor_id.is_some() && moves { Err(FlavorRefusal::KeepsKind.into()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn a_profile(driver: &str, enabled: bool) -> ServiceProfile {
+        ServiceProfile { id: "1".into(), driver: driver.into(), enabled, metainfo: None, rest: Map::new() }
+    }
+
+    #[test]
+    fn the_first_profile_says_who_makes_routers() {
+        for provider in PROVIDERS {
+            assert_eq!(next("f", Some(&a_profile(provider.driver, true))), Ok(provider));
+        }
+        let off = next("f", Some(&a_profile(PROVIDERS[0].driver, false)));
+        assert_eq!(off, Err(FlavorRefusal::ProfileDisabled.into()));
+        assert_eq!(next("f", Some(&a_profile("x", true))), Err(FlavorRefusal::NoDriver("x".into()).into()));
+        assert!(matches!(next("f", None), Err(Refusal::Flavor(FlavorRefusal::NotTied { .. }))));
+    }
+
+    #[test]
+    fn a_router_is_what_its_provider_makes() {
+        let asks = |ha: Option<bool>, distributed: Option<bool>| -> RouterCreate {
+            let ask = json!({ "project_id": "p", "admin_state_up": true, "ha": ha, "distributed": distributed,
+                "availability_zone_hints": [] });
+            serde_json::from_value(ask).expect("a router")
+        };
+        for provider in PROVIDERS {
+            let good = check_create(provider, &asks(Some(provider.ha), Some(provider.distributed)));
+            assert_eq!(good, Ok(()), "{}", provider.name);
+            assert_eq!(check_create(provider, &asks(None, None)), Ok(()), "{}", provider.name);
+            assert!(check_create(provider, &asks(Some(!provider.ha), None)).is_err(), "{}", provider.name);
+            assert!(check_create(provider, &asks(None, Some(!provider.distributed))).is_err());
+        }
+    }
+
+    #[test]
+    fn a_profile_has_a_driver_or_words() {
+        let ask = |driver: &str, metainfo: Option<&str>| -> ServiceProfileAsk {
+            serde_json::from_value(json!({ "driver": driver, "metainfo": metainfo })).expect("a profile")
+        };
+        let made = |ask| create_profile(ask, &mut Stamp::new(1, "now".into(), 1)).map(drop);
+        assert_eq!(made(ask("", None)), Err(FlavorRefusal::ProfileEmpty.into()));
+        assert_eq!(made(ask("", Some(""))), Err(FlavorRefusal::ProfileEmpty.into()));
+        assert_eq!(made(ask("", Some("words"))), Ok(()));
+        assert_eq!(made(ask(PROVIDERS[1].driver, None)), Ok(()));
+        assert!(made(ask("x", None)).is_err());
+    }
+}
