@@ -36,7 +36,7 @@ impl Tx<'_> {
     }
 
     pub async fn flavor_has_routers(&mut self, flavor: &str) -> Result<bool, DbError> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM routers WHERE flavor_id = $1 LIMIT 1) some";
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM routers WHERE flavor_id = $1 LIMIT 1) found";
         Ok(self.number(sql, &[flavor.into()]).await? > 0)
     }
 }

@@ -17,8 +17,6 @@ pub(super) struct Inbox {
     prefix: OnceCell<String>,
     places: Arc<Mutex<Places>>,
     next: AtomicU64,
-    /// How often nats-server said that it did not pass something on.
-    refused: AtomicU64,
 }
 
 type Places = BTreeMap<u64, Place>;
@@ -63,14 +61,9 @@ impl Inbox {
         Ok(Waiting { reply, number, answer: Some(answer), places: self.places.clone() })
     }
 
-    pub fn refusals(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
     /// Ends the requests that nats-server says it did not pass on.
     pub fn refuse(&self, error: &str) {
         let Some(denied) = denied(error) else { return };
-        self.refused.fetch_add(1, Ordering::Relaxed);
         let mut places = lock(&self.places);
         let numbers: Vec<u64> =
             places.iter().filter(|(_, place)| place.subject == denied).map(|(number, _)| *number).collect();

@@ -128,28 +128,20 @@ impl Transport for Nats {
 }
 
 impl Nats {
-    /// nats-server answers the flush after it has read, or refused, what was before.
+    /// nats-server works in order: when a message to ourselves is back, it has read what was before.
     async fn hand_over(&self, subject: &str, payloads: Vec<Vec<u8>>) -> Result<(), BusError> {
         let mut connected = self.link.connected();
         let client = self.link.live().ok_or(BusError::Disconnected)?;
-        let refusals = self.inbox.refusals();
-        let sent = async {
-            for payload in payloads {
-                client
-                    .publish(subject.to_owned(), payload.into())
-                    .await
-                    .map_err(|_| BusError::Disconnected)?;
-            }
-            client.flush().await.map_err(|_| BusError::Disconnected)
-        };
-        tokio::select! {
-            sent = sent => sent?,
-            // What was on its way may be lost with the connection.
-            _ = connected.wait_for(|connected| !connected) => return Err(BusError::Disconnected),
+        let waiting = self.inbox.expect(&client, subject, |task| self.spawn(task)).await?;
+        let last = (waiting.reply.clone(), Vec::new());
+        let all = payloads.into_iter().map(|payload| (subject.to_owned(), payload)).chain([last]);
+        for (subject, payload) in all {
+            client.publish(subject, payload.into()).await.map_err(|_| BusError::Disconnected)?;
         }
-        match self.inbox.refusals() == refusals {
-            true => Ok(()),
-            false => Err(BusError::NotAllowed(subject.to_owned())),
+        tokio::select! {
+            answer = waiting.answer() => answer.map(drop),
+            // What was on its way may be lost with the connection.
+            _ = connected.wait_for(|connected| !connected) => Err(BusError::Disconnected),
         }
     }
 
