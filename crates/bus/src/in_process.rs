@@ -59,6 +59,11 @@ impl Transport for InProcess {
         }
     }
 
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>> {
+        payloads.into_iter().for_each(|payload| self.publish(subject, payload));
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
         let (to, from) = mpsc::channel(BACKLOG);
         self.subjects().subscribers.entry(subject.to_owned()).or_default().push(to);

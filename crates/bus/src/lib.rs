@@ -16,7 +16,7 @@ mod unruly;
 
 use std::sync::Arc;
 
-use model::subject::Word;
+use model::subject::{self, Word};
 use model::sync::{No, Wake};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,6 +76,16 @@ impl Bus {
             Ok(payload) => self.0.publish(&subject, payload),
             Err(error) => tracing::error!(%error, host.name = wake.host, "wake not sent"),
         }
+    }
+
+    /// Tells whoever listens; returns when the bus has the messages.
+    pub async fn notify(&self, messages: Vec<Vec<u8>>) -> Result<(), BusError> {
+        self.0.deliver(subject::NOTIFICATIONS, messages).await
+    }
+
+    /// What others are told of changes.
+    pub fn notifications(&self) -> mpsc::Receiver<Vec<u8>> {
+        self.0.subscribe(subject::NOTIFICATIONS)
     }
 
     /// Wakes for one host; unreadable ones are for the reader to ignore.

@@ -20,6 +20,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub trait Transport: Send + Sync + 'static {
     /// Sends to all subscribers of a subject, without waiting for them.
     fn publish(&self, subject: &str, payload: Vec<u8>);
+    /// The same of several messages; returns when the bus has them, or says why it does not.
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>>;
     /// Everything published to the subject from here on; a slow reader loses messages.
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>>;
     /// Asks one of those who serve the subject.

@@ -87,6 +87,13 @@ impl Transport for Unruly {
         }
     }
 
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>> {
+        if self.cut.load(Ordering::Relaxed) || self.chance(self.mischief.fail_request) {
+            return Box::pin(std::future::ready(Err(BusError::Disconnected)));
+        }
+        self.inner.deliver(subject, payloads)
+    }
+
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
         self.inner.subscribe(subject)
     }

@@ -9,7 +9,7 @@
 //! dhcp      which agents serve a network                        dns       names of addresses
 //! caller    who asks                              policy/   who may: rules, their language, defaults
 //! view/     facts -> one host's desired state, and whom a change touches
-//! instance  what Nova has to hear of ports
+//! instance  what Nova has to hear of ports   notification  what others are told of changes
 //! standard  what every resource has          rules     the operator's settings
 //! qos       policies of quality of service
 //! quota     how many a project may have      tag        which tags a resource has
@@ -23,11 +23,13 @@ mod caller;
 pub mod conntrack_helper;
 pub mod dhcp;
 mod dns;
+pub mod flavor;
 pub mod floatingip;
 pub mod instance;
 pub mod ipam;
 pub mod l3;
 pub mod network;
+pub mod notification;
 pub mod policy;
 pub mod port;
 pub mod port_forwarding;

@@ -11,6 +11,7 @@ use model::{
     SoftwareVersionId, SubnetId, SubnetpoolId,
 };
 
+use crate::flavor::FlavorRefusal;
 use crate::trunk::TrunkRefusal;
 use wire::Mac;
 
@@ -166,8 +167,8 @@ pub enum Refusal {
     ScopeNotShared { target: String, scope: String },
 
     // Routers.
-    #[error("Flavor {0} was not found.")]
-    FlavorNotFound(String),
+    #[error(transparent)]
+    Flavor(#[from] FlavorRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

@@ -4,10 +4,10 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, router, router_agent, conntrack_helper, floatingip, port_forwarding, agent, segment,
+//! network, subnet, port, router, router_agent, conntrack_helper, flavor, floatingip, port_forwarding, agent, segment,
 //! security_group, address_group, rbac_policy, software, software_order   facts and rows of one resource
 //! l3/       routers between the API and hosts: what they are made of, what hosts were told and said
-//! instance_event  what Nova has not heard yet
+//! instance_event  what Nova has not heard yet             notification  what others have not
 //! changes   the change log: which part of which host changed at which revision
 //! epoch     lives of the database: when revisions told before count no longer
 //! view      the rows from which a host's desired state is made
@@ -24,6 +24,7 @@ mod conntrack_helper;
 mod dialect;
 mod engine;
 mod epoch;
+mod flavor;
 mod floatingip;
 mod instance_event;
 mod l3;
@@ -32,6 +33,7 @@ mod lock;
 mod migrate;
 mod network;
 mod network_segment_range;
+mod notification;
 mod port;
 mod port_binding;
 mod port_forwarding;
@@ -60,6 +62,7 @@ pub use floatingip::BetweenRow;
 pub use instance_event::NotedEvent;
 pub use l3::{AroundRow, RouterSaid, SaidRow, count_statements};
 pub use list::Page;
+pub use notification::NotedMessage;
 pub use port::AddressRow;
 pub use reader::{Judge, Reader, Seen, Target};
 pub use router::RouterPortRow;

@@ -1,12 +1,12 @@
 //! Who waits for whom, where an engine has several writers at a time.
 //!
-//! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is
-//! read after the lock stays true until the commit, and per network all is as with one writer. After
-//! it come routers, then ports in the order of their ids (a report locks only those), floating IPs,
-//! security groups in the order of their ids, address groups, subnet pools, address scopes, QoS policies,
-//! software packages, versions, install orders in the order of their ids, what shares them, agents, hosts, and at
-//! the commit the counter of revisions; nobody locks in another order. A host's lock stands for what its
-//! agents say of it: who binds ports shares it, a heartbeat has it alone.
+//! The rule: whoever changes a network, its subnets or its ports locks the network first. So what is read
+//! after the lock stays true until the commit, and per network all is as with one writer. After it come
+//! flavors and service profiles, routers, then ports in the order of their ids (a report locks only those),
+//! floating IPs, security groups in the order of their ids, address groups, subnet pools, address scopes,
+//! QoS policies, software packages, versions, install orders in the order of their ids, what shares them,
+//! agents, hosts, and at the commit the counter of revisions; nobody locks in another order. A host's lock
+//! stands for what its agents say of it: who binds ports shares it, a heartbeat has it alone.
 //!
 //! Who relies on a security group or an address group, with a port or a rule, shares its lock; who changes
 //! it, takes it away or back has it alone. Whoever looks whether he may rely on it looks after that.

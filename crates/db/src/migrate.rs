@@ -22,6 +22,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "found", include_str!("../migrations/0012-found.sql")),
     (13, "sharing", include_str!("../migrations/0013-sharing.sql")),
     (14, "dhcp-placed", include_str!("../migrations/0014-dhcp-placed.sql")),
+    (15, "flavors", include_str!("../migrations/0015-flavors.sql")),
+    (16, "notifications", include_str!("../migrations/0016-notifications.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -6,6 +6,9 @@ use std::fmt::Write;
 /// The longest name of a host in bytes; escaped, a subject stays below what any bus takes.
 pub const NAME_BYTES: usize = 255;
 
+/// What others are told of changes: topic and priority, as oslo.messaging calls them.
+pub const NOTIFICATIONS: &str = "notifications.info";
+
 /// What a message on a host's subject is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Word {

@@ -32,6 +32,7 @@ pub struct Config {
     pub policy: Policy,
     pub software: server::SoftwareSettings,
     pub nova: server::NovaSettings,
+    pub notifications: server::NotificationSettings,
     pub ctpurge: agent::ctpurge::Settings,
     pub vswitchd: vswitchd::Settings,
     pub repod: repod::Settings,

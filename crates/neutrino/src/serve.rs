@@ -67,6 +67,7 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     settings.policy = config.policy.path();
     settings.software = config.software;
     settings.nova = config.nova;
+    settings.notifications = config.notifications;
     settings.local_only = bind.ip().is_loopback() && auth == AuthSettings::Nobody;
     settings.auth = auth;
     settings.tls = config.server.tls;

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::auth::{Auth, AuthSettings};
+use crate::notification::NotificationSettings;
 use crate::nova::{Nova, NovaSettings};
 use crate::nudge::{self, Nudger, Nudges};
 use crate::policy::PolicyFile;
@@ -58,6 +59,9 @@ pub struct Settings {
     /// Who is told of instances' ports, if anybody.
     #[serde(skip)]
     pub nova: NovaSettings,
+    /// Whether others are told of changes.
+    #[serde(skip)]
+    pub notifications: NotificationSettings,
 }
 
 impl Default for Settings {
@@ -75,6 +79,7 @@ impl Default for Settings {
             policy: None,
             software: SoftwareSettings::default(),
             nova: NovaSettings::default(),
+            notifications: NotificationSettings::default(),
         }
     }
 }
@@ -94,6 +99,8 @@ struct Inner {
     committed: Notify,
     /// Nova has to hear of something.
     events: Notify,
+    /// Others have to be told of something.
+    notes: Notify,
     /// The repository has to hear of something.
     software: Notify,
     /// Ports of trunks may have to follow their parents.
@@ -133,6 +140,7 @@ impl App {
             nova,
             committed,
             events: Notify::new(),
+            notes: Notify::new(),
             software: Notify::new(),
             trunks: Notify::new(),
             revisions,
@@ -178,7 +186,7 @@ impl App {
     pub async fn commit(&self, mut tx: Tx<'_>) -> Result<(), DbError> {
         let events = self.0.nova.is_some() && tx.write_events(now_us()).await?;
         let due = tx.routers_due();
-        let (software, trunks) = (tx.has_software_due(), tx.has_trunks_due());
+        let (software, trunks, noted) = (tx.has_software_due(), tx.has_trunks_due(), tx.has_noted());
         if let Some(revision) = tx.commit().await? {
             self.0.revisions.lock().unwrap_or_else(PoisonError::into_inner).insert(revision);
             self.0.committed.notify_one();
@@ -191,6 +199,9 @@ impl App {
         }
         if events {
             self.0.events.notify_one();
+        }
+        if noted {
+            self.0.notes.notify_one();
         }
         if trunks {
             self.0.trunks.notify_one();
@@ -218,6 +229,11 @@ impl App {
     /// Returns when Nova has to hear of something that this server committed.
     pub async fn events_noted(&self) {
         self.0.events.notified().await;
+    }
+
+    /// Returns when others have to be told of something that this server committed.
+    pub async fn messages_noted(&self) {
+        self.0.notes.notified().await;
     }
 
     /// Who is told of instances' ports, if anybody.

@@ -1,6 +1,7 @@
 //! From "no" and "broken" to status and error type. Nowhere else.
 
 use cloud::Refusal;
+use cloud::flavor::FlavorRefusal;
 use cloud::trunk::TrunkRefusal;
 use db::DbError;
 use model::api::{Invalid, InvalidKind};
@@ -203,7 +204,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::MixedPools => (400, "NetworkSubnetPoolAffinityError"),
         R::MixedScopes => (400, "NetworkAddressScopeAffinityError"),
         R::ScopeNotShared { .. } => (400, "InvalidInput"),
-        R::FlavorNotFound(_) => (404, "FlavorNotFound"),
+        R::Flavor(refusal) => flavor(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -313,6 +314,21 @@ fn trunk(refusal: &TrunkRefusal) -> (u16, &'static str) {
     }
 }
 
+fn flavor(refusal: &FlavorRefusal) -> (u16, &'static str) {
+    use FlavorRefusal as F;
+    match refusal {
+        F::NotFound(_) => (404, "FlavorNotFound"),
+        F::InUse(_) => (409, "FlavorInUse"),
+        F::ProfileInUse(_) => (409, "ServiceProfileInUse"),
+        F::ProfileEmpty => (400, "ServiceProfileEmpty"),
+        F::NoDriver(_) => (404, "ServiceProfileDriverNotFound"),
+        F::ProfileDisabled => (503, "ServiceProfileDisabled"),
+        F::Tied { .. } => (409, "FlavorServiceProfileBindingExists"),
+        F::NotTied { .. } => (404, "FlavorServiceProfileBindingNotFound"),
+        F::NotByProvider { .. } | F::KeepsKind => (400, "InvalidInput"),
+    }
+}
+
 fn invalid(kind: InvalidKind) -> (u16, &'static str) {
     let status = if kind == InvalidKind::NamedDefault { 409 } else { 400 };
     (status, invalid_type(kind))
@@ -332,6 +348,7 @@ fn invalid_type(kind: InvalidKind) -> &'static str {
         InvalidKind::DuplicateAddressPair => "DuplicateAddressPairInRequest",
         InvalidKind::AddressPairMissingIp => "AllowedAddressPairsMissingIP",
         InvalidKind::ServiceTypeNotText => "InvalidInputSubnetServiceType",
+        InvalidKind::ServicePlugin => "InvalidServiceType",
         InvalidKind::ServiceType => "InvalidSubnetServiceType",
     }
 }

@@ -27,6 +27,8 @@ pub struct Call {
     /// `http://host:port`, as the client knows the server.
     pub base: String,
     pub caller: Caller,
+    /// What the answer calls the request.
+    pub request_id: String,
     pub if_match: IfMatch,
     pub body: Bytes,
 }
@@ -64,8 +66,8 @@ impl Answer {
 pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> {
     let id = format!("req-{}", uuid::Uuid::new_v4());
     let answer = match routes::software_file::named(request.uri().path()).map(str::to_owned) {
-        Some(version) => file(&app, request, &version).await,
-        None => whole(&app, request).await.map(plain),
+        Some(version) => file(&app, request, &version, &id).await,
+        None => whole(&app, request, &id).await.map(plain),
     };
     let mut response = answer.unwrap_or_else(|fault| refusal(&fault, &id));
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -74,9 +76,9 @@ pub async fn handle(State(app): State<App>, request: Request) -> Response<Body> 
     response
 }
 
-async fn whole(app: &App, request: Request) -> Result<Answer, Fault> {
+async fn whole(app: &App, request: Request, id: &str) -> Result<Answer, Fault> {
     let (head, body) = request.into_parts();
-    let mut call = begin(app, &head).await?;
+    let mut call = begin(app, &head, id).await?;
     let limit = app.settings().max_body_bytes;
     call.body = match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
@@ -87,14 +89,14 @@ async fn whole(app: &App, request: Request) -> Result<Answer, Fault> {
 }
 
 /// A request whose body, or answer, is a file: neither is read whole.
-async fn file(app: &App, request: Request, version: &str) -> Result<Response<Body>, Fault> {
+async fn file(app: &App, request: Request, version: &str, id: &str) -> Result<Response<Body>, Fault> {
     let (head, body) = request.into_parts();
-    let call = begin(app, &head).await?;
+    let call = begin(app, &head, id).await?;
     routes::software_file::handle(app, call, &head.headers, head.method, version, body).await
 }
 
 /// All of a request but its body.
-async fn begin(app: &App, head: &Parts) -> Result<Call, Fault> {
+async fn begin(app: &App, head: &Parts, id: &str) -> Result<Call, Fault> {
     if let Auth::Nobody { .. } = app.auth() {
         refuse_pages(&head.headers, app.settings().local_only)?;
     }
@@ -106,6 +108,7 @@ async fn begin(app: &App, head: &Parts) -> Result<Call, Fault> {
         path: path.strip_suffix(".json").unwrap_or(path).to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         caller,
+        request_id: id.to_owned(),
         if_match: if_match(&head.headers),
         // HEAD is a GET whose body stays here.
         method: if head.method == Method::HEAD { Method::GET } else { head.method.clone() },

@@ -6,7 +6,7 @@
 //! auth     headers -> who asks                keystone/  tokens -> who asks
 //! http     requests and answers as bytes      tls/     handshakes, certificate
 //! listen   a change -> routers that are due       operator   what the API has no place for
-//! nova     who is told of instances' ports
+//! nova     who is told of instances' ports    notification  what others are told of changes
 //! nudge    what tasks look at before their time
 //! routes/  one file per resource              retry    a lost race, a database that is not there yet
 //! repository  where software is kept
@@ -20,6 +20,7 @@ mod guard;
 mod http;
 pub mod keystone;
 mod listen;
+mod notification;
 mod nova;
 mod nudge;
 pub mod operator;
@@ -48,6 +49,7 @@ pub use app::{App, Settings};
 pub use auth::{Auth, AuthSettings};
 pub use cloud::Rules;
 pub use cloud::quota::Limits;
+pub use notification::NotificationSettings;
 pub use nova::{NovaError, NovaSettings};
 pub use repository::{RepositoryError, SoftwareSettings};
 pub use tls::{TlsError, TlsSettings};

@@ -9,7 +9,7 @@ use bus::{BusError, Request, Transport};
 use tokio::sync::{mpsc, watch};
 
 /// The future of a request.
-type Answer<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Vec<u8>, BusError>> + Send + 'a>>;
+type Answer<'a, T = Vec<u8>> = std::pin::Pin<Box<dyn Future<Output = Result<T, BusError>> + Send + 'a>>;
 
 /// Messages of hosts and to them; cloned handles count together.
 #[derive(Debug, Clone, Default)]
@@ -133,6 +133,11 @@ impl<T: Transport> Transport for Counting<T> {
     fn publish(&self, subject: &str, payload: Vec<u8>) {
         self.counts.count(subject, payload.len());
         self.inner.publish(subject, payload);
+    }
+
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> Answer<'_, ()> {
+        payloads.iter().for_each(|payload| self.counts.count(subject, payload.len()));
+        self.inner.deliver(subject, payloads)
     }
 
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {

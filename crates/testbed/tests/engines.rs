@@ -11,8 +11,10 @@ mod engines {
     mod group_locks;
     mod group_touches;
     mod groups;
+    mod hostile;
     mod log;
     mod migrated;
+    mod notifications;
     mod order;
     mod pages;
     mod qos;

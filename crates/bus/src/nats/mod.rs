@@ -84,6 +84,17 @@ impl Transport for Nats {
         }
     }
 
+    fn deliver(&self, subject: &str, payloads: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>> {
+        let subject = subject.to_owned();
+        Box::pin(async move {
+            let delivered = tokio::time::timeout(REQUEST_TIMEOUT, self.hand_over(&subject, payloads));
+            match delivered.await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(BusError::TimedOut(subject)),
+            }
+        })
+    }
+
     fn subscribe(&self, subject: &str) -> mpsc::Receiver<Vec<u8>> {
         let (to, from) = mpsc::channel(BACKLOG);
         self.spawn(forward(self.link.clone(), subject.to_owned(), to));
@@ -117,6 +128,23 @@ impl Transport for Nats {
 }
 
 impl Nats {
+    /// nats-server works in order: when a message to ourselves is back, it has read what was before.
+    async fn hand_over(&self, subject: &str, payloads: Vec<Vec<u8>>) -> Result<(), BusError> {
+        let mut connected = self.link.connected();
+        let client = self.link.live().ok_or(BusError::Disconnected)?;
+        let waiting = self.inbox.expect(&client, subject, |task| self.spawn(task)).await?;
+        let last = (waiting.reply.clone(), Vec::new());
+        let all = payloads.into_iter().map(|payload| (subject.to_owned(), payload)).chain([last]);
+        for (subject, payload) in all {
+            client.publish(subject, payload.into()).await.map_err(|_| BusError::Disconnected)?;
+        }
+        tokio::select! {
+            answer = waiting.answer() => answer.map(drop),
+            // What was on its way may be lost with the connection.
+            _ = connected.wait_for(|connected| !connected) => Err(BusError::Disconnected),
+        }
+    }
+
     async fn ask(&self, subject: &str, payload: Vec<u8>) -> Result<Vec<u8>, BusError> {
         let mut connected = self.link.connected();
         let client = self.link.live().ok_or(BusError::Disconnected)?;

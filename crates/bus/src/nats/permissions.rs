@@ -24,7 +24,7 @@ impl Permissions {
     /// Of every server.
     pub fn of_server() -> Permissions {
         Permissions {
-            publish: vec![Word::Wake.of_all(), "_INBOX.>".to_owned()],
+            publish: vec![Word::Wake.of_all(), "_INBOX.>".to_owned(), subject::NOTIFICATIONS.to_owned()],
             subscribe: Word::ASKED.iter().map(|word| word.of_all()).collect(),
         }
     }

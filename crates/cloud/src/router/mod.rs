@@ -35,9 +35,6 @@ pub fn create(
     rules: &Rules,
     stamp: &mut Stamp,
 ) -> Result<Router, Refusal> {
-    if let Some(flavor) = new.flavor_id {
-        return Err(Refusal::FlavorNotFound(flavor));
-    }
     check_ndp_proxy(new.enable_ndp_proxy)?;
     if json!(new.availability_zone_hints).to_string().len() > 255 {
         return Err(Refusal::Input("The availability zone hints are longer than 255 characters.".into()));
@@ -62,7 +59,7 @@ pub fn create(
         ha_vr_id: None,
         distributed: new.distributed.unwrap_or(rules.router_distributed),
         enable_ndp_proxy: false,
-        flavor_id: None,
+        flavor_id: new.flavor_id,
         availability_zone_hints: new.availability_zone_hints,
         routes: vec![],
         rest,
@@ -79,6 +76,7 @@ fn check_ndp_proxy(asked: Option<bool>) -> Result<(), Refusal> {
 /// Applies a checked change but for the way out and the routes, which have rules of their own.
 pub fn update(before: &Router, change: RouterUpdate) -> Result<Router, Refusal> {
     check_ndp_proxy(change.enable_ndp_proxy)?;
+    crate::flavor::check_update(before, &change)?;
     let mut after = before.clone();
     after.admin_state_up = change.admin_state_up.unwrap_or(after.admin_state_up);
     after.distributed = change.distributed.unwrap_or(after.distributed);

@@ -130,6 +130,7 @@ impl Db {
             software: BTreeSet::new(),
             events: Events::default(),
             trunks: false,
+            noted: false,
         })
     }
 
@@ -167,6 +168,8 @@ pub struct Tx<'db> {
     pub(crate) events: Events,
     /// Ports of trunks may have to follow their parents.
     pub(crate) trunks: bool,
+    /// Others have to be told of something.
+    pub(crate) noted: bool,
 }
 
 enum Work<'db> {

@@ -173,6 +173,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows with a floating IP the port that it leads to.",
     ),
     extension(
+        "flavors",
+        "Neutron Service Flavors",
+        "2015-09-17T10:00:00-00:00",
+        "Offers kinds of routers by name.",
+    ),
+    extension(
         "floating-ip-port-forwarding",
         "Floating IP Port Forwarding",
         "2018-01-19T10:00:00-00:00",
@@ -231,6 +237,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "L3 Conntrack helper",
         "2019-04-04T10:00:00-00:00",
         "Lets routers look into connections of protocols such as FTP and SIP.",
+    ),
+    extension(
+        "l3-flavors",
+        "Router Flavor Extension",
+        "2016-05-17T00:00:00-00:00",
+        "Makes routers of a flavor.",
     ),
     extension(
         "l3-ha",
@@ -551,6 +563,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Segment",
         "2016-02-24T17:00:00-00:00",
         "Shows and changes the segments of networks, and puts subnets on them.",
+    ),
+    extension(
+        "service-type",
+        "Neutron Service Type Management",
+        "2013-01-20T00:00:00-00:00",
+        "Lists who provides what.",
     ),
     extension(
         "software",

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, port_binding, router, conntrack_helper, floatingip, port_forwarding, agent,
+//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, agent,
 //! security_group, security_group_rule, default_rule, address_group, rbac_policy,
 //! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
@@ -25,6 +25,7 @@ pub mod conntrack_helper;
 pub mod convert;
 pub mod default_rule;
 pub mod extensions;
+pub mod flavor;
 pub mod floatingip;
 pub mod floatingip_pool;
 pub mod network;
@@ -56,13 +57,15 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 27] = [
+pub const RESOURCES: [&Resource; 29] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &subnetpool::SUBNETPOOL,
     &address_scope::ADDRESS_SCOPE,
     &port::PORT,
     &router::ROUTER,
+    &flavor::FLAVOR,
+    &flavor::SERVICE_PROFILE,
     &conntrack_helper::CONNTRACK_HELPER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
@@ -87,8 +90,11 @@ pub const RESOURCES: [&Resource; 27] = [
 ];
 
 /// What is read and never written: answered by handlers of their own.
-pub const VIEWS: [&Resource; 3] = [
+pub const VIEWS: [&Resource; 6] = [
     &floatingip_pool::FLOATINGIP_POOL,
+    &flavor::FLAVORS_PROFILE,
+    &flavor::NEXT_PROVIDER,
+    &flavor::SERVICE_PROVIDER,
     &availability::NETWORK_IP_AVAILABILITY,
     &availability::AVAILABILITY_ZONE,
 ];
@@ -120,7 +126,8 @@ pub enum InvalidKind {
     RulePort,
     RulePrefix,
     NamedDefault,
-    /// And so has `service_types`.
+    /// And so have the type of a flavor, and `service_types`.
+    ServicePlugin,
     ServiceTypeNotText,
     ServiceType,
 }

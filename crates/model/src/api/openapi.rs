@@ -3,6 +3,7 @@
 mod agents;
 mod availability;
 mod beside;
+mod flavors;
 mod pools;
 mod tags;
 
@@ -53,6 +54,8 @@ pub fn document(version: &str) -> Value {
     }
     paths.extend(beside::paths());
     schemas.extend(beside::schemas());
+    paths.extend(flavors::paths());
+    schemas.extend(flavors::schemas());
     paths.extend(pools::paths());
     paths.extend(tags::paths());
     schemas.insert("quota".into(), quota_schema(json!({ "type": "integer", "minimum": -1 })));

@@ -12,6 +12,7 @@ mod software;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::api::flavor::SERVICE_TYPES;
 use crate::api::trunk::check_subports;
 use crate::api::{Invalid, InvalidKind};
 use several::{
@@ -80,6 +81,8 @@ pub enum Check {
     /// The same, none of them twice.
     UniquePrefixes,
     SubPorts,
+    /// What a flavor can be of.
+    ServicePlugin,
     /// A project's id, or `*` for all of them.
     TargetProject,
 }
@@ -104,6 +107,7 @@ pub fn check(name: &str, how: Check, value: &mut Value) -> Result<(), Invalid> {
                 InvalidKind::Input
             }
             (Check::NameNotDefault(_), Value::String(text)) if is_default(text) => InvalidKind::NamedDefault,
+            (Check::ServicePlugin, _) => InvalidKind::ServicePlugin,
             (Check::ServiceTypes, Value::Array(list)) if list.iter().all(Value::is_string) => {
                 InvalidKind::ServiceType
             }
@@ -190,6 +194,10 @@ fn verdict(how: Check, value: &mut Value) -> Checked {
         Check::UniquePrefixes => unique(value, "prefix", cidr),
         Check::Prefixes => list(value)?.iter().try_for_each(|item| cidr(item).map(drop)),
         Check::Software(word) => software(word, value),
+        Check::ServicePlugin => match value.as_str() {
+            Some(text) if SERVICE_TYPES.contains(&text) => Ok(()),
+            _ => Err(format!("{value} is not one of {}", SERVICE_TYPES.join(", "))),
+        },
         Check::SubPorts => check_subports(list(value)?),
         Check::TargetProject => match value.as_str() {
             Some("*") => Ok(()),

@@ -6,6 +6,7 @@ use db::Tx;
 use model::api::Given;
 use model::api::conntrack_helper::CONNTRACK_HELPER;
 use model::api::default_rule::DEFAULT_RULE;
+use model::api::flavor::FLAVOR;
 use model::api::port::PORT;
 use model::api::qos::POLICY;
 use model::api::rbac_policy::{ObjectType, RBAC_POLICY};
@@ -32,6 +33,12 @@ pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) 
         networks.extend(networks_of(tx, table, item).await?);
     }
     tx.lock_networks(&networks).await?;
+    if table.singular == ROUTER.singular {
+        let flavors = given.iter().filter_map(|item| item.0.get("flavor_id")?.as_str());
+        for flavor in flavors.collect::<BTreeSet<&str>>() {
+            tx.lock(&FLAVOR, flavor).await?;
+        }
+    }
     if table.singular == CONNTRACK_HELPER.singular {
         for router in given.iter().filter_map(|item| item.0.get("router_id")?.as_str()) {
             tx.lock(&ROUTER, router).await?;

@@ -10,6 +10,7 @@ mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
 mod discovery;
+mod flavor;
 pub mod floatingip;
 mod floatingip_pool;
 mod l3_agent;
@@ -49,7 +50,7 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call, IfMatch};
-use crate::retry;
+use crate::{notification, retry};
 
 pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
     let parts: Vec<&str> = call.path.split('/').skip(1).collect();
@@ -65,6 +66,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "availability_zones"] => availability::zones(app, call).await,
         ["v2.0", "network-ip-availabilities"] => availability::networks(app, call, None).await,
         ["v2.0", "network-ip-availabilities", id] => availability::networks(app, call, Some(id)).await,
+        ["v2.0", "service-providers"] => flavor::providers(app, call),
         ["v2.0", "qos", below @ ..] => qos::dispatch(app, call, below).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
@@ -81,6 +83,9 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "software-orders", id, action] => software_order::dispatch(app, call, id, action).await,
         ["v2.0", "address-groups", id, action] => address_group::dispatch(app, call, id, action).await,
         ["v2.0", "subnetpools", id, action] => subnetpool::dispatch(app, call, id, action).await,
+        ["v2.0", "flavors", id, below @ ..] if below != ["tags"] => {
+            flavor::dispatch(app, call, id, below).await
+        }
         ["v2.0", "routers", _, path @ "conntrack_helpers"] => {
             collection(app, call, table_below("routers", path)?).await
         }
@@ -176,8 +181,10 @@ async fn list(app: &App, call: &Call, table: &'static Resource) -> Result<Answer
     }
     let page = match tx.list(table, &query, &guard.reads(table), begin.clone()).await? {
         Some(page) => page,
-        // The reference pages agents in its memory, and finds nothing after a marker that is not there.
-        None if table.singular == "agent" => Page { json: begin, ..Page::default() },
+        // The reference pages these in its memory, and finds nothing after a marker that is not there.
+        None if ["agent", "flavor", "service_profile"].contains(&table.singular) => {
+            Page { json: begin, ..Page::default() }
+        }
         None => return Err(unknown(table, query.marker.as_deref().unwrap_or_default())),
     };
     let mut json = page.json;
@@ -294,6 +301,7 @@ async fn create_all(
     }
     let shown = Reader { shows_unknown: true, ..guard.answers(table) };
     let items = tx.show_all(table, &ids, fields, &shown).await?;
+    notification::created(app, call, &mut tx, (table.singular, table.plural), &items).await?;
     app.commit(tx).await?;
     Ok(items)
 }
@@ -320,6 +328,8 @@ async fn create_one(
         }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),
+        "flavor" => flavor::create(tx, stamp, given.typed()?).await,
+        "service_profile" => flavor::create_profile(tx, stamp, given.typed()?).await,
         "conntrack_helper" => conntrack_helper::create(app, tx, stamp, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
@@ -375,6 +385,8 @@ async fn update_once(
         }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
+        "flavor" => flavor::update(&mut tx, &stamp, id, given.typed()?).await?,
+        "service_profile" => flavor::update_profile(&mut tx, &stamp, id, given.typed()?).await?,
         "conntrack_helper" => conntrack_helper::update(app, &mut tx, &stamp, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         "security_group" => security_group::update(&mut tx, &stamp, id, given.typed()?).await?,
@@ -393,6 +405,7 @@ async fn update_once(
     let fields = fields(table, call);
     let shown = guard.answers(table);
     let item = tx.show(table, id, &fields, &shown).await?.ok_or_else(|| unknown(table, id))?;
+    notification::updated(app, call, &mut tx, (table.singular, id), &item).await?;
     app.commit(tx).await?;
     Ok(item)
 }
@@ -420,6 +433,10 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
     }
     check_revision(&mut tx, call, table, id).await?;
     let mut stamp = app.stamp();
+    let before = match notification::is_on(app) {
+        true => tx.show(table, id, &[], &guard.answers(table)).await?,
+        false => None,
+    };
     match table.singular {
         "network" => network::delete(&mut tx, &stamp, id).await?,
         "subnet" => subnet::delete(app, &mut tx, &stamp, id).await?,
@@ -429,6 +446,8 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         }
         "floatingip" => floatingip::delete(&mut tx, &stamp, id).await?,
         "port_forwarding" => port_forwarding::delete(&mut tx, &stamp, id).await?,
+        "flavor" => flavor::delete(&mut tx, id).await?,
+        "service_profile" => flavor::delete_profile(&mut tx, id).await?,
         "conntrack_helper" => conntrack_helper::delete(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
@@ -448,6 +467,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "agent" => agent::delete(&mut tx, &stamp, id).await?,
         _ => plain::delete(&mut tx, table, id).await?,
     }
+    notification::deleted(app, call, &mut tx, (table.singular, id), before).await?;
     Ok(app.commit(tx).await?)
 }
 

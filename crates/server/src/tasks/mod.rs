@@ -6,6 +6,7 @@
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
 //! l3/        routers -> what hosts have of them        software   versions -> the repository
+//! notification  changes -> whoever listens
 //! nova       ports -> Nova, whose instances they are of
 //! trunk      ports of trunks -> where their parents are
 //! checkpoint the database's log -> its file            serve   hosts' requests: how many at a time
@@ -15,6 +16,7 @@ mod beat;
 mod checkpoint;
 mod dhcp;
 pub mod l3;
+mod notification;
 mod nova;
 mod prune;
 mod relay;
@@ -50,6 +52,7 @@ pub fn spawn(
     running.spawn(until(stop.clone(), dhcp::run(app.clone(), networks)));
     running.spawn(until(stop.clone(), l3::run(app.clone(), routers)));
     running.spawn(until(stop.clone(), nova::run(app.clone())));
+    running.spawn(until(stop.clone(), notification::run(app.clone())));
     running.spawn(until(stop.clone(), prune::run(app.clone())));
     running.spawn(until(stop.clone(), software::run(app.clone())));
     running.spawn(until(stop.clone(), trunk::run(app.clone())));

@@ -20,12 +20,16 @@ pub struct Servers(Vec<Lone>);
 
 impl Servers {
     pub async fn start(engine: Engine) -> Servers {
+        Servers::start_with(engine, Settings::default()).await
+    }
+
+    pub async fn start_with(engine: Engine, settings: Settings) -> Servers {
         match engine {
             Engine::Sqlite => {
-                let lone = Lone::start(Settings::default(), Bus::in_process()).await;
+                let lone = Lone::start(settings, Bus::in_process()).await;
                 Servers(vec![lone.expect("starts")])
             }
-            Engine::Postgres => Servers::on_postgres(Settings::default(), &Bus::in_process()).await.0,
+            Engine::Postgres => Servers::on_postgres(settings, &Bus::in_process()).await.0,
         }
     }
 

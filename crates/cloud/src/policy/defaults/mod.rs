@@ -6,6 +6,7 @@ mod agent;
 mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
+mod flavor;
 mod floatingip;
 mod l3_agent;
 mod network;
@@ -53,7 +54,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 21] = [
+const TABLES: [&[Default]; 22] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -62,6 +63,7 @@ const TABLES: [&[Default]; 21] = [
     port::RULES,
     router::RULES,
     conntrack_helper::RULES,
+    flavor::RULES,
     floatingip::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,

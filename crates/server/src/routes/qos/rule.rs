@@ -134,6 +134,7 @@ pub async fn alias(app: &App, call: &Call, alias: &str, id: &str) -> Result<Answ
         query: call.query.clone(),
         base: call.base.clone(),
         caller: call.caller.clone(),
+        request_id: call.request_id.clone(),
         if_match: call.if_match,
         body,
     };

@@ -14,8 +14,8 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call};
-use crate::retry;
 use crate::routes::wrapped;
+use crate::{notification, retry};
 
 /// Whether an action adds or removes.
 #[derive(Clone, Copy)]
@@ -70,6 +70,8 @@ async fn interfaces(
     let mut tx = app.db().begin().await?;
     let guard = Guard::of(app, call);
     let answer = interface::change(app, &mut tx, &guard, id, act, InterfaceAsk::of(body)).await?;
+    let told = cloud::notification::interface(matches!(act.1, Way::Add), answer.clone());
+    notification::note(app, call, &mut tx, vec![told]).await?;
     app.commit(tx).await?;
     Ok(answer)
 }

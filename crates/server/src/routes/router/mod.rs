@@ -59,6 +59,7 @@ pub async fn create(
     guard: &Guard<'_>,
     new: RouterCreate,
 ) -> Result<RouterId, Fault> {
+    super::flavor::check_router(tx, &new).await?;
     let zones = if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? };
     let ask = new.external_gateway_info.clone();
     let mut router = cloud::router::create(new, &zones, app.rules(), stamp)?;

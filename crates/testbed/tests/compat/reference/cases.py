@@ -274,6 +274,7 @@ def common(kind, base):
 
 def all_cases():
     import cases_dhcp_agents
+    import cases_flavors
     import cases_floatingips
     import cases_groups
     import cases_helpers
@@ -290,6 +291,7 @@ def all_cases():
     import cases_trunks
     CASES.clear()
     cases_dhcp_agents.fill()
+    cases_flavors.fill()
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()

@@ -458,6 +458,7 @@ quota('over-port-and-forbidden', [limit(port=0), network('own')], ask('A', 'POST
 
 def all_cases():
     import cases_policy_bindings
+    import cases_policy_flavors
     import cases_policy_floatingips
     import cases_policy_groups
     import cases_policy_helpers
@@ -471,6 +472,7 @@ def all_cases():
         cases_policy_router.fill()
         cases_policy_bindings.fill(add)
         cases_policy_qos.fill(add)
+        cases_policy_flavors.fill(add)
         cases_policy_floatingips.fill(add)
         cases_policy_groups.fill(add)
         cases_policy_helpers.fill(add)

@@ -1,9 +1,9 @@
-"""Cases of segments of networks, ranges that segments are chosen from, flavors and service profiles."""
+"""Cases of segments of networks, and ranges that segments are chosen from."""
 from cases import DROP, LONG, NOBODY, add, net, plain, port, slug, step, sub
 
 OTHER = 'b' * 32
-SEGMENTS, RANGES, FLAVORS, PROFILES = '/segments', '/network-segment-ranges', '/flavors', '/service_profiles'
-S, R, F, P = SEGMENTS + '/{seg.id}', RANGES + '/{range.id}', FLAVORS + '/{flavor.id}', PROFILES + '/{profile.id}'
+SEGMENTS, RANGES = '/segments', '/network-segment-ranges'
+S, R = SEGMENTS + '/{seg.id}', RANGES + '/{range.id}'
 VLAN = {'provider:network_type': 'vlan', 'provider:physical_network': 'physnet1', 'provider:segmentation_id': 1500}
 SEG = ['name', 'description', 'network_type', 'physical_network', 'segmentation_id', 'network_id']
 
@@ -24,14 +24,6 @@ def own(at='seg'):
 def range_(at='range', **attrs):
     return step('POST', RANGES, {'network_segment_range': plain({
         'name': '{case}', 'shared': True, 'network_type': 'vxlan', 'minimum': 5000, 'maximum': 5003} | attrs)}, **{'as': at})
-
-
-def flavor(at='flavor', **attrs):
-    return step('POST', FLAVORS, {'flavor': plain({'name': '{case}', 'service_type': 'L3_ROUTER_NAT'} | attrs)}, **{'as': at})
-
-
-def profile(at='profile', **attrs):
-    return step('POST', PROFILES, {'service_profile': plain({'metainfo': '{case}'} | attrs)}, **{'as': at})
 
 
 def table(name, setup, make, some, show, **more):
@@ -182,66 +174,6 @@ def of_ranges():
         add(f'range-list-by-{label}', [range_()], step('GET', f'{RANGES}?{query}'), ['name'])
 
 
-def of_flavors():
-    show = ['name', 'description', 'service_type', 'enabled', 'service_profiles']
-    add('flavor-post-shape', [], flavor(), ['*'])
-    add('flavor-post-values', [], flavor(description='d', enabled=False), show)
-    add('flavor-post-with-profile', [profile()], flavor(service_profiles=['{profile.id}']), show)
-    table('flavor-post', [], lambda a: flavor(**a), {
-        'name': ['', None, ' lead', LONG[256], DROP], 'description': ['', None, LONG[256], 'y' * 1025], 'enabled': ['x', None, 'false', DROP],
-        'service_type': ['x', '', None, DROP, 'FIREWALL', 'l3_router_nat', 'QOS', 5], 'service_profiles': [[NOBODY], ['x'], None, 'x'],
-        'project_id': ['b' * 32], 'color': [1], 'id': [NOBODY]}, show)
-    table('flavor-put', [flavor()], lambda a: step('PUT', F, {'flavor': a}), {
-        'name': ['x', None], 'description': ['x', None], 'enabled': [False, 'x', None], 'service_type': ['QOS'], 'service_profiles': [[], [NOBODY]],
-        'color': [1]}, show)
-    add('flavor-get', [flavor()], step('GET', F), show)
-    add('flavor-same-name', [flavor()], flavor('two'), ['name'])
-    add('flavor-delete', [flavor()], step('DELETE', F))
-    add('flavor-delete-twice', [flavor(), step('DELETE', F)], step('DELETE', F))
-    add('flavor-delete-with-profile', [flavor(), profile(), step('POST', F + '/service_profiles', {'service_profile': {'id': '{profile.id}'}})], step('DELETE', F))
-    add('flavor-router-in-use', [flavor(), step('POST', '/routers', {'router': {'flavor_id': '{flavor.id}'}})], step('DELETE', F))
-    ids('flavor', FLAVORS, 'flavor')
-    bodies('flavor', FLAVORS, 'flavor', F, [flavor()])
-    for label, query in {'name': 'name={case}', 'type': 'name={case}&service_type=L3_ROUTER_NAT', 'enabled': 'name={case}&enabled=true', 'disabled': 'name={case}&enabled=false',
-                         'fields': 'name={case}&fields=name', 'sort': 'name={case}&sort_key=name&sort_dir=asc', 'limit': 'name={case}&limit=1',
-                         'color': 'color=1', 'marker-unknown': f'limit=1&marker={NOBODY}', 'description': 'name={case}&description=', 'profiles': 'service_profiles=x'}.items():
-        add(f'flavor-list-by-{label}', [flavor()], step('GET', f'{FLAVORS}?{query}'), ['name'])
-    sp = ['description', 'driver', 'metainfo', 'enabled']
-    add('profile-post-shape', [], profile(), ['*'])
-    table('profile-post', [], lambda a: profile(**a), {
-        'description': ['', 'd', None, 'y' * 1025], 'driver': ['', 'x', None, 'y' * 1025], 'metainfo': ['', '{}', None, {'a': 1}, 5, DROP],
-        'enabled': [False, 'x', None], 'name': ['x'], 'color': [1]}, sp)
-    add('profile-post-empty', [], step('POST', PROFILES, {'service_profile': {'description': 'd'}}))
-    table('profile-put', [profile()], lambda a: step('PUT', P, {'service_profile': a}), {
-        'description': ['d', None], 'driver': ['', 'x'], 'metainfo': ['', 'x', None], 'enabled': [False], 'color': [1]}, sp)
-    add('profile-get', [profile()], step('GET', P), sp)
-    add('profile-delete', [profile()], step('DELETE', P))
-    add('profile-delete-twice', [profile(), step('DELETE', P)], step('DELETE', P))
-    ids('profile', PROFILES, 'service_profile')
-    bodies('profile', PROFILES, 'service_profile', P, [profile()])
-    for label, query in {'metainfo': 'metainfo=x', 'enabled': 'enabled=false', 'fields': 'fields=driver&id={profile.id}', 'id': 'id={profile.id}',
-                         'sort': 'sort_key=description&sort_dir=asc&id={profile.id}', 'color': 'color=1', 'limit': 'id={profile.id}&limit=1'}.items():
-        add(f'profile-list-by-{label}', [profile()], step('GET', f'{PROFILES}?{query}'), ['driver'])
-    both, tie = [flavor(), profile()], step('POST', F + '/service_profiles', {'service_profile': {'id': '{profile.id}'}})
-    add('flavor-profile-tie', both, tie, ['*'])
-    add('flavor-profile-tied', [*both, tie], step('GET', F), ['service_profiles'])
-    add('flavor-profile-twice', [*both, tie], tie)
-    add('flavor-profile-second', [*both, tie, profile('two')], step('POST', F + '/service_profiles', {'service_profile': {'id': '{two.id}'}}))
-    add('flavor-profile-unknown', both, step('POST', F + '/service_profiles', {'service_profile': {'id': NOBODY}}))
-    add('flavor-profile-bad', both, step('POST', F + '/service_profiles', {'service_profile': {'id': 'x'}}))
-    add('flavor-profile-empty', both, step('POST', F + '/service_profiles', {'service_profile': {}}))
-    add('flavor-profile-flavor-unknown', both, step('POST', f'{FLAVORS}/{NOBODY}/service_profiles', {'service_profile': {'id': '{profile.id}'}}))
-    add('flavor-profile-untie', [*both, tie], step('DELETE', F + '/service_profiles/{profile.id}'))
-    add('flavor-profile-untie-twice', both, step('DELETE', F + '/service_profiles/{profile.id}'))
-    add('flavor-profile-untie-unknown', both, step('DELETE', F + f'/service_profiles/{NOBODY}'))
-    add('flavor-profile-list', [*both, tie], step('GET', F + '/service_profiles'))
-    add('flavor-profile-show', [*both, tie], step('GET', F + '/service_profiles/{profile.id}'))
-    add('profile-delete-in-use', [*both, tie], step('DELETE', P))
-    add('profile-put-in-use', [*both, tie], step('PUT', P, {'service_profile': {'description': 'd'}}), sp)
-    add('flavor-delete-tied-then', [*both, tie, step('DELETE', F)], step('GET', P), sp)
-
-
 def fill():
     of_segments()
     of_ranges()
-    of_flavors()
