@@ -84,6 +84,10 @@ impl Transport for Ear {
         })
     }
 
+    fn deliver(&self, subject: &str, messages: Vec<Vec<u8>>) -> BoxFuture<'_, Result<(), BusError>> {
+        self.inner.deliver(subject, messages)
+    }
+
     fn serve(&self, pattern: &str) -> mpsc::Receiver<Request> {
         self.inner.serve(pattern)
     }
