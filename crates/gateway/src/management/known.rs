@@ -77,7 +77,10 @@ mod tests {
         )
         .expect("reads");
         let known = Known::of(&network);
-        assert_eq!(known.ids().collect::<Vec<_>>(), network.ports.iter().map(|port| port.id).collect::<Vec<_>>());
+        assert_eq!(
+            known.ids().collect::<Vec<_>>(),
+            network.ports.iter().map(|port| port.id).collect::<Vec<_>>()
+        );
         for port in &network.ports {
             assert_eq!(known.port(port.id).as_ref(), Some(port));
         }

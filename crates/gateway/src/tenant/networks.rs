@@ -131,7 +131,8 @@ impl Networks {
 
     fn job(&self, id: NetworkId) -> Option<Job> {
         let served = self.served.get(&id)?;
-        let missing = served.listen.iter().filter(|listen| served.doors.iter().all(|(open, _)| open != *listen));
+        let missing =
+            served.listen.iter().filter(|listen| served.doors.iter().all(|(open, _)| open != *listen));
         Some(Job {
             id,
             path: self.shared.settings.netns_dir.join(&served.namespace),
