@@ -5,10 +5,12 @@
 //! origin/   another server: connections kept, heads of its answers         body    bodies, through the kernel
 //! repository  the software repository     metadata/  what an instance may know of itself
 //! orders    a mailbox for each port       port       where the platform reaches towards instances
+//! known     what is kept of a network
 //! ```
 //! It takes requests from the socket between the gateways and from nowhere else.
 
 mod body;
+mod known;
 mod link;
 mod metadata;
 mod orders;
@@ -34,6 +36,7 @@ use crate::bucket::Bucket;
 use crate::control::is_large;
 use crate::{GatewayError, Management, Settings, control};
 use body::Pipes;
+use known::Known;
 use metadata::Nova;
 use orders::Mailboxes;
 use origin::Origin;
@@ -56,7 +59,7 @@ struct Shared {
 /// Who is in the networks, as it was told.
 #[derive(Default)]
 struct Told {
-    networks: HashMap<NetworkId, Arc<Network>>,
+    networks: HashMap<NetworkId, Known>,
     ports: HashMap<PortId, NetworkId>,
     /// How much of a network's answers goes out in a time.
     buckets: HashMap<NetworkId, Arc<Bucket>>,
@@ -69,20 +72,22 @@ impl Shared {
         self.told.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, act: impl FnOnce(&mut Told)) {
+    /// Networks that come or change; of the others those stay of which `stays` says so.
+    fn change(&self, told_anew: Vec<Network>, stays: impl Fn(&NetworkId) -> bool) {
         let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
-        act(&mut told);
         let Told { networks, ports, buckets, places } = &mut *told;
+        networks.retain(|id, _| stays(id));
+        for network in told_anew {
+            networks.insert(network.id, Known::of(&network));
+            self.mailboxes.give(network.ports.iter().map(|port| (port.id, &port.orders)));
+        }
         places.retain(|id, _| networks.contains_key(id));
-        let all =
-            networks.values().flat_map(|network| network.ports.iter().map(|port| (port.id, network.id)));
-        *ports = all.collect();
+        *ports = networks.iter().flat_map(|(id, network)| network.ids().map(|port| (port, *id))).collect();
+        self.mailboxes.keep(|port| ports.contains_key(port));
         let rate = |id: &NetworkId| {
             networks.get(id).and_then(|n| n.limits.bytes_per_s).unwrap_or(self.settings.bytes_per_s)
         };
         buckets.retain(|id, bucket| networks.contains_key(id) && bucket.per_s() == rate(id));
-        let orders = networks.values().flat_map(|network| &network.ports).map(|port| (port.id, &port.orders));
-        self.mailboxes.give(orders);
     }
 
     /// The bucket of a network; it may not have been told of yet.
@@ -173,7 +178,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     ];
     tasks.extend(port);
     tracing::info!(socket = %settings.socket.display(), "the management gateway is there");
-    let _ = kernel::own::give_back_code();
+    kernel::own::give_back();
     loop {
         tokio::select! {
             Some((request, answer)) = asked.recv() => {
@@ -186,7 +191,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
                     let large = is_large(&request);
                     let _ = answer.send(answer_to(&shared, request));
                     if large {
-                        kernel::own::give_back_heap();
+                        kernel::own::give_back();
                     }
                 }
             }
@@ -200,35 +205,21 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
 }
 
 fn answer_to(shared: &Shared, request: Request) -> Answer {
-    let by_id =
-        |networks: Vec<Network>| networks.into_iter().map(|network| (network.id, Arc::new(fitted(network))));
     match request {
         Request::Tell { wanted } => match Wanted::check(&wanted) {
-            Ok(()) => shared.change(|told| told.networks = by_id(wanted.networks).collect()),
+            Ok(()) => shared.change(wanted.networks, |_| false),
             Err(refused) => return Answer::Refused(refused),
         },
         Request::Change { networks, gone } => match networks.iter().try_for_each(Network::check) {
-            Ok(()) => shared.change(|told| {
-                told.networks.retain(|id, _| !gone.contains(id));
-                told.networks.extend(by_id(networks));
-            }),
+            Ok(()) => shared.change(networks, |id| !gone.contains(id)),
             Err(refused) => return Answer::Refused(refused),
         },
-        Request::Keep { networks } => {
-            shared.change(|told| told.networks.retain(|id, _| networks.contains(id)))
-        }
+        Request::Keep { networks } => shared.change(Vec::new(), |id| networks.contains(id)),
         Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
             return Answer::Status { status: Box::new(shared.status()) };
         }
     }
     Answer::Told { unserved: Vec::new() }
-}
-
-/// Without room for more: it stays as it is until it is told anew.
-fn fitted(mut network: Network) -> Network {
-    network.ports.shrink_to_fit();
-    network.ports.iter_mut().for_each(|port| port.addresses.shrink_to_fit());
-    network
 }
 
 /// The first line of a file that nobody else should read.

@@ -37,19 +37,32 @@ struct Mailbox {
 }
 
 impl Mailboxes {
-    /// What the ports that there are shall do; others have no orders.
+    /// What these ports shall do. Who never had an order, nor asked for one, takes no room.
     pub fn give<'a>(&self, ports: impl Iterator<Item = (PortId, &'a Orders)>) {
         let mut all = self.all();
-        let mut before = std::mem::take(&mut all.by_port);
+        let All { by_port, came, .. } = &mut *all;
         for (port, given) in ports {
-            let mut mailbox = before.remove(&port).unwrap_or_default();
-            let All { came, .. } = &mut *all;
-            mailbox.give(given, came);
-            all.by_port.insert(port, mailbox);
+            if !given.orders.is_empty() {
+                by_port.entry(port).or_default().give(given, came);
+            } else if let Some(mailbox) = by_port.get_mut(&port) {
+                mailbox.give(given, came);
+            }
         }
-        for (number, _) in before.into_values().flat_map(|gone| gone.reports.into_values()) {
-            all.came.remove(&number);
-        }
+    }
+
+    /// Only these ports are there.
+    pub fn keep(&self, is_there: impl Fn(&PortId) -> bool) {
+        let mut all = self.all();
+        let All { by_port, came, .. } = &mut *all;
+        by_port.retain(|port, mailbox| {
+            let stays = is_there(port);
+            if !stays {
+                mailbox.reports.values().for_each(|(number, _)| {
+                    came.remove(number);
+                });
+            }
+            stays
+        });
     }
 
     pub fn given(&self, port: PortId) -> Orders {
@@ -223,8 +236,21 @@ mod tests {
         assert!(mailboxes.report(PORT, id(1), report(1, State::Downloading)));
         mailboxes.give([(PORT, &orders(4, &[(1, 1)]))].into_iter());
         assert_eq!(came(&mailboxes, 0).await.0, [(id(1), State::Downloading)]);
-        mailboxes.give([].into_iter());
+        mailboxes.keep(|port| *port != PORT);
         assert!(came(&mailboxes, 0).await.0.is_empty() && mailboxes.all().came.is_empty());
+        assert!(mailboxes.all().by_port.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_has_no_orders_takes_no_room_until_it_asks() {
+        let mailboxes = Mailboxes::default();
+        mailboxes.give([(PORT, &orders(3, &[]))].into_iter());
+        assert!(mailboxes.all().by_port.is_empty());
+        let mut waits = mailboxes.follow(PORT);
+        mailboxes.keep(|_| true);
+        mailboxes.give([(PORT, &orders(4, &[(1, 0)]))].into_iter());
+        assert!(waits.has_changed().expect("is there"));
+        assert_eq!(waits.borrow_and_update().revision, 4);
     }
 
     #[tokio::test]

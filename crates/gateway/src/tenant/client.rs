@@ -235,6 +235,7 @@ impl Client {
         count(&place.state.counts.refused, 1);
         if place.state.may_log() {
             let Caller { port, instance, project } = &*place.caller;
+            let project = &**project;
             tracing::info!(target: "gateway::access", { network.id = %place.state.id, port.id = %port, instance,
                 project, status = refusal.status(), why = %refusal }, "refused");
         }
@@ -256,6 +257,7 @@ impl Client {
             return;
         }
         let Caller { port, instance, project } = &*place.caller;
+        let project = &**project;
         tracing::info!(target: "gateway::access", { network.id = %place.state.id, port.id = %port, instance, project,
             method = judged.method.name(), path = judged.path, status = done.status, bytes = done.written,
             whole = done.whole, ms = began.elapsed().as_millis() as u64 }, "answered");

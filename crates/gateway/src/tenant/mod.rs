@@ -71,7 +71,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         async move { shared.link.run().await }
     });
     tracing::info!(control = %settings.tenant.control.display(), "the tenants' gateway is there");
-    let _ = kernel::own::give_back_code();
+    kernel::own::give_back();
     let mut networks = Networks::new(shared);
     let mut sweep = interval(SWEEP);
     loop {
@@ -81,7 +81,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
                 let large = control::is_large(&request);
                 let _ = answer.send(answer_to(&mut networks, request).await);
                 if large {
-                    kernel::own::give_back_heap();
+                    kernel::own::give_back();
                 }
             }
             _ = sweep.tick() => networks.sweep().await,

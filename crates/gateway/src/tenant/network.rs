@@ -1,6 +1,6 @@
 //! One network: who is who, limits, counts, and the connections that are open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,14 +18,16 @@ use crate::link::Conn;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Caller {
     pub port: PortId,
-    pub project: String,
-    pub instance: String,
+    /// Mostly one for all of a network.
+    pub project: Arc<str>,
+    pub instance: Box<str>,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     pub id: NetworkId,
-    callers: RwLock<HashMap<IpAddr, Arc<Caller>>>,
+    /// By address.
+    callers: RwLock<Box<[(IpAddr, Arc<Caller>)]>>,
     open: Mutex<Open>,
     pub counts: Counts,
     /// Lines of the log.
@@ -86,16 +88,11 @@ impl State {
 
     /// Who is who from here on; connections of those who are not that any longer end.
     pub fn change(&self, network: &Network) {
-        let mut callers = HashMap::new();
-        for port in &network.ports {
-            let (project, instance) = (port.project.clone(), port.instance.clone());
-            let caller = Arc::new(Caller { port: port.id, project, instance });
-            callers.extend(port.addresses.iter().map(|address| (*address, Arc::clone(&caller))));
-        }
+        let callers = callers_of(network);
         let mut open = self.open();
         open.limits = network.limits;
         for held in open.by_number.values() {
-            if callers.get(&held.from).is_none_or(|caller| **caller != *held.caller)
+            if find(&callers, held.from).is_none_or(|caller| **caller != *held.caller)
                 && let Some(task) = &held.task
             {
                 task.abort();
@@ -117,7 +114,7 @@ impl State {
     }
 
     pub fn caller(&self, from: IpAddr) -> Option<Arc<Caller>> {
-        self.callers.read().unwrap_or_else(PoisonError::into_inner).get(&from).cloned()
+        find(&self.callers.read().unwrap_or_else(PoisonError::into_inner), from).cloned()
     }
 
     /// A place for a connection, if the network, the port and the host have one left.
@@ -154,6 +151,26 @@ impl State {
     fn open(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sorted by address; of ports that have the same the last.
+fn callers_of(network: &Network) -> Box<[(IpAddr, Arc<Caller>)]> {
+    let mut project: Arc<str> = Arc::default();
+    let mut callers = BTreeMap::new();
+    for port in &network.ports {
+        if *project != *port.project {
+            project = port.project.as_str().into();
+        }
+        let instance = port.instance.as_str().into();
+        let caller = Arc::new(Caller { port: port.id, project: Arc::clone(&project), instance });
+        callers.extend(port.addresses.iter().map(|address| (*address, Arc::clone(&caller))));
+    }
+    callers.into_iter().collect()
+}
+
+fn find(callers: &[(IpAddr, Arc<Caller>)], from: IpAddr) -> Option<&Arc<Caller>> {
+    let at = callers.binary_search_by_key(&from, |(address, _)| *address).ok()?;
+    Some(&callers[at].1)
 }
 
 /// A connection's place, until it is dropped.

@@ -27,7 +27,7 @@ struct Served {
     listen: Vec<Listen>,
     /// Who is who is there, and there alone: ten thousand ports are not kept twice.
     state: Arc<State>,
-    doors: BTreeMap<Listen, Open>,
+    doors: Vec<(Listen, Open)>,
     unserved: Option<String>,
 }
 
@@ -96,14 +96,14 @@ impl Networks {
                     if served.namespace != network.namespace {
                         served.doors.clear();
                     }
-                    served.doors.retain(|listen, _| network.listen.contains(listen));
+                    served.doors.retain(|(listen, _)| network.listen.contains(listen));
                     served.state.change(&network);
                     (served.namespace, served.listen) = (network.namespace, network.listen);
                 }
                 None => {
                     let state = Arc::new(State::new(&network, self.shared.settings.log_per_s));
                     let Network { id, namespace, listen, .. } = network;
-                    let doors = BTreeMap::new();
+                    let doors = Vec::new();
                     self.served.insert(id, Served { namespace, listen, state, doors, unserved: None });
                 }
             }
@@ -131,12 +131,13 @@ impl Networks {
 
     fn job(&self, id: NetworkId) -> Option<Job> {
         let served = self.served.get(&id)?;
-        let missing = served.listen.iter().filter(|listen| !served.doors.contains_key(listen));
+        let missing =
+            served.listen.iter().filter(|listen| served.doors.iter().all(|(open, _)| open != *listen));
         Some(Job {
             id,
             path: self.shared.settings.netns_dir.join(&served.namespace),
             missing: missing.cloned().collect(),
-            known: served.doors.values().map(|open| open.namespace).next(),
+            known: served.doors.first().map(|(_, open)| open.namespace),
         })
     }
 
@@ -151,7 +152,8 @@ impl Networks {
                 return served.unserved_because(Some(why));
             }
         };
-        served.doors.retain(|_, open| open.namespace == namespace);
+        served.doors.retain(|(_, open)| open.namespace == namespace);
+        served.doors.reserve_exact(found.opened.len());
         let mut why = None;
         for (listen, opened) in found.opened {
             let watched =
@@ -165,7 +167,7 @@ impl Networks {
                         Arc::clone(&self.shared),
                     );
                     let task = tokio::spawn(accept).abort_handle();
-                    served.doors.insert(listen, Open { task, namespace });
+                    served.doors.push((listen, Open { task, namespace }));
                 }
                 Err(error) => {
                     why = Some(format!("cannot listen on {} port {}: {error}", listen.address, listen.port))

@@ -65,8 +65,7 @@ pub(super) async fn answer(
 
 fn find(shared: &Shared, id: PortId) -> Option<Port> {
     let told = shared.told();
-    let network = told.networks.get(told.ports.get(&id)?)?;
-    network.ports.iter().find(|port| port.id == id).cloned()
+    told.networks.get(told.ports.get(&id)?)?.port(id)
 }
 
 #[cfg(test)]

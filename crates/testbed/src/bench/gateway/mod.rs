@@ -71,7 +71,10 @@ async fn measure(program: &Path, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     }
     eprintln!("a bare relay ...");
     let relay = Relay::start(&bed, relay::PORT)?;
-    rows.push(load::measure("relay of bytes, two hops", &bed, relay::PORT, || relay.cpu(), &[]).await?);
+    rows.push(
+        load::measure("the floor: a relay that reads nothing", &bed, relay::PORT, || relay.cpu(), &[])
+            .await?,
+    );
     Ok(())
 }
 

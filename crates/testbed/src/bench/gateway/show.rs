@@ -39,6 +39,7 @@ pub fn memory(all: &[Held]) {
         "PSS",
         "second RSS KiB",
         "PSS",
+        "PSS of both",
         "told ms",
         "haproxy for each: PSS KiB",
     ]);
@@ -49,6 +50,7 @@ pub fn memory(all: &[Held]) {
             held.tenant.proportional_kib.to_string(),
             held.management.resident_kib.to_string(),
             held.management.proportional_kib.to_string(),
+            (held.tenant.proportional_kib + held.management.proportional_kib).to_string(),
             held.told.as_millis().to_string(),
             held.haproxy_kib.map_or(String::new(), |kib| kib.to_string()),
         ]);
