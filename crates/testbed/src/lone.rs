@@ -16,6 +16,7 @@ use crate::postgres::{Database, Postgres};
 
 /// What another process may hold the database for before a request is refused.
 const BUSY: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a server's database is, also while no server runs.
 pub enum Home {
@@ -41,10 +42,14 @@ impl Home {
     }
 
     pub async fn open(&self) -> anyhow::Result<Db> {
+        self.open_waiting(BUSY).await
+    }
+
+    async fn open_waiting(&self, busy_timeout: Duration) -> anyhow::Result<Db> {
         match self {
             Home::Folder(folder) => {
                 let path = folder.path().join("neutrino.db");
-                Ok(Db::open(SqliteOptions { busy_timeout: BUSY, ..SqliteOptions::new(path) }).await?)
+                Ok(Db::open(SqliteOptions { busy_timeout, ..SqliteOptions::new(path) }).await?)
             }
             Home::Database(database) => database.open().await,
         }
@@ -98,9 +103,10 @@ impl Lone {
         Ok(Lone { client: Client::new(address), address, bus, home, stop, serving: Some(serving) })
     }
 
-    /// Another handle on its database, as another server would have.
+    /// Another handle on its database, as another server would have. It waits long for the server, which may
+    /// write for longer than [`BUSY`] where the machine starves it.
     pub async fn open(&self) -> anyhow::Result<Db> {
-        self.home.open().await
+        self.home.open_waiting(PATIENCE).await
     }
 
     /// Where the database's file is.

@@ -82,7 +82,7 @@ impl Db {
     /// Opens the database and migrates it; a file that is not there is made.
     pub async fn open(options: impl Into<Options>) -> Result<Db, DbError> {
         Ok(Db(Arc::new(match options.into() {
-            Options::Sqlite(options) => Inner::Sqlite(sqlite::File::open(options)?),
+            Options::Sqlite(options) => Inner::Sqlite(sqlite::File::open(options).await?),
             Options::Postgres(options) => Inner::Postgres(Box::new(postgres::Pool::open(options).await?)),
         })))
     }

@@ -56,11 +56,19 @@ struct Opened {
 }
 
 impl File {
-    /// Opens the file, makes it if it is not there, and migrates it.
-    pub fn open(options: SqliteOptions) -> Result<File, DbError> {
-        let mut writer = open(&options, true)?;
-        migrate::sqlite(&mut writer.connection)?;
-        Ok(File::of(options, Some(writer)))
+    /// Opens the file, makes it if it is not there, and migrates it; waits for another process that writes.
+    pub async fn open(options: SqliteOptions) -> Result<File, DbError> {
+        let deadline = Instant::now() + options.busy_timeout;
+        loop {
+            let opened = open(&options, true).and_then(|mut writer| {
+                migrate::sqlite(&mut writer.connection)?;
+                Ok(writer)
+            });
+            match opened {
+                Err(DbError::Locked { .. }) if Instant::now() < deadline => sleep(BETWEEN_TRIES).await,
+                opened => break Ok(File::of(options, Some(opened?))),
+            }
+        }
     }
 
     /// Opens a file that a server has made, and changes nothing of it.
@@ -247,5 +255,28 @@ impl Drop for Work<'_> {
         {
             home.readers.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(folder: &tempfile::TempDir, busy_timeout: Duration) -> SqliteOptions {
+        SqliteOptions { busy_timeout, ..SqliteOptions::new(folder.path().join("db")) }
+    }
+
+    #[tokio::test]
+    async fn one_that_opens_waits_for_another_that_writes() {
+        let folder = tempfile::tempdir().expect("folder");
+        let first = File::open(options(&folder, Duration::from_secs(60))).await.expect("opens");
+        let writes = first.begin().await.expect("begins");
+        let at_once = File::open(options(&folder, Duration::ZERO)).await;
+        assert!(matches!(at_once, Err(DbError::Locked { .. })), "the other still writes");
+        let second = tokio::spawn(File::open(options(&folder, Duration::from_secs(60))));
+        sleep(BETWEEN_TRIES * 3).await;
+        assert!(!second.is_finished(), "it waits");
+        writes.commit(None).expect("commits");
+        second.await.expect("no panic").expect("opens").begin().await.expect("begins");
     }
 }

@@ -1,6 +1,7 @@
 //! What a kernel may do to us: know less than was asked of it, lose its answers, interrupt, and change a
 //! table's shape under a walk. On real tables, in namespaces without a name.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use host::purge::Connection;
@@ -126,6 +127,15 @@ fn fill(table: &mut Conntrack, all: &[Connection]) {
     table.insert(&inserts.collect::<Vec<_>>()).expect("entries");
 }
 
+/// Each was seen, and once; but for entries of before a walk that began again, for somebody else on the machine
+/// changed the table's shape.
+fn saw_each(seen: &[Connection], all: &[Connection], walked: &Walked) {
+    let distinct: BTreeSet<Tuple> = seen.iter().map(|one| one.original).collect();
+    assert_eq!(distinct, all.iter().map(|one| one.original).collect::<BTreeSet<_>>(), "{walked:?}");
+    assert_eq!(walked.shown, seen.len() as u64, "{walked:?}");
+    assert!(seen.len() == all.len() || walked.again > 0, "{} entries, {walked:?}", seen.len());
+}
+
 #[derive(Default)]
 struct Eye<'a> {
     seen: Vec<Connection>,
@@ -160,8 +170,9 @@ fn answers_that_are_lost_are_told_and_the_work_can_be_done_again() {
     assert!(matches!(error, ConntrackError::Lost { errno: Errno::ENOBUFS, .. }), "{error}");
     setsockopt(table.acts(), sockopt::RcvBuf, &(1 << 20)).expect("as it was");
     let mut eye = Eye::default();
-    table.walk(Filter::default(), &mut eye).expect("walks");
-    assert_eq!(eye.seen.len(), all.len(), "nobody was asked to go");
+    let walked = table.walk(Filter::default(), &mut eye).expect("walks");
+    // Nobody was asked to go.
+    saw_each(&eye.seen, &all, &walked);
     let walked = table.delete(5, all.iter().map(|one| one.original), &mut Eye::default()).expect("deletes");
     assert_eq!((walked.deleted, walked.gone), (2000, 0));
 }
@@ -192,11 +203,12 @@ fn signals_do_no_harm() {
                 std::thread::yield_now();
             }
         });
-        for _ in 0..15 {
+        // More often where the one that signals seldom gets a processor.
+        for _ in (0..2000).take_while(|at| *at < 15 || SIGNALS.load(Ordering::Relaxed) <= 100) {
             fill(&mut table, &all);
             let mut eye = Eye::default();
             let walked = table.walk(Filter { zone: Some(5), ipv4: None }, &mut eye).expect("walks");
-            assert_eq!((walked.shown, eye.seen.len()), (1000, 1000));
+            saw_each(&eye.seen, &all, &walked);
             let walked = table.delete(5, all.iter().map(|one| one.original), &mut eye).expect("deletes");
             assert_eq!((walked.deleted, walked.gone), (1000, 0));
         }

@@ -139,7 +139,7 @@ impl Journal {
     fn write_anew(&mut self, live: &impl Fn(&mut dyn FnMut(&Record))) -> io::Result<()> {
         let (path, beside) = (self.dir.join("journal"), self.dir.join("journal.new"));
         let _ = fs::remove_file(&beside);
-        let outcome = (|| -> io::Result<(File, u64)> {
+        let outcome = (|| -> io::Result<()> {
             let mut out = BufWriter::new(private().open(&beside)?);
             let mut bytes = HEADER.len() as u64;
             let mut outcome = out.write_all(HEADER.as_bytes());
@@ -153,17 +153,19 @@ impl Journal {
             outcome?;
             let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
             file.sync_all()?;
+            let dir = File::open(&self.dir)?;
             fs::rename(&beside, &path)?;
-            File::open(&self.dir)?.sync_all()?;
-            Ok((file, bytes))
+            // From here on the former file has no name: whatever fails, nothing is added to it.
+            (self.file, self.bytes) = (file, bytes);
+            self.compact_at = COMPACT_FROM.max(bytes * 2);
+            let synced = dir.sync_all();
+            self.broken = synced.is_err();
+            synced
         })();
         if outcome.is_err() {
             let _ = fs::remove_file(&beside);
         }
-        let (file, bytes) = outcome?;
-        (self.file, self.bytes, self.broken) = (file, bytes, false);
-        self.compact_at = COMPACT_FROM.max(bytes * 2);
-        Ok(())
+        outcome
     }
 }
 

@@ -1,6 +1,9 @@
 //! Files as a crash, a full disk or a bad sector may leave them.
 
+use std::os::unix::fs::{PermissionsExt as _, chown};
+
 use model::purge::{Job, JobId, JobShown, Outcome, Place, Reason, State, What};
+use nix::unistd::{Uid, setfsuid};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -123,4 +126,29 @@ fn a_full_journal_says_so_and_takes_more_when_there_is_room() {
     journal.add(&[Record::Job(job(99))], |_| {}).expect("the others have ended");
     drop(journal);
     assert_eq!(records(&dir), [Record::Job(job(99))]);
+}
+
+/// What fails once all was written anew leaves no former file behind that is written to and that nobody reads.
+#[test]
+fn a_folder_that_cannot_be_read_loses_nothing_that_was_added() {
+    let dir = written(&some());
+    let mut journal = Journal::open(dir.path(), MAX, |_| {}).expect("opens");
+    let live = |each: &mut dyn FnMut(&Record)| some().iter().for_each(each);
+    // Files may be made there and renamed; the folder itself cannot be opened.
+    std::fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o300)).expect("may be set");
+    let nobody = Uid::from_raw(65534);
+    if Uid::effective().is_root() {
+        // Of this thread alone, and for files alone.
+        chown(dir.path(), Some(nobody.as_raw()), None).expect("may be given away");
+        setfsuid(nobody);
+    }
+    journal.compact_at = 0;
+    let outcome = journal.add_ended(&ended(2), live);
+    setfsuid(Uid::effective());
+    std::fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).expect("may be set");
+    let error = outcome.expect_err("the folder cannot be read");
+    assert!(matches!(error, JournalError::Io(_)), "{error}");
+    journal.add(&[Record::Job(job(9))], live).expect("adds");
+    drop(journal);
+    assert!(records(&dir).contains(&Record::Job(job(9))), "it was acknowledged");
 }
