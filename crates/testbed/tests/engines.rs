@@ -27,4 +27,5 @@ mod engines {
     mod software_orders;
     mod software_roles;
     mod trips;
+    mod trunks;
 }
