@@ -44,6 +44,11 @@ pub fn distributed() -> Binding {
     Binding { vif_type: DISTRIBUTED, vif_details: json!({}) }
 }
 
+/// The binding of a port that its host cannot carry.
+pub fn failed() -> Binding {
+    Binding { vif_type: BINDING_FAILED, vif_details: json!({}) }
+}
+
 /// Decides the binding of a port on a host; a failure is an answer, not an error.
 pub fn bind(
     host: &str,
@@ -60,7 +65,7 @@ pub fn bind(
         .and_then(|agent| serde_json::from_value::<L2Configuration>(agent.configurations.clone()).ok())
         .is_some_and(|configuration| segment_for(network, &configuration).is_some());
     if !carried {
-        return Binding { vif_type: BINDING_FAILED, vif_details: json!({}) };
+        return failed();
     }
     Binding {
         vif_type: TAP,

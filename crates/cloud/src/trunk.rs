@@ -200,8 +200,8 @@ pub fn delete(trunk: &Trunk, parents_host: &str) -> Result<(), Refusal> {
     if parents_host.is_empty() { Ok(()) } else { Err(TrunkRefusal::InUse(trunk.id).into()) }
 }
 
-/// A port of a trunk stays while it is in it.
-pub fn check_port_delete(port: PortId, in_trunk: Option<(TrunkId, bool)>) -> Result<(), Refusal> {
+/// A port of a trunk stays what it is while it is in it: it does not go, and is no router's.
+pub fn check_free(port: PortId, in_trunk: Option<(TrunkId, bool)>) -> Result<(), Refusal> {
     match in_trunk {
         None => Ok(()),
         Some((trunk, true)) => Err(TrunkRefusal::IsParent { port, trunk }.into()),

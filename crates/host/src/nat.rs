@@ -68,8 +68,9 @@ impl Nat {
     ) -> Nat {
         let address = gateway.port.addresses.iter().find_map(|net| ipv4(net.addr()));
         let enable_snat = gateway.enable_snat && address.is_some();
-        let forwardings = forwardings.iter().filter_map(Forwarding::new).collect();
         let mut limits = limits(floating_ips);
+        limits.extend(forwardings.iter().filter_map(|one| Some((ipv4(one.floating_ip)?, one.qos?))));
+        let forwardings = forwardings.iter().filter_map(Forwarding::new).collect();
         limits.extend(address.zip(gateway.qos));
         let floating_ips = pairs(floating_ips);
         Nat { outside: device, address, enable_snat, hairpin: true, floating_ips, forwardings, limits }

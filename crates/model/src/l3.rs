@@ -54,6 +54,8 @@ pub struct RouterFacts {
     pub subnets: BTreeMap<SubnetId, Subnet>,
     pub floating_ips: Vec<FloatingFact>,
     pub forwardings: Vec<PortForwarding>,
+    /// Of the QoS policies of floating IPs that forward.
+    pub forwarding_rules: BTreeMap<IpAddr, Vec<QosRule>>,
     pub helpers: Vec<ConntrackHelper>,
     /// Of the gateway's QoS policy.
     pub gateway_rules: Vec<QosRule>,

@@ -118,6 +118,7 @@ mod tests {
             external_ports: Some((1, 1)),
             internal_ip: ip,
             internal_ports: Some((1, 1)),
+            qos: None,
         }
     }
 

@@ -210,6 +210,7 @@ fn router() -> Router {
         external_ports: Some((2222, 2223)),
         internal_ip: ip("10.0.0.5"),
         internal_ports: Some((22, 23)),
+        qos: None,
     };
     let route =
         HostRoute { destination: "198.51.100.0/24".parse().expect("a network"), nexthop: ip("10.0.0.7") };

@@ -31,4 +31,5 @@ mod engines {
     mod software_orders;
     mod software_roles;
     mod trips;
+    mod trunks;
 }

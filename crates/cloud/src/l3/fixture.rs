@@ -102,6 +102,7 @@ pub fn facts(distributed: bool, ha: bool) -> RouterFacts {
         .into(),
         floating_ips: vec![],
         forwardings: vec![],
+        forwarding_rules: BTreeMap::new(),
         helpers: vec![],
         gateway_rules: vec![],
         agents,
@@ -131,5 +132,6 @@ pub fn forwarding(n: u8) -> PortForwarding {
         external_ports: Some((80, 80)),
         internal_ip: [10, 0, 0, n].into(),
         internal_ports: Some((8080, 8080)),
+        qos: None,
     }
 }

@@ -12,7 +12,8 @@ use model::api::port::Port;
 use model::api::router::RouterPortKind as PortKind;
 use model::api::subnet::Subnet;
 use model::desired::{
-    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, Router, RouterPort, RouterSubnet,
+    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
+    RouterSubnet,
 };
 use model::l3::{FloatingFact, RouterFacts};
 use uuid::Uuid;
@@ -46,7 +47,7 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         interfaces: facts.ports_of(PortKind::Interface).map(|port| interface(facts, port)).collect(),
         gateway: gateway(facts, central),
         floating_ips: floating_ips(facts, host, central),
-        port_forwardings: if central { facts.forwardings.clone() } else { vec![] },
+        port_forwardings: if central { forwardings(facts) } else { vec![] },
         conntrack_helpers: if central { facts.helpers.clone() } else { vec![] },
         routes: facts.row.routes.clone(),
         host_mac: facts.macs.get(host).copied().filter(|_| facts.row.distributed),
@@ -136,6 +137,12 @@ fn floating_ips(facts: &RouterFacts, host: &str, central: bool) -> Vec<FloatingI
         Some(FloatingIp { id, floating_ip, fixed_ip, centralized: carried(ip)?, qos })
     });
     here.collect()
+}
+
+fn forwardings(facts: &RouterFacts) -> Vec<PortForwarding> {
+    let held = |ip: &IpAddr| facts.forwarding_rules.get(ip).and_then(|rules| qos::view(rules));
+    let told = |one: &PortForwarding| PortForwarding { qos: held(&one.floating_ip), ..one.clone() };
+    facts.forwardings.iter().map(told).collect()
 }
 
 fn ha(facts: &RouterFacts, host: &str) -> Option<Ha> {

@@ -114,13 +114,17 @@ impl Tx<'_> {
         .await?;
         let sql = format!(
             "SELECT f.router_id, w.id, f.floating_ip_address, w.protocol, w.external_first, w.external_last, \
-             w.internal_ip_address, w.internal_first, w.internal_last FROM floatingips f \
-             JOIN port_forwardings w ON w.floatingip_id = f.id WHERE f.router_id IN ({}) ORDER BY w.id",
+             w.internal_ip_address, w.internal_first, w.internal_last, q.rules FROM floatingips f \
+             JOIN port_forwardings w ON w.floatingip_id = f.id \
+             LEFT JOIN policies q ON q.id = f.qos_policy_id WHERE f.router_id IN ({}) ORDER BY w.id",
             some.marks
         );
         self.each(&sql, &some.params, |row| {
             let Ok(router) = row.text(0).parse() else { return };
             if let (Some(facts), Some(fact)) = (found.get_mut(&router), forwarding(row)) {
+                if let Ok(rules) = serde_json::from_str(row.text(9)) {
+                    facts.forwarding_rules.insert(fact.floating_ip, rules);
+                }
                 facts.forwardings.push(fact);
             }
         })
@@ -232,6 +236,7 @@ fn facts(row: Router) -> RouterFacts {
         subnets: BTreeMap::new(),
         floating_ips: vec![],
         forwardings: vec![],
+        forwarding_rules: BTreeMap::new(),
         helpers: vec![],
         gateway_rules: vec![],
         agents: vec![],
@@ -271,5 +276,6 @@ fn forwarding(row: &Row<'_>) -> Option<PortForwarding> {
         external_ports: ports(4),
         internal_ip: row.text(6).parse().ok()?,
         internal_ports: ports(7),
+        qos: None,
     })
 }

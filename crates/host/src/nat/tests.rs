@@ -59,6 +59,33 @@ fn tables_are_as_written() {
     golden("host", &Nat { outside: "rfp-12345678-9a".into(), floating_ips, ..Nat::default() });
 }
 
+/// A floating IP that only forwards is held to its limits like one that is tied.
+#[test]
+fn limits_of_forwardings_are_held() {
+    let qos = Qos { ingress: Some(Limit { kbps: 8000, burst_kbits: 0 }), ..Qos::default() };
+    let address = ip("203.0.113.9");
+    let one = |qos| desired::PortForwarding {
+        id: uuid::Uuid::nil().into(),
+        floating_ip: address.into(),
+        protocol: "tcp".into(),
+        external_ports: Some((80, 80)),
+        internal_ip: ip("10.0.0.9").into(),
+        internal_ports: Some((8080, 8080)),
+        qos,
+    };
+    let port = desired::RouterPort {
+        port_id: uuid::Uuid::nil().into(),
+        network_id: uuid::Uuid::nil().into(),
+        mac: wire::Mac([2, 0, 0, 0, 0, 1]),
+        addresses: vec!["203.0.113.2/24".parse().expect("address")],
+    };
+    let gateway = desired::Gateway { port, nexthops: vec![], enable_snat: true, qos: None };
+    let nat = |qos| Nat::of_gateway("qg-12345678-9a".into(), &gateway, &[], &[one(qos)]);
+    assert!(nat(None).limits.is_empty());
+    assert_eq!(nat(Some(qos)).limits, BTreeMap::from([(address, qos)]));
+    golden("limits_forwarding", &nat(Some(qos)));
+}
+
 #[test]
 fn a_port_that_two_want_is_the_first_ones() {
     let all = [

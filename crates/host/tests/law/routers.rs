@@ -84,6 +84,7 @@ fn forwarding() -> PortForwarding {
         external_ports: Some((80, 80)),
         internal_ip: [10, 0, 0, 5].into(),
         internal_ports: Some((8080, 8080)),
+        qos: None,
     }
 }
 

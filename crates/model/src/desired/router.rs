@@ -191,6 +191,9 @@ pub struct PortForwarding {
     pub external_ports: Option<(u16, u16)>,
     pub internal_ip: IpAddr,
     pub internal_ports: Option<(u16, u16)>,
+    /// What its floating IP is held to, seen from inside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qos: Option<Qos>,
 }
 
 /// A program of the kernel that looks into connections to a port for those that they agree on.

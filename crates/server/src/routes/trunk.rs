@@ -108,10 +108,10 @@ pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A port of a trunk is not to go.
-pub async fn check_port_delete(tx: &mut Tx<'_>, port: PortId) -> Result<(), Fault> {
+/// Refuses a port that is in a trunk.
+pub async fn check_free(tx: &mut Tx<'_>, port: PortId) -> Result<(), Fault> {
     let found = tx.in_trunks(&[port]).await?.pop();
-    Ok(trunk::check_port_delete(port, found.map(|at| (at.trunk, at.is_parent)))?)
+    Ok(trunk::check_free(port, found.map(|at| (at.trunk, at.is_parent)))?)
 }
 
 /// Locks the networks of a trunk's ports, and then it.

@@ -60,6 +60,30 @@ async fn settle(app: &App, id: PortId) -> Result<(), Fault> {
         None if port.device_owner != SUBPORT_OWNER => return Ok(()),
         None => PortUpdate { host: Some(None), device_owner: Some(String::new()), ..PortUpdate::default() },
     };
-    routes::port::update(app, &mut tx, &mut stamp, port, change).await?;
+    match routes::port::update(app, &mut tx, &mut stamp, port, change.clone()).await {
+        Err(Fault::Refused(why)) if matches!(change.host, Some(Some(_))) => {
+            drop(tx);
+            tracing::info!(%why, port.id = %id, "no host can carry a port of a trunk where its parent is");
+            fail(app, id, change).await
+        }
+        done => {
+            done?;
+            Ok(app.commit(tx).await?)
+        }
+    }
+}
+
+/// The port is said to be at its parent's host, and not to work there: it is tried again when the parent moves.
+async fn fail(app: &App, id: PortId, change: PortUpdate) -> Result<(), Fault> {
+    let mut tx = app.db().begin().await?;
+    tx.lock(&PORT, &id.to_string()).await?;
+    let Some(port) = tx.get::<Port>(&PORT, id).await? else { return Ok(()) };
+    let host = tx.host_of_parent(id).await?;
+    let is_there = host.as_ref() == Some(&port.host) && port.device_owner == SUBPORT_OWNER;
+    // Its parent went elsewhere meanwhile, or another server settled it.
+    if is_there || host != change.host.clone().flatten() {
+        return Ok(());
+    }
+    routes::port::fail_binding(app, &mut tx, &app.stamp(), port, change).await?;
     Ok(app.commit(tx).await?)
 }

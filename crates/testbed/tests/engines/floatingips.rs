@@ -154,6 +154,31 @@ async fn forwardings_follow_their_ports(engine: Engine) {
     assert_eq!((&after["router_id"], &after["port_forwardings"]), (&Value::Null, &json!([])));
 }
 
+testbed::on_both_engines!(a_limit_holds_for_forwardings);
+
+async fn a_limit_holds_for_forwardings(engine: Engine) {
+    let place = Place::start(engine, json!([{ "start": "192.0.2.10", "end": "192.0.2.20" }])).await;
+    let port = place.port(&["10.0.0.5"]).await;
+    let (_, policy) = place.post("/v2.0/qos/policies", json!({ "policy": { "name": "slow" } })).await;
+    let policy = id_of(&policy["policy"]);
+    let rules = format!("/v2.0/qos/policies/{policy}/bandwidth_limit_rules");
+    let rule = json!({ "bandwidth_limit_rule": { "max_kbps": 8000, "direction": "ingress" } });
+    let (status, answer) = place.post(&rules, rule).await;
+    assert_eq!(status, 201, "{answer}");
+    let id = id_of(&place.floatingip(None).await);
+    let (status, answer) = place.forward(&id, &port, "10.0.0.5", 80).await;
+    assert_eq!(status, 201, "{answer}");
+    assert!(place.facts().await.forwarding_rules.is_empty());
+    for (wanted, count) in [(json!(policy), 1), (Value::Null, 0)] {
+        let change = json!({ "qos_policy_id": wanted });
+        place.client.update("floatingip", &id, change).await.expect("changes");
+        let facts = place.facts().await;
+        assert_eq!((facts.forwardings.len(), facts.floating_ips.len()), (1, 0));
+        let rules: Vec<usize> = facts.forwarding_rules.values().map(Vec::len).collect();
+        assert_eq!(rules, vec![1; count], "{:?}", facts.forwarding_rules);
+    }
+}
+
 testbed::on_both_engines!(one_floating_ip_gets_the_fixed_address);
 
 async fn one_floating_ip_gets_the_fixed_address(engine: Engine) {

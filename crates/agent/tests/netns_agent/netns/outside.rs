@@ -247,6 +247,7 @@ pub fn forwarding(protocol: &str, external: u16, guest: &Guest, internal: u16) -
         external_ports: Some((external, external)),
         internal_ip: guest.v4(),
         internal_ports: Some((internal, internal)),
+        qos: None,
     }
 }
 

@@ -1,3 +1,4 @@
+use model::api::qos::{Direction, QosRule, What};
 use model::api::router::RouterPortKind;
 use model::desired::{HostRoute, L3Mode};
 use model::l3::OwnPort;
@@ -27,6 +28,13 @@ fn float(facts: &mut RouterFacts, n: u8, host: Option<&str>) {
     facts.floating_ips.push(floating(n, host));
     let own = |ip: &&model::l3::FloatingFact| view::carrier(facts, ip).is_none();
     facts.counts.ipv4 = facts.floating_ips.iter().filter(own).count() as u32;
+}
+
+/// Holds what the floating IP of forwarding 31 is for to some rate.
+fn limit(facts: &mut RouterFacts) {
+    let what = What::BandwidthLimit { max_kbps: 8000, max_burst_kbps: 0, direction: Direction::Any };
+    let rule = QosRule { id: id(1).into(), qos_policy_id: id(2).into(), what };
+    facts.forwarding_rules.insert(forwarding(31).floating_ip, vec![rule]);
 }
 
 fn used(facts: &mut RouterFacts, host: &str) {
@@ -96,6 +104,8 @@ fn a_change_is_told_to_those_whose_work_it_alters() {
         ),
         ("forwarding added", |f| used(f, "cmp-1"), |f| f.forwardings.push(forwarding(31)), &["net-1"]),
         ("forwarding removed", |f| f.forwardings.push(forwarding(31)), |f| f.forwardings.clear(), &["net-1"]),
+        ("forwarding limited", |f| f.forwardings.push(forwarding(31)), limit, &["net-1"]),
+        ("limit of no forwarding", |f| f.forwardings.push(forwarding(32)), limit, nobody),
         ("first bare-metal port", |f| used(f, "cmp-1"), |f| f.counts.baremetal = 1, &["net-1"]),
         ("second bare-metal port", |f| f.counts.baremetal = 1, |f| f.counts.baremetal = 2, nobody),
         ("last bare-metal port", |f| f.counts.baremetal = 1, |f| f.counts.baremetal = 0, &["net-1"]),

@@ -3,14 +3,17 @@
 use cloud::Stamp;
 use cloud::bind::{self, Binding};
 use cloud::l3::plan::Place;
+use cloud::segment::of;
 use db::Tx;
 use model::api::network::Network;
 use model::api::port::Port;
+use model::api::subnet::Subnet;
+use model::api::trunk::SUBPORT_OWNER;
 
 use super::save;
 use crate::app::App;
 use crate::error::Fault;
-use crate::routes::network;
+use crate::routes::{network, segment};
 
 /// Whether and how a host carries a port of a network.
 pub(super) async fn bind_to(
@@ -40,10 +43,25 @@ pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port
         return Ok(false);
     }
     let subnets = tx.subnets_of(network.id).await?;
+    if before.device_owner == SUBPORT_OWNER && !reaches(tx, &network, &subnets, before).await? {
+        return Ok(false);
+    }
     let mut after = before.clone();
     cloud::port::rebind(&mut after, &before.host, binding);
     save(tx, stamp, &network, &subnets, before, after).await?;
     Ok(true)
+}
+
+/// A port of a trunk was brought to its parent's host, whether or not its addresses are reached there.
+async fn reaches(tx: &mut Tx<'_>, network: &Network, subnets: &[Subnet], port: &Port) -> Result<bool, Fault> {
+    match segment::reachable(tx, network, subnets, &port.host).await {
+        Ok(reachable) => {
+            let lacks_addresses = of::waits_for_host(port) && !reachable.is_empty();
+            Ok(!lacks_addresses && of::check_reachable(port, None, &port.host, &reachable).is_ok())
+        }
+        Err(Fault::Refused(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Binds a port of a router where it should be; what is there already is left as it is.

@@ -205,6 +205,24 @@ async fn update_with(
     save(tx, stamp, &network, &subnets, &before, after).await
 }
 
+/// Stores that a port cannot be where a change wants it: its addresses stay as they are.
+pub async fn fail_binding(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    before: Port,
+    change: PortUpdate,
+) -> Result<(), Fault> {
+    let network = network::load(tx, before.network_id).await?;
+    let subnets = tx.subnets_of(network.id).await?;
+    if let Some(Some(host)) = &change.host {
+        tx.drop_binding(before.id, host).await?;
+    }
+    let facts = UpdateFacts { mac: None, fixed_ips: None, binding: Some(bind::failed()), needs_dhcp: false };
+    let after = cloud::port::update(&before, change, facts, app.rules())?;
+    save(tx, stamp, &network, &subnets, &before, after).await
+}
+
 /// Stores a changed port: nothing else does, so that Nova hears of all it has to.
 pub async fn store(tx: &mut Tx<'_>, before: &Port, after: &Port, now: &str) -> Result<(), Fault> {
     tx.tell_nova(instance::events(Some(before), Some(after)));
@@ -303,7 +321,7 @@ pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<()
 }
 
 pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Port) -> Result<(), Fault> {
-    trunk::check_port_delete(tx, port.id).await?;
+    trunk::check_free(tx, port.id).await?;
     floatingip::port_goes(tx, stamp, &port).await?;
     software_order::port_goes(tx, stamp, &port).await?;
     let subnets = tx.subnets_of(network.id).await?;

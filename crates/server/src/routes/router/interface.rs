@@ -17,7 +17,7 @@ use super::{Whole, add_leg, drop_leg, whole};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
-use crate::routes::subnet;
+use crate::routes::{subnet, trunk};
 
 /// What both actions answer.
 fn answer(whole: &Whole, port: &Port, subnets: &[SubnetId]) -> Value {
@@ -140,6 +140,7 @@ async fn add_port(
     let port: Port = tx.get(&PORT, id).await?.ok_or_else(unknown)?;
     let subnets = tx.subnets_of(port.network_id).await?;
     interface::check_port(&port, &subnets)?;
+    trunk::check_free(tx, port.id).await?;
     if guard.project().is_some() && port.project_id != whole.router.project_id {
         return Err(Refusal::DeviceNotOwned { device: whole.router.id.to_string() }.into());
     }
