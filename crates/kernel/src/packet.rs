@@ -135,8 +135,18 @@ pub(crate) fn attach(fd: &impl AsRawFd, filter: &[Instruction]) -> io::Result<()
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// All that comes by a device comes to the socket.
 pub(crate) fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
-    let address = address(index, libc::ETH_P_ALL as u16);
+    bind_for(fd, index, libc::ETH_P_ALL as u16)
+}
+
+/// The socket sends by a device, and nothing comes to it.
+pub(crate) fn bind_to_send(fd: &OwnedFd, index: u32) -> io::Result<()> {
+    bind_for(fd, index, 0)
+}
+
+fn bind_for(fd: &OwnedFd, index: u32, protocol: u16) -> io::Result<()> {
+    let address = address(index, protocol);
     // SAFETY: the descriptor is open, and the address is a sockaddr_ll that lives across the
     // call, with its own size given.
     let outcome = unsafe {

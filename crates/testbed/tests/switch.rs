@@ -6,4 +6,5 @@ mod netns {
     mod interop;
     mod judge;
     mod life;
+    mod neighbours;
 }

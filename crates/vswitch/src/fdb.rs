@@ -30,6 +30,9 @@ struct Entry {
     seen: Option<Tick>,
 }
 
+/// An entry as it is shown: when a frame came from it, if it is not written.
+pub type Shown = (NetworkNo, Mac, Placed, Option<Tick>);
+
 /// What learning found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Learned {
@@ -45,8 +48,9 @@ pub enum Learned {
 #[derive(Debug)]
 pub struct Fdb {
     table: Map<u64, Entry>,
-    /// Learned in each network.
+    /// Learned in each network, and written.
     learned: Vec<usize>,
+    written: Vec<usize>,
     learned_in_all: usize,
     limits: (usize, usize, Duration),
 }
@@ -64,6 +68,7 @@ impl Fdb {
         Fdb {
             table: Map::with_hasher(keyed),
             learned: Vec::new(),
+            written: Vec::new(),
             learned_in_all: 0,
             limits: (limits.learned_per_network, limits.learned, limits.learned_for),
         }
@@ -87,9 +92,7 @@ impl Fdb {
         }
         let (per_network, in_all, _) = self.limits;
         let at = usize::from(network);
-        if self.learned.len() <= at {
-            self.learned.resize(at + 1, 0);
-        }
+        one_of(&mut self.learned, network);
         if self.learned[at] >= per_network || self.learned_in_all >= in_all {
             return Learned::NoRoom;
         }
@@ -121,17 +124,12 @@ impl Fdb {
 
     fn count(&mut self) {
         self.learned.fill(0);
-        self.learned_in_all = 0;
+        self.written.fill(0);
         for (key, entry) in &self.table {
-            if entry.seen.is_some() {
-                let at = usize::from(network_of(*key));
-                if self.learned.len() <= at {
-                    self.learned.resize(at + 1, 0);
-                }
-                self.learned[at] += 1;
-                self.learned_in_all += 1;
-            }
+            let counts = if entry.seen.is_some() { &mut self.learned } else { &mut self.written };
+            *one_of(counts, network_of(*key)) += 1;
         }
+        self.learned_in_all = self.learned.iter().sum();
     }
 
     pub fn learned(&self, network: NetworkNo) -> usize {
@@ -140,22 +138,36 @@ impl Fdb {
 
     /// Written entries of a network.
     pub fn written(&self, network: NetworkNo) -> usize {
-        self.table.iter().filter(|(key, entry)| network_of(**key) == network && entry.seen.is_none()).count()
+        self.written.get(usize::from(network)).copied().unwrap_or(0)
     }
 
     pub fn learned_in_all(&self) -> usize {
         self.learned_in_all
     }
 
-    /// All entries, in order of network and MAC.
-    pub fn entries(&self) -> Vec<(NetworkNo, Mac, Placed, Option<Tick>)> {
-        let mut keys: Vec<u64> = self.table.keys().copied().collect();
+    /// The first entries of all networks, or of one, in order of network and MAC; and how many there are besides.
+    pub fn entries(&self, network: Option<NetworkNo>, most: usize) -> (Vec<Shown>, usize) {
+        let is_asked_for = |key: &u64| network.is_none_or(|network| network == network_of(*key));
+        let mut keys: Vec<u64> = self.table.keys().copied().filter(is_asked_for).collect();
+        let more = keys.len().saturating_sub(most);
+        if more > 0 {
+            keys.select_nth_unstable(most);
+            keys.truncate(most);
+        }
         keys.sort_unstable();
         let entry = |key: &u64| {
-            self.table
-                .get(key)
-                .map(|entry| (network_of(*key), mac(*key & 0xffff_ffff_ffff), entry.place, entry.seen))
+            let entry = self.table.get(key)?;
+            Some((network_of(*key), mac(*key & 0xffff_ffff_ffff), entry.place, entry.seen))
         };
-        keys.iter().filter_map(entry).collect()
+        (keys.iter().filter_map(entry).collect(), more)
     }
+}
+
+/// A count that is there from now on.
+fn one_of(counts: &mut Vec<usize>, network: NetworkNo) -> &mut usize {
+    let at = usize::from(network);
+    if counts.len() <= at {
+        counts.resize(at + 1, 0);
+    }
+    &mut counts[at]
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// How long a neighbour's MAC is used that nothing confirms; at half of it the neighbour is asked.
+    pub neighbour_for: Duration,
     /// Frames that wait for one neighbour.
     pub neighbour_frames: usize,
     pub neighbour_bytes: usize,
@@ -27,6 +29,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
+            neighbour_for: Duration::from_secs(60),
             neighbour_frames: 4096,
             neighbour_bytes: 8 << 20,
             waiting_bytes: 64 << 20,

@@ -2,7 +2,7 @@
 
 use model::vswitch::{Count, FdbEntry, NeighbourShown, NetworkShown, Place, PortShown, Shown, TunnelShown};
 
-use crate::fdb::Placed;
+use crate::fdb::{self, Placed};
 use crate::neighbour::{Neighbour, NeighbourNo};
 use crate::switch::{Inside, NetworkState, PortState, Switch};
 use crate::tunnel::TunnelState;
@@ -38,17 +38,20 @@ impl Switch {
         self.neighbours.iter().filter_map(|(_, neighbour)| of(neighbour)).collect()
     }
 
-    /// All MACs, or those of one network, in order.
-    pub fn fdb(&self, network: Option<&str>, now: Tick) -> Vec<FdbEntry> {
-        let shown = |(no, mac, place, seen): (u16, _, Placed, Option<Tick>)| {
+    /// The first MACs of all networks, or of one, in order; and how many there are besides. Frames wait meanwhile.
+    pub fn fdb(&self, network: Option<&str>, most: usize, now: Tick) -> (Vec<FdbEntry>, usize) {
+        let asked = match network.map(|name| self.networks.find(name)) {
+            Some(None) => return (Vec::new(), 0),
+            Some(Some(no)) => Some(no as u16),
+            None => None,
+        };
+        let shown = |(no, mac, place, seen): fdb::Shown| {
             let name = &self.networks.get(usize::from(no))?.name;
-            if network.is_some_and(|network| network != name) {
-                return None;
-            }
             let age_ms = seen.map(|seen| now.since(seen).as_millis() as u64);
             Some(FdbEntry { network: name.clone(), mac, place: self.place(place)?, age_ms })
         };
-        self.fdb.entries().into_iter().filter_map(shown).collect()
+        let (entries, more) = self.fdb.entries(asked, most);
+        (entries.into_iter().filter_map(shown).collect(), more)
     }
 
     fn place(&self, place: Placed) -> Option<Place> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::packet::Instruction;
 use kernel::ports::{Silence, Waker};
@@ -17,6 +17,7 @@ use vswitch::{Event, Frame, Switch, Wrong};
 use crate::device::Opened;
 use crate::happened::{self, Happened};
 use crate::keep::Keep;
+use crate::looks::Looks;
 use crate::message::{Answer, Device, Request, Why};
 use crate::serve::refuse;
 use crate::settings::Settings;
@@ -26,7 +27,6 @@ use crate::{VswitchdError, filter};
 
 /// A device that could not be opened is tried again as often, and whenever a link changes.
 const AGAIN: Duration = Duration::from_secs(1);
-const SWEEP: Duration = Duration::from_secs(30);
 const VXLAN_PORT: u16 = 4789;
 const GENEVE_PORT: u16 = 6081;
 
@@ -116,6 +116,7 @@ impl House {
             slots: (settings.port_slots, settings.underlay_slots),
             wanted: Wanted::default(),
             facts: Facts::default(),
+            looks: Looks::new(Instant::now()),
             open: BTreeMap::new(),
             closed: Arc::clone(&closed),
             tunnels: None,
@@ -179,11 +180,9 @@ impl House {
             }
             Request::Fdb { network, limit } => {
                 let (reply, answer) = oneshot::channel();
-                self.worker.send(Job::Fdb(network, reply));
-                let Ok(mut entries) = answer.await else { return ended() };
-                let more = entries.len().saturating_sub(limit) as u64;
-                entries.truncate(limit);
-                Answer::Fdb { entries, more }
+                self.worker.send(Job::Fdb(network, limit, reply));
+                let Ok((entries, more)) = answer.await else { return ended() };
+                Answer::Fdb { entries, more: more as u64 }
             }
             Request::Trace { port, frame } => {
                 let (reply, answer) = oneshot::channel();
@@ -212,6 +211,7 @@ struct Keeper {
     slots: (usize, usize),
     wanted: Wanted,
     facts: Facts,
+    looks: Looks,
     /// Devices that are open, and the number of the link that they were opened on; a tap's is none.
     open: BTreeMap<String, Option<u32>>,
     closed: Closed,
@@ -228,7 +228,7 @@ impl Keeper {
         let mut limit = AGAIN;
         loop {
             let changed = match self.underlay.wait(limit) {
-                Ok(changed) => changed || limit == SWEEP,
+                Ok(changed) => changed,
                 Err(error) => {
                     tracing::error!(%error, "the kernel's events cannot be heard");
                     return self.line.send(Job::Stop);
@@ -244,12 +244,12 @@ impl Keeper {
                 }
             }
             self.tell_kernel();
-            if changed {
+            if self.looks.is_due(changed, Instant::now()) {
                 self.look();
             }
             self.open_and_close();
             let all = self.closed.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-            limit = if all { SWEEP } else { AGAIN };
+            limit = if all { self.looks.pause(Instant::now()) } else { AGAIN };
         }
     }
 
@@ -268,7 +268,9 @@ impl Keeper {
     }
 
     fn look(&mut self) {
-        match self.underlay.look() {
+        let looked = self.underlay.look();
+        self.looks.looked(looked.is_ok(), Instant::now());
+        match looked {
             Ok(facts) => {
                 if facts != self.facts {
                     self.facts = facts;

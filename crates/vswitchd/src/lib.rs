@@ -18,6 +18,7 @@ mod filter;
 mod happened;
 mod house;
 mod keep;
+mod looks;
 mod message;
 mod offload;
 mod serve;

@@ -26,6 +26,8 @@ pub struct Settings {
     pub port_slots: usize,
     /// Frames of an underlay that may wait for us.
     pub underlay_slots: usize,
+    /// How long a neighbour's MAC is used that nothing confirms; at half of it the neighbour is asked.
+    pub neighbour_for_s: u32,
     /// What may wait for the MAC of one neighbour, for all of them, and for how long.
     pub neighbour_frames: usize,
     pub neighbour_bytes: usize,
@@ -50,6 +52,7 @@ impl Default for Settings {
             spin_us: 20,
             port_slots: 4096,
             underlay_slots: 8192,
+            neighbour_for_s: limits.neighbour_for.as_secs() as u32,
             neighbour_frames: limits.neighbour_frames,
             neighbour_bytes: limits.neighbour_bytes,
             waiting_bytes: limits.waiting_bytes,
@@ -70,6 +73,7 @@ impl Settings {
             ("spin_us", self.spin_us as usize, 0..=10_000, "is from 0 to 10000"),
             ("port_slots", self.port_slots, 64..=65_536, "is from 64 to 65536"),
             ("underlay_slots", self.underlay_slots, 64..=65_536, "is from 64 to 65536"),
+            ("neighbour_for_s", self.neighbour_for_s as usize, 2..=86_400, "is from 2 to 86400"),
             ("neighbour_frames", self.neighbour_frames, 1..=1 << 20, "is from 1 to 1048576"),
             ("neighbour_bytes", self.neighbour_bytes, FRAME..=GIB, "is from 131072 to 1073741824"),
             ("waiting_bytes", self.waiting_bytes, FRAME..=4 * GIB, "is from 131072 to 4294967296"),
@@ -87,6 +91,7 @@ impl Settings {
 
     pub(crate) fn limits(&self) -> Limits {
         Limits {
+            neighbour_for: Duration::from_secs(self.neighbour_for_s.into()),
             neighbour_frames: self.neighbour_frames,
             neighbour_bytes: self.neighbour_bytes,
             waiting_bytes: self.waiting_bytes,
@@ -118,6 +123,7 @@ mod tests {
         settings.check().expect("the defaults are within their ranges");
         assert_eq!(settings.limits(), Limits::default());
         let said = Settings {
+            neighbour_for_s: 5,
             neighbour_frames: 1,
             neighbour_bytes: 1 << 17,
             waiting_bytes: 1 << 18,
@@ -130,6 +136,7 @@ mod tests {
         };
         said.check().expect("within their ranges");
         let limits = Limits {
+            neighbour_for: Duration::from_secs(5),
             neighbour_frames: 1,
             neighbour_bytes: 1 << 17,
             waiting_bytes: 1 << 18,

@@ -35,7 +35,8 @@ pub(crate) enum Job {
     /// What is known of neighbours, and which devices are open.
     Known(SyncSender<(Vec<Event>, Vec<String>)>),
     Show(oneshot::Sender<(Shown, BTreeMap<String, Lost>)>),
-    Fdb(Option<String>, oneshot::Sender<Vec<FdbEntry>>),
+    /// The first so many MACs, and how many there are besides.
+    Fdb(Option<String>, usize, oneshot::Sender<(Vec<FdbEntry>, usize)>),
     /// `None`: there is no such port.
     Trace(String, Frame, oneshot::Sender<Option<Vec<String>>>),
     Stop,
@@ -264,8 +265,8 @@ impl Worker {
                     let lost = self.devices.values_mut().map(|d| (d.name.clone(), d.opened.lost())).collect();
                     let _ = reply.send((self.switch.shown(now), lost));
                 }
-                Job::Fdb(network, reply) => {
-                    let _ = reply.send(self.switch.fdb(network.as_deref(), now));
+                Job::Fdb(network, most, reply) => {
+                    let _ = reply.send(self.switch.fdb(network.as_deref(), most, now));
                 }
                 Job::Trace(port, frame, reply) => {
                     let stages = self.switch.port(&port).map(|number| {

@@ -83,7 +83,7 @@ pub struct Fate {
     pub sent: usize,
     pub arrived: usize,
     pub doubled: usize,
-    /// Came behind one that was sent later.
+    /// Came behind one that was sent later to the same MAC.
     pub disordered: usize,
     /// From the first sent until the first came, and until the last did.
     pub first: Option<Duration>,
@@ -109,22 +109,21 @@ pub async fn burst(
     count: usize,
     limit: Duration,
 ) -> anyhow::Result<Fate> {
-    let (from, to) = (from.to_owned(), to.to_owned());
-    spawn_blocking(move || send_and_wait(&from, &to, &course, count, limit)).await?
+    burst_of(from, to, (0..count as u32).map(|number| frame(&course, number)).collect(), limit).await
 }
 
-fn send_and_wait(
-    from: &Path,
-    to: &Path,
-    course: &Course,
-    count: usize,
-    limit: Duration,
-) -> anyhow::Result<Fate> {
+/// The same of frames that the caller made, each with a number of its own.
+pub async fn burst_of(from: &Path, to: &Path, frames: Vec<Vec<u8>>, limit: Duration) -> anyhow::Result<Fate> {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    spawn_blocking(move || send_and_wait(&from, &to, &frames, limit)).await?
+}
+
+fn send_and_wait(from: &Path, to: &Path, frames: &[Vec<u8>], limit: Duration) -> anyhow::Result<Fate> {
     /// Nothing comes any more.
     const PAUSE: Duration = Duration::from_millis(400);
     let mut far = PacketPort::open(to, "e0", None, SLOTS).context("cannot listen")?;
     let mut near = PacketPort::open(from, "e0", None, 64).context("cannot send")?;
-    let frames: Vec<Vec<u8>> = (0..count as u32).map(|number| frame(course, number)).collect();
+    let count = frames.len();
     let mut poller = Poller::new()?;
     poller.add(&far, 0)?;
     let begun = Instant::now();
@@ -133,20 +132,21 @@ fn send_and_wait(
     let mut fate = Fate { sent: count, ..Fate::default() };
     let mut last = begun;
     let mut times: BTreeMap<u32, usize> = BTreeMap::new();
-    let mut newest = None;
+    let mut newest: BTreeMap<Mac, u32> = BTreeMap::new();
     while begun.elapsed() < limit && (times.len() < count || last.elapsed() < PAUSE / 8) {
         if !times.is_empty() && last.elapsed() > PAUSE {
             break;
         }
         poller.wait(Some(PAUSE / 8), |_| {})?;
         far.receive(usize::MAX, &mut seen)?;
-        for number in seen.numbers.drain(..) {
+        for (whose, number) in seen.numbers.drain(..) {
             last = Instant::now();
             fate.first.get_or_insert(begun.elapsed());
             fate.last = Some(begun.elapsed());
             *times.entry(number).or_default() += 1;
-            fate.disordered += usize::from(newest.is_some_and(|newest| number < newest));
-            newest = newest.max(Some(number));
+            let newest = newest.entry(whose).or_default();
+            fate.disordered += usize::from(number < *newest);
+            *newest = number.max(*newest);
         }
     }
     fate.arrived = times.len();
@@ -156,7 +156,8 @@ fn send_and_wait(
 
 struct Numbers {
     room: Vec<u8>,
-    numbers: Vec<u32>,
+    /// With whom they are for.
+    numbers: Vec<(Mac, u32)>,
 }
 
 impl Room for Numbers {
@@ -165,7 +166,9 @@ impl Room for Numbers {
     }
 
     fn filled(&mut self, _: VnetHeader, bytes: usize) {
-        self.numbers.extend(number(&self.room[..bytes]));
+        let frame = &self.room[..bytes];
+        let whose = frame.first_chunk().map(|mac| Mac(*mac));
+        self.numbers.extend(whose.zip(number(frame)));
     }
 }
 
@@ -283,10 +286,11 @@ fn steady(
         poller.wait(Some(Duration::from_millis(1)), |_| {})?;
         far.receive(usize::MAX, &mut seen)?;
     }
-    let mut once = seen.numbers.clone();
+    let numbers: Vec<u32> = seen.numbers.iter().map(|(_, number)| *number).collect();
+    let mut once = numbers.clone();
     once.sort_unstable();
     once.dedup();
-    let doubled = seen.numbers.len() - once.len();
-    let disordered = seen.numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    let doubled = numbers.len() - once.len();
+    let disordered = numbers.windows(2).filter(|pair| pair[1] < pair[0]).count();
     Ok(Fate { sent: sent as usize, arrived: once.len(), doubled, disordered, first: None, last: None })
 }

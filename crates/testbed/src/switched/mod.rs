@@ -28,7 +28,7 @@ use crate::place::{Place, link, run_in};
 use crate::{process, wait};
 
 pub use late::Late;
-pub use ours::{Ours, Runs, wanted};
+pub use ours::{Ours, Runs, tunnel, wanted};
 pub use ovs::Ovs;
 
 /// The number by which both ends know the instances' network.

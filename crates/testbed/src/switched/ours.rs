@@ -23,6 +23,8 @@ const START: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub enum Runs {
     Here,
+    /// Here, with settings; what is a place is not taken from them.
+    Set(Box<Settings>),
     /// By this `neutrino`.
     As(PathBuf),
 }
@@ -52,12 +54,15 @@ impl Ours {
     /// Runs in a namespace, with its files in a folder; it is what it was there before.
     pub async fn run(folder: &Path, namespace: &Path, runs: &Runs) -> anyhow::Result<Ours> {
         let (socket, state_dir) = (folder.join("socket"), folder.join("state"));
-        let settings =
-            Settings { socket, state_dir, namespace: Some(namespace.to_owned()), ..Settings::default() };
+        let set = match runs {
+            Runs::Set(settings) => (**settings).clone(),
+            Runs::Here | Runs::As(_) => Settings::default(),
+        };
+        let settings = Settings { socket, state_dir, namespace: Some(namespace.to_owned()), ..set };
         let socket = settings.socket.clone();
         let before = process::threads_of("switch");
         let running = match runs {
-            Runs::Here => {
+            Runs::Here | Runs::Set(_) => {
                 let (stop, stopping) = watch::channel(false);
                 let task = tokio::spawn(async move {
                     if let Err(error) = vswitchd::run(settings, stopping).await {

@@ -9,10 +9,6 @@ use super::answer::Said;
 use super::{Chance, ask};
 use crate::{PortNo, Tick};
 
-/// From this age on it is asked whether it is still there.
-pub const REFRESH: Duration = Duration::from_secs(30);
-/// At this age its MAC is not used any longer.
-const LIFETIME: Duration = Duration::from_secs(60);
 /// Something is sent and nothing comes back: it is asked whether it is still there.
 const QUIET: Duration = Duration::from_secs(1);
 /// It is heard of from another MAC: so long after it last answered it is asked again.
@@ -59,7 +55,10 @@ pub struct Neighbour {
     confirmed: Option<Tick>,
     /// Since when something is sent to it and nothing is heard of it.
     quiet_since: Option<Tick>,
+    /// From this age on it is asked whether it is still there.
     refresh: Duration,
+    /// At this age its MAC is not used any longer.
+    lifetime: Duration,
     checking: bool,
     /// Questions of this row, and when the next one is due.
     asked: u32,
@@ -79,7 +78,7 @@ pub struct Turn {
 }
 
 impl Neighbour {
-    pub fn new(port: PortNo, ip: IpAddr, from: ask::From, now: Tick) -> Neighbour {
+    pub fn new(port: PortNo, ip: IpAddr, from: ask::From, lifetime: Duration, now: Tick) -> Neighbour {
         Neighbour {
             port,
             ip,
@@ -90,7 +89,8 @@ impl Neighbour {
             counts: Counts::default(),
             confirmed: None,
             quiet_since: None,
-            refresh: REFRESH,
+            refresh: lifetime / 2,
+            lifetime,
             checking: false,
             asked: 0,
             ask_at: now,
@@ -199,7 +199,7 @@ impl Neighbour {
     pub fn turn(&mut self, waits: bool, chance: &mut Chance, now: Tick) -> Turn {
         let mut turn = Turn::default();
         if !self.permanent && self.mac.is_some() {
-            if self.age(now).is_none_or(|age| age >= LIFETIME) {
+            if self.age(now).is_none_or(|age| age >= self.lifetime) {
                 turn.lost = self.mac.take();
                 (self.checking, self.quiet_since, self.asked, self.ask_at) = (false, None, 0, now);
             } else if !self.checking && self.wants_check_at() <= now {
@@ -241,7 +241,7 @@ impl Neighbour {
         if self.permanent {
             return None;
         }
-        let ends = self.mac.map(|_| self.confirmed.unwrap_or_default() + LIFETIME);
+        let ends = self.mac.map(|_| self.confirmed.unwrap_or_default() + self.lifetime);
         let next = if self.asks() { self.ask_at } else { self.wants_check_at() };
         Some(ends.map_or(next, |ends| ends.min(next)))
     }

@@ -36,6 +36,9 @@ pub struct Neighbours {
     index: BTreeMap<(PortNo, IpAddr), NeighbourNo>,
     due: BTreeSet<(Tick, NeighbourNo)>,
     room: WaitingRoom,
+    /// Of frames that wait.
+    patience: Duration,
+    /// Of a MAC that is not confirmed.
     lifetime: Duration,
     chance: Chance,
 }
@@ -84,7 +87,8 @@ impl Neighbours {
             index: BTreeMap::new(),
             due: BTreeSet::new(),
             room: WaitingRoom::new(limits),
-            lifetime: limits.waiting,
+            patience: limits.waiting,
+            lifetime: limits.neighbour_for,
             chance: Chance::new(seed),
         }
     }
@@ -122,7 +126,7 @@ impl Neighbours {
             self.list.push(None);
             self.list.len() as NeighbourNo - 1
         });
-        self.list[no as usize] = Some(Neighbour::new(port, ip, from, now));
+        self.list[no as usize] = Some(Neighbour::new(port, ip, from, self.lifetime, now));
         self.index.insert((port, ip), no);
         self.schedule(no);
         no
@@ -218,7 +222,7 @@ impl Neighbours {
     /// Takes an answer, or what a neighbour says of itself unasked, if we want to know.
     pub fn answered(&mut self, port: PortNo, said: answer::Said, now: Tick) -> Option<News> {
         let no = self.find(port, said.ip)?;
-        let refresh = self.chance.shorten(entry::REFRESH);
+        let refresh = self.chance.shorten(self.lifetime / 2);
         let neighbour = self.get_mut(no)?;
         let before = neighbour.mac;
         let tell = neighbour.answered(&said, refresh, now);
@@ -260,8 +264,8 @@ impl Neighbours {
     }
 
     fn expire(&mut self, no: NeighbourNo, now: Tick, pool: &mut Pool, drops: &mut Drops) {
-        let lifetime = self.lifetime;
-        while self.room.front(no).is_some_and(|waiting| now.since(waiting.since) >= lifetime) {
+        let patience = self.patience;
+        while self.room.front(no).is_some_and(|waiting| now.since(waiting.since) >= patience) {
             let Some(waiting) = self.room.pop(no) else { break };
             pool.recycle(waiting.frame);
             drops.add(Why::Expired, 1);
@@ -293,7 +297,7 @@ impl Neighbours {
     }
 
     fn schedule(&mut self, no: NeighbourNo) {
-        let front = self.room.front(no).map(|waiting| waiting.since + self.lifetime);
+        let front = self.room.front(no).map(|waiting| waiting.since + self.patience);
         let Some(neighbour) = self.list.get_mut(no as usize).and_then(Option::as_mut) else { return };
         let due = neighbour.wants_turn_at().into_iter().chain(front).min().unwrap_or(Tick(u64::MAX));
         if due != neighbour.due || !neighbour.scheduled {

@@ -91,11 +91,17 @@ fn learned_macs_are_bounded_in_each_network_and_in_all() {
     net.hosts[0].got.clear();
     net.send(0, "red2", &numbered(4000, 999, 7, 100));
     assert_eq!(net.hosts[0].got.len(), 1);
-    assert_eq!(net.hosts[0].switch.fdb(Some("red"), net.now).len(), 100);
+    let switch = &net.hosts[0].switch;
+    let (all, more) = switch.fdb(Some("red"), usize::MAX, net.now);
+    assert_eq!((all.len(), more), (100, 0));
+    // Fewer are the first of them, and the rest is counted.
+    assert_eq!(switch.fdb(Some("red"), 7, net.now), (all[..7].to_vec(), 93));
+    assert_eq!(switch.fdb(Some("red"), 0, net.now), (Vec::new(), 100));
+    assert_eq!(switch.fdb(Some("nobody's"), 7, net.now), (Vec::new(), 0));
     // The room comes back when they have been silent.
     net.run(Duration::from_secs(400));
     net.send(0, "green", &numbered(7, 8, 1, 100));
-    assert_eq!(net.hosts[0].switch.fdb(Some("green"), net.now).len(), 1);
+    assert_eq!(net.hosts[0].switch.fdb(Some("green"), usize::MAX, net.now).0.len(), 1);
 }
 
 #[test]

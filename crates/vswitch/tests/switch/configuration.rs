@@ -69,13 +69,13 @@ fn with_a_tunnel_go_the_frames_that_wait_for_it_and_its_neighbour() {
 fn what_was_learned_of_a_port_goes_when_it_changes_its_network() {
     let mut net = warm(Kind::Vxlan, false);
     net.send(0, "inst", &numbered(9, 1, 1, 100));
-    assert!(net.hosts[0].switch.fdb(None, net.now).iter().any(|entry| entry.mac == inst(9)));
+    assert!(net.hosts[0].switch.fdb(None, usize::MAX, net.now).0.iter().any(|entry| entry.mac == inst(9)));
     let it = &mut net.hosts[0].wanted;
     it.networks.insert("red".into(), Default::default());
     it.networks.get_mut("blue").expect("there").entries.remove(&inst(0));
     it.ports.get_mut("inst").expect("there").network = "red".into();
     net.configure(0);
-    assert!(net.hosts[0].switch.fdb(None, net.now).iter().all(|entry| entry.mac != inst(9)));
+    assert!(net.hosts[0].switch.fdb(None, usize::MAX, net.now).0.iter().all(|entry| entry.mac != inst(9)));
 }
 
 #[test]

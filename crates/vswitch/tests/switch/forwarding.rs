@@ -76,9 +76,9 @@ fn what_was_learned_is_forgotten_after_a_while() {
     net.send(1, "inst", &numbered(1, 0, 2, 100));
     net.run(ms(1));
     who_got(&mut net);
-    assert_eq!(net.hosts[0].switch.fdb(None, net.now).len(), 1);
+    assert_eq!(net.hosts[0].switch.fdb(None, usize::MAX, net.now).0.len(), 1);
     net.run(ms(311_000));
-    assert_eq!(net.hosts[0].switch.fdb(None, net.now).len(), 0);
+    assert_eq!(net.hosts[0].switch.fdb(None, usize::MAX, net.now).0.len(), 0);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn over_ipv6_too_and_tcp_of_ipv6_is_told_as_well() {
 fn a_trace_tells_what_happens_and_changes_nothing() {
     let mut net = warm(Kind::Vxlan, false);
     let it = &net.hosts[0];
-    let before = (it.switch.shown(net.now), it.switch.fdb(None, net.now));
+    let before = (it.switch.shown(net.now), it.switch.fdb(None, usize::MAX, net.now).0);
     let from = it.switch.port("inst").expect("there");
     let trace = |bytes: &[u8]| net.hosts[0].switch.trace(from, &vswitch::Frame::of(bytes), net.now);
     let known = trace(&numbered(0, 1, 1, 100));
@@ -219,7 +219,10 @@ fn a_trace_tells_what_happens_and_changes_nothing() {
     assert_eq!(short.0.last().expect("there").found, "dropped: bad_ethernet", "{short}");
     let unknown = trace(&numbered(0, 77, 1, 100));
     assert!(unknown.0.iter().any(|step| step.found == "everywhere"), "{unknown}");
-    assert_eq!((net.hosts[0].switch.shown(net.now), net.hosts[0].switch.fdb(None, net.now)), before);
+    assert_eq!(
+        (net.hosts[0].switch.shown(net.now), net.hosts[0].switch.fdb(None, usize::MAX, net.now).0),
+        before
+    );
 
     // The same frame, at the other end.
     net.send(0, "inst", &numbered(0, 1, 1, 100));

@@ -117,7 +117,7 @@ impl World {
         assert!(shown.waiting_bytes <= WAITING as u64, "{}", shown.waiting_bytes);
         let learned: u64 = shown.networks.iter().map(|network| network.learned).sum();
         assert!(learned <= LEARNED as u64, "{learned}");
-        assert_eq!(self.switch.fdb(None, self.now).len() as u64, learned);
+        assert_eq!(self.switch.fdb(None, usize::MAX, self.now).0.len() as u64, learned);
     }
 
     /// Each bit is a tunnel, a port, a setting.
