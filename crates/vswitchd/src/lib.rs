@@ -65,6 +65,10 @@ impl VswitchdError {
 /// Switches until told to stop.
 pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Result<(), VswitchdError> {
     settings.check()?;
+    // Each port has two.
+    if let Err(error) = kernel::raise_file_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let keep = keep::Keep::open(&settings.state_dir)?;
     let (house, mut ended) = house::House::start(&settings, keep)?;
     let house = Arc::new(house);
