@@ -8,6 +8,8 @@ pub const NAME_BYTES: usize = 255;
 
 /// What others are told of changes: topic and priority, as oslo.messaging calls them.
 pub const NOTIFICATIONS: &str = "notifications.info";
+/// Where servers hear what they say to themselves: no host may speak or listen there.
+pub const SERVERS_INBOX: &str = "_INBOX_SERVERS";
 
 /// What a message on a host's subject is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -48,7 +48,7 @@ impl Nats {
     pub fn start(options: NatsOptions, host: Option<&str>) -> Result<Nats, NatsError> {
         let prefix = match host {
             Some(host) => subject::inbox(host).ok_or_else(|| NatsError::NotAHost(host.to_owned()))?,
-            None => "_INBOX".to_owned(),
+            None => subject::SERVERS_INBOX.to_owned(),
         };
         options.check()?;
         // Chosen here, as it could be ambiguous later; whoever chose before chose the same.

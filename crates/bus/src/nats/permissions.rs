@@ -23,9 +23,11 @@ impl Permissions {
 
     /// Of every server.
     pub fn of_server() -> Permissions {
+        let own = format!("{}.>", subject::SERVERS_INBOX);
+        let told = subject::NOTIFICATIONS.to_owned();
         Permissions {
-            publish: vec![Word::Wake.of_all(), "_INBOX.>".to_owned(), subject::NOTIFICATIONS.to_owned()],
-            subscribe: Word::ASKED.iter().map(|word| word.of_all()).collect(),
+            publish: vec![Word::Wake.of_all(), "_INBOX.>".to_owned(), told, own.clone()],
+            subscribe: Word::ASKED.iter().map(|word| word.of_all()).chain([own]).collect(),
         }
     }
 

@@ -152,6 +152,10 @@ impl<'a> Sql<'a> {
                 .collect();
             inner.push(format!("({})", likes.join(" OR ")));
         }
+        // A filter that says nothing that is known fits all.
+        if inner.is_empty() {
+            return "1 = 1".into();
+        }
         let inner = inner.join(" AND ");
         // Few ports have one of some addresses, and are looked up by it; else ports are looked at as they come.
         if ips.is_empty() {

@@ -88,7 +88,9 @@ async fn check_end(
     let mut others = tx.other_targets(policy).await?;
     if policy.object_type == ObjectType::Network {
         rbac_policy::check_default(policy, &network::load(tx, &policy.object_id).await?)?;
-        others.extend(instead.filter(|_| policy.action == AS_EXTERNAL).map(str::to_owned));
+        // The reference lets nobody off who uses it, though everybody may then.
+        let instead = instead.filter(|target| policy.action == AS_EXTERNAL && *target != EVERYONE);
+        others.extend(instead.map(str::to_owned));
     }
     Ok(rbac_policy::check_end(policy, owner, &users, &others)?)
 }

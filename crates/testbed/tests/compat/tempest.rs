@@ -53,7 +53,7 @@ const PROGRAM: &str = include_str!("tempest_run.py");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tempest_agrees() {
-    run(&["tempest.api.network"], &[], include_str!("tempest.txt")).await;
+    run(&["tempest.api.network"], &["net-0"], include_str!("tempest.txt")).await;
 }
 
 /// With network nodes, as they carry routers.
