@@ -23,11 +23,13 @@ pub(super) struct Caller {
     pub instance: Box<str>,
 }
 
+/// By address.
+type Callers = Box<[(IpAddr, Arc<Caller>)]>;
+
 #[derive(Debug)]
 pub(super) struct State {
     pub id: NetworkId,
-    /// By address.
-    callers: RwLock<Box<[(IpAddr, Arc<Caller>)]>>,
+    callers: RwLock<Callers>,
     open: Mutex<Open>,
     pub counts: Counts,
     /// Lines of the log.

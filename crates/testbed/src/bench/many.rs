@@ -22,6 +22,9 @@ const REQUESTS: usize = 400;
 const CLIENTS: usize = 4;
 const PAGE: usize = 100;
 
+/// What is asked, and the requests for it.
+type Kind<'a> = (&'static str, Box<dyn Fn(usize) -> Job + 'a>);
+
 /// Cost of each kind of request with each number of ports.
 struct Stage {
     ports: usize,
@@ -105,7 +108,7 @@ impl Made {
         let network = &self.networks[0];
         let device = |at: usize| at * 37 % (self.ports.len() / 4).max(1);
         let get = |path: String| Job::get(format!("/v2.0/ports{path}"));
-        let kinds: Vec<(&'static str, Box<dyn Fn(usize) -> Job + '_>)> = vec![
+        let kinds: Vec<Kind<'_>> = vec![
             ("show", Box::new(|at| get(format!("/{}", some[at])))),
             ("ports of a device", Box::new(|at| get(format!("?device_id=device-{}", device(at))))),
             ("by name", Box::new(|at| get(format!("?name=port-{}", device(at))))),
