@@ -166,7 +166,8 @@ impl<'a> Sql<'a> {
         if ips.is_empty() {
             format!("EXISTS (SELECT 1 FROM ip_allocations a WHERE a.port_id = ports.id AND {inner})")
         } else {
-            format!("ports.id IN (SELECT a.port_id FROM ip_allocations a WHERE {inner})")
+            let those = format!("{{among SELECT a.port_id FROM ip_allocations a WHERE {inner}}}");
+            format!("ports.id {}", dialect::expression(self.engine, &those))
         }
     }
 
