@@ -51,6 +51,9 @@ async fn measure(program: Option<&Path>, cloud: &Cloud) -> anyhow::Result<Beside
     let field = Field::within(cloud.hosts[0].namespace.clone(), ENTRIES)?;
     let ctpurge = Ours::start(program, &field, Pace::Usual).await?;
     let mut beside = Beside::default();
+    // A host with so many connections has instances. Where a namespace gets its first rule about connections,
+    // the kernel walks all of the machine's.
+    let (neighbour, port) = cloud.boot("neighbour", &network, 0).await?;
     // The first of all finds nothing warm.
     wire(cloud, &network).await?;
     for turn in 1..=TURNS {
@@ -58,6 +61,8 @@ async fn measure(program: Option<&Path>, cloud: &Cloud) -> anyhow::Result<Beside
         let what = format!("ports beside a purge of {} pairs: {turn} of {TURNS}", ADDRESSES * PEERS);
         working(&what, one_turn(cloud, &network, &field, &ctpurge, &mut beside)).await?;
     }
+    neighbour.shut_down(&cloud.place).await?;
+    cloud.client.delete("port", &id_of(&port)).await?;
     cloud.client.delete("network", &network).await?;
     Ok(beside)
 }
