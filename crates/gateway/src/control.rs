@@ -18,12 +18,17 @@ const CONVERSATIONS: usize = 8;
 /// Networks of a message whose reading takes memory that is worth giving back.
 const LARGE: usize = 64;
 
-/// Whether a request tells of many networks at once.
-pub(crate) fn is_large(request: &Request) -> bool {
-    match request {
-        Request::Tell { wanted } => wanted.networks.len() >= LARGE,
-        Request::Change { networks, .. } => networks.len() >= LARGE,
-        _ => false,
+/// Forgets a request of which all is copied that is kept. A piece of it that stayed would hold the page it is
+/// on, and after a thousand networks most pages.
+pub(crate) fn done_with(request: Request) {
+    let networks = match &request {
+        Request::Tell { wanted } => wanted.networks.len(),
+        Request::Change { networks, .. } => networks.len(),
+        _ => 0,
+    };
+    drop(request);
+    if networks >= LARGE {
+        kernel::own::give_back();
     }
 }
 

@@ -76,6 +76,7 @@ fn paths_have_one_spelling() {
         "//deb/x",
         "/deb/%2fx",
         "/deb/%2Fx",
+        "/deb/a%2Fb",
         "/deb/\\x",
         "/deb/%5cx",
         "/deb/%00",

@@ -24,7 +24,7 @@ struct KnownPort {
 }
 
 impl Known {
-    /// Copies: what is kept lies together when the rest of what was read is given back.
+    /// Copies: what is kept lies together while all that was read is still there, which then goes as a whole.
     pub fn of(network: &Network) -> Known {
         let mut project: Arc<str> = Arc::default();
         let ports = network.ports.iter().map(|port| {

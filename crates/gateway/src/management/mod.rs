@@ -33,7 +33,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
 use crate::bucket::Bucket;
-use crate::control::is_large;
+use crate::control::done_with;
 use crate::{GatewayError, Management, Settings, control};
 use body::Pipes;
 use known::Known;
@@ -73,12 +73,12 @@ impl Shared {
     }
 
     /// Networks that come or change; of the others those stay of which `stays` says so.
-    fn change(&self, told_anew: Vec<Network>, stays: impl Fn(&NetworkId) -> bool) {
+    fn change(&self, told_anew: &[Network], stays: impl Fn(&NetworkId) -> bool) {
         let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
         let Told { networks, ports, buckets, places } = &mut *told;
         networks.retain(|id, _| stays(id));
         for network in told_anew {
-            networks.insert(network.id, Known::of(&network));
+            networks.insert(network.id, Known::of(network));
             self.mailboxes.give(network.ports.iter().map(|port| (port.id, &port.orders)));
         }
         places.retain(|id, _| networks.contains_key(id));
@@ -188,11 +188,9 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
                         let _ = answer.send(shared.mailboxes.came_after(after, wait_s).await);
                     });
                 } else {
-                    let large = is_large(&request);
-                    let _ = answer.send(answer_to(&shared, request));
-                    if large {
-                        kernel::own::give_back();
-                    }
+                    let answered = answer_to(&shared, &request);
+                    done_with(request);
+                    let _ = answer.send(answered);
                 }
             }
             _ = stopping.changed() => break,
@@ -204,17 +202,17 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     Ok(())
 }
 
-fn answer_to(shared: &Shared, request: Request) -> Answer {
+fn answer_to(shared: &Shared, request: &Request) -> Answer {
     match request {
-        Request::Tell { wanted } => match Wanted::check(&wanted) {
-            Ok(()) => shared.change(wanted.networks, |_| false),
+        Request::Tell { wanted } => match Wanted::check(wanted) {
+            Ok(()) => shared.change(&wanted.networks, |_| false),
             Err(refused) => return Answer::Refused(refused),
         },
         Request::Change { networks, gone } => match networks.iter().try_for_each(Network::check) {
             Ok(()) => shared.change(networks, |id| !gone.contains(id)),
             Err(refused) => return Answer::Refused(refused),
         },
-        Request::Keep { networks } => shared.change(Vec::new(), |id| networks.contains(id)),
+        Request::Keep { networks } => shared.change(&[], |id| networks.contains(id)),
         Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
             return Answer::Status { status: Box::new(shared.status()) };
         }

@@ -78,11 +78,9 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         tokio::select! {
             Some((request, answer)) = asked.recv() => {
                 // Whoever asked may have gone; it is so all the same.
-                let large = control::is_large(&request);
-                let _ = answer.send(answer_to(&mut networks, request).await);
-                if large {
-                    kernel::own::give_back();
-                }
+                let answered = answer_to(&mut networks, &request).await;
+                control::done_with(request);
+                let _ = answer.send(answered);
             }
             _ = sweep.tick() => networks.sweep().await,
             _ = stopping.changed() => break,
@@ -93,8 +91,8 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     Ok(())
 }
 
-async fn answer_to(networks: &mut Networks, request: Request) -> Answer {
-    let checked = match &request {
+async fn answer_to(networks: &mut Networks, request: &Request) -> Answer {
+    let checked = match request {
         Request::Tell { wanted } => wanted.check(),
         Request::Change { networks, .. } => networks.iter().try_for_each(model::gateway::Network::check),
         Request::Reports { .. } => Err(Refused {
@@ -112,11 +110,11 @@ async fn answer_to(networks: &mut Networks, request: Request) -> Answer {
             Answer::Told { unserved: networks.unserved() }
         }
         Request::Change { networks: changed, gone } => {
-            networks.change(changed, &gone).await;
+            networks.change(changed, gone).await;
             Answer::Told { unserved: networks.unserved() }
         }
         Request::Keep { networks: these } => {
-            networks.keep(&these).await;
+            networks.keep(these).await;
             Answer::Told { unserved: networks.unserved() }
         }
         Request::Hello { .. } | Request::Status | Request::Reports { .. } => {

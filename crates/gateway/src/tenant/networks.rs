@@ -72,18 +72,18 @@ impl Networks {
     }
 
     /// All that should be.
-    pub async fn tell(&mut self, wanted: Wanted) {
+    pub async fn tell(&mut self, wanted: &Wanted) {
         self.keep(&wanted.networks.iter().map(|network| network.id).collect()).await;
-        self.change(wanted.networks, &[]).await;
+        self.change(&wanted.networks, &[]).await;
     }
 
     /// Only these stay.
     pub async fn keep(&mut self, these: &BTreeSet<NetworkId>) {
         let gone: Vec<NetworkId> = self.served.keys().filter(|id| !these.contains(id)).copied().collect();
-        self.change(Vec::new(), &gone).await;
+        self.change(&[], &gone).await;
     }
 
-    pub async fn change(&mut self, networks: Vec<Network>, gone: &[NetworkId]) {
+    pub async fn change(&mut self, networks: &[Network], gone: &[NetworkId]) {
         for id in gone {
             if let Some(served) = self.served.remove(id) {
                 add(&mut self.counters, served.state.counts.read());
@@ -97,14 +97,15 @@ impl Networks {
                         served.doors.clear();
                     }
                     served.doors.retain(|(listen, _)| network.listen.contains(listen));
-                    served.state.change(&network);
-                    (served.namespace, served.listen) = (network.namespace, network.listen);
+                    served.state.change(network);
+                    served.namespace.clone_from(&network.namespace);
+                    served.listen.clone_from(&network.listen);
                 }
                 None => {
-                    let state = Arc::new(State::new(&network, self.shared.settings.log_per_s));
-                    let Network { id, namespace, listen, .. } = network;
-                    let doors = Vec::new();
-                    self.served.insert(id, Served { namespace, listen, state, doors, unserved: None });
+                    let state = Arc::new(State::new(network, self.shared.settings.log_per_s));
+                    let (namespace, listen) = (network.namespace.clone(), network.listen.clone());
+                    let served = Served { namespace, listen, state, doors: Vec::new(), unserved: None };
+                    self.served.insert(network.id, served);
                 }
             }
         }

@@ -129,4 +129,30 @@ async fn half_requests_are_not_waited_for() {
     let begun = Instant::now();
     assert_eq!(told(&bed, 0, b""), "");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // A letter now and then buys no more time, and neither does one of a body.
+    for begins in [
+        "GET /deb/small HTTP/1.1\r\nX: ",
+        "POST /orders/5 HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+    ] {
+        let mut stream = bed.connect(0).expect("connects");
+        stream.write_all(begins.as_bytes()).expect("is sent");
+        let begun = Instant::now();
+        let mut writes = stream.try_clone().expect("another handle");
+        let drips = async {
+            while writes.write_all(b"x").is_ok() {
+                wait::pause(Duration::from_millis(200)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = [0; 512];
+            let got = stream.read(&mut bytes).unwrap_or(0);
+            String::from_utf8_lossy(&bytes[..got]).into_owned()
+        });
+        let said = tokio::select! {
+            said = read => said.expect("reads"),
+            () = drips => unreachable!("it has no end"),
+        };
+        assert!(said.starts_with("HTTP/1.1 408 ") && begun.elapsed() < SOON, "{said}, {:?}", begun.elapsed());
+    }
 }

@@ -192,6 +192,30 @@ mod netns {
     }
 
     #[tokio::test]
+    async fn what_is_to_stay_free_is_not_filled_by_an_upload_under_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut settings = settings(folder.path());
+        settings.min_free_bytes = 1 << 20;
+        std::fs::create_dir(&settings.folder).expect("a folder");
+        let disk = Disk::at(&settings.folder);
+        let place = Place::with(folder, settings).await;
+        let upload = begin(&place, json!({})).await;
+        let more = vec![9; 600 << 10];
+        for (at, status) in [
+            (0, StatusCode::NO_CONTENT),
+            (more.len(), StatusCode::NO_CONTENT),
+            // A third fits on the disk, and not into what may be filled.
+            (2 * more.len(), StatusCode::INSUFFICIENT_STORAGE),
+        ] {
+            let at = at.to_string();
+            let sent = place.call(Method::PATCH, &upload, &[("upload-offset", &at)], more.clone()).await;
+            assert_eq!(sent.status, status, "{at}");
+        }
+        drop(place);
+        drop(disk);
+    }
+
+    #[tokio::test]
     async fn a_full_disk_leaves_what_was_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings(folder.path());
