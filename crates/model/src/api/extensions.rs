@@ -282,6 +282,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Tells how full networks are.",
     ),
     extension(
+        "network-ip-availability-details",
+        "Network IP Availability Details Extension",
+        "2025-10-31T00:00:00-00:00",
+        "Tells addresses of allocation pools from others.",
+    ),
+    extension(
         "network-segment-range",
         "Neutron Network Segment Range",
         "2018-11-29T00:00:00-00:00",
