@@ -7,6 +7,7 @@ use bus::{Bus, BusError};
 use host::Wanted;
 use model::desired::{Kind, Part};
 use model::lazy::{Load, load};
+use model::meter::Reading;
 use model::report::{AgentState, Heartbeat, L2Configuration, L3_TOPIC, L3Configuration};
 use model::subject::Word;
 use serde::de::IgnoredAny;
@@ -118,7 +119,12 @@ async fn back(connected: &mut watch::Receiver<bool>) {
     std::future::pending().await
 }
 
-pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) -> Heartbeat {
+pub(crate) fn heartbeat(
+    config: &Config,
+    health: &Health,
+    meters: Vec<Reading>,
+    started_at_us: i64,
+) -> Heartbeat {
     let agents = config.roles.iter().map(|role| {
         let (agent_type, binary, topic, configurations) = match role {
             Role::L2 => ("Linux bridge agent", "neutrino-agent", "N/A", l2(config, health)),
@@ -134,7 +140,7 @@ pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) ->
             configurations,
         }
     });
-    Heartbeat { host: config.host.clone(), agents: agents.collect() }
+    Heartbeat { host: config.host.clone(), agents: agents.collect(), meters }
 }
 
 fn l2(config: &Config, health: &Health) -> serde_json::Value {

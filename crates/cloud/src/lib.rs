@@ -28,6 +28,8 @@ pub mod floatingip;
 pub mod instance;
 pub mod ipam;
 pub mod l3;
+pub mod meter;
+pub mod metering;
 pub mod network;
 pub mod notification;
 pub mod policy;

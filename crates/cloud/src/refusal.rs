@@ -12,6 +12,7 @@ use model::{
 };
 
 use crate::flavor::FlavorRefusal;
+use crate::metering::MeteringRefusal;
 use crate::trunk::TrunkRefusal;
 use wire::Mac;
 
@@ -169,6 +170,8 @@ pub enum Refusal {
     // Routers.
     #[error(transparent)]
     Flavor(#[from] FlavorRefusal),
+    #[error(transparent)]
+    Metering(#[from] MeteringRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

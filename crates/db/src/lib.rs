@@ -30,6 +30,7 @@ mod instance_event;
 mod l3;
 mod list;
 mod lock;
+mod metering;
 mod migrate;
 mod network;
 mod network_segment_range;

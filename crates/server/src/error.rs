@@ -2,6 +2,7 @@
 
 use cloud::Refusal;
 use cloud::flavor::FlavorRefusal;
+use cloud::metering::MeteringRefusal;
 use cloud::trunk::TrunkRefusal;
 use db::DbError;
 use model::api::{Invalid, InvalidKind};
@@ -205,6 +206,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::MixedScopes => (400, "NetworkAddressScopeAffinityError"),
         R::ScopeNotShared { .. } => (400, "InvalidInput"),
         R::Flavor(refusal) => flavor(refusal),
+        R::Metering(refusal) => metering(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -326,6 +328,15 @@ fn flavor(refusal: &FlavorRefusal) -> (u16, &'static str) {
         F::Tied { .. } => (409, "FlavorServiceProfileBindingExists"),
         F::NotTied { .. } => (404, "FlavorServiceProfileBindingNotFound"),
         F::NotByProvider { .. } | F::KeepsKind => (400, "InvalidInput"),
+    }
+}
+
+fn metering(refusal: &MeteringRefusal) -> (u16, &'static str) {
+    use MeteringRefusal as M;
+    match refusal {
+        M::LabelNotFound(_) => (404, "MeteringLabelNotFound"),
+        M::Overlaps(_) => (409, "MeteringLabelRuleOverlaps"),
+        M::NoPrefix | M::TwoKinds | M::TooMany => (400, "InvalidInput"),
     }
 }
 

@@ -263,6 +263,18 @@ pub const EXTENSIONS: &[Extension] = &[
         "Moves routers between agents.",
     ),
     extension(
+        "metering",
+        "Neutron Metering",
+        "2013-06-12T10:00:00-00:00",
+        "Counts routers' traffic to the outside.",
+    ),
+    extension(
+        "metering_source_and_destination_fields",
+        "Neutron Metering with source and destination filtering",
+        "2020-08-21T08:12:00-00:00",
+        "Rules of metering name sources and destinations.",
+    ),
+    extension(
         "multi-provider",
         "Multi Provider Network",
         "2013-06-27T10:00:00-00:00",

@@ -9,6 +9,7 @@ mod dhcp_agent;
 mod flavor;
 mod floatingip;
 mod l3_agent;
+mod metering;
 mod network;
 mod port;
 mod qos;
@@ -54,7 +55,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 22] = [
+const TABLES: [&[Default]; 23] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -65,6 +66,7 @@ const TABLES: [&[Default]; 22] = [
     conntrack_helper::RULES,
     flavor::RULES,
     floatingip::RULES,
+    metering::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,
     security_group::RULES,

@@ -278,6 +278,7 @@ def all_cases():
     import cases_floatingips
     import cases_groups
     import cases_helpers
+    import cases_metering
     import cases_net
     import cases_packet_rates
     import cases_places
@@ -295,6 +296,7 @@ def all_cases():
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()
+    cases_metering.fill()
     cases_net.fill()
     cases_packet_rates.fill()
     cases_places.fill()
