@@ -18,6 +18,7 @@
 
 pub mod address_group;
 pub mod address_scope;
+pub mod auto_allocated_topology;
 pub mod bind;
 mod caller;
 pub mod conntrack_helper;

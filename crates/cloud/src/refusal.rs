@@ -167,6 +167,9 @@ pub enum Refusal {
     #[error("Project {target} does not have the address scope {scope} that the subnet pool is in.")]
     ScopeNotShared { target: String, scope: String },
 
+    #[error("No network is allocated: {0}.")]
+    AutoAllocation(String),
+
     // Routers.
     #[error(transparent)]
     Flavor(#[from] FlavorRefusal),

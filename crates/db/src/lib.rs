@@ -18,6 +18,7 @@
 
 mod address_group;
 mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod changes;
 mod conntrack_helper;

@@ -58,6 +58,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Lets a port use more addresses than its own.",
     ),
     extension(
+        "auto-allocated-topology",
+        "Auto Allocated Topology Services",
+        "2016-01-01T00:00:00-00:00",
+        "Gives a project a network with a way out.",
+    ),
+    extension(
         "availability_zone",
         "Availability Zone",
         "2015-01-01T10:00:00-00:00",

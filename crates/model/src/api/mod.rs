@@ -19,6 +19,7 @@
 pub mod address_group;
 pub mod address_scope;
 pub mod agent;
+pub mod auto_allocated_topology;
 pub mod availability;
 pub mod body;
 pub mod conntrack_helper;
@@ -93,7 +94,8 @@ pub const RESOURCES: [&Resource; 31] = [
 ];
 
 /// What is read and never written: answered by handlers of their own.
-pub const VIEWS: [&Resource; 6] = [
+pub const VIEWS: [&Resource; 7] = [
+    &auto_allocated_topology::AUTO_ALLOCATED_TOPOLOGY,
     &floatingip_pool::FLOATINGIP_POOL,
     &flavor::FLAVORS_PROFILE,
     &flavor::NEXT_PROVIDER,

@@ -6,6 +6,7 @@
 mod address_group;
 mod address_scope;
 pub mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
@@ -64,6 +65,9 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", "floatingip-pools"] => floatingip_pool::dispatch(app, call, None).await,
         ["v2.0", "floatingip-pools", id] => floatingip_pool::dispatch(app, call, Some(id)).await,
+        ["v2.0", "auto-allocated-topology", project] => {
+            auto_allocated_topology::dispatch(app, call, project).await
+        }
         ["v2.0", "availability_zones"] => availability::zones(app, call).await,
         ["v2.0", "network-ip-availabilities"] => availability::networks(app, call, None).await,
         ["v2.0", "network-ip-availabilities", id] => availability::networks(app, call, Some(id)).await,

@@ -19,12 +19,13 @@ use testbed::{Engine, Keystone, Lone, python};
 use tokio::process::Command;
 
 /// In Neutron's plugin for Tempest.
-const ROUTERS: [&str; 12] = [
+const ROUTERS: [&str; 13] = [
     "neutron_tempest_plugin.api.admin.test_external_network_extension",
     "neutron_tempest_plugin.api.admin.test_floating_ips_admin_actions",
     "neutron_tempest_plugin.api.admin.test_l3_agent_scheduler",
     "neutron_tempest_plugin.api.admin.test_routers_flavors",
     "neutron_tempest_plugin.api.admin.test_routers_ha",
+    "neutron_tempest_plugin.api.test_auto_allocated_topology",
     "neutron_tempest_plugin.api.test_floating_ips",
     "neutron_tempest_plugin.api.test_floating_ips_negative",
     "neutron_tempest_plugin.api.test_port_forwarding_negative",
@@ -101,6 +102,11 @@ async fn run(engine: Engine, tests: &[&str], nodes: &[&str], expected: &str) {
     for (version, cidr) in [(4, "192.0.2.0/24"), (6, "2001:db8:ffff::/64")] {
         let subnet = json!({ "network_id": public, "ip_version": version, "cidr": cidr });
         send("POST", "subnets", Some(json!({ "subnet": subnet }))).await;
+    }
+    for (prefix, length) in [("10.101.0.0/16", 24), ("2001:db8:fffe::/48", 64)] {
+        let pool = json!({ "name": "default", "prefixes": [prefix], "default_prefixlen": length, "shared": true,
+            "is_default": true });
+        send("POST", "subnetpools", Some(json!({ "subnetpool": pool }))).await;
     }
     let extensions = send("GET", "extensions", None).await;
     let extensions = extensions["extensions"].as_array().expect("a list").iter();

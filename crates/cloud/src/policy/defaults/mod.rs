@@ -3,6 +3,7 @@
 mod address_group;
 mod address_scope;
 mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
@@ -55,7 +56,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 23] = [
+const TABLES: [&[Default]; 24] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -76,6 +77,7 @@ const TABLES: [&[Default]; 23] = [
     qos::RULES,
     trunk::RULES,
     agent::RULES,
+    auto_allocated_topology::RULES,
     availability::RULES,
     quota::RULES,
     software::RULES,

@@ -9,7 +9,7 @@
 
 pub mod action;
 mod gateway;
-mod interface;
+pub mod interface;
 
 use cloud::l3::schedule::L3_AGENT;
 use cloud::l3::{ha, listen};

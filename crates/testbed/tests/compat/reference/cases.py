@@ -289,6 +289,7 @@ def all_cases():
     import cases_segments
     import cases_sharing
     import cases_tags
+    import cases_topology
     import cases_trunks
     CASES.clear()
     cases_dhcp_agents.fill()
@@ -307,5 +308,6 @@ def all_cases():
     cases_segments.fill()
     cases_sharing.fill()
     cases_tags.fill()
+    cases_topology.fill()
     cases_trunks.fill()
     return CASES
