@@ -1,9 +1,14 @@
 //! How full networks are.
 
-use model::api::query::{Filter, Query};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
+use model::api::query::{Filter, Query};
+use model::api::subnet::Pool;
+use serde_json::{Value, json};
+
+use crate::dialect;
 use crate::engine::{Cell, DbError, Param, Tx};
+use crate::port::ip_key;
 
 /// A network, and one of its subnets if it has some.
 #[derive(Debug, Clone)]
@@ -23,6 +28,8 @@ pub struct SubnetFullness {
     /// As JSON.
     pub allocation_pools: String,
     pub used: i64,
+    /// Of those, in its pools.
+    pub used_of_pools: i64,
 }
 
 /// Where the attributes that are asked for stand.
@@ -68,6 +75,7 @@ impl Tx<'_> {
                 ip_version: row.int(6),
                 allocation_pools: row.text(7).to_owned(),
                 used: row.int(8),
+                used_of_pools: 0,
             });
             found.push(Fullness {
                 network_id: row.text(0).to_owned(),
@@ -77,6 +85,40 @@ impl Tx<'_> {
             });
         })
         .await?;
+        self.add_used_of_pools(&mut found).await?;
         Ok(found)
+    }
+
+    /// Pools do not overlap, so no address is counted twice.
+    async fn add_used_of_pools(&mut self, found: &mut [Fullness]) -> Result<(), DbError> {
+        let subnets = || found.iter().filter_map(|row| row.subnet.as_ref());
+        let ranges = subnets().flat_map(|subnet| {
+            let pools: Vec<Pool> = serde_json::from_str(&subnet.allocation_pools).unwrap_or_default();
+            let id = subnet.id.clone();
+            pools.into_iter().map(
+                move |pool| json!({ "subnet": id, "first": ip_key(pool.start), "last": ip_key(pool.end) }),
+            )
+        });
+        let ranges: Vec<Value> = ranges.collect();
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let engine = self.engine();
+        let items = dialect::json_items(engine, "$1");
+        let [subnet, first, last] =
+            ["subnet", "first", "last"].map(|field| dialect::json_field(engine, "item.value", field));
+        let sql = format!(
+            "SELECT a.subnet_id, COUNT(*) FROM {items} AS item JOIN ip_allocations a ON a.subnet_id = {subnet} \
+             AND a.ip_key BETWEEN {first} AND {last} GROUP BY a.subnet_id"
+        );
+        let mut used: BTreeMap<String, i64> = BTreeMap::new();
+        self.each(&sql, &[json!(ranges).to_string().into()], |row| {
+            used.insert(row.text(0).to_owned(), row.int(1));
+        })
+        .await?;
+        for subnet in found.iter_mut().filter_map(|row| row.subnet.as_mut()) {
+            subnet.used_of_pools = used.get(&subnet.id).copied().unwrap_or_default();
+        }
+        Ok(())
     }
 }

@@ -300,6 +300,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Tells how full networks are.",
     ),
     extension(
+        "network-ip-availability-details",
+        "Network IP Availability Details Extension",
+        "2025-10-31T00:00:00-00:00",
+        "Tells pools from the rest of subnets.",
+    ),
+    extension(
         "network-segment-range",
         "Neutron Network Segment Range",
         "2018-11-29T00:00:00-00:00",

@@ -1,11 +1,12 @@
 //! How full networks are, and availability zones: read, and nothing else.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::http::{Method, StatusCode};
 use cloud::Refusal;
 use cloud::dhcp::DHCP_AGENT;
-use cloud::ipam::{span, whole};
+use cloud::ipam::{span, usable, whole};
 use cloud::l3::schedule::L3_AGENT;
 use db::{Fullness, SubnetFullness};
 use model::api::agent::Agent;
@@ -95,22 +96,63 @@ fn total(subnet: &SubnetFullness) -> u128 {
     }
 }
 
+/// How full something is: of all that subnets have, and of their pools.
+#[derive(Clone, Copy, Default)]
+struct Details {
+    total: u128,
+    total_of_pools: u128,
+    used: i64,
+    used_of_pools: i64,
+}
+
+impl Details {
+    fn of(subnet: &SubnetFullness) -> Details {
+        let pools: Vec<Pool> = serde_json::from_str(&subnet.allocation_pools).unwrap_or_default();
+        Details {
+            total: subnet.cidr.parse().map_or(0, usable),
+            total_of_pools: pools.iter().map(span).fold(0, u128::saturating_add),
+            used: subnet.used,
+            used_of_pools: subnet.used_of_pools,
+        }
+    }
+
+    fn and(self, other: Details) -> Details {
+        Details {
+            total: self.total.saturating_add(other.total),
+            total_of_pools: self.total_of_pools.saturating_add(other.total_of_pools),
+            used: self.used + other.used,
+            used_of_pools: self.used_of_pools + other.used_of_pools,
+        }
+    }
+}
+
+impl fmt::Display for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details { total, total_of_pools, used, used_of_pools } = self;
+        write!(f, "{{\"total_ips_in_subnet\":{total},\"total_ips_in_allocation_pool\":{total_of_pools},")?;
+        write!(f, "\"used_ips_in_subnet\":{used},\"used_ips_in_allocation_pool\":{used_of_pools}}}")
+    }
+}
+
 /// Written by hand: counts of IPv6 are larger than what `Value` holds.
 fn shown(network: &Fullness, subnets: &[SubnetFullness], fields: &[String]) -> String {
     let text = |text: &str| Value::from(text).to_string();
     let subnet = |subnet: &SubnetFullness| {
         format!(
-            "{{\"subnet_id\":{},\"ip_version\":{},\"cidr\":{},\"subnet_name\":{},\"used_ips\":{},\"total_ips\":{}}}",
+            "{{\"subnet_id\":{},\"ip_version\":{},\"cidr\":{},\"subnet_name\":{},\"used_ips\":{},\"total_ips\":{},\
+             \"ip_availability_details\":{}}}",
             text(&subnet.id),
             subnet.ip_version,
             text(&subnet.cidr),
             text(&subnet.name),
             subnet.used,
-            total(subnet)
+            total(subnet),
+            Details::of(subnet)
         )
     };
     let all = subnets.iter().map(total).fold(0, u128::saturating_add);
     let used: i64 = subnets.iter().map(|subnet| subnet.used).sum();
+    let details = subnets.iter().map(Details::of).fold(Details::default(), Details::and);
     let parts = [
         ("network_id", text(&network.network_id)),
         ("network_name", text(&network.network_name)),
@@ -118,6 +160,7 @@ fn shown(network: &Fullness, subnets: &[SubnetFullness], fields: &[String]) -> S
         ("total_ips", all.to_string()),
         ("used_ips", used.to_string()),
         ("subnet_ip_availability", format!("[{}]", subnets.iter().map(subnet).collect::<Vec<_>>().join(","))),
+        ("ip_availability_details", details.to_string()),
         ("project_id", text(&network.project_id)),
     ];
     let asked =
