@@ -102,6 +102,16 @@ mod tests {
         text.parse().expect("a net")
     }
 
+    fn label(others: usize, stamp: &mut Stamp) -> Result<MeteringLabel, MeteringRefusal> {
+        let new = MeteringLabelCreate {
+            project_id: "p".into(),
+            name: String::new(),
+            description: String::new(),
+            shared: false,
+        };
+        create_label(new, others, stamp)
+    }
+
     fn asked(direction: Direction, nets: [&str; 3]) -> MeteringLabelRuleCreate {
         let [remote, source, destination] = nets.map(|text| (!text.is_empty()).then(|| net(text)));
         MeteringLabelRuleCreate {
@@ -118,14 +128,8 @@ mod tests {
     fn rules_have_prefixes_of_one_kind_and_do_not_overlap() {
         use Direction::{Egress, Ingress};
         let mut stamp = Stamp::new(0, String::new(), 7);
-        let new = MeteringLabelCreate {
-            project_id: "p".into(),
-            name: String::new(),
-            description: String::new(),
-            shared: false,
-        };
-        assert_eq!(create_label(new.clone(), MAX_LABELS, &mut stamp), Err(MeteringRefusal::TooMany));
-        let label = create_label(new, 0, &mut stamp).expect("a label");
+        assert_eq!(label(MAX_LABELS, &mut stamp), Err(MeteringRefusal::TooMany));
+        let label = label(0, &mut stamp).expect("a label");
         let first = create_rule(asked(Egress, ["10.0.0.0/24", "", ""]), &label, &[], &mut stamp);
         let first = first.expect("the first");
         assert_eq!(first.project_id, "p");
@@ -152,13 +156,7 @@ mod tests {
     fn a_remote_prefix_is_that_of_the_instances() {
         use Direction::{Egress, Ingress};
         let mut stamp = Stamp::new(0, String::new(), 7);
-        let new = MeteringLabelCreate {
-            project_id: "p".into(),
-            name: String::new(),
-            description: String::new(),
-            shared: false,
-        };
-        let label = create_label(new, 0, &mut stamp).expect("a label");
+        let label = label(0, &mut stamp).expect("a label");
         let mut seen = |direction, nets| {
             let rule = create_rule(asked(direction, nets), &label, &[], &mut stamp).expect("a rule");
             let MeterRule { source, destination, .. } = view(&rule);
