@@ -4,11 +4,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 AS_ROOT = $(if $(filter-out 0,$(shell id -u)),$(or $(shell command -v sudo),$(error this needs root, and sudo is not installed)))
 ARGS ?=
 
-.PHONY: help demo test test-vm check bench fuzz differential
+.PHONY: help demo test test-tempest test-vm check bench fuzz differential
 
 help:
 	@echo 'make demo   a whole cloud on this machine; stays up until Ctrl-C (ARGS=--once: show and end). Needs root'
 	@echo 'make test   all tests. Needs root; NEUTRINO_ROOT_TESTS=skip leaves the kernel tests out'
+	@echo 'make test-tempest  Tempest with a real Keystone, on SQLite and PostgreSQL: passed, failed, skipped, seconds'
 	@echo 'make test-vm  an emulated machine installs software through the gateways. Needs root, takes minutes'
 	@echo 'make check  formatting, lints, layers, licences, and the tests that need no root'
 	@echo 'make bench  measures this machine (ARGS: what to measure). Needs root'
@@ -24,6 +25,10 @@ demo:
 test:
 	@scripts/install-packages test
 	@scripts/run-tests $(ARGS)
+
+test-tempest:
+	@scripts/install-packages test
+	cargo test --workspace --test compat -- --test-threads=1 --nocapture tempest_agrees
 
 test-vm:
 	@scripts/install-packages vm

@@ -7,6 +7,7 @@ use bus::{Bus, BusError};
 use host::Wanted;
 use model::desired::{Kind, Part};
 use model::lazy::{Load, load};
+use model::meter::Reading;
 use model::report::{
     AgentState, DHCP_AGENT, Heartbeat, L2_AGENT, L2Configuration, L3_AGENT, L3_TOPIC, L3Configuration,
 };
@@ -120,7 +121,12 @@ async fn back(connected: &mut watch::Receiver<bool>) {
     std::future::pending().await
 }
 
-pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) -> Heartbeat {
+pub(crate) fn heartbeat(
+    config: &Config,
+    health: &Health,
+    meters: Vec<Reading>,
+    started_at_us: i64,
+) -> Heartbeat {
     let agents = config.roles.iter().map(|role| {
         let (agent_type, binary, topic, configurations) = match role {
             Role::L2 => (L2_AGENT, "neutrino-agent", "N/A", l2(config, health)),
@@ -136,7 +142,7 @@ pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) ->
             configurations,
         }
     });
-    Heartbeat { host: config.host.clone(), agents: agents.collect() }
+    Heartbeat { host: config.host.clone(), agents: agents.collect(), meters }
 }
 
 fn l2(config: &Config, health: &Health) -> serde_json::Value {

@@ -24,6 +24,7 @@ mod filter;
 mod gateways;
 mod heartbeat;
 mod link;
+mod meter;
 mod purges;
 mod reconcile;
 mod report;

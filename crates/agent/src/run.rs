@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::gateways::Gateways;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
+use crate::meter::Meters;
 use crate::purges::{Purges, Told};
 use crate::reconcile::{self, Door, Turn};
 use crate::watch::Watch;
@@ -51,14 +52,15 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     tasks.spawn(dhcp_task);
     tasks.spawn(advertise_task);
 
-    let mut link = link(&config, bus, health.clone())?;
+    let meters = Meters::default();
+    let mut link = link(&config, bus, health.clone(), meters.clone())?;
     let socket = config.ctpurge_socket.clone();
     let purges = Purges::open(&config.state_dir(), socket, &mut link.store.wanted);
     let gateways = Gateways::start(
         config.gateway.clone(),
         &health.lock().unwrap_or_else(PoisonError::into_inner).gateways,
     );
-    let mut agent = Agent::new(config, kernel, (dhcp, advertise, gateways), link, purges, health);
+    let mut agent = Agent::new(config, kernel, (dhcp, advertise, gateways), link, purges, (health, meters));
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -75,7 +77,7 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     Ok(())
 }
 
-fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, BusError> {
+fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>, meters: Meters) -> Result<Link, BusError> {
     let settings = Settings {
         tunneling_ip: config.tunneling_ip,
         vxlan_port: config.vxlan_port,
@@ -85,7 +87,7 @@ fn link(config: &Config, bus: Bus, health: Arc<Mutex<Health>>) -> Result<Link, B
     let (of, started_at_us) = (config.clone(), heartbeat::now_us());
     let beat = move || {
         let health = health.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        heartbeat::heartbeat(&of, &health, started_at_us)
+        heartbeat::heartbeat(&of, &health, meters.page(), started_at_us)
     };
     Link::start(bus, &config.host, settings, config.heartbeat_interval(), beat)
 }
@@ -99,6 +101,7 @@ struct Agent {
     link: Link,
     purges: Purges,
     health: Arc<Mutex<Health>>,
+    meters: Meters,
     due: Due,
     next_sweep: Instant,
     retry: Backoff,
@@ -126,7 +129,7 @@ impl Agent {
         (dhcp, advertise, gateways): (dhcp::Handle, advertise::Handle, Gateways),
         link: Link,
         purges: Purges,
-        health: Arc<Mutex<Health>>,
+        (health, meters): (Arc<Mutex<Health>>, Meters),
     ) -> Agent {
         Agent {
             retry: Backoff::new(FIRST_RETRY, config.sweep_interval()),
@@ -139,6 +142,7 @@ impl Agent {
             link,
             purges,
             health,
+            meters,
             due: Due::default(),
             failures: BTreeMap::new(),
             turns: 0,
@@ -236,6 +240,7 @@ impl Agent {
     fn settle(&mut self, scope: &Scope, due: &Due, turn: Turn) {
         tracing::debug!(host.name = self.config.host, steps = turn.steps, "turn");
         self.turns += 1;
+        self.meters.learn(&turn.now);
         self.purges.learn(&turn.now, &self.link.store.wanted, scope);
         if due.all {
             self.known.clear();

@@ -18,6 +18,7 @@
 
 pub mod address_group;
 pub mod address_scope;
+pub mod auto_allocated_topology;
 pub mod bind;
 mod caller;
 pub mod conntrack_helper;
@@ -28,6 +29,8 @@ pub mod floatingip;
 pub mod instance;
 pub mod ipam;
 pub mod l3;
+pub mod meter;
+pub mod metering;
 pub mod network;
 pub mod notification;
 pub mod policy;

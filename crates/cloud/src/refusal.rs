@@ -12,6 +12,7 @@ use model::{
 };
 
 use crate::flavor::FlavorRefusal;
+use crate::metering::MeteringRefusal;
 use crate::trunk::TrunkRefusal;
 use wire::Mac;
 
@@ -166,9 +167,14 @@ pub enum Refusal {
     #[error("Project {target} does not have the address scope {scope} that the subnet pool is in.")]
     ScopeNotShared { target: String, scope: String },
 
+    #[error("No network is allocated: {0}.")]
+    AutoAllocation(String),
+
     // Routers.
     #[error(transparent)]
     Flavor(#[from] FlavorRefusal),
+    #[error(transparent)]
+    Metering(#[from] MeteringRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

@@ -1,9 +1,14 @@
 //! How full networks are.
 
-use model::api::query::{Filter, Query};
-use serde_json::Value;
+use std::collections::BTreeMap;
 
+use model::api::query::{Filter, Query};
+use model::api::subnet::Pool;
+use serde_json::{Value, json};
+
+use crate::dialect;
 use crate::engine::{Cell, DbError, Param, Tx};
+use crate::port::ip_key;
 
 /// A network, and one of its subnets if it has some.
 #[derive(Debug, Clone)]
@@ -22,6 +27,9 @@ pub struct SubnetFullness {
     pub ip_version: i64,
     /// As JSON.
     pub allocation_pools: String,
+    pub used: i64,
+    /// Of those, in its pools.
+    pub used_of_pools: i64,
 }
 
 /// Where the attributes that are asked for stand.
@@ -36,9 +44,24 @@ const COLUMNS: [(&str, &str); 5] = [
 impl Tx<'_> {
     /// Networks that fit the filters, in the order of their ids, each with its subnets.
     pub async fn fullness(&mut self, query: &Query) -> Result<Vec<Fullness>, DbError> {
-        let (conditions, params) = conditions(query);
+        let mut params: Vec<Param<'static>> = Vec::new();
+        let mut conditions = String::new();
+        for filter in &query.filters {
+            let Filter::In { attr, values } = filter else { continue };
+            let Some((_, column)) = COLUMNS.iter().find(|(name, _)| name == attr) else { continue };
+            let mut marks = Vec::new();
+            for value in values {
+                params.push(match value {
+                    Value::Number(number) => number.as_i64().map_or(Param::Null, Param::Int),
+                    other => other.as_str().unwrap_or_default().to_owned().into(),
+                });
+                marks.push(format!("${}", params.len()));
+            }
+            conditions.push_str(&format!(" AND {column} IN ({})", marks.join(", ")));
+        }
         let sql = format!(
-            "SELECT n.id, n.name, n.project_id, s.id, s.name, s.cidr, s.ip_version, s.allocation_pools \
+            "SELECT n.id, n.name, n.project_id, s.id, s.name, s.cidr, s.ip_version, s.allocation_pools, \
+             (SELECT COUNT(*) FROM ip_allocations a WHERE a.subnet_id = s.id) \
              FROM networks n LEFT JOIN subnets s ON s.network_id = n.id \
              WHERE 1 = 1{conditions} ORDER BY n.id, s.created_us, s.id"
         );
@@ -51,6 +74,8 @@ impl Tx<'_> {
                 cidr: row.text(5).to_owned(),
                 ip_version: row.int(6),
                 allocation_pools: row.text(7).to_owned(),
+                used: row.int(8),
+                used_of_pools: 0,
             });
             found.push(Fullness {
                 network_id: row.text(0).to_owned(),
@@ -60,40 +85,40 @@ impl Tx<'_> {
             });
         })
         .await?;
+        self.add_used_of_pools(&mut found).await?;
         Ok(found)
     }
 
-    /// Shows each address in use on the subnets of `fullness` with its subnet; none of them is kept.
-    pub async fn each_address_used(
-        &mut self,
-        query: &Query,
-        mut show: impl FnMut(&str, &str) + Send,
-    ) -> Result<(), DbError> {
-        let (conditions, params) = conditions(query);
-        let sql = format!(
-            "SELECT a.subnet_id, a.ip_address FROM ip_allocations a JOIN subnets s ON s.id = a.subnet_id \
-             JOIN networks n ON n.id = s.network_id WHERE 1 = 1{conditions}"
-        );
-        self.each(&sql, &params, |row| show(row.text(0), row.text(1))).await
-    }
-}
-
-/// What filters say of networks and subnets, as SQL, and its values.
-fn conditions(query: &Query) -> (String, Vec<Param<'static>>) {
-    let mut params: Vec<Param<'static>> = Vec::new();
-    let mut conditions = String::new();
-    for filter in &query.filters {
-        let Filter::In { attr, values } = filter else { continue };
-        let Some((_, column)) = COLUMNS.iter().find(|(name, _)| name == attr) else { continue };
-        let mut marks = Vec::new();
-        for value in values {
-            params.push(match value {
-                Value::Number(number) => number.as_i64().map_or(Param::Null, Param::Int),
-                other => other.as_str().unwrap_or_default().to_owned().into(),
-            });
-            marks.push(format!("${}", params.len()));
+    /// Pools do not overlap, so no address is counted twice.
+    async fn add_used_of_pools(&mut self, found: &mut [Fullness]) -> Result<(), DbError> {
+        let subnets = || found.iter().filter_map(|row| row.subnet.as_ref());
+        let ranges = subnets().flat_map(|subnet| {
+            let pools: Vec<Pool> = serde_json::from_str(&subnet.allocation_pools).unwrap_or_default();
+            let id = subnet.id.clone();
+            pools.into_iter().map(
+                move |pool| json!({ "subnet": id, "first": ip_key(pool.start), "last": ip_key(pool.end) }),
+            )
+        });
+        let ranges: Vec<Value> = ranges.collect();
+        if ranges.is_empty() {
+            return Ok(());
         }
-        conditions.push_str(&format!(" AND {column} IN ({})", marks.join(", ")));
+        let engine = self.engine();
+        let items = dialect::json_items(engine, "$1");
+        let [subnet, first, last] =
+            ["subnet", "first", "last"].map(|field| dialect::json_field(engine, "item.value", field));
+        let sql = format!(
+            "SELECT a.subnet_id, COUNT(*) FROM {items} AS item JOIN ip_allocations a ON a.subnet_id = {subnet} \
+             AND a.ip_key BETWEEN {first} AND {last} GROUP BY a.subnet_id"
+        );
+        let mut used: BTreeMap<String, i64> = BTreeMap::new();
+        self.each(&sql, &[json!(ranges).to_string().into()], |row| {
+            used.insert(row.text(0).to_owned(), row.int(1));
+        })
+        .await?;
+        for subnet in found.iter_mut().filter_map(|row| row.subnet.as_mut()) {
+            subnet.used_of_pools = used.get(&subnet.id).copied().unwrap_or_default();
+        }
+        Ok(())
     }
-    (conditions, params)
 }

@@ -18,6 +18,7 @@
 
 mod address_group;
 mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod changes;
 mod conntrack_helper;
@@ -30,6 +31,7 @@ mod instance_event;
 mod l3;
 mod list;
 mod lock;
+mod metering;
 mod migrate;
 mod network;
 mod network_segment_range;

@@ -24,6 +24,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (14, "dhcp-placed", include_str!("../migrations/0014-dhcp-placed.sql")),
     (15, "flavors", include_str!("../migrations/0015-flavors.sql")),
     (16, "notifications", include_str!("../migrations/0016-notifications.sql")),
+    (17, "metering", include_str!("../migrations/0017-metering.sql")),
+    (18, "topologies", include_str!("../migrations/0018-topologies.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -18,6 +18,7 @@ use model::{PortId, RouterId};
 use wire::Mac;
 
 use crate::ct_helpers::HelperSet;
+use crate::meter::Meters;
 use crate::names::{self, Netns};
 use crate::nat::Nat;
 use crate::op::{Of, Route, Rule, Sysctl};
@@ -84,6 +85,7 @@ pub fn distributed(router: &Router, way: Option<&Way>) -> Room {
     room.routes.put(by_hop(FLOATING_TABLE, Ipv4Net::default().into(), FIP_HOP, &way.device));
     room.neighbours.insert((way.device.clone(), FIP_HOP.into()), way.fip_mac);
     let carried = router.floating_ips.iter().filter(|floating| !floating.centralized).cloned();
+    room.meters = Meters::new(&way.device, &router.meters);
     room.nat = Some(Nat::of_host(way.device.clone(), &carried.collect::<Vec<_>>()));
     room
 }
@@ -105,6 +107,7 @@ pub fn centralized(router: &Router) -> Room {
     }
     let carried = router.floating_ips.iter().filter(|floating| floating.centralized).cloned();
     let carried: Vec<_> = carried.collect();
+    room.meters = Meters::new(&device, &router.meters);
     room.nat = Some(Nat::of_gateway(device, gateway, &carried, &router.port_forwardings));
     room
 }

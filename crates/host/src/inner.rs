@@ -14,6 +14,7 @@ use crate::dvr::{self, Way};
 use crate::keepalived::{Instance, Moving};
 use crate::lazy;
 use crate::leg;
+use crate::meter::Meters;
 use crate::names::{self, Netns};
 use crate::nat::Nat;
 use crate::op::{Of, Route, Rule, Sysctl};
@@ -35,6 +36,7 @@ pub(crate) struct WantNamespace {
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
     pub helpers: Option<HelperSet>,
+    pub meters: Option<Meters>,
     /// Of a router that stands ready on several hosts.
     pub moves: Option<Moves>,
 }
@@ -187,6 +189,7 @@ impl Target {
         namespace.sysctls.extend(room.sysctls);
         namespace.nat = namespace.nat.take().or(room.nat);
         namespace.helpers = namespace.helpers.take().or(room.helpers);
+        namespace.meters = namespace.meters.take().or(room.meters);
     }
 
     /// What keeps distributed routers of a network off the uplink that switches look at.

@@ -109,6 +109,7 @@ impl<'a> Plan<'a> {
             // Its chains wait for devices by name, and there is no moment without them.
             self.translate(netns, want);
             self.help(netns, want);
+            self.meter(netns, want);
             for (device, inner) in &want.links {
                 self.shape_inner(netns, device, inner);
                 if inner.addresses.is_none() && inner.tap.is_some() {
@@ -251,6 +252,22 @@ impl<'a> Plan<'a> {
                 Inside::ReplaceHelpers { content: helpers.clone() }
             }
             None if seen.is_some() => Inside::DeleteHelpers,
+            _ => return,
+        };
+        self.act_inside(key, netns, [act]);
+    }
+
+    /// Counts of labels that stay are not touched.
+    fn meter(&mut self, netns: &str, want: &WantNamespace) {
+        let Some(key) = want.maker else { return };
+        let seen = self.now.namespaces.get(netns).and_then(|seen| seen.meters.as_ref());
+        let act = match (&want.meters, seen) {
+            (Some(meters), seen) if !meters.is_as(seen) => {
+                let known = seen.into_iter().flat_map(|seen| seen.counts.keys());
+                let stale = known.filter(|label| !meters.has(**label)).copied().collect();
+                Inside::ReplaceMeters { content: meters.clone(), stale }
+            }
+            (None, Some(_)) => Inside::DeleteMeters,
             _ => return,
         };
         self.act_inside(key, netns, [act]);

@@ -11,7 +11,7 @@
 //! names     device, namespace and table names; nobody else makes or recognises one
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
-//! ct_helpers  which connections of a router the kernel looks into
+//! ct_helpers  which connections of a router the kernel looks into   meter  what of a router is counted
 //! qos       what a port's traffic is held to
 //! secgroup  what ports may send and receive by their security groups
 //! announce  frames that tell who has an address
@@ -33,6 +33,7 @@ mod inside;
 pub mod keepalived;
 mod lazy;
 mod leg;
+pub mod meter;
 pub mod names;
 pub mod nat;
 pub mod nft;

@@ -11,6 +11,7 @@ use model::RouterId;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
+use crate::meter::SeenMeters;
 use crate::op::{Of, PortFlags, Route, Rule, Sysctl};
 use crate::secgroup::Filter;
 
@@ -120,6 +121,8 @@ pub struct Namespace {
     pub table: Option<u64>,
     /// The same of the table of helpers of connections.
     pub helpers: Option<u64>,
+    /// What is counted, and how much it is.
+    pub meters: Option<SeenMeters>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

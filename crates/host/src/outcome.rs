@@ -217,6 +217,9 @@ fn inside_amiss(want: &WantNamespace, seen: &Namespace) -> Result<(), String> {
         _ if want.helpers.as_ref().is_some_and(|helpers| seen.helpers != Some(helpers.hash())) => {
             Err("its helpers of connections".to_owned())
         }
+        _ if want.meters.as_ref().is_some_and(|meters| !meters.is_as(seen.meters.as_ref())) => {
+            Err("its counts".to_owned())
+        }
         _ => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use model::desired::{Gateway, HostRoute, Router, RouterPort};
 use wire::Mac;
 
 use crate::ct_helpers::HelperSet;
+use crate::meter::Meters;
 use crate::names;
 use crate::nat::Nat;
 use crate::op::{MAIN_TABLE, Of, Route, Rule, Sysctl};
@@ -25,6 +26,7 @@ pub struct Room {
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
     pub helpers: Option<HelperSet>,
+    pub meters: Option<Meters>,
 }
 
 /// Routes by what tells them apart.
@@ -51,6 +53,7 @@ pub fn whole(router: &Router) -> Room {
         for route in default_routes(gateway, &device) {
             room.routes.put(route);
         }
+        room.meters = Meters::new(&device, &router.meters);
         room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
     }
     let interfaces = router.interfaces.iter().map(|i| (names::interface_device(i.port.port_id), &i.port));

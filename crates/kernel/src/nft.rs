@@ -7,15 +7,18 @@ mod ct_helpers;
 mod expression;
 pub(crate) mod filter;
 pub(crate) mod filtered;
+mod meter;
 mod nat;
 mod table;
 
 use std::collections::BTreeSet;
 
 use host::ct_helpers::{HelperSet, Object};
+use host::meter::{Count, Meters};
 use host::nat::Nat;
 use host::nft::{Table, comment, parse_comment};
 use host::observed::TableMark;
+use model::MeteringLabelId;
 use nix::libc;
 
 use crate::netlink::message::text_of;
@@ -34,6 +37,8 @@ const INET: u8 = libc::NFPROTO_INET as u8;
 const OWN: &str = "neutrino";
 /// What in it gives connections to helpers.
 const HELPERS: &str = "neutrino-helpers";
+/// What counts.
+const METERS: &str = "neutrino-meters";
 
 const TABLE_NAME: u16 = 1;
 const TABLE_USERDATA: u16 = 6;
@@ -92,6 +97,48 @@ pub(crate) fn refused_helpers(content: &HelperSet, places: &BTreeSet<usize>) -> 
 
 pub(crate) fn delete_helpers() -> Vec<Message> {
     delete_of(INET, HELPERS)
+}
+
+/// Asks for the namespace's table that counts.
+pub(crate) fn get_meters() -> Message {
+    message(INET, GET_TABLE, 0).attr_str(TABLE_NAME, METERS)
+}
+
+pub(crate) fn is_meters(payload: &[u8]) -> bool {
+    parse_of(INET, payload).is_some_and(|(name, _)| name == METERS)
+}
+
+/// Asks for what its chain is marked with.
+pub(crate) fn get_meters_mark() -> Message {
+    meter::get_mark(METERS)
+}
+
+pub(crate) fn parse_meters_mark(payload: &[u8]) -> Option<u64> {
+    meter::parse_mark(payload)
+}
+
+/// Asks for its counts.
+pub(crate) fn dump_counts() -> Message {
+    meter::dump(METERS)
+}
+
+pub(crate) fn parse_count(payload: &[u8]) -> Option<(MeteringLabelId, Count)> {
+    meter::parse(payload)
+}
+
+/// The messages that put what counts in place; a count that begins is born then.
+pub(crate) fn replace_meters(
+    content: &Meters,
+    stale: &BTreeSet<MeteringLabelId>,
+    now_us: i64,
+) -> Vec<Message> {
+    let mut messages = vec![add(INET, METERS)];
+    messages.extend(meter::content(METERS, content, stale, now_us));
+    messages
+}
+
+pub(crate) fn delete_meters() -> Vec<Message> {
+    delete_of(INET, METERS)
 }
 
 /// The messages that delete a table; adding it first makes deleting what is not there harmless.

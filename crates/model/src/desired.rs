@@ -19,9 +19,11 @@ use crate::software::Order;
 use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
 
 mod group;
+mod meter;
 mod router;
 
 pub use group::{Addresses, Direction, Ethertype, Group, GroupRule, Member, Ports, RemoteSide};
+pub use meter::{Meter, MeterRule};
 pub use router::{
     Centralized, ConntrackHelper, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router,
     RouterPort, RouterSubnet, SHIFTED_PORTS,

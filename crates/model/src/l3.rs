@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use wire::Mac;
 
+use crate::api::metering::MeteringLabelRule;
 use crate::api::port::Port;
 use crate::api::qos::QosRule;
 use crate::api::router::{Router, RouterPortKind};
@@ -57,6 +58,8 @@ pub struct RouterFacts {
     /// Of the QoS policies of floating IPs that forward.
     pub forwarding_rules: BTreeMap<IpAddr, Vec<QosRule>>,
     pub helpers: Vec<ConntrackHelper>,
+    /// Rules of its labels, by label, oldest first.
+    pub meters: Vec<MeteringLabelRule>,
     /// Of the gateway's QoS policy.
     pub gateway_rules: Vec<QosRule>,
     pub agents: Vec<CentralAgent>,

@@ -143,6 +143,7 @@ mod tests {
             floating_ips: vec![],
             port_forwardings: if on(6) { vec![forwarding()] } else { vec![] },
             conntrack_helpers: vec![],
+            meters: vec![],
             routes: vec![],
             host_mac: None,
             ha: None,

@@ -26,6 +26,7 @@ pub mod instance;
 pub mod l3;
 pub mod lazy;
 mod lenient;
+pub mod meter;
 pub mod purge;
 pub mod report;
 pub mod software;
@@ -35,7 +36,7 @@ mod touch;
 pub mod vswitch;
 
 pub use ids::{
-    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, NetworkId, NetworkSegmentRangeId,
+    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, MeteringLabelId, NetworkId, NetworkSegmentRangeId,
     PortForwardingId, PortId, QosPolicyId, QosRuleId, RbacPolicyId, RouterId, SecurityGroupId,
     SecurityGroupRuleId, SegmentId, SoftwareOrderId, SoftwarePackageId, SoftwareVersionId, SubnetId,
     SubnetpoolId, TrunkId,

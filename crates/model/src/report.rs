@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::desired::{Key, L3Mode, Revision};
 use crate::lazy::Load;
 use crate::lenient::{ReportSent, Skipped, or_default, readable};
+use crate::meter::Reading;
 use crate::{SoftwareOrderId, software};
 
 /// Outcomes in one report at most.
@@ -129,6 +130,9 @@ pub struct Heartbeat {
     pub host: String,
     #[serde(deserialize_with = "readable")]
     pub agents: Vec<AgentState>,
+    /// What its routers counted, as far as it fits.
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Vec::is_empty")]
+    pub meters: Vec<Reading>,
 }
 
 /// One role of a host, as the `agents` collection shows it.

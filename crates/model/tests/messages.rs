@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use model::desired;
 use model::desired::*;
+use model::meter::{Place, Reading};
 use model::report::{AgentState, Heartbeat, Outcome, Report, State};
 use model::software::{Order, Ordered};
 use model::sync::{Change, No, SyncAnswer, SyncAsk, Wake, words};
@@ -227,6 +228,15 @@ fn router() -> Router {
         floating_ips: vec![floating_ip],
         port_forwardings: vec![forwarding],
         conntrack_helpers: vec![ConntrackHelper { protocol: "tcp".into(), port: 21, helper: "ftp".into() }],
+        meters: vec![Meter {
+            label: Uuid::from_u128(0x17).into(),
+            rules: vec![MeterRule {
+                direction: Direction::Egress,
+                excluded: true,
+                source: Some("10.0.0.0/24".parse().expect("net")),
+                destination: None,
+            }],
+        }],
         routes: vec![route],
         host_mac: Some(wire::Mac([0xfa, 0x16, 0x3f, 0, 0, 1])),
         ha: Some(Ha { port: leg(16, "169.254.192.4/18"), vr_id: 7, priority: 50, advert_int_s: 2 }),
@@ -257,6 +267,11 @@ fn outcomes() -> Vec<Outcome> {
     ]
 }
 
+fn reading() -> Reading {
+    let (router, label) = (Uuid::from_u128(0x11).into(), Uuid::from_u128(0x17).into());
+    Reading { place: Place { router, snat: true, label }, born_us: 7, packets: 3, bytes: 300 }
+}
+
 fn beat() -> Heartbeat {
     let agent = AgentState {
         agent_type: "Linux bridge agent".into(),
@@ -266,7 +281,7 @@ fn beat() -> Heartbeat {
         started_at_us: 1_700_000_000_000_000,
         configurations: json!({ "datapath": "kernel" }),
     };
-    Heartbeat { host: "compute-1".into(), agents: vec![agent] }
+    Heartbeat { host: "compute-1".into(), agents: vec![agent], meters: vec![reading()] }
 }
 
 #[test]
@@ -315,7 +330,7 @@ fn messages_of_the_first_release_still_parse() {
     assert!(!told.covers_all() && answer().covers_all());
     let report: Report = read("first", "report");
     assert_eq!((report.epoch.as_str(), report.outcomes), ("", outcomes()));
-    assert_eq!(read::<Heartbeat>("first", "beat"), beat());
+    assert_eq!(read::<Heartbeat>("first", "beat"), Heartbeat { meters: vec![], ..beat() });
 }
 
 #[test]
@@ -335,7 +350,7 @@ fn what_a_later_release_adds_costs_nothing_else() {
     assert_eq!(wake.keys, [Key::new(Kind::Port, id(2))]);
     let ask: SyncAsk = read("future", "ask");
     assert_eq!(ask.understood(), [Kind::Network, Kind::Port], "what both know, in the order of parts");
-    assert_eq!(read::<Heartbeat>("future", "beat"), beat());
+    assert_eq!(read::<Heartbeat>("future", "beat"), Heartbeat { meters: vec![], ..beat() });
     let no: Vec<No> = read("future", "no");
     assert_eq!(no, [No::Busy, No::Unknown]);
 }

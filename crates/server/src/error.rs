@@ -2,6 +2,7 @@
 
 use cloud::Refusal;
 use cloud::flavor::FlavorRefusal;
+use cloud::metering::MeteringRefusal;
 use cloud::trunk::TrunkRefusal;
 use db::DbError;
 use model::api::{Invalid, InvalidKind};
@@ -48,6 +49,9 @@ pub enum Fault {
     /// A rule of the policy says no.
     #[error("The policy does not allow {0}.")]
     Forbidden(String),
+    /// Something of another project, which only administrators ask for.
+    #[error("It is another project's.")]
+    NotAuthorized,
     #[error("{0} takes tokens that are scoped to a project.")]
     OutOfScope(String),
     #[error("The token is for no project: name one in project_id.")]
@@ -115,6 +119,7 @@ impl Fault {
             Fault::NoBody | Fault::IfMatchMalformed => (400, "BadRequest"),
             Fault::NotJsonForExtension(_) => (400, "MalformedRequestBody"),
             Fault::Forbidden(_) => (403, "PolicyNotAuthorized"),
+            Fault::NotAuthorized => (403, "NotAuthorized"),
             Fault::OutOfScope(_) => (403, "InvalidScope"),
             Fault::NoProject => (400, "HTTPBadRequest"),
             Fault::AdminRequired => (403, "AdminRequired"),
@@ -204,7 +209,9 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::MixedPools => (400, "NetworkSubnetPoolAffinityError"),
         R::MixedScopes => (400, "NetworkAddressScopeAffinityError"),
         R::ScopeNotShared { .. } => (400, "InvalidInput"),
+        R::AutoAllocation(_) => (409, "AutoAllocationFailure"),
         R::Flavor(refusal) => flavor(refusal),
+        R::Metering(refusal) => metering(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -326,6 +333,15 @@ fn flavor(refusal: &FlavorRefusal) -> (u16, &'static str) {
         F::Tied { .. } => (409, "FlavorServiceProfileBindingExists"),
         F::NotTied { .. } => (404, "FlavorServiceProfileBindingNotFound"),
         F::NotByProvider { .. } | F::KeepsKind => (400, "InvalidInput"),
+    }
+}
+
+fn metering(refusal: &MeteringRefusal) -> (u16, &'static str) {
+    use MeteringRefusal as M;
+    match refusal {
+        M::LabelNotFound(_) => (404, "MeteringLabelNotFound"),
+        M::Overlaps(_) => (409, "MeteringLabelRuleOverlaps"),
+        M::NoPrefix | M::TwoKinds | M::TooMany => (400, "InvalidInput"),
     }
 }
 

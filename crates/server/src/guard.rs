@@ -34,7 +34,11 @@ pub struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     pub fn of(app: &App, call: &'a Call) -> Guard<'a> {
-        Guard { policies: app.policies(), caller: &call.caller, alive_since_us: app.alive_since_us() }
+        Guard::for_caller(app, &call.caller)
+    }
+
+    pub fn for_caller(app: &App, caller: &'a Caller) -> Guard<'a> {
+        Guard { policies: app.policies(), caller, alive_since_us: app.alive_since_us() }
     }
 
     fn any(&self, rules: &[&str]) -> bool {

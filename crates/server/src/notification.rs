@@ -1,5 +1,6 @@
 //! What others are told of changes: noted with the change, told by a task.
 
+use cloud::Caller;
 use cloud::notification::{self, Asked, Notification};
 use db::Tx;
 use serde::{Deserialize, Serialize};
@@ -35,14 +36,23 @@ pub fn is_on(app: &App) -> bool {
 
 /// Notes what others are to be told, with the change that it tells of.
 pub async fn note(app: &App, call: &Call, tx: &mut Tx<'_>, told: Vec<Notification>) -> Result<(), Fault> {
+    let publisher = &app.settings().notifications.publisher_id;
+    note_as(app, tx, (&call.caller, &call.request_id, publisher), told).await
+}
+
+/// The same for whoever asked for it, under which id, and who tells.
+pub async fn note_as(
+    app: &App,
+    tx: &mut Tx<'_>,
+    (caller, request_id, publisher): (&Caller, &str, &str),
+    told: Vec<Notification>,
+) -> Result<(), Fault> {
     if !is_on(app) {
         return Ok(());
     }
     let mut stamp = app.stamp();
     let timestamp = agent_time(stamp.now_us);
-    let publisher = &app.settings().notifications.publisher_id;
-    let asked =
-        Asked { caller: &call.caller, request_id: &call.request_id, publisher, timestamp: &timestamp };
+    let asked = Asked { caller, request_id, publisher, timestamp: &timestamp };
     for one in told {
         let id = stamp.uuid();
         let text = notification::message(&one, &asked, id);

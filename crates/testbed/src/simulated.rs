@@ -219,5 +219,5 @@ fn heartbeat(host: &str, tunneling_ip: IpAddr, l3: Option<&L3Configuration>) -> 
         agent("DHCP agent", "dhcp_agent", json!({ "dhcp_driver": "simulated" })),
     ];
     agents.extend(l3.map(|l3| agent("L3 agent", L3_TOPIC, json!(l3))));
-    Heartbeat { host: host.to_owned(), agents }
+    Heartbeat { host: host.to_owned(), agents, meters: vec![] }
 }

@@ -30,6 +30,7 @@ mod engines {
     mod software_leftovers;
     mod software_orders;
     mod software_roles;
+    mod topology;
     mod trips;
     mod trunks;
 }

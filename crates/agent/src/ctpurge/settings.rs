@@ -55,7 +55,7 @@ impl Default for Settings {
             gather_ms: 50,
             nice: 10,
             slice_ms: 1,
-            share_percent: 50,
+            share_percent: 10,
             max_waiting_jobs: 10_000,
             journal_max_bytes: 64 << 20,
             memory_max_mib: 64,

@@ -10,7 +10,7 @@ mod plan;
 mod pools;
 mod search;
 
-pub use number::{last_of, network_of, span, whole};
+pub use number::{last_of, network_of, span, usable, whole};
 pub use plan::{PlanFacts, Want, keep_and_plan, plan};
 pub use pools::{check_gateway, check_pools, default_gateway, default_pools};
 pub use search::Search;

@@ -34,6 +34,14 @@ pub fn whole(net: IpNet) -> u128 {
     1u128.checked_shl((net.max_prefix_len() - net.prefix_len()).into()).unwrap_or(u128::MAX)
 }
 
+/// How many of them ports may have: IPv4 keeps the first and the last, where there are others.
+pub fn usable(net: IpNet) -> u128 {
+    match net {
+        IpNet::V4(net) if net.prefix_len() < 31 => whole(net.into()) - 2,
+        net => whole(net),
+    }
+}
+
 /// The last address of a net: for IPv4 its broadcast address.
 pub fn last_of(net: IpNet) -> IpAddr {
     net.broadcast()

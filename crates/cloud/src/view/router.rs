@@ -12,13 +12,13 @@ use model::api::port::Port;
 use model::api::router::RouterPortKind as PortKind;
 use model::api::subnet::Subnet;
 use model::desired::{
-    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, PortForwarding, Router, RouterPort,
+    Centralized, Fip, FloatingIp, Gateway, Ha, Interface, L3Mode, Meter, PortForwarding, Router, RouterPort,
     RouterSubnet,
 };
 use model::l3::{FloatingFact, RouterFacts};
 use uuid::Uuid;
 
-use crate::qos;
+use crate::{metering, qos};
 
 /// As Neutron arranges it: whoever hears nobody of a higher address becomes active.
 const HA_PRIORITY: u8 = 50;
@@ -36,6 +36,8 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
     }
     let configuration = facts.hosts.get(host).cloned().unwrap_or_default();
     let nothing = Centralized::default();
+    let floating_ips = floating_ips(facts, host, central);
+    let counts = central || !floating_ips.is_empty();
     Some(Router {
         id: facts.row.id,
         mode: configuration.agent_mode,
@@ -46,9 +48,10 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         counts: if central && facts.row.distributed { facts.counts.any() } else { nothing },
         interfaces: facts.ports_of(PortKind::Interface).map(|port| interface(facts, port)).collect(),
         gateway: gateway(facts, central),
-        floating_ips: floating_ips(facts, host, central),
+        floating_ips,
         port_forwardings: if central { forwardings(facts) } else { vec![] },
         conntrack_helpers: if central { facts.helpers.clone() } else { vec![] },
+        meters: if counts { meters(facts) } else { vec![] },
         routes: facts.row.routes.clone(),
         host_mac: facts.macs.get(host).copied().filter(|_| facts.row.distributed),
         ha: ha(facts, host).filter(|_| central),
@@ -124,6 +127,18 @@ fn gateway(facts: &RouterFacts, central: bool) -> Option<Gateway> {
         enable_snat: central && facts.row.enable_snat,
         qos: qos::view(&facts.gateway_rules).filter(|_| central),
     })
+}
+
+/// Of what passes the gateway; labels that count nothing are left out.
+fn meters(facts: &RouterFacts) -> Vec<Meter> {
+    let by_label = facts.meters.chunk_by(|one, next| one.metering_label_id == next.metering_label_id);
+    let counting = by_label.filter(|rules| rules.iter().any(|rule| !rule.excluded));
+    counting
+        .map(|rules| Meter {
+            label: rules[0].metering_label_id,
+            rules: rules.iter().map(metering::view).collect(),
+        })
+        .collect()
 }
 
 fn floating_ips(facts: &RouterFacts, host: &str, central: bool) -> Vec<FloatingIp> {

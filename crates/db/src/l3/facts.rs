@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::api::metering::{METERING_LABEL_RULE, MeteringLabelRule};
 use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, Router, RouterPortKind};
 use model::api::subnet::{SUBNET, Subnet};
 use model::desired::{Centralized, ConntrackHelper, PortForwarding};
 use model::l3::{CentralAgent, FloatingFact, OwnPort, RouterFacts};
 use model::report::{HaState, L3_TOPIC, L3Configuration};
-use model::{PortId, QosPolicyId, RouterId};
+use model::{MeteringLabelId, PortId, QosPolicyId, RouterId};
+use serde_json::json;
 
 use super::counts::{BAREMETAL, IPV4, IPV6, USERS, filled};
+use crate::dialect;
 use crate::engine::{Cell, DbError, Param, Row, Tx};
 use crate::router_agent::STATE;
 
@@ -53,6 +56,7 @@ impl Tx<'_> {
             self.add_floating_ips(&mut part, &some).await?;
             self.add_agents(&mut part, &some).await?;
             self.add_counts(&mut part, &some).await?;
+            self.add_meters(&mut part, &some).await?;
             self.add_configurations(&mut part).await?;
             found.append(&mut part);
         }
@@ -142,6 +146,38 @@ impl Tx<'_> {
             }
         })
         .await
+    }
+
+    /// Labels of the routers' projects and shared ones, as far as they have rules.
+    async fn add_meters(&mut self, found: &mut Found, some: &Chosen<'_>) -> Result<(), DbError> {
+        let sql = format!(
+            "SELECT r.id, l.id FROM routers r JOIN metering_labels l \
+             ON (l.shared = TRUE OR l.project_id = r.project_id) WHERE r.id IN ({}) ORDER BY l.id",
+            some.marks
+        );
+        let mut labels: BTreeMap<MeteringLabelId, Vec<RouterId>> = BTreeMap::new();
+        self.each(&sql, &some.params, |row| {
+            if let (Ok(router), Ok(label)) = (row.text(0).parse(), row.text(1).parse()) {
+                labels.entry(label).or_default().push(router);
+            }
+        })
+        .await?;
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = labels.keys().map(MeteringLabelId::to_string).collect();
+        let of = dialect::among(self.engine(), "$1");
+        let condition = format!("metering_label_id IN {of} ORDER BY metering_label_id, created_us, id");
+        let rules: Vec<MeteringLabelRule> =
+            self.find(&METERING_LABEL_RULE, &condition, &[json!(ids).to_string().into()]).await?;
+        for rule in rules {
+            for router in labels.get(&rule.metering_label_id).into_iter().flatten() {
+                if let Some(facts) = found.get_mut(router) {
+                    facts.meters.push(rule.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn add_agents(&mut self, found: &mut Found, some: &Chosen<'_>) -> Result<(), DbError> {
@@ -238,6 +274,7 @@ fn facts(row: Router) -> RouterFacts {
         forwardings: vec![],
         forwarding_rules: BTreeMap::new(),
         helpers: vec![],
+        meters: vec![],
         gateway_rules: vec![],
         agents: vec![],
         users: BTreeSet::new(),

@@ -36,6 +36,7 @@ fn router() -> Router {
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
         conntrack_helpers: Vec::new(),
+        meters: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: Some(Ha { port, vr_id: 42, priority: 50, advert_int_s: 2 }),

@@ -1,14 +1,17 @@
 //! Acts inside a namespace: of DHCP, of a router, of a way to an external network.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use model::MeteringLabelId;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
 use super::Sysctl;
 use crate::ct_helpers::HelperSet;
+use crate::meter::Meters;
 use crate::nat::Nat;
 
 /// The table that routes are looked up in when no rule says otherwise.
@@ -79,6 +82,13 @@ pub enum Inside {
         content: HelperSet,
     },
     DeleteHelpers,
+    /// Makes the table that counts, or replaces its rules; of labels that it had, only the stale lose their
+    /// counts.
+    ReplaceMeters {
+        content: Meters,
+        stale: BTreeSet<MeteringLabelId>,
+    },
+    DeleteMeters,
     /// Tells the neighbours on the device's link who has the address: gratuitous ARP, or an
     /// unsolicited neighbour advertisement. Leaves no trace.
     Announce {
@@ -120,6 +130,7 @@ impl Inside {
                 | Inside::DeleteNeighbour { .. }
                 | Inside::DeleteTable
                 | Inside::DeleteHelpers
+                | Inside::DeleteMeters
         )
     }
 }
@@ -146,6 +157,8 @@ impl fmt::Display for Inside {
             Inside::DeleteTable => f.write_str("delete nat table"),
             Inside::ReplaceHelpers { .. } => f.write_str("replace helpers of connections"),
             Inside::DeleteHelpers => f.write_str("delete helpers of connections"),
+            Inside::ReplaceMeters { content, .. } => write!(f, "count towards {}", content.outside),
+            Inside::DeleteMeters => f.write_str("count nothing"),
             Inside::Announce { device, ip } => write!(f, "announce {ip} on {device}"),
         }
     }

@@ -1,6 +1,7 @@
 //! What the kernel does on an act inside a namespace, done to what was seen of it.
 
 use crate::carrier::IPV6_MIN_MTU_BYTES;
+use crate::meter::Count;
 use crate::observed::Namespace;
 use crate::op::{Inside, Of, Sysctl};
 
@@ -32,6 +33,15 @@ impl Namespace {
             Inside::DeleteTable => self.table = None,
             Inside::ReplaceHelpers { content } => self.helpers = Some(content.hash()),
             Inside::DeleteHelpers => self.helpers = None,
+            Inside::ReplaceMeters { content, stale } => {
+                let meters = self.meters.get_or_insert_default();
+                meters.hash = content.hash();
+                meters.counts.retain(|label, _| !stale.contains(label));
+                for (label, _) in content.labels() {
+                    meters.counts.entry(label).or_insert(Count { born_us: 0, packets: 0, bytes: 0 });
+                }
+            }
+            Inside::DeleteMeters => self.meters = None,
             Inside::Announce { .. } => {}
             Inside::SetMac { device, .. }
             | Inside::SetMtu { device, .. }

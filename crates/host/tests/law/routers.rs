@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use model::PortId;
 use model::desired::{
-    Centralized, ConntrackHelper, Fip, FloatingIp, Gateway, Ha, HostRoute, Interface, L3Mode, PortForwarding,
-    Router, RouterPort, RouterSubnet,
+    Centralized, ConntrackHelper, Direction, Fip, FloatingIp, Gateway, Ha, HostRoute, Interface, L3Mode,
+    Meter, MeterRule, PortForwarding, Router, RouterPort, RouterSubnet,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -29,10 +29,14 @@ pub fn router() -> impl Strategy<Value = Router> {
     let floating =
         prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
     let gateway = prop::option::weighted(0.7, gateway());
-    let led = (prop::option::weighted(0.2, Just(forwarding())), prop::option::weighted(0.2, helper()));
+    let led = (
+        prop::option::weighted(0.2, Just(forwarding())),
+        prop::option::weighted(0.2, helper()),
+        prop::collection::vec(meter(), 0..2),
+    );
     let ha = prop::option::weighted(0.2, port());
     (router_id(), mode, flags, interfaces, gateway, floating, routes, led, ha).prop_map(
-        |(id, mode, flags, interfaces, gateway, floating, routes, (forwarding, helper), ha)| {
+        |(id, mode, flags, interfaces, gateway, floating, routes, (forwarding, helper, meters), ha)| {
             let [may_be_lazy, distributed, central, serves_here, has_host_mac] = flags;
             Router {
                 id,
@@ -56,6 +60,7 @@ pub fn router() -> impl Strategy<Value = Router> {
                     .collect(),
                 port_forwardings: forwarding.into_iter().collect(),
                 conntrack_helpers: helper.into_iter().collect(),
+                meters,
                 routes: routes.into_iter().map(route).collect(),
                 host_mac: has_host_mac.then_some(wire::Mac([0xfa, 0x16, 0x3f, 0, 0, 1])),
                 ha: ha.map(|port| Ha { port, vr_id: 1, priority: 50, advert_int_s: 2 }),
@@ -93,6 +98,18 @@ fn helper() -> impl Strategy<Value = ConntrackHelper> {
         protocol: "tcp".into(),
         port,
         helper: "ftp".into(),
+    })
+}
+
+fn meter() -> impl Strategy<Value = Meter> {
+    (select(vec![1, 2]), any::<bool>()).prop_map(|(label, excluded)| {
+        let rule = MeterRule {
+            direction: Direction::Egress,
+            excluded,
+            source: Some(net("10.0.0.0/24")),
+            destination: None,
+        };
+        Meter { label: Uuid::from_u128(label).into(), rules: vec![rule] }
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use host::ct_helpers::HelperSet;
 use host::op::{Inside, Of, Route, Sysctl};
@@ -96,6 +97,14 @@ impl<'a> Run<'a> {
                 self.flush();
                 return self.transact(step, nft::delete_helpers());
             }
+            Inside::ReplaceMeters { content, stale } => {
+                self.flush();
+                return self.transact(step, nft::replace_meters(content, stale, now_us()));
+            }
+            Inside::DeleteMeters => {
+                self.flush();
+                return self.transact(step, nft::delete_meters());
+            }
             Inside::Announce { device, ip } => {
                 self.flush();
                 return self.announce(step, device, *ip);
@@ -140,6 +149,8 @@ impl<'a> Run<'a> {
             | Inside::DeleteTable
             | Inside::ReplaceHelpers { .. }
             | Inside::DeleteHelpers
+            | Inside::ReplaceMeters { .. }
+            | Inside::DeleteMeters
             | Inside::Announce { .. } => unreachable!("carried out by its own function"),
         })
     }
@@ -240,6 +251,11 @@ impl<'a> Run<'a> {
         self.keys.insert(key);
         self.done.failed.push((at, error));
     }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn no_device(step: &Step, device: &str) -> KernelError {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use host::gateways;
+use host::meter::SeenMeters;
 use host::names::Netns;
 use host::observed::{InnerLink, Ipv6, Namespace};
 use host::op::{Of, Route, Sysctl};
@@ -55,6 +56,7 @@ struct Seen {
     sysctls: BTreeMap<Sysctl, u32>,
     table: Option<u64>,
     helpers: Option<u64>,
+    meters: Option<SeenMeters>,
 }
 
 impl Seen {
@@ -77,10 +79,15 @@ impl Seen {
             let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
             seen.sysctls.extend(proxies.filter_map(|link| settings.proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
-            let answers =
-                present("read tables", netfilter.request(vec![nft::get_nat(), nft::get_helpers()]))?;
+            let answers = present(
+                "read tables",
+                netfilter.request(vec![nft::get_nat(), nft::get_helpers(), nft::get_meters()]),
+            )?;
             seen.table = answers.iter().find_map(|(_, bytes)| nft::parse_nat(bytes));
             seen.helpers = answers.iter().find_map(|(_, bytes)| nft::parse_helpers(bytes));
+            if answers.iter().any(|(_, bytes)| nft::is_meters(bytes)) {
+                seen.meters = Some(meters(&mut netfilter)?);
+            }
         }
         Ok(seen)
     }
@@ -95,6 +102,7 @@ impl Seen {
             sysctls: self.sysctls,
             table: self.table,
             helpers: self.helpers,
+            meters: self.meters,
             ..Namespace::default()
         };
         for told in self.routes.iter().filter_map(|(_, bytes)| route::parse(bytes)) {
@@ -129,6 +137,14 @@ impl Seen {
         }
         namespace
     }
+}
+
+/// How much was counted, and by which rules.
+fn meters(netfilter: &mut Socket) -> Result<SeenMeters, KernelError> {
+    let marks = present("read what counts", netfilter.request(vec![nft::get_meters_mark()]))?;
+    let hash = marks.iter().find_map(|(_, bytes)| nft::parse_meters_mark(bytes)).unwrap_or_default();
+    let counts = dump(netfilter, "read counts", nft::dump_counts)?;
+    Ok(SeenMeters { hash, counts: counts.iter().filter_map(|(_, bytes)| nft::parse_count(bytes)).collect() })
 }
 
 /// Settings of one device, of those on our list; what is not listed is 0.

@@ -10,11 +10,11 @@ use super::expression::{self, Hook, TRANSPORT, compare, expression, load, meta};
 use super::{INET, SUBSYSTEM, message};
 use crate::netlink::Message;
 
-const NEW_OBJECT: u16 = SUBSYSTEM << 8 | 18;
-const TABLE: u16 = 1;
-const OBJECT_NAME: u16 = 2;
-const OBJECT_TYPE: u16 = 3;
-const OBJECT_DATA: u16 = 4;
+pub(super) const NEW_OBJECT: u16 = SUBSYSTEM << 8 | 18;
+pub(super) const TABLE: u16 = 1;
+pub(super) const OBJECT_NAME: u16 = 2;
+pub(super) const OBJECT_TYPE: u16 = 3;
+pub(super) const OBJECT_DATA: u16 = 4;
 const HELPER: u32 = 3;
 const HELPER_NAME: u16 = 1;
 const HELPER_PROTOCOL: u16 = 3;

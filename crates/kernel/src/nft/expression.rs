@@ -33,7 +33,9 @@ pub(super) const DATA_VALUE: u16 = 1;
 
 pub(super) const DROP: i32 = 0;
 pub(super) const ACCEPT: i32 = 1;
+pub(super) const JUMP: i32 = -3;
 pub(super) const GOTO: i32 = -4;
+pub(super) const RETURN: i32 = -5;
 const REGISTER_VERDICT: u32 = 0;
 /// The first of the large registers.
 pub(super) const REGISTER: u32 = 1;

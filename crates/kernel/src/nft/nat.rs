@@ -42,9 +42,9 @@ const ELEMENTS_PER_MESSAGE: usize = 1000;
 /// The first of the small registers, four of which make a large one.
 const SMALL_REGISTER: u32 = 8;
 
-const META_FROM: u32 = 6;
-const META_TO: u32 = 7;
-const META_FAMILY: u32 = 15;
+pub(super) const META_FROM: u32 = 6;
+pub(super) const META_TO: u32 = 7;
+pub(super) const META_FAMILY: u32 = 15;
 const META_TRANSPORT: u32 = 16;
 const CONNECTION_STATE: u32 = 0;
 const CONNECTION_STATUS: u32 = 2;
@@ -211,7 +211,7 @@ fn matches(list: Message, one: &Match) -> Message {
 }
 
 /// A device's name as the kernel keeps it.
-fn device_bytes(name: &str) -> [u8; libc::IFNAMSIZ] {
+pub(super) fn device_bytes(name: &str) -> [u8; libc::IFNAMSIZ] {
     let mut bytes = [0; libc::IFNAMSIZ];
     bytes.iter_mut().zip(name.bytes().take(libc::IFNAMSIZ - 1)).for_each(|(to, from)| *to = from);
     bytes

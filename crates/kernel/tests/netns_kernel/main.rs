@@ -9,6 +9,7 @@ mod netns {
     mod law;
     mod limits;
     mod many;
+    mod meter;
     mod nat;
     mod place;
     mod ports;

@@ -45,8 +45,8 @@ const OF_NETWORKS: &[Attr] = &[
     shown("total_ips").via("network-ip-availability"),
     shown("used_ips").via("network-ip-availability"),
     shown("subnet_ip_availability").via("network-ip-availability"),
-    int("ip_version").default(Default::Unset).filter().via("network-ip-availability"),
     shown("ip_availability_details").via("network-ip-availability-details"),
+    int("ip_version").default(Default::Unset).filter().via("network-ip-availability"),
     shown("project_id").filter().via("network-ip-availability"),
 ];
 

@@ -58,6 +58,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Lets a port use more addresses than its own.",
     ),
     extension(
+        "auto-allocated-topology",
+        "Auto Allocated Topology Services",
+        "2016-01-01T00:00:00-00:00",
+        "Gives a project a network with a way out.",
+    ),
+    extension(
         "availability_zone",
         "Availability Zone",
         "2015-01-01T10:00:00-00:00",
@@ -263,6 +269,18 @@ pub const EXTENSIONS: &[Extension] = &[
         "Moves routers between agents.",
     ),
     extension(
+        "metering",
+        "Neutron Metering",
+        "2013-06-12T10:00:00-00:00",
+        "Counts routers' traffic to the outside.",
+    ),
+    extension(
+        "metering_source_and_destination_fields",
+        "Neutron Metering with source and destination filtering",
+        "2020-08-21T08:12:00-00:00",
+        "Rules of metering name sources and destinations.",
+    ),
+    extension(
         "multi-provider",
         "Multi Provider Network",
         "2013-06-27T10:00:00-00:00",
@@ -285,7 +303,7 @@ pub const EXTENSIONS: &[Extension] = &[
         "network-ip-availability-details",
         "Network IP Availability Details Extension",
         "2025-10-31T00:00:00-00:00",
-        "Tells addresses of allocation pools from others.",
+        "Tells pools from the rest of subnets.",
     ),
     extension(
         "network-segment-range",

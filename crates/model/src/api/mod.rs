@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, agent,
+//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, agent, metering,
 //! security_group, security_group_rule, default_rule, address_group, rbac_policy,
 //! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
@@ -19,6 +19,7 @@
 pub mod address_group;
 pub mod address_scope;
 pub mod agent;
+pub mod auto_allocated_topology;
 pub mod availability;
 pub mod body;
 pub mod conntrack_helper;
@@ -28,6 +29,7 @@ pub mod extensions;
 pub mod flavor;
 pub mod floatingip;
 pub mod floatingip_pool;
+pub mod metering;
 pub mod network;
 pub mod network_segment_range;
 pub mod openapi;
@@ -58,7 +60,7 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 29] = [
+pub const RESOURCES: [&Resource; 31] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &subnetpool::SUBNETPOOL,
@@ -70,6 +72,8 @@ pub const RESOURCES: [&Resource; 29] = [
     &conntrack_helper::CONNTRACK_HELPER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
+    &metering::METERING_LABEL,
+    &metering::METERING_LABEL_RULE,
     &security_group::SECURITY_GROUP,
     &security_group_rule::SECURITY_GROUP_RULE,
     &default_rule::DEFAULT_RULE,
@@ -91,7 +95,8 @@ pub const RESOURCES: [&Resource; 29] = [
 ];
 
 /// What is read and never written: answered by handlers of their own.
-pub const VIEWS: [&Resource; 6] = [
+pub const VIEWS: [&Resource; 7] = [
+    &auto_allocated_topology::AUTO_ALLOCATED_TOPOLOGY,
     &floatingip_pool::FLOATINGIP_POOL,
     &flavor::FLAVORS_PROFILE,
     &flavor::NEXT_PROVIDER,

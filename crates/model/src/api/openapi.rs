@@ -6,11 +6,13 @@ mod beside;
 mod flavors;
 mod pools;
 mod tags;
+mod topology;
 
 use serde_json::{Map, Value, json};
 
 mod software;
 
+use crate::api::auto_allocated_topology::AUTO_ALLOCATED_TOPOLOGY;
 use crate::api::floatingip_pool::FLOATINGIP_POOL;
 use crate::api::table::{Attr, Default, Resource, Type};
 use crate::api::validate::Check;
@@ -52,6 +54,11 @@ pub fn document(version: &str) -> Value {
     for view in availability::VIEWS {
         schemas.insert(view.singular.into(), schema(view, |attr| attr.visible, false));
     }
+    paths.extend(topology::paths());
+    schemas.insert(
+        AUTO_ALLOCATED_TOPOLOGY.singular.into(),
+        schema(&AUTO_ALLOCATED_TOPOLOGY, |attr| attr.visible, false),
+    );
     paths.extend(beside::paths());
     schemas.extend(beside::schemas());
     paths.extend(flavors::paths());

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use wire::Mac;
 
-use super::{HostRoute, Ipv6Mode, Qos};
+use super::{HostRoute, Ipv6Mode, Meter, Qos};
 use crate::{FloatingIpId, NetworkId, PortForwardingId, PortId, RouterId, SubnetId};
 
 /// What the L3 agent of a host is for; the API's `agent_mode`.
@@ -83,6 +83,9 @@ pub struct Router {
     /// Of all connections that the router's centralized traffic is.
     #[serde(default)]
     pub conntrack_helpers: Vec<ConntrackHelper>,
+    /// What is counted of what passes the gateway, or the way outside of this host's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meters: Vec<Meter>,
     #[serde(default)]
     pub routes: Vec<HostRoute>,
     /// The source MAC address of what a distributed router sends from here into networks that are no

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use axum::http::{Method, StatusCode};
 use cloud::Refusal;
-use cloud::ipam::{span, whole};
+use cloud::ipam::{span, usable, whole};
 use db::{Fullness, SubnetFullness};
-use ipnet::IpNet;
 use model::api::agent::Agent;
 use model::api::availability::{AVAILABILITY_ZONE, NETWORK_IP_AVAILABILITY};
 use model::api::query::{self, Filter, Query};
@@ -35,15 +33,10 @@ pub async fn networks(app: &App, call: &Call, id: Option<&str>) -> Result<Answer
         query.filters.push(Filter::In { attr: "network_id", values: vec![id.into()] });
     }
     let may = Guard::of(app, call).may("get_network_ip_availability", &call.caller.project_id).is_ok();
-    let mut tx = app.db().read().await?;
-    let rows = if may { tx.fullness(&query).await? } else { vec![] };
-    let mut used = Used::of(&rows);
-    if may {
-        tx.each_address_used(&query, |subnet, address| used.add(subnet, address)).await?;
-    }
-    let mut found: Vec<(String, Vec<Counts>, Fullness)> = Vec::new();
+    let rows = if may { app.db().read().await?.fullness(&query).await? } else { vec![] };
+    let mut found: Vec<(String, Vec<SubnetFullness>, Fullness)> = Vec::new();
     for mut row in rows {
-        let subnet = row.subnet.take().map(|subnet| used.counts(subnet));
+        let subnet = row.subnet.take();
         if found.last().is_none_or(|(id, ..)| *id != row.network_id) {
             found.push((row.network_id.clone(), vec![], row));
         }
@@ -66,7 +59,7 @@ fn unknown(id: &str) -> Fault {
 }
 
 /// The part of a list that was asked for.
-fn page(call: &Call, query: &Query, mut found: Vec<(String, Vec<Counts>, Fullness)>) -> Answer {
+fn page(call: &Call, query: &Query, mut found: Vec<(String, Vec<SubnetFullness>, Fullness)>) -> Answer {
     if query.sort.first().is_some_and(|order| order.descending) != query.reverse {
         found.reverse();
     }
@@ -93,106 +86,78 @@ fn page(call: &Call, query: &Query, mut found: Vec<(String, Vec<Counts>, Fullnes
     Answer { status: StatusCode::OK, json: json.into_bytes() }
 }
 
-/// Addresses in use of some subnets.
-struct Used(BTreeMap<String, InUse>);
-
-#[derive(Default)]
-struct InUse {
-    pools: Vec<Pool>,
-    all: u128,
-    in_pools: u128,
-}
-
-impl Used {
-    fn of(rows: &[Fullness]) -> Used {
-        let of = |subnet: &SubnetFullness| InUse {
-            pools: serde_json::from_str(&subnet.allocation_pools).unwrap_or_default(),
-            ..InUse::default()
-        };
-        let subnets = rows.iter().filter_map(|row| row.subnet.as_ref());
-        Used(subnets.map(|subnet| (subnet.id.clone(), of(subnet))).collect())
-    }
-
-    fn add(&mut self, subnet: &str, address: &str) {
-        let Some(used) = self.0.get_mut(subnet) else { return };
-        let pooled = |ip: IpAddr| used.pools.iter().any(|pool| (pool.start..=pool.end).contains(&ip));
-        used.in_pools += u128::from(address.parse().is_ok_and(pooled));
-        used.all += 1;
-    }
-
-    fn counts(&mut self, subnet: SubnetFullness) -> Counts {
-        let InUse { pools, all, in_pools } = self.0.remove(&subnet.id).unwrap_or_default();
-        let net = subnet.cidr.parse::<IpNet>().ok();
-        let range = net.map_or(0, whole);
-        // Neither its own address nor the one for all is a host's, where it has them (RFC 3021).
-        let ends =
-            if net.is_some_and(|net| matches!(net, IpNet::V4(_)) && net.prefix_len() < 31) { 2 } else { 0 };
-        let pooled = pools.iter().map(span).fold(0, u128::saturating_add);
-        let details = Details { range: range - ends, pooled, used: all, used_in_pools: in_pools };
-        // Without pools the reference counts all of its range.
-        Counts { subnet, total: if pools.is_empty() { range } else { pooled }, details }
+/// Addresses that a subnet can give; without pools the reference counts all of its range.
+fn total(subnet: &SubnetFullness) -> u128 {
+    let pools: Vec<Pool> = serde_json::from_str(&subnet.allocation_pools).unwrap_or_default();
+    match pools.as_slice() {
+        [] => subnet.cidr.parse().map_or(0, whole),
+        pools => pools.iter().map(span).fold(0, u128::saturating_add),
     }
 }
 
-/// A subnet, the addresses that it can give, and those there are.
-struct Counts {
-    subnet: SubnetFullness,
-    total: u128,
-    details: Details,
-}
-
-#[derive(Default, Clone, Copy)]
+/// How full something is: of all that subnets have, and of their pools.
+#[derive(Clone, Copy, Default)]
 struct Details {
-    range: u128,
-    pooled: u128,
-    used: u128,
-    used_in_pools: u128,
+    total: u128,
+    total_of_pools: u128,
+    used: i64,
+    used_of_pools: i64,
 }
 
 impl Details {
+    fn of(subnet: &SubnetFullness) -> Details {
+        let pools: Vec<Pool> = serde_json::from_str(&subnet.allocation_pools).unwrap_or_default();
+        Details {
+            total: subnet.cidr.parse().map_or(0, usable),
+            total_of_pools: pools.iter().map(span).fold(0, u128::saturating_add),
+            used: subnet.used,
+            used_of_pools: subnet.used_of_pools,
+        }
+    }
+
     fn and(self, other: Details) -> Details {
         Details {
-            range: self.range.saturating_add(other.range),
-            pooled: self.pooled.saturating_add(other.pooled),
+            total: self.total.saturating_add(other.total),
+            total_of_pools: self.total_of_pools.saturating_add(other.total_of_pools),
             used: self.used + other.used,
-            used_in_pools: self.used_in_pools + other.used_in_pools,
+            used_of_pools: self.used_of_pools + other.used_of_pools,
         }
     }
 }
 
 impl fmt::Display for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{{\"total_ips_in_subnet\":{},\"total_ips_in_allocation_pool\":{},\"used_ips_in_subnet\":{},\
-             \"used_ips_in_allocation_pool\":{}}}",
-            self.range, self.pooled, self.used, self.used_in_pools
-        )
+        let Details { total, total_of_pools, used, used_of_pools } = self;
+        write!(f, "{{\"total_ips_in_subnet\":{total},\"total_ips_in_allocation_pool\":{total_of_pools},")?;
+        write!(f, "\"used_ips_in_subnet\":{used},\"used_ips_in_allocation_pool\":{used_of_pools}}}")
     }
 }
 
 /// Written by hand: counts of IPv6 are larger than what `Value` holds.
-fn shown(network: &Fullness, subnets: &[Counts], fields: &[String]) -> String {
+fn shown(network: &Fullness, subnets: &[SubnetFullness], fields: &[String]) -> String {
     let text = |text: &str| Value::from(text).to_string();
-    let subnet = |Counts { subnet, total, details }: &Counts| {
+    let subnet = |subnet: &SubnetFullness| {
         format!(
-            "{{\"subnet_id\":{},\"ip_version\":{},\"cidr\":{},\"subnet_name\":{},\"used_ips\":{},\
-             \"total_ips\":{total},\"ip_availability_details\":{details}}}",
+            "{{\"subnet_id\":{},\"ip_version\":{},\"cidr\":{},\"subnet_name\":{},\"used_ips\":{},\"total_ips\":{},\
+             \"ip_availability_details\":{}}}",
             text(&subnet.id),
             subnet.ip_version,
             text(&subnet.cidr),
             text(&subnet.name),
-            details.used,
+            subnet.used,
+            total(subnet),
+            Details::of(subnet)
         )
     };
-    let total = subnets.iter().map(|counts| counts.total).fold(0, u128::saturating_add);
-    let details = subnets.iter().map(|counts| counts.details).fold(Details::default(), Details::and);
+    let all = subnets.iter().map(total).fold(0, u128::saturating_add);
+    let used: i64 = subnets.iter().map(|subnet| subnet.used).sum();
+    let details = subnets.iter().map(Details::of).fold(Details::default(), Details::and);
     let parts = [
         ("network_id", text(&network.network_id)),
         ("network_name", text(&network.network_name)),
         ("tenant_id", text(&network.project_id)),
-        ("total_ips", total.to_string()),
-        ("used_ips", details.used.to_string()),
+        ("total_ips", all.to_string()),
+        ("used_ips", used.to_string()),
         ("subnet_ip_availability", format!("[{}]", subnets.iter().map(subnet).collect::<Vec<_>>().join(","))),
         ("ip_availability_details", details.to_string()),
         ("project_id", text(&network.project_id)),

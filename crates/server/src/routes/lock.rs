@@ -7,6 +7,7 @@ use model::api::Given;
 use model::api::conntrack_helper::CONNTRACK_HELPER;
 use model::api::default_rule::DEFAULT_RULE;
 use model::api::flavor::FLAVOR;
+use model::api::metering::{METERING_LABEL, METERING_LABEL_RULE};
 use model::api::port::PORT;
 use model::api::qos::POLICY;
 use model::api::rbac_policy::{ObjectType, RBAC_POLICY};
@@ -42,6 +43,12 @@ pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) 
     if table.singular == CONNTRACK_HELPER.singular {
         for router in given.iter().filter_map(|item| item.0.get("router_id")?.as_str()) {
             tx.lock(&ROUTER, router).await?;
+        }
+    }
+    if table.singular == METERING_LABEL_RULE.singular {
+        let labels = given.iter().filter_map(|item| item.0.get("metering_label_id")?.as_str());
+        for label in labels.collect::<BTreeSet<&str>>() {
+            tx.lock(&METERING_LABEL, label).await?;
         }
     }
     if qos::is_rule(table.singular) {

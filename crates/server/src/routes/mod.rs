@@ -6,6 +6,7 @@
 mod address_group;
 mod address_scope;
 pub mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
@@ -15,6 +16,7 @@ pub mod floatingip;
 mod floatingip_pool;
 mod l3_agent;
 mod lock;
+mod metering;
 pub mod network;
 pub mod network_segment_range;
 mod plain;
@@ -63,11 +65,16 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "quotas", below @ ..] => quota::dispatch(app, call, below).await,
         ["v2.0", "floatingip-pools"] => floatingip_pool::dispatch(app, call, None).await,
         ["v2.0", "floatingip-pools", id] => floatingip_pool::dispatch(app, call, Some(id)).await,
+        ["v2.0", "auto-allocated-topology", project] => {
+            auto_allocated_topology::dispatch(app, call, project).await
+        }
         ["v2.0", "availability_zones"] => availability::zones(app, call).await,
         ["v2.0", "network-ip-availabilities"] => availability::networks(app, call, None).await,
         ["v2.0", "network-ip-availabilities", id] => availability::networks(app, call, Some(id)).await,
         ["v2.0", "service-providers"] => flavor::providers(app, call),
         ["v2.0", "qos", below @ ..] => qos::dispatch(app, call, below).await,
+        ["v2.0", "metering", path] => collection(app, call, table(&format!("metering/{path}"))?).await,
+        ["v2.0", "metering", path, id] => member(app, call, table(&format!("metering/{path}"))?, id).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
         ["v2.0", path, id] => member(app, call, table(path)?, id).await,
         ["v2.0", of, id, "tags"] => tag::dispatch(app, call, of, id, None).await,
@@ -333,6 +340,8 @@ async fn create_one(
         "flavor" => flavor::create(tx, stamp, given.typed()?).await,
         "service_profile" => flavor::create_profile(tx, stamp, given.typed()?).await,
         "conntrack_helper" => conntrack_helper::create(app, tx, stamp, given.typed()?).await,
+        "metering_label" => metering::create_label(tx, stamp, given.typed()?).await,
+        "metering_label_rule" => metering::create_rule(tx, stamp, guard, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
@@ -451,6 +460,8 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "flavor" => flavor::delete(&mut tx, id).await?,
         "service_profile" => flavor::delete_profile(&mut tx, id).await?,
         "conntrack_helper" => conntrack_helper::delete(&mut tx, &stamp, id).await?,
+        "metering_label" => metering::delete_label(&mut tx, &stamp, id).await?,
+        "metering_label_rule" => metering::delete_rule(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
         "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,

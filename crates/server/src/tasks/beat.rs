@@ -29,6 +29,7 @@ struct Told {
 
 pub async fn store(app: App, beat: Heartbeat) -> Result<(), Fault> {
     let told = retry::whole(|| store_once(&app, &beat)).await?;
+    super::meter::store(&app, &beat.host, &beat.meters).await?;
     if told.serves_again {
         app.sweep_dhcp();
     }

@@ -6,7 +6,7 @@
 //! report     what hosts say of parts -> status     beat    heartbeats -> agents
 //! dhcp       networks -> agents that serve them    prune   forgets the parts of what is gone
 //! l3/        routers -> what hosts have of them        software   versions -> the repository
-//! notification  changes -> whoever listens
+//! notification  changes -> whoever listens     meter   counts of hosts -> the same
 //! nova       ports -> Nova, whose instances they are of
 //! trunk      ports of trunks -> where their parents are
 //! checkpoint the database's log -> its file            serve   hosts' requests: how many at a time
@@ -16,6 +16,7 @@ mod beat;
 mod checkpoint;
 mod dhcp;
 pub mod l3;
+mod meter;
 mod notification;
 mod nova;
 mod prune;

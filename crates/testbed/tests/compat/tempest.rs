@@ -1,12 +1,13 @@
 //! Tempest's tests of the network API, against our server with a real Keystone.
 //!
-//! All of `tempest.api.network` is run, and of Neutron's own tests for Tempest what is about
+//! All of `tempest.api.network` is run, on both databases (`make test-tempest` runs these alone), and of Neutron's own tests for Tempest what is about
 //! routers, their agents, floating IPs and port forwardings, and about security groups, ports and
 //! quotas. `tempest.txt`, `tempest_routers.txt` and `tempest_groups.txt` beside this say what becomes of
 //! each test: it passes, or what is lacking for it. Anything else fails, also a test that passes though
 //! something is said to lack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use bus::Bus;
 use model::desired::L3Mode;
@@ -14,16 +15,17 @@ use model::report::L3Configuration;
 use serde_json::{Value, json};
 use testbed::keystone::{PASSWORD, Scope};
 use testbed::simulated::SimulatedHost;
-use testbed::{Keystone, Lone, python};
+use testbed::{Engine, Keystone, Lone, python};
 use tokio::process::Command;
 
 /// In Neutron's plugin for Tempest.
-const ROUTERS: [&str; 12] = [
+const ROUTERS: [&str; 13] = [
     "neutron_tempest_plugin.api.admin.test_external_network_extension",
     "neutron_tempest_plugin.api.admin.test_floating_ips_admin_actions",
     "neutron_tempest_plugin.api.admin.test_l3_agent_scheduler",
     "neutron_tempest_plugin.api.admin.test_routers_flavors",
     "neutron_tempest_plugin.api.admin.test_routers_ha",
+    "neutron_tempest_plugin.api.test_auto_allocated_topology",
     "neutron_tempest_plugin.api.test_floating_ips",
     "neutron_tempest_plugin.api.test_floating_ips_negative",
     "neutron_tempest_plugin.api.test_port_forwarding_negative",
@@ -51,31 +53,34 @@ const GROUPS: [&str; 13] = [
 const CONFIGURATION: &str = include_str!("tempest.conf");
 const PROGRAM: &str = include_str!("tempest_run.py");
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tempest_agrees() {
-    run(&["tempest.api.network"], &["net-0"], include_str!("tempest.txt")).await;
+testbed::on_both_engines!(tempest_agrees);
+
+async fn tempest_agrees(engine: Engine) {
+    run(engine, &["tempest.api.network"], &["net-0"], include_str!("tempest.txt")).await;
 }
 
 /// With network nodes, as they carry routers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neutrons_own_tests_of_routers_agree() {
-    run(&ROUTERS, &["net-0", "net-1"], include_str!("tempest_routers.txt")).await;
+    run(Engine::Sqlite, &ROUTERS, &["net-0", "net-1"], include_str!("tempest_routers.txt")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn neutrons_own_tests_of_groups_agree() {
-    run(&GROUPS, &[], include_str!("tempest_groups.txt")).await;
+    run(Engine::Sqlite, &GROUPS, &[], include_str!("tempest_groups.txt")).await;
 }
 
+/// What Tempest calls tags of networks, which other resources came to have, too.
+const TAGS: &str = "tag";
 /// Routers that a class leaves behind until its end.
 const ROUTERS_AT_ONCE: i64 = 50;
 
 /// Runs tests against a server with a few network nodes, and compares what becomes of them.
-async fn run(tests: &[&str], nodes: &[&str], expected: &str) {
+async fn run(engine: Engine, tests: &[&str], nodes: &[&str], expected: &str) {
     let keystone = Keystone::start(Default::default()).await.expect("Keystone starts");
     let mut settings = keystone.api(keystone.settings());
     settings.quotas.0.insert("router".into(), ROUTERS_AT_ONCE);
-    let server = Lone::start(settings, Bus::in_process()).await.expect("starts");
+    let server = Lone::start_on(engine, settings, Bus::in_process()).await.expect("starts");
     let mut hosts = Vec::new();
     for (at, name) in nodes.iter().enumerate() {
         let l3 = L3Configuration { agent_mode: L3Mode::DvrSnat, lazy_routers: true };
@@ -98,9 +103,15 @@ async fn run(tests: &[&str], nodes: &[&str], expected: &str) {
         let subnet = json!({ "network_id": public, "ip_version": version, "cidr": cidr });
         send("POST", "subnets", Some(json!({ "subnet": subnet }))).await;
     }
+    for (prefix, length) in [("10.101.0.0/16", 24), ("2001:db8:fffe::/48", 64)] {
+        let pool = json!({ "name": "default", "prefixes": [prefix], "default_prefixlen": length, "shared": true,
+            "is_default": true });
+        send("POST", "subnetpools", Some(json!({ "subnetpool": pool }))).await;
+    }
     let extensions = send("GET", "extensions", None).await;
     let extensions = extensions["extensions"].as_array().expect("a list").iter();
-    let aliases: Vec<&str> = extensions.filter_map(|extension| extension["alias"].as_str()).collect();
+    let aliases = extensions.filter_map(|extension| extension["alias"].as_str());
+    let aliases: Vec<&str> = aliases.chain([TAGS]).collect();
 
     let folder = tempfile::tempdir().expect("a folder");
     let configuration = [
@@ -113,6 +124,7 @@ async fn run(tests: &[&str], nodes: &[&str], expected: &str) {
     .iter()
     .fold(CONFIGURATION.to_owned(), |text, (name, value)| text.replace(name, value));
     std::fs::write(folder.path().join("tempest.conf"), configuration).expect("written");
+    let begun = Instant::now();
     let output = Command::new(python::program("python"))
         .args(["-W", "ignore", "-c", PROGRAM])
         .args(tests)
@@ -125,11 +137,17 @@ async fn run(tests: &[&str], nodes: &[&str], expected: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
     let log = std::fs::read_to_string(folder.path().join("tempest.log")).unwrap_or_default();
     assert!(output.status.success(), "{errors}{}", log.lines().last().unwrap_or_default());
-    judge(expected, &String::from_utf8_lossy(&output.stdout), &errors);
+    let seconds = begun.elapsed().as_secs_f64();
+    judge(
+        expected,
+        &String::from_utf8_lossy(&output.stdout),
+        &errors,
+        &format!("on {engine:?} in {seconds:.0} s"),
+    );
 }
 
 /// `passed NAME`, `lacks THING NAME` and `races THING NAME` against `passed NAME`, `failed NAME WHY`, `skipped NAME WHY`.
-fn judge(expected: &str, found: &str, errors: &str) {
+fn judge(expected: &str, found: &str, errors: &str, how: &str) {
     let lines = expected.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let expected: Vec<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
     let good: BTreeSet<&str> =
@@ -160,6 +178,8 @@ fn judge(expected: &str, found: &str, errors: &str) {
     }
     let missing = good.iter().chain(lacking.keys()).chain(&racing).filter(|name| !seen.contains(*name));
     problems.extend(missing.map(|name| format!("was not run: {name}")));
-    println!("{} of Tempest's tests pass, {} entries lack something", good.len(), lacking.len());
+    let count = |outcome: &str| found.lines().filter(|line| line.split(' ').next() == Some(outcome)).count();
+    let [passed, failed, skipped] = ["passed", "failed", "skipped"].map(count);
+    println!("Tempest: {passed} passed, {failed} failed, {skipped} skipped {how}");
     assert!(problems.is_empty(), "{} problems:\n{}\n\n{errors}", problems.len(), problems.join("\n"));
 }

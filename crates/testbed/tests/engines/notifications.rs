@@ -3,13 +3,23 @@
 use std::time::Duration;
 
 use bus::{Bus, BusError};
+use model::RouterId;
+use model::desired::{Key, Kind, L3Mode, Part};
+use model::meter::{Place, Reading};
+use model::report::{Heartbeat, L3Configuration};
+use model::subject::Word;
 use serde_json::{Value, json};
 use server::{NotificationSettings, Settings};
 use testbed::nats::{NatsPlan, NatsServer};
+use testbed::simulated::SimulatedHost;
 use testbed::{Engine, Lone, wait};
 use tokio::sync::mpsc::Receiver;
 
-testbed::on_both_engines!(changes_are_told_over_nats, a_killed_server_tells_when_it_is_back);
+testbed::on_both_engines!(
+    changes_are_told_over_nats,
+    a_killed_server_tells_when_it_is_back,
+    counts_of_hosts_are_told_once
+);
 
 /// Longer than the turn of a server that is gone.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -133,6 +143,84 @@ async fn a_killed_server_tells_when_it_is_back(engine: Engine) {
     });
     forgotten.await.expect("what was told is forgotten");
     lone.stop().await;
+}
+
+/// What a router counted on a host is told, once, of whoever's it is.
+async fn counts_of_hosts_are_told_once(engine: Engine) {
+    let bus = Bus::in_process();
+    let mut heard = bus.notifications();
+    let lone = Lone::start_on(engine, settings(), bus.clone()).await.expect("starts");
+    let client = &lone.client;
+    let l3 = L3Configuration { agent_mode: L3Mode::Legacy, lazy_routers: false };
+    let host = SimulatedHost::start_as(bus.clone(), "net-0", [192, 0, 2, 1].into(), Some(l3)).await;
+    let external = json!({ "name": "public", "router:external": true });
+    let external = client.create("network", external).await.expect("is made");
+    let subnet = json!({ "network_id": external["id"], "ip_version": 4, "cidr": "203.0.113.0/24" });
+    client.create("subnet", subnet).await.expect("is made");
+    let router = json!({ "external_gateway_info": { "network_id": external["id"] } });
+    let router = client.create("router", router).await.expect("is made");
+    let post = async |path: &str, body: Value| {
+        let path = format!("/v2.0/metering/{path}");
+        let (status, answer) =
+            client.send("POST", &path, Some(body.to_string()), &[]).await.expect("an answer");
+        assert_eq!(status, 201, "{answer}");
+        answer
+    };
+    let label = post("metering-labels", json!({ "metering_label": { "name": "l" } })).await;
+    let label = label["metering_label"]["id"].clone();
+    let rule =
+        json!({ "metering_label_id": label, "direction": "egress", "remote_ip_prefix": "10.0.0.0/24" });
+    post("metering-label-rules", json!({ "metering_label_rule": rule })).await;
+    let id: RouterId = serde_json::from_value(router["id"].clone()).expect("an id");
+    let counts = wait::until(LIMIT, || async {
+        let Some(Part::Router(router)) = host.part(Key::new(Kind::Router, id.0)) else { return None };
+        router.meters.first().cloned()
+    });
+    let meter = counts.await.expect("the host is told what to count");
+    assert_eq!(json!(meter.label), label);
+    assert_eq!(meter.rules[0].source, "10.0.0.0/24".parse().ok());
+
+    let say = async |at: RouterId, born_us: i64, packets: u64| {
+        let place = Place { router: at, snat: false, label: meter.label };
+        let meters = vec![Reading { place, born_us, packets, bytes: packets * 100 }];
+        let beat = Heartbeat { host: "net-0".into(), agents: vec![], meters };
+        bus.ask::<_, ()>(Word::Beat, "net-0", &beat).await.expect("is taken");
+    };
+    say(id, 7, 10).await;
+    // The same again, late, and of a router that the host does not have.
+    say(id, 7, 10).await;
+    say(id, 7, 4).await;
+    say(uuid::Uuid::from_u128(1).into(), 7, 99).await;
+    say(id, 7, 15).await;
+    say(id, 8, 2).await;
+    for wanted in [10, 5, 2] {
+        let told = loop {
+            let message = next(&mut heard).await;
+            if message["event_type"] == "l3.meter" {
+                break message;
+            }
+        };
+        assert_eq!(told["publisher_id"], "metering.net-0");
+        let payload = &told["payload"];
+        assert_eq!((&payload["label_id"], &payload["project_id"]), (&label, &router["project_id"]));
+        assert_eq!((&payload["pkts"], &payload["bytes"]), (&json!(wanted), &json!(wanted * 100)));
+        assert_eq!(payload["host"], "net-0");
+    }
+    // A label that goes takes its counts along, and the host is told.
+    let path = format!("/v2.0/metering/metering-labels/{}", meter.label);
+    let (status, _) = client.send("DELETE", &path, None, &[]).await.expect("an answer");
+    assert_eq!(status, 204);
+    let none = wait::until(LIMIT, || async {
+        let Some(Part::Router(router)) = host.part(Key::new(Kind::Router, id.0)) else { return None };
+        router.meters.is_empty().then_some(())
+    });
+    none.await.expect("the host counts no more");
+    say(id, 8, 50).await;
+    lone.stop().await;
+    while let Ok(message) = heard.try_recv() {
+        let envelope = String::from_utf8_lossy(&message).into_owned();
+        assert!(!envelope.contains("l3.meter"), "{envelope}");
+    }
 }
 
 /// A login that may not tell is told so, and nothing is forgotten.

@@ -65,7 +65,7 @@ async fn counted(mut settings: Settings) -> Counted {
         started_at_us: 0,
         configurations: json!({ "datapath": "kernel", "tunneling_ip": "192.0.2.1", "tunnel_types": ["vxlan"] }),
     };
-    let beat = Heartbeat { host: "h".into(), agents: vec![l2] };
+    let beat = Heartbeat { host: "h".into(), agents: vec![l2], meters: vec![] };
     lone.bus.ask::<_, ()>(Word::Beat, "h", &beat).await.expect("heard");
     Counted { lone, db }
 }

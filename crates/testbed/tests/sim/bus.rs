@@ -113,7 +113,8 @@ async fn a_host_cannot_speak_for_another_whatever_the_bus_allows(kind: BusKind) 
     let ask = SyncAsk::all("b");
     let refused = [
         a.ask::<_, SyncAnswer>(Word::Sync, "a", &ask).await.map(drop),
-        a.ask::<_, ()>(Word::Beat, "a", &Heartbeat { host: "b".into(), agents: vec![] }).await,
+        a.ask::<_, ()>(Word::Beat, "a", &Heartbeat { host: "b".into(), agents: vec![], meters: vec![] })
+            .await,
         a.ask::<_, ()>(Word::Report, "a", &report("b", vec![])).await,
     ];
     for refused in refused {
@@ -280,7 +281,9 @@ async fn a_bus_that_is_dropped_closes_its_connection() {
         let bus = nats.host_bus("a").expect("a bus");
         connected(&bus).await;
         let wakes = bus.wakes("a").expect("a host");
-        let _ = bus.ask::<_, ()>(Word::Beat, "a", &Heartbeat { host: "a".into(), agents: vec![] }).await;
+        let _ = bus
+            .ask::<_, ()>(Word::Beat, "a", &Heartbeat { host: "a".into(), agents: vec![], meters: vec![] })
+            .await;
         buses.push((bus, wakes));
     }
     assert!(sockets() >= before + 10);

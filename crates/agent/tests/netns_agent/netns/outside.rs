@@ -211,6 +211,7 @@ pub fn router() -> Router {
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
         conntrack_helpers: Vec::new(),
+        meters: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: None,

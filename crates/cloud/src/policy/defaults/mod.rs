@@ -3,12 +3,14 @@
 mod address_group;
 mod address_scope;
 mod agent;
+mod auto_allocated_topology;
 mod availability;
 mod conntrack_helper;
 mod dhcp_agent;
 mod flavor;
 mod floatingip;
 mod l3_agent;
+mod metering;
 mod network;
 mod port;
 mod qos;
@@ -54,7 +56,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 22] = [
+const TABLES: [&[Default]; 24] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -65,6 +67,7 @@ const TABLES: [&[Default]; 22] = [
     conntrack_helper::RULES,
     flavor::RULES,
     floatingip::RULES,
+    metering::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,
     security_group::RULES,
@@ -74,6 +77,7 @@ const TABLES: [&[Default]; 22] = [
     qos::RULES,
     trunk::RULES,
     agent::RULES,
+    auto_allocated_topology::RULES,
     availability::RULES,
     quota::RULES,
     software::RULES,

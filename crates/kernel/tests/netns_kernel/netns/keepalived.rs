@@ -152,6 +152,7 @@ fn instance(number: u8, more: &[Moving]) -> Instance {
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
         conntrack_helpers: Vec::new(),
+        meters: Vec::new(),
         routes: Vec::new(),
         host_mac: None,
         ha: None,

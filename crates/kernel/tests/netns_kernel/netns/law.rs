@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use host::meter::Count;
 use host::{Observed, Scope, Wanted, diff};
 use kernel::Kernel;
 use model::desired::{Network, Part, Port, Router, Segment, Trunked};
@@ -69,7 +70,7 @@ async fn settle(kernel: &Kernel, want: &Wanted, scope: &Scope) {
     }
 }
 
-/// What `pretend` cannot know: indexes, inodes, MACs that the kernel chose, loopbacks.
+/// What `pretend` cannot know: what was counted, indexes, inodes, MACs that the kernel chose, loopbacks.
 fn shape(seen: &Observed) -> Observed {
     let mut shape = seen.clone();
     for link in shape.links.values_mut() {
@@ -84,6 +85,8 @@ fn shape(seen: &Observed) -> Observed {
         // Settings that nobody asked for are seen as well.
         namespace.sysctls.clear();
         namespace.links.values_mut().for_each(|link| link.index = 0);
+        let counts = namespace.meters.iter_mut().flat_map(|meters| meters.counts.values_mut());
+        counts.for_each(|count| *count = Count { born_us: 0, packets: 0, bytes: 0 });
     }
     shape
 }

@@ -217,7 +217,7 @@ async fn check_leaving(tx: &mut Tx<'_>, whole: &Whole, subnet: &Subnet) -> Resul
 }
 
 /// The interfaces of a router that became of another kind say so.
-pub async fn take_over(
+pub(super) async fn take_over(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,

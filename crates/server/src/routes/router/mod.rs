@@ -9,7 +9,7 @@
 
 pub mod action;
 mod gateway;
-mod interface;
+pub mod interface;
 
 use cloud::l3::{ha, listen};
 use cloud::router::routes::{self, Connected};

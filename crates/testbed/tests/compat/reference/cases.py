@@ -278,6 +278,7 @@ def all_cases():
     import cases_floatingips
     import cases_groups
     import cases_helpers
+    import cases_metering
     import cases_net
     import cases_packet_rates
     import cases_places
@@ -288,6 +289,7 @@ def all_cases():
     import cases_segments
     import cases_sharing
     import cases_tags
+    import cases_topology
     import cases_trunks
     CASES.clear()
     cases_dhcp_agents.fill()
@@ -295,6 +297,7 @@ def all_cases():
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()
+    cases_metering.fill()
     cases_net.fill()
     cases_packet_rates.fill()
     cases_places.fill()
@@ -305,5 +308,6 @@ def all_cases():
     cases_segments.fill()
     cases_sharing.fill()
     cases_tags.fill()
+    cases_topology.fill()
     cases_trunks.fill()
     return CASES

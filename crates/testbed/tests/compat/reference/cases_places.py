@@ -25,14 +25,16 @@ def fill():
     add('availability-no-pools', [*base, sub(), step('PUT', '/subnets/{sub.id}', {'subnet': {'allocation_pools': []}})], step('GET', one), parts)
     add('availability-6', [*base, sub6()], step('GET', one), ['used_ips', 'subnet_ip_availability#'])
     add('availability-both', [*base, sub(), sub6(), port()], step('GET', one), ['used_ips', 'subnet_ip_availability#'])
-    kept = [f'ip_availability_details.{k}' for k in ('total_ips_in_subnet', 'total_ips_in_allocation_pool', 'used_ips_in_subnet', 'used_ips_in_allocation_pool')]
-    add('availability-details-empty', base, step('GET', one), ['ip_availability_details'])
-    add('availability-details-subnet', [*base, sub(), port(), port('two')], step('GET', one), [*kept, 'subnet_ip_availability.ip_availability_details'])
-    add('availability-details-outside-pool', [*base, sub(allocation_pools=[{'start': '10.0.0.10', 'end': '10.0.0.19'}, {'start': '10.0.0.30', 'end': '10.0.0.30'}]),
-        port(fixed_ips=[{'ip_address': '10.0.0.200'}]), port('two', fixed_ips=[{'ip_address': '10.0.0.30'}])], step('GET', one), [*kept, 'subnet_ip_availability.ip_availability_details'])
-    add('availability-details-no-pools', [*base, sub(), step('PUT', '/subnets/{sub.id}', {'subnet': {'allocation_pools': []}}), port(fixed_ips=[{'ip_address': '10.0.0.7'}])], step('GET', one), kept)
-    add('availability-details-6', [*base, sub6()], step('GET', one), kept)
-    add('availability-details-fields', [*base, sub(), port()], step('GET', one + '?fields=ip_availability_details'), ['*'])
+    details = ['ip_availability_details', 'subnet_ip_availability.ip_availability_details']
+    some = sub(allocation_pools=[{'start': '10.0.0.10', 'end': '10.0.0.19'}, {'start': '10.0.0.30', 'end': '10.0.0.30'}])
+    more = sub('more', cidr='10.0.2.0/30')
+    outside = port('outside', fixed_ips=[{'ip_address': '10.0.0.200'}])
+    add('availability-details-empty', base, step('GET', one), details)
+    add('availability-details-some', [*base, some, port(fixed_ips=[{'subnet_id': '{sub.id}'}]), outside], step('GET', one), details)
+    add('availability-details-two', [*base, some, more, port(fixed_ips=[{'subnet_id': '{more.id}'}]), outside], step('GET', one), ['ip_availability_details'])
+    add('availability-details-field', [*base, some, outside], step('GET', one + '?fields=ip_availability_details'), ['*', *details[:1]])
+    add('availability-details-list', [*base, some, outside], step('GET', A + '?network_id={net.id}'), details[:1])
+    add('availability-details-no-pools', [*base, sub(), port(), step('PUT', '/subnets/{sub.id}', {'subnet': {'allocation_pools': []}})], step('GET', one), details)
     add('availability-unknown', [], step('GET', f'{A}/{NOBODY}'))
     add('availability-malformed', [], step('GET', f'{A}/x'))
     two = [net('one', name='{case}-1'), net('net', name='{case}-2'), sub(), port()]

@@ -125,6 +125,7 @@ async fn report_agents(bus: &Bus) {
                 agent("L3 agent", "neutron-l3-agent", "l3_agent", Some("nova"), l3),
                 agent("DHCP agent", "neutron-dhcp-agent", "dhcp_agent", Some("nova"), dhcp),
             ],
+            meters: vec![],
         };
         bus.ask::<_, ()>(Word::Beat, &beat.host, &beat).await.expect("the server takes heartbeats");
     }
