@@ -7,7 +7,9 @@ use bus::{Bus, BusError};
 use host::Wanted;
 use model::desired::{Kind, Part};
 use model::lazy::{Load, load};
-use model::report::{AgentState, Heartbeat, L2Configuration, L3_TOPIC, L3Configuration};
+use model::report::{
+    AgentState, DHCP_AGENT, Heartbeat, L2_AGENT, L2Configuration, L3_AGENT, L3_TOPIC, L3Configuration,
+};
 use model::subject::Word;
 use serde::de::IgnoredAny;
 use serde_json::json;
@@ -121,9 +123,9 @@ async fn back(connected: &mut watch::Receiver<bool>) {
 pub(crate) fn heartbeat(config: &Config, health: &Health, started_at_us: i64) -> Heartbeat {
     let agents = config.roles.iter().map(|role| {
         let (agent_type, binary, topic, configurations) = match role {
-            Role::L2 => ("Linux bridge agent", "neutrino-agent", "N/A", l2(config, health)),
-            Role::Dhcp => ("DHCP agent", "neutrino-dhcp-agent", "dhcp_agent", dhcp(health)),
-            Role::L3 => ("L3 agent", "neutrino-l3-agent", L3_TOPIC, l3(config, health)),
+            Role::L2 => (L2_AGENT, "neutrino-agent", "N/A", l2(config, health)),
+            Role::Dhcp => (DHCP_AGENT, "neutrino-dhcp-agent", "dhcp_agent", dhcp(health)),
+            Role::L3 => (L3_AGENT, "neutrino-l3-agent", L3_TOPIC, l3(config, health)),
         };
         AgentState {
             agent_type: agent_type.to_owned(),

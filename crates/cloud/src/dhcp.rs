@@ -8,12 +8,10 @@ use model::api::agent::Agent;
 use model::api::network::Network;
 use model::api::port::{FixedIp, FixedIpAsk};
 use model::api::subnet::Subnet;
+use model::report::DHCP_AGENT;
 use uuid::Uuid;
 
 use crate::{Refusal, Rules};
-
-/// The agent type of the DHCP role.
-pub const DHCP_AGENT: &str = "DHCP agent";
 
 /// What to do about a network's DHCP.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

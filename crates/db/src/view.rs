@@ -62,42 +62,72 @@ pub struct ViewRows {
     pub orders: BTreeMap<PortId, Vec<Order>>,
 }
 
-/// Whose rows the parts of a kind are made of, of the host `$1`: column of the id, and the rest of a
-/// statement that can go on with `AND`.
-fn source(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Network => ("network_id", "FROM members WHERE host = $1"),
-        Kind::Port => ("id", "FROM ports WHERE host = $1 AND vif_type NOT IN ('unbound', 'binding_failed')"),
-        Kind::Remote => (
-            "id",
-            "FROM ports WHERE host NOT IN ('', $1) AND vif_type NOT IN ('unbound', 'binding_failed') \
-             AND network_id IN (SELECT network_id FROM members WHERE host = $1)",
-        ),
-        Kind::Dhcp => {
-            ("network_id", "FROM dhcp_bindings WHERE agent_id IN (SELECT id FROM agents WHERE host = $1)")
+/// Whose rows the parts of a kind are made of, of the host `$1`.
+struct Rows {
+    /// Column of the id.
+    id: &'static str,
+    table: &'static str,
+    holds: &'static str,
+    /// A statement of the networks that they are on, where that is a condition.
+    networks: Option<&'static str>,
+}
+
+impl Rows {
+    fn of(kind: Kind) -> Rows {
+        let rows = |id, table, holds| Rows { id, table, holds, networks: None };
+        match kind {
+            Kind::Network => rows("network_id", "members", "host = $1"),
+            Kind::Port => rows("id", "ports", "host = $1 AND vif_type NOT IN ('unbound', 'binding_failed')"),
+            Kind::Remote => Rows {
+                networks: Some("SELECT network_id FROM members WHERE host = $1"),
+                ..rows(
+                    "id",
+                    "ports",
+                    "host NOT IN ('', $1) AND vif_type NOT IN ('unbound', 'binding_failed')",
+                )
+            },
+            Kind::Dhcp => {
+                rows("network_id", "dhcp_bindings", "agent_id IN (SELECT id FROM agents WHERE host = $1)")
+            }
+            Kind::Lease => Rows {
+                networks: Some(
+                    "SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id \
+                     WHERE a.host = $1",
+                ),
+                ..rows("id", "ports", "device_owner <> 'network:dhcp'")
+            },
+            Kind::Router => rows("router_id", "router_hosts", "host = $1"),
+            Kind::Fip => rows(
+                "network_id",
+                "ports",
+                "host = $1 AND device_owner = 'network:floatingip_agent_gateway' \
+                 AND vif_type NOT IN ('unbound', 'binding_failed')",
+            ),
+            Kind::Group => rows("group_id", "group_hosts", "host = $1"),
+            Kind::Member => rows(
+                "port_id",
+                "port_groups",
+                "group_id IN (SELECT r.remote_group_id FROM group_hosts gh \
+                 JOIN security_group_rules r ON r.security_group_id = gh.group_id WHERE gh.host = $1)",
+            ),
+            Kind::Addresses => rows(
+                "remote_address_group_id",
+                "security_group_rules",
+                "security_group_id IN (SELECT group_id FROM group_hosts WHERE host = $1)",
+            ),
         }
-        Kind::Lease => (
-            "id",
-            "FROM ports WHERE device_owner <> 'network:dhcp' AND network_id IN \
-             (SELECT b.network_id FROM dhcp_bindings b JOIN agents a ON a.id = b.agent_id WHERE a.host = $1)",
-        ),
-        Kind::Router => ("router_id", "FROM router_hosts WHERE host = $1"),
-        Kind::Fip => (
-            "network_id",
-            "FROM ports WHERE host = $1 AND device_owner = 'network:floatingip_agent_gateway' \
-             AND vif_type NOT IN ('unbound', 'binding_failed')",
-        ),
-        Kind::Group => ("group_id", "FROM group_hosts WHERE host = $1"),
-        Kind::Member => (
-            "port_id",
-            "FROM port_groups WHERE group_id IN (SELECT r.remote_group_id FROM group_hosts gh \
-             JOIN security_group_rules r ON r.security_group_id = gh.group_id WHERE gh.host = $1)",
-        ),
-        Kind::Addresses => (
-            "remote_address_group_id",
-            "FROM security_group_rules WHERE security_group_id IN \
-             (SELECT group_id FROM group_hosts WHERE host = $1)",
-        ),
+    }
+
+    /// The condition, which can go on with `AND`. `network` is the column of the networks.
+    fn condition(&self, network: &str) -> String {
+        match self.networks {
+            Some(networks) => format!("{} AND {network} IN ({networks})", self.holds),
+            None => self.holds.to_owned(),
+        }
+    }
+
+    fn select(&self) -> String {
+        format!("{} FROM {} WHERE {}", self.id, self.table, self.condition("network_id"))
     }
 }
 
@@ -118,12 +148,13 @@ impl Tx<'_> {
                 Some(after) if after.kind == *kind => after.id.to_string(),
                 _ => String::new(),
             };
-            let (id, rest) = source(*kind);
+            let rows = Rows::of(*kind);
+            let (select, id) = (rows.select(), rows.id);
             let left = limit.saturating_sub(out.len());
             // Of ids that cannot come twice, a short list is read off an index.
             let twice = matches!(kind, Kind::Dhcp | Kind::Member | Kind::Addresses);
             let distinct = if twice { "DISTINCT" } else { "" };
-            let sql = format!("SELECT {distinct} {id} {rest} AND {id} > $2 ORDER BY {id} LIMIT {left}");
+            let sql = format!("SELECT {distinct} {select} AND {id} > $2 ORDER BY {id} LIMIT {left}");
             let found = self.texts(&sql, &[host.into(), after.into()]).await?;
             let ids = found.iter().filter_map(|id| Uuid::parse_str(id).ok());
             out.extend(ids.map(|id| Key::new(*kind, id)));
@@ -181,8 +212,7 @@ impl Tx<'_> {
     }
 
     async fn some_ways(&mut self, host: &str, keys: &[Key]) -> Result<Vec<Port>, DbError> {
-        let (_, rest) = source(Kind::Fip);
-        let condition = rest.trim_start_matches("FROM ports WHERE ");
+        let condition = Rows::of(Kind::Fip).condition("network_id");
         let mut out = Vec::new();
         for chunk in ids(keys, Kind::Fip).chunks(CHUNK) {
             let (marks, params) = bind(host, chunk);
@@ -212,13 +242,13 @@ impl Tx<'_> {
     }
 
     async fn some_ids(&mut self, host: &str, keys: &[Key], kind: Kind) -> Result<Vec<String>, DbError> {
-        let (id, rest) = source(kind);
+        let rows = Rows::of(kind);
+        let (select, id) = (rows.select(), rows.id);
         let mut found = Vec::new();
         for chunk in ids(keys, kind).chunks(CHUNK) {
             let (marks, params) = bind(host, chunk);
-            found.extend(
-                self.texts(&format!("SELECT DISTINCT {id} {rest} AND {id} IN ({marks})"), &params).await?,
-            );
+            let sql = format!("SELECT DISTINCT {select} AND {id} IN ({marks})");
+            found.extend(self.texts(&sql, &params).await?);
         }
         Ok(found)
     }
@@ -311,10 +341,8 @@ impl Tx<'_> {
 /// Which ports a host's parts of a kind are made of, among some ids. They are found by these: an index of
 /// networks and ids would be asked for each network of the host with each id.
 pub fn ports_by_id(kind: Kind, count: usize) -> String {
-    let (_, rest) = source(kind);
-    let condition = rest.trim_start_matches("FROM ports WHERE ");
     // An expression is in no index.
-    let condition = condition.replace("network_id IN", "network_id || '' IN");
+    let condition = Rows::of(kind).condition("network_id || ''");
     format!("id IN ({}) AND {condition}", marks(2, count))
 }
 

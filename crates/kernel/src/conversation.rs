@@ -1,6 +1,8 @@
 //! Conversations of programs of one host: a unix socket, whom it hears, and messages of JSON, each after its
 //! length in four bytes. What is said is the programs' own.
 
+mod serve;
+
 use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -14,6 +16,8 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
+
+pub use serve::{Answers, Unheard, serve};
 
 /// For a message to arrive whole.
 pub const PATIENCE: Duration = Duration::from_secs(10);

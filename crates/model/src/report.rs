@@ -166,6 +166,12 @@ pub struct L2Configuration {
     pub failures: Vec<String>,
 }
 
+/// Kinds of agents, in the words of the `agents` collection.
+pub const L2_AGENT: &str = "Linux bridge agent";
+pub const DHCP_AGENT: &str = "DHCP agent";
+pub const L3_AGENT: &str = "L3 agent";
+pub const AGENT_TYPES: [&str; 3] = [L2_AGENT, DHCP_AGENT, L3_AGENT];
+
 /// The topic by which the agents that route are known.
 pub const L3_TOPIC: &str = "l3_agent";
 

@@ -217,6 +217,19 @@ impl Cloud {
         host: usize,
         groups: &[&str],
     ) -> anyhow::Result<(Guest, Value)> {
+        let port = self.port(name, network, host, groups).await?;
+        let guest = Guest::boot(&self.place, name, &self.hosts[host].namespace, &port).await?;
+        Ok((guest, port))
+    }
+
+    /// The port of an instance to be, bound to a host.
+    pub async fn port(
+        &self,
+        name: &str,
+        network: &str,
+        host: usize,
+        groups: &[&str],
+    ) -> anyhow::Result<Value> {
         let host = &self.hosts[host];
         let mut fields = json!({
             "name": name, "network_id": network, "device_owner": "compute:nova", "device_id": name,
@@ -229,8 +242,7 @@ impl Cloud {
         if port["binding:vif_type"] != "tap" {
             bail!("the port of {name} was not bound to {}: {}", host.name, port["binding:vif_type"]);
         }
-        let guest = Guest::boot(&self.place, name, &host.namespace, &port).await?;
-        Ok((guest, port))
+        Ok(port)
     }
 
     /// Waits until a port has a status.

@@ -30,6 +30,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kernel::conversation;
 use tokio::sync::watch;
 
 pub use client::{Client, ClientError};
@@ -72,10 +73,12 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     let keep = keep::Keep::open(&settings.state_dir)?;
     let (house, mut ended) = house::House::start(&settings, keep)?;
     let house = Arc::new(house);
-    let listener = serve::listen(&settings.socket, &settings.users)?;
+    // The lock of the folder says that what is left at its place is of an earlier run.
+    let listener = conversation::listen(&settings.socket, &settings.users)
+        .map_err(VswitchdError::io("listen at", &settings.socket))?;
     tracing::info!(socket = %settings.socket.display(), "the switch runs");
     let outcome = tokio::select! {
-        () = serve::accept(listener, Arc::clone(&house), &settings) => Ok(()),
+        () = conversation::serve(listener, Arc::clone(&house), &settings.users) => Ok(()),
         _ = stopping.wait_for(|stop| *stop) => Ok(()),
         _ = ended.recv() => Err(VswitchdError::Ended),
     };

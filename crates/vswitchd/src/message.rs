@@ -69,6 +69,8 @@ pub enum Answer {
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     NotAllowed,
+    /// As many are heard as may be: come again.
+    Busy,
     Unreadable,
     Version,
     /// What is wanted contradicts itself.

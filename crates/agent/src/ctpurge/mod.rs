@@ -24,7 +24,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kernel::conversation::listen;
+use kernel::conversation::{self, listen};
 use tokio::sync::watch;
 
 pub use client::{Acknowledged, Client, ClientError, Conversation};
@@ -85,7 +85,7 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
     };
     tracing::info!(socket = %settings.socket.display(), "connections are forgotten on request");
     let outcome = tokio::select! {
-        () = serve::accept(listener, Arc::clone(&board), &settings) => Ok(()),
+        () = conversation::serve(listener, Arc::new(serve::Socket(Arc::clone(&board))), &settings.users) => Ok(()),
         _ = stopping.wait_for(|stop| *stop) => Ok(()),
         _ = &mut working => Err(CtpurgeError::Ended),
     };

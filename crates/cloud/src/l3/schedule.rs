@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::api::agent::Agent;
 use model::api::router::Router;
 use model::desired::L3Mode;
+use model::report::L3_AGENT;
 use model::{AgentId, RouterId};
 
 use super::listen;
 use crate::{Refusal, Rules};
-
-/// The type of the agents that carry routers.
-pub const L3_AGENT: &str = "L3 agent";
 
 /// How an agent carries routers; `None` for one of another kind, or one that says nothing clear.
 pub fn mode(agent: &Agent) -> Option<L3Mode> {

@@ -122,11 +122,6 @@ impl<'a> Sql<'a> {
             };
             marks.push(format!("${}", self.bind(param)));
         }
-        if let Source::Column("agent_type") = attr.source {
-            // As where Neutron runs on MySQL: there are those who ask for a "DHCP Agent".
-            let lower: Vec<_> = marks.iter().map(|mark| format!("LOWER({mark})")).collect();
-            return format!("LOWER({expression}) IN ({})", lower.join(", "));
-        }
         let marks = marks.join(", ");
         match attr.source {
             // A network of several segments shows none of these, and is found by each of them.

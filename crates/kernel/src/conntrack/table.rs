@@ -24,7 +24,7 @@ use crate::netlink::{Message, attributes};
 use crate::netns;
 
 /// Deletions per system call; the kernel says of each that failed, and of the last in any case.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 /// The kernel fills at most 32 KiB per read of a dump.
 const BUFFER_BYTES: usize = 32 << 10;
 /// A walk that other changes keep tearing is given up after so many.

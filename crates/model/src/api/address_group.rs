@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::AddressGroupId;
 use crate::api::convert::Convert;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, Default, ID, NAME, Ops, PROJECT_ID, REVISION_NUMBER, Resource, Source, TENANT_ID,
     UPDATED_AT, boolean, int, json, text,
@@ -25,8 +26,7 @@ pub const ADDRESS_GROUP: Resource = Resource {
     core: false,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "address_groups.project_id = {project} OR address_groups.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("address_groups", "address_groups.id"),
     quota: None,
     attrs: ATTRS,
 };
@@ -34,8 +34,7 @@ pub const ADDRESS_GROUP: Resource = Resource {
 /// The most prefixes of one group: it travels to hosts whole.
 pub const MAX_ADDRESSES: usize = 4096;
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = address_groups.id \
-    AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("address_groups.id");
 
 const ATTRS: &[Attr] = &[
     ID,

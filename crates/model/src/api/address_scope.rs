@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::AddressScopeId;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, Default, ID, NAME, Ops, PROJECT_ID, Resource, Source, TENANT_ID, boolean, int,
 };
@@ -18,14 +19,12 @@ pub const ADDRESS_SCOPE: Resource = Resource {
     core: false,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "address_scopes.project_id = {project} OR address_scopes.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("address_scopes", "address_scopes.id"),
     quota: None,
     attrs: ATTRS,
 };
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = address_scopes.id \
-    AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("address_scopes.id");
 
 const ATTRS: &[Attr] = &[
     ID.via("address-scope"),

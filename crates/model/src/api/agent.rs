@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::AgentId;
+use crate::api::convert::Convert;
 use crate::api::table::{Attr, Default, ID, Ops, Resource, Source, boolean, int, json, text};
 use crate::api::validate::Check;
 
@@ -23,7 +24,13 @@ pub const AGENT: Resource = Resource {
 
 const ATTRS: &[Attr] = &[
     ID.via("agent"),
-    text("agent_type").default(Default::Unset).shown().filter().sort().via("agent"),
+    text("agent_type")
+        .default(Default::Unset)
+        .convert(Convert::AgentType)
+        .shown()
+        .filter()
+        .sort()
+        .via("agent"),
     text("binary").default(Default::Unset).shown().filter().sort().via("agent"),
     text("topic").default(Default::Unset).shown().filter().sort().via("agent"),
     text("host").default(Default::Unset).shown().filter().sort().via("agent"),

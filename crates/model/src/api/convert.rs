@@ -8,6 +8,7 @@ use wire::Mac;
 
 use crate::api::rbac_policy::ObjectType;
 use crate::api::{InvalidKind, protocol};
+use crate::report::AGENT_TYPES;
 
 /// A converter, by the reference's word for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum Convert {
     Prefix,
     /// `convert_valid_object_type`
     ObjectType,
+    /// A kind of agents in any case, as where Neutron runs on MySQL: there are those who ask for a "DHCP Agent".
+    AgentType,
     /// `convert_to_mac_if_none`: null asks for a generated address and stays null here.
     Mac,
 }
@@ -95,6 +98,11 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
         Convert::PortNumber => port_number(value)?,
         Convert::Prefix => prefix(value)?,
         Convert::ObjectType => object_type(value)?,
+        Convert::AgentType => {
+            let asked = value.as_str().unwrap_or_default();
+            let known = AGENT_TYPES.iter().find(|known| known.eq_ignore_ascii_case(asked));
+            known.map_or(value, |known| json!(known))
+        }
         Convert::Mac => match &value {
             Value::String(text) => match text.parse::<Mac>() {
                 Ok(mac) => Value::String(mac.to_string()),

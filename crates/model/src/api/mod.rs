@@ -43,6 +43,7 @@ pub mod router;
 pub mod security_group;
 pub mod security_group_rule;
 pub mod segment;
+mod sharing;
 pub mod software_order;
 pub mod software_package;
 pub mod software_version;

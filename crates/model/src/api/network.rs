@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::NetworkId;
 use crate::api::convert::Convert;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     ADMIN_STATE_UP, Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops,
     PROJECT_ID, REVISION_NUMBER, Resource, ShownIf, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean,
@@ -21,15 +22,13 @@ pub const NETWORK: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "networks.project_id = {project} OR networks.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("networks", "networks.id"),
     quota: Some(100),
     attrs: ATTRS,
 };
 
 /// Whether the network is shared with who reads: its own project is not asked about.
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = networks.id \
-    AND b.action = 'access_as_shared' AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("networks.id", "access_as_shared");
 const SUBNET_IDS: &str = "(SELECT {json_list s.id} FROM \
     (SELECT id FROM subnets WHERE subnets.network_id = networks.id ORDER BY created_us, id) s)";
 const ZONES: &str = "(SELECT {json_list z.zone} FROM \

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops, PROJECT_ID, Parent,
     REVISION_NUMBER, Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
@@ -19,14 +20,12 @@ pub const POLICY: Resource = Resource {
     core: false,
     bulk: false,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "policies.project_id = {project} OR policies.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("policies", "policies.id"),
     quota: None,
     attrs: ATTRS,
 };
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = policies.id \
-    AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("policies.id");
 
 const ATTRS: &[Attr] = &[
     ID.via("qos"),

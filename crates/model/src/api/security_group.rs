@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::SecurityGroupId;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, NOT_TAGS, NOT_TAGS_ANY, Ops, PROJECT_ID, REVISION_NUMBER,
     Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
@@ -19,8 +20,7 @@ pub const SECURITY_GROUP: Resource = Resource {
     core: false,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "security_groups.project_id = {project} OR security_groups.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("security_groups", "security_groups.id"),
     quota: Some(10),
     attrs: ATTRS,
 };
@@ -28,8 +28,7 @@ pub const SECURITY_GROUP: Resource = Resource {
 /// What the group of each project is called that ports get if they name none.
 pub const DEFAULT: &str = "default";
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = security_groups.id \
-    AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("security_groups.id");
 const RULES: &str = "(SELECT {json_list {json_whole 'id', r.id, 'project_id', r.project_id, \
     'tenant_id', r.project_id, 'security_group_id', r.security_group_id, 'direction', r.direction, \
     'ethertype', r.ethertype, 'protocol', r.protocol, 'port_range_min', r.port_range_min, \

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::SoftwarePackageId;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, Ops, PROJECT_ID, REVISION_NUMBER, Resource, Source,
     TENANT_ID, UPDATED_AT, boolean, int, text,
@@ -19,9 +20,10 @@ pub const SOFTWARE_PACKAGE: Resource = Resource {
     core: false,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "software_packages.project_id = {project} OR software_packages.shared = TRUE \
-         OR software_packages.id IN (SELECT b.object_id FROM rbac_policies b \
-         WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: concat!(
+        own_or_granted!("software_packages", "software_packages.id"),
+        " OR software_packages.shared = TRUE"
+    ),
     quota: Some(100),
     attrs: ATTRS,
 };
@@ -29,8 +31,7 @@ pub const SOFTWARE_PACKAGE: Resource = Resource {
 /// What files can be.
 pub const FORMATS: &[Option<&str>] = &[Some("deb"), Some("rpm"), Some("archive")];
 
-const SEEN: &str = "(software_packages.shared = TRUE OR EXISTS (SELECT 1 FROM rbac_policies b \
-    WHERE b.object_id = software_packages.id AND b.target_tenant IN ('*', {reader})))";
+const SEEN: &str = concat!("(software_packages.shared = TRUE OR ", shared!("software_packages.id"), ")");
 
 const ATTRS: &[Attr] = &[
     ID,

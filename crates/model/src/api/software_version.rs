@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::api::sharing::{granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, Ops, PROJECT_ID, REVISION_NUMBER, Resource, Source,
     TENANT_ID, UPDATED_AT, boolean, int, json, text,
@@ -20,9 +21,12 @@ pub const SOFTWARE_VERSION: Resource = Resource {
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
     // Others see what came whole.
-    seen_by: "software_versions.project_id = {project} OR software_versions.status = 'ACTIVE' \
-         AND software_versions.package_id IN (SELECT p.id FROM software_packages p WHERE p.shared = TRUE \
-         OR p.id IN (SELECT b.object_id FROM rbac_policies b WHERE b.target_tenant IN ('*', {project})))",
+    seen_by: concat!(
+        "software_versions.project_id = {project} OR software_versions.status = 'ACTIVE' \
+         AND software_versions.package_id IN (SELECT p.id FROM software_packages p WHERE p.shared = TRUE OR p.id IN ",
+        granted!(),
+        ")"
+    ),
     quota: Some(1000),
     attrs: ATTRS,
 };
@@ -39,9 +43,12 @@ pub const GIGABYTE: i64 = 1 << 30;
 /// Of one file: more is a slip of the pen.
 const MAX_BYTES: i64 = 1 << 50;
 
-const SEEN: &str = "(software_versions.status = 'ACTIVE' AND EXISTS (SELECT 1 FROM software_packages p \
-    WHERE p.id = software_versions.package_id AND (p.shared = TRUE OR EXISTS (SELECT 1 FROM rbac_policies b \
-    WHERE b.object_id = p.id AND b.target_tenant IN ('*', {reader})))))";
+const SEEN: &str = concat!(
+    "(software_versions.status = 'ACTIVE' AND EXISTS (SELECT 1 FROM software_packages p \
+    WHERE p.id = software_versions.package_id AND (p.shared = TRUE OR ",
+    shared!("p.id"),
+    ")))"
+);
 const NAME: &str = "(SELECT p.name FROM software_packages p WHERE p.id = software_versions.package_id)";
 
 const ATTRS: &[Attr] = &[

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::api::convert::Convert;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, NAME, NOT_TAGS, NOT_TAGS_ANY, Ops, PROJECT_ID,
     REVISION_NUMBER, Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, text,
@@ -24,14 +25,12 @@ pub const SUBNET: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "subnets.project_id = {project} OR subnets.network_id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("subnets", "subnets.network_id"),
     quota: Some(100),
     attrs: ATTRS,
 };
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = subnets.network_id \
-    AND b.action = 'access_as_shared' AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("subnets.network_id", "access_as_shared");
 const EXTERNAL: &str = "(SELECT n.router_external FROM networks n WHERE n.id = subnets.network_id)";
 const IPV6_MODES: &[Option<&str>] = &[Some("dhcpv6-stateful"), Some("dhcpv6-stateless"), Some("slaac"), None];
 

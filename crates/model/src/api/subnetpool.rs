@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::SubnetpoolId;
 use crate::api::convert::Convert;
+use crate::api::sharing::{own_or_granted, shared};
 use crate::api::table::{
     Attr, CREATED_AT, DESCRIPTION, Default, ID, NOT_TAGS, NOT_TAGS_ANY, Ops, PROJECT_ID, REVISION_NUMBER,
     Resource, Source, TAGS, TAGS_ANY, TENANT_ID, UPDATED_AT, boolean, int, json, number_as_text, text,
@@ -22,8 +23,7 @@ pub const SUBNETPOOL: Resource = Resource {
     core: true,
     bulk: true,
     ops: Ops { create: true, update: true, delete: true },
-    seen_by: "subnetpools.project_id = {project} OR subnetpools.id IN (SELECT b.object_id \
-         FROM rbac_policies b WHERE b.target_tenant IN ('*', {project}))",
+    seen_by: own_or_granted!("subnetpools", "subnetpools.id"),
     quota: Some(-1),
     attrs: ATTRS,
 };
@@ -31,8 +31,7 @@ pub const SUBNETPOOL: Resource = Resource {
 /// The most prefixes of one pool.
 pub const MAX_PREFIXES: usize = 1024;
 
-const SHARED: &str = "EXISTS (SELECT 1 FROM rbac_policies b WHERE b.object_id = subnetpools.id \
-    AND b.target_tenant IN ('*', {reader}))";
+const SHARED: &str = shared!("subnetpools.id");
 
 /// A prefix length: a text in answers.
 const fn length(name: &'static str) -> Attr {

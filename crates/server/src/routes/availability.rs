@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::http::{Method, StatusCode};
 use cloud::Refusal;
-use cloud::dhcp::DHCP_AGENT;
 use cloud::ipam::{span, whole};
-use cloud::l3::schedule::L3_AGENT;
 use db::{Fullness, SubnetFullness};
 use model::api::agent::Agent;
 use model::api::availability::{AVAILABILITY_ZONE, NETWORK_IP_AVAILABILITY};
 use model::api::query::{self, Filter, Query};
 use model::api::subnet::Pool;
+use model::report::{DHCP_AGENT, L3_AGENT};
 use serde_json::{Value, json};
 
 use crate::app::App;

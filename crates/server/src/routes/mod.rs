@@ -322,9 +322,11 @@ async fn create_one(
         "subnet" => Ok(subnet::create(app, tx, stamp, guard.project(), given.typed()?).await?.to_string()),
         "port" => {
             router::check_device(tx, guard, &given, None).await?;
+            let network = given.0.get("network_id").and_then(Value::as_str).unwrap_or_default();
+            let network = network::load(tx, network).await?;
             qos::check_asked(tx, guard, &given).await?;
             let groups = security_group::asked_for(tx, guard, &given).await?;
-            Ok(port::create_with(app, tx, stamp, given.typed()?, &groups).await?.id.to_string())
+            Ok(port::create_in(app, tx, stamp, &network, given.typed()?, &groups).await?.id.to_string())
         }
         "floatingip" => Ok(floatingip::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "port_forwarding" => Ok(port_forwarding::create(tx, stamp, guard, given.typed()?).await?.to_string()),

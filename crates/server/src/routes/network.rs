@@ -47,7 +47,7 @@ pub async fn create(
 }
 
 async fn zones(tx: &mut Tx<'_>) -> Result<Vec<String>, Fault> {
-    let agents = tx.agents_of_type(cloud::dhcp::DHCP_AGENT).await?;
+    let agents = tx.agents_of_type(model::report::DHCP_AGENT).await?;
     Ok(agents.into_iter().filter_map(|agent| agent.availability_zone).collect())
 }
 

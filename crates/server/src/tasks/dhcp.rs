@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use cloud::dhcp::{self, DHCP_AGENT};
+use cloud::dhcp;
 use cloud::{Refusal, Stamp, port};
 use db::Tx;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{PORT, Port, PortUpdate};
 use model::api::subnet::Subnet;
+use model::report::DHCP_AGENT;
 use model::{NetworkId, Touch};
 
 use crate::app::App;

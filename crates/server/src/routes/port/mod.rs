@@ -9,7 +9,6 @@ mod binding;
 mod bindings;
 
 use cloud::bind;
-use cloud::dhcp::DHCP_AGENT;
 use cloud::instance;
 use cloud::ipam::{self, PlanFacts};
 use cloud::port::{CreateFacts, UpdateFacts};
@@ -21,6 +20,7 @@ use db::Tx;
 use model::api::network::Network;
 use model::api::port::{FixedIp, PORT, Port, PortCreate, PortUpdate};
 use model::api::subnet::Subnet;
+use model::report::DHCP_AGENT;
 use model::{NetworkId, PortId};
 
 use crate::app::App;
@@ -35,46 +35,47 @@ pub use bindings::dispatch as bindings;
 
 /// A port of the server's own, which names no groups.
 pub async fn create(app: &App, tx: &mut Tx<'_>, stamp: &mut Stamp, new: PortCreate) -> Result<Port, Fault> {
-    create_with(app, tx, stamp, new, &[]).await
+    tx.lock_network(new.network_id).await?;
+    let network = network::load(tx, new.network_id).await?;
+    create_in(app, tx, stamp, &network, new, &[]).await
 }
 
-/// `found`: what there is of the groups that the port names.
-pub async fn create_with(
+/// In a network that is locked. `found`: what there is of the groups that the port names.
+pub async fn create_in(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
+    network: &Network,
     mut new: PortCreate,
     found: &[Found],
 ) -> Result<Port, Fault> {
-    tx.lock_network(new.network_id).await?;
     if bind::is_distributed(&new.device_owner) {
         new.host = None;
     }
-    let network = network::load(tx, new.network_id).await?;
-    cloud::port::check_create(&new, &network)?;
+    cloud::port::check_create(&new, network)?;
     let subnets = tx.subnets_of(network.id).await?;
     let id = PortId(stamp.uuid());
     let mac = mac(app, tx, stamp, network.id, new.mac_address).await?;
     let host = new.host.clone().unwrap_or_default();
-    let reachable = segment::reachable(tx, &network, &subnets, &host).await?;
+    let reachable = segment::reachable(tx, network, &subnets, &host).await?;
     let facts = PlanFacts { network: network.id, subnets: &reachable, mac, device_owner: &new.device_owner };
     check_subnets_exist(tx, new.fixed_ips.as_deref(), &subnets).await?;
     let deferred = new.fixed_ips.is_none() && host.is_empty() && of::is_routed(&subnets);
     let wants = if deferred { vec![] } else { ipam::plan(new.fixed_ips.as_deref(), &facts)? };
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
     let binding =
-        bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), &network)
+        bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), network)
             .await?;
-    let wanted = cloud::port::groups_wanted(&new, &network);
+    let wanted = cloud::port::groups_wanted(&new, network);
     let groups = security_group::of_port(tx, stamp, &new.project_id, wanted, found).await?;
     let facts = CreateFacts { id, mac, fixed_ips, deferred, binding, groups };
-    let port = cloud::port::create(new, &network, facts, app.rules(), stamp)?;
+    let port = cloud::port::create(new, network, facts, app.rules(), stamp)?;
     tx.insert(&PORT, &port).await?;
     tx.set_port_groups(None, (&port, view::group::filtered_on(&port))).await?;
     for fixed in &port.fixed_ips {
         tx.hold_address(fixed.subnet_id, fixed.ip_address, id).await?;
     }
-    mark(tx, stamp, &network, &subnets, None, Some(&port)).await?;
+    mark(tx, stamp, network, &subnets, None, Some(&port)).await?;
     Ok(port)
 }
 

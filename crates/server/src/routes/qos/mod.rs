@@ -12,7 +12,6 @@ use cloud::{Refusal, Stamp, qos};
 use db::Tx;
 use model::QosPolicyId;
 use model::api::Given;
-use model::api::network::NETWORK;
 use model::api::qos::{POLICY, Policy, PolicyCreate, PolicyUpdate, RULES};
 use model::api::rbac_policy::{AS_SHARED, EVERYONE, ObjectType, RbacPolicyCreate};
 use serde_json::Value;
@@ -128,15 +127,9 @@ pub async fn relied_on_default(tx: &mut Tx<'_>, default: QosPolicyId) -> Result<
     Ok(Some(default))
 }
 
-/// What a port or network is to have must be there, shared with the caller, and something that hosts do; it is
-/// looked for when the port's network is there.
+/// What a port or network is to have must be there, shared with the caller, and something that hosts do.
 pub async fn check_asked(tx: &mut Tx<'_>, guard: &Guard<'_>, given: &Given) -> Result<(), Fault> {
     let Some(id) = given.0.get("qos_policy_id").and_then(Value::as_str) else { return Ok(()) };
-    if let Some(network) = given.0.get("network_id").and_then(Value::as_str)
-        && !tx.finds(&NETWORK, network, None).await?
-    {
-        return Err(Refusal::NotFound { table: &NETWORK, id: network.to_owned() }.into());
-    }
     let asked = id.parse::<QosPolicyId>().map_or(id.to_owned(), |id| id.to_string());
     check_use(tx, guard, &asked, User::Port).await
 }

@@ -11,7 +11,6 @@ pub mod action;
 mod gateway;
 mod interface;
 
-use cloud::l3::schedule::L3_AGENT;
 use cloud::l3::{ha, listen};
 use cloud::router::routes::{self, Connected};
 use cloud::router::{Leg, device};
@@ -22,6 +21,7 @@ use model::api::network::NETWORK;
 use model::api::port::{PORT, Port};
 use model::api::router::{ROUTER, Router, RouterCreate, RouterPortKind, RouterUpdate};
 use model::api::subnet::Subnet;
+use model::report::L3_AGENT;
 use model::{PortId, RouterId};
 
 use crate::app::App;

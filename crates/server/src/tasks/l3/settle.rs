@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cloud::l3::plan::{self, Share};
-use cloud::l3::schedule::{self, L3_AGENT};
+use cloud::l3::schedule;
 use cloud::{Stamp, status};
 use db::Tx;
 use model::RouterId;
 use model::api::agent::Agent;
 use model::api::router::{ROUTER, Router};
 use model::l3::{RouterFacts, Told};
+use model::report::L3_AGENT;
 
 use super::{ha, ways};
 use crate::app::App;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use cloud::l3::AGENT_GATEWAY;
-use cloud::l3::schedule::L3_AGENT;
 use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::NetworkId;
 use model::l3::RouterFacts;
+use model::report::L3_AGENT;
 
 use crate::app::App;
 use crate::error::Fault;

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use model::purge::{
     Answer, JobId, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Place, Request, VERSION, What, Why, encode,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::bed::{Bed, job};
 
@@ -142,4 +143,31 @@ async fn strangers_are_not_heard() {
         assert!(heard.concat().contains(word), "{heard:?}");
         running.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_named_takes_no_place_of_roots() {
+    let Some(mut bed) = Bed::new() else { return };
+    // As many as are heard, and one.
+    const SCRIPT: &str = "import os,socket,sys\nos.setuid(65534)\nheld = []\nfor _ in range(9):\n\
+        \x20 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); held.append(s)\n\
+        \x20 s.sendall(b'\\0\\0\\0\\x19{\"hello\": {\"version\": 1}}'); print(s.recv(1000)[4:].decode(), flush=True)\n\
+        sys.stdin.read()";
+    std::fs::set_permissions(bed.dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("sets");
+    bed.settings.users = vec![65534];
+    let running = bed.start().await;
+    let mut command = tokio::process::Command::new("python3");
+    command.args(["-c", SCRIPT]).arg(&bed.settings.socket).kill_on_drop(true);
+    let mut held = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3 runs");
+    let mut lines = BufReader::new(held.stdout.take().expect("is piped")).lines();
+    for at in 0..9 {
+        let said = lines.next_line().await.expect("is read").expect("an answer");
+        assert!(said.contains(if at < 8 { "hello" } else { "come again" }), "{at}: {said}");
+    }
+    // All of their places are held.
+    assert_eq!(bed.stats().await.counters.accepted, 0);
+    drop(held.stdin.take());
+    assert!(held.wait().await.expect("ends").success());
+    running.stop().await;
 }
