@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::conversation::{self, PATIENCE, ended, is_heard, read, write};
+use kernel::conversation::{self, Answers, Unheard};
 use model::gateway::{Answer, MAX_FRAME_BYTES, Refused, Request, VERSION, Why};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
 
 /// For an answer: sockets in a thousand namespaces take a while.
 const ANSWER: Duration = Duration::from_secs(60);
-const CONVERSATIONS: usize = 8;
 
 /// Networks of a message whose reading takes memory that is worth giving back.
 const LARGE: usize = 64;
@@ -35,71 +33,52 @@ pub(crate) fn done_with(request: Request) {
 /// A request, and where its answer goes.
 pub(crate) type Asked = (Request, oneshot::Sender<Answer>);
 
+/// Takes what is asked to who answers, in turn.
+struct Hall(mpsc::Sender<Asked>);
+
 /// Takes conversations of those who may be heard, one request of each at a time.
 pub(crate) async fn serve(listener: UnixListener, users: Vec<u32>, asked: mpsc::Sender<Asked>) {
-    let places = Arc::new(Semaphore::new(CONVERSATIONS));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not taken");
-                sleep(PATIENCE / 20).await;
-                continue;
-            }
-        };
-        // Who calls is told by the kernel; strangers are not even answered.
-        if !stream.peer_cred().is_ok_and(|peer| is_heard(peer.uid(), &users)) {
-            continue;
-        }
-        let asked = asked.clone();
-        tokio::spawn(async move {
-            let _ = converse(stream, &asked).await;
-            drop(place);
-        });
-    }
+    conversation::serve(listener, Arc::new(Hall(asked)), &users).await;
 }
 
-async fn converse(mut stream: UnixStream, asked: &mpsc::Sender<Asked>) -> io::Result<()> {
-    let mut greeted = false;
-    loop {
-        let read = read::<Request>(&mut stream, MAX_FRAME_BYTES);
-        let read = if greeted { read.await } else { timeout(PATIENCE, read).await.unwrap_or(Ok(None)) };
-        let refuse = |why, message: String| Answer::Refused(Refused { why, message });
-        let (answer, last) = match read {
-            Ok(None) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                (refuse(Why::Unreadable, error.to_string()), true)
-            }
-            Err(error) => return Err(error),
-            Ok(Some(Request::Hello { version: VERSION })) => {
-                greeted = true;
-                (Answer::Hello { version: VERSION }, false)
-            }
-            Ok(Some(Request::Hello { version })) => {
-                let message =
-                    format!("version {version} is not spoken here, but {VERSION}: update the other");
-                (refuse(Why::Version, message), true)
-            }
-            Ok(Some(_)) if !greeted => (refuse(Why::Version, "say hello first".to_owned()), true),
-            Ok(Some(request)) => {
-                let (answer, hears) = oneshot::channel();
-                if asked.send((request, answer)).await.is_err() {
-                    return Ok(());
-                }
-                // Who waits for news, and goes, leaves its place to others.
-                tokio::select! {
-                    answer = hears => match answer {
-                        Ok(answer) => (answer, false),
-                        Err(_) => return Ok(()),
-                    },
-                    () = ended(&stream) => return Ok(()),
-                }
-            }
+impl Answers for Hall {
+    type Request = Request;
+    type Answer = Answer;
+    const MOST: usize = MAX_FRAME_BYTES;
+    const VERSION: u32 = VERSION;
+    const USERS: &'static str = "gateway.users";
+
+    fn greeting(request: &Request) -> Option<u32> {
+        match request {
+            Request::Hello { version } => Some(*version),
+            _ => None,
+        }
+    }
+
+    fn hello() -> Answer {
+        Answer::Hello { version: VERSION }
+    }
+
+    fn refuse(why: Unheard, message: String) -> Answer {
+        let why = match why {
+            Unheard::NotAllowed => Why::NotAllowed,
+            Unheard::Busy => Why::Busy,
+            Unheard::Unreadable => Why::Unreadable,
+            Unheard::Version => Why::Version,
         };
-        write(&mut stream, &answer, MAX_FRAME_BYTES).await?;
-        if last {
-            return Ok(());
+        Answer::Refused(Refused { why, message })
+    }
+
+    fn is_news(request: &Request) -> bool {
+        matches!(request, Request::Reports { .. })
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let (answer, hears) = oneshot::channel();
+        let ends = || Self::refuse(Unheard::Busy, "the gateway is ending: ask the next".to_owned());
+        match self.0.send((request, answer)).await {
+            Ok(()) => hears.await.unwrap_or_else(|_| ends()),
+            Err(_) => ends(),
         }
     }
 }

@@ -189,6 +189,8 @@ pub enum Why {
     Version,
     /// Only root, and who the configuration names, is heard.
     NotAllowed,
+    /// As many of those whom it names are heard as may be, or it is ending.
+    Busy,
     /// Two networks, two ports of one network or two orders of a port say they are the same, or there are
     /// too many.
     Wrong,

@@ -3,6 +3,7 @@
 mod netns {
     mod gateway_faults;
     mod gateway_limits;
+    mod gateway_strangers;
 
     use std::io::{Read, Write};
     use std::path::Path;
@@ -12,6 +13,7 @@ mod netns {
     use model::software::{Order, Orders, State};
     use testbed::gateways::{ADDRESS, CLIENT, Gateways, PLATFORM, SECRET};
     use testbed::place::run_in;
+    use tokio::time::timeout;
 
     const SOON: Duration = Duration::from_secs(30);
 
@@ -215,5 +217,13 @@ mod netns {
         });
         let Ok(Answer::Reports { reports, last: 2 }) = more else { panic!("{more:?}") };
         assert_eq!(reports[0].report.reason, "no place");
+        // Who waits for news, and goes, leaves its place to others.
+        for _ in 0..8 {
+            let mut waits = bed.conversation("management").await.expect("hears");
+            let news = Request::Reports { after: 2, wait_s: 50 };
+            let came = timeout(Duration::from_millis(50), waits.ask(&news)).await;
+            assert!(came.is_err(), "{came:?}");
+        }
+        timeout(SOON / 2, bed.status("management")).await.expect("in time").expect("answers");
     }
 }

@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, read, write};
+use super::{PATIENCE, ended, read, write};
 
 /// Conversations at a time, of root and of the users that the settings name: these take no place of root's. Each
 /// may hold one message.
@@ -42,6 +42,10 @@ pub trait Answers: Send + Sync + 'static {
     fn greeting(request: &Self::Request) -> Option<u32>;
     fn hello() -> Self::Answer;
     fn refuse(why: Unheard, message: String) -> Self::Answer;
+    /// Whether what is asked for may be long in coming: who goes meanwhile leaves its place to others.
+    fn is_news(_request: &Self::Request) -> bool {
+        false
+    }
     fn answer(&self, request: Self::Request) -> impl Future<Output = Self::Answer> + Send;
 }
 
@@ -116,6 +120,10 @@ async fn converse<A: Answers>(mut stream: UnixStream, who: &A) {
                     (A::refuse(Unheard::Version, message), true)
                 }
                 None if !greeted => (A::refuse(Unheard::Version, "say hello first".to_owned()), true),
+                None if A::is_news(&request) => tokio::select! {
+                    answer = who.answer(request) => (answer, false),
+                    () = ended(&stream) => return,
+                },
                 None => (who.answer(request).await, false),
             },
         };

@@ -111,6 +111,10 @@ async fn without_the_repository_it_is_said() {
 async fn a_namespace_that_is_made_anew_is_listened_in_again() {
     let mut bed = gateways("gw-anew", 1, &[]).await;
     answers(&bed).await;
+    // Mostly so quickly that nobody sees it missing.
+    bed.forget_tenant(0).await;
+    bed.make_tenant(0).await.expect("anew");
+    answers(&bed).await;
     bed.forget_tenant(0).await;
     let unserved = || async {
         let status = bed.status("tenant").await.ok()?;

@@ -105,6 +105,11 @@ fn nothing_is_written_elsewhere() {
         assert_eq!(there, ["file", "into", "secret"], "{what}");
         assert!(!Path::new("/tmp/neutrino-guest-out").exists());
     }
+    // What is no file of the archive is not even tried.
+    for what in ["b", "d"] {
+        let made = made().add(EntryType::Directory, "d/", "", b"").add(EntryType::Link, "a", what, b"");
+        assert!(matches!(made.unpack().1, Err(NotUnpacked::Outside(_))), "{what}");
+    }
 }
 
 #[test]
