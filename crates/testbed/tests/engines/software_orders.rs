@@ -367,7 +367,7 @@ async fn who_says_something_of_two_orders_waits_for_nobody(engine: Engine) {
         let said = wait::until(LIMIT, || async {
             match cloud.bus.ask::<_, ()>(Word::Report, host, report).await {
                 Err(BusError::Busy(_)) => None,
-                said => Some(said.expect("is taken")),
+                said => said.map(Some).expect("is taken"),
             }
         });
         assert!(said.await.is_some(), "{host} is heard");
