@@ -33,6 +33,8 @@ const FLOWS: u64 = 100_000;
 const TRIES: usize = 5;
 /// Instances wired while nothing is purged.
 const IDLE: usize = 10;
+/// At most, while it purges: the subnet has addresses for so many.
+const DURING: usize = 50;
 /// Wiring that takes so much longer is delayed: single figures differ by as much where there is other work.
 const DELAYED: f64 = 2.0;
 
@@ -161,7 +163,13 @@ async fn delete(scene: &mut Scene<'_>) -> anyhow::Result<String> {
     scene.cloud.client.delete("port", &id).await?;
     while scene.forgotten.is_none() {
         ensure!(begun.elapsed() < SOON, "the purge has not ended after {SOON:?}");
-        let took = scene.wire().await?;
+        let took = match scene.during.len() {
+            DURING => {
+                tokio::time::sleep(LOOK).await;
+                None
+            }
+            _ => Some(scene.wire().await?),
+        };
         match scene.job(&known).await?.map(|job| job.state) {
             Some(State::Done(outcome)) => {
                 let after = begun.elapsed();
@@ -170,7 +178,7 @@ async fn delete(scene: &mut Scene<'_>) -> anyhow::Result<String> {
             }
             Some(State::Failed { reason, .. }) => bail!("the purge failed: {reason}"),
             // It was not over when this one was wired.
-            _ => scene.during.push(took),
+            _ => scene.during.extend(took),
         }
     }
     ensure!(!scene.during.is_empty(), "the purge was over before an instance was wired");
