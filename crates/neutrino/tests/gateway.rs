@@ -3,6 +3,7 @@
 mod netns {
     mod gateway_faults;
     mod gateway_limits;
+    mod gateway_platform;
     mod gateway_strangers;
 
     use std::io::{Read, Write};

@@ -26,6 +26,8 @@ use crate::wait;
 pub const ADDRESS: &str = "169.254.169.254";
 pub const CLIENT: &str = "10.1.0.5";
 pub const REPOSITORY: &str = "192.0.2.10";
+/// A metadata service beside the repository, which says what it heard.
+pub const NOVA: &str = "192.0.2.10:8775";
 const LINK_LOCAL: &str = "fe80::a9fe:a9fe";
 /// The management port, and its secret.
 pub const PLATFORM: &str = "192.0.2.5:8081";
@@ -249,7 +251,11 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
   server {{ listen {REPOSITORY}:80; root {dir}/files;
     location = /deb/who {{ return 200 \"$http_x_neutrino_project $http_x_neutrino_instance $http_x_neutrino_port \
 $http_x_forwarded_for|$http_cookie$http_authorization$http_te$http_upgrade$http_x_evil\\n\"; }}
-    location = /deb/where {{ return 200 \"$request_method $request_uri $http_host $http_range\\n\"; }} }} }}\n"
+    location = /deb/where {{ return 200 \"$request_method $request_uri $http_host $http_range\\n\"; }} }}
+  server {{ listen {NOVA};
+    location /latest/nothing {{ return 404; }}
+    location / {{ return 200 \"$request_method $request_uri $http_x_instance_id $http_x_tenant_id \
+$http_x_instance_id_signature $http_x_forwarded_for\\n\"; }} }} }}\n"
     );
     Ok(fs::write(dir.to_string() + "/nginx.conf", config)?)
 }

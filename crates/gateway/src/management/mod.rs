@@ -144,10 +144,12 @@ pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Res
         .map_err(GatewayError::io("raise the limit of", PathBuf::from("open files")))?;
     let management = settings.management.clone();
     let nova = match (&management.metadata, &management.metadata_secret_file) {
-        (Some(at), Some(file)) => Some(Nova::new(Origin::new(at, &management), &secret(file)?)),
+        (Some(at), Some(file)) => {
+            Some(Nova::new(Origin::new("the metadata service", at, &management), &secret(file)?))
+        }
         _ => None,
     };
-    let mut repository = Origin::new(&management.repository, &management);
+    let mut repository = Origin::new("the repository", &management.repository, &management);
     if let Some(file) = &management.repository_secret_file {
         repository.show(&secret(file)?)?;
     }

@@ -18,6 +18,8 @@ const BUFFER: usize = 16 << 10;
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Origin {
+    /// As sentences call it.
+    pub name: &'static str,
     at: String,
     connect: Duration,
     patience: Duration,
@@ -45,9 +47,10 @@ pub(super) enum Failed {
 }
 
 impl Origin {
-    pub fn new(at: &str, settings: &Management) -> Origin {
+    pub fn new(name: &'static str, at: &str, settings: &Management) -> Origin {
         let seconds = Duration::from_secs;
         Origin {
+            name,
             at: at.to_owned(),
             connect: seconds(settings.connect_s),
             patience: seconds(settings.answer_s),

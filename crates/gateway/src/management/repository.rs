@@ -22,7 +22,7 @@ pub(super) async fn answer(
     };
     let (mut from, answer) = match origin.ask(request, asked.method).await {
         Ok(answered) => answered,
-        Err(failed) => return say(asked, &failed, out).await,
+        Err(failed) => return say(asked, origin, &failed, out).await,
     };
     let stall = std::time::Duration::from_secs(shared.settings.stall_s);
     let pace = Pace { bucket: shared.bucket(asked.who.network), stall };
@@ -62,20 +62,18 @@ pub(super) async fn answer(
         origin.keep(from);
     }
     if let Err(Broken::Origin) = whole {
-        tracing::warn!("an answer of the repository broke off");
+        tracing::warn!(of = origin.name, "an answer broke off");
     }
     (answer.status, whole.is_ok(), stays)
 }
 
-async fn say(asked: &Asked, failed: &Failed, out: &mut Out) -> (u16, bool, bool) {
-    tracing::warn!(%failed, "the repository does not answer");
-    let (status, sentence) = match failed {
-        Failed::Slow => (504, "the repository took too long: try again\n"),
-        Failed::Malformed(_) => (502, "the repository's answer cannot be understood\n"),
-        Failed::Unreached(_) | Failed::Ended(_) => {
-            (502, "the repository is not reached at this moment: try again\n")
-        }
+async fn say(asked: &Asked, origin: &Origin, failed: &Failed, out: &mut Out) -> (u16, bool, bool) {
+    tracing::warn!(of = origin.name, %failed, "no answer");
+    let (status, rest) = match failed {
+        Failed::Slow => (504, "took too long: try again"),
+        Failed::Malformed(_) => (502, "answers what cannot be understood"),
+        Failed::Unreached(_) | Failed::Ended(_) => (502, "is not reached at this moment: try again"),
     };
-    debug_assert!(asked.method != Method::Post, "only reads reach the repository");
-    out.say(asked, status, "Retry-After: 5\r\n", sentence).await
+    debug_assert!(asked.method != Method::Post, "only reads are passed on");
+    out.say(asked, status, "Retry-After: 5\r\n", &format!("{} {rest}\n", origin.name)).await
 }

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn the_signature_is_the_one_that_nova_makes() {
         // As `hmac.new(b'...', b'i', hashlib.sha256).hexdigest()` says it.
-        let nova = Nova::new(Origin::new("127.0.0.1:1", &crate::Management::default()), "0123456789abcdef");
+        let nova =
+            Nova::new(Origin::new("it", "127.0.0.1:1", &crate::Management::default()), "0123456789abcdef");
         let port: Port = serde_json::from_str(
             r#"{"id": "00000000-0000-0000-0000-000000000002", "project": "p", "instance": "i", "addresses": []}"#,
         )
