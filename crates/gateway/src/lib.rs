@@ -13,7 +13,7 @@
 //! Only the tenant's gateway reads what an instance sends; only the other reaches the management network.
 
 mod bucket;
-pub mod control;
+mod control;
 mod error;
 pub mod head;
 pub mod link;
@@ -23,6 +23,9 @@ pub mod tenant;
 
 pub use error::GatewayError;
 pub use settings::{Management, Settings, Tenant};
+
+/// Telling and asking a gateway.
+pub type Conversation = kernel::conversation::Conversation<model::gateway::Request>;
 
 /// Moves this process, which has one thread yet, to a namespace.
 pub fn enter(namespace: &std::path::Path) -> Result<(), GatewayError> {

@@ -1,6 +1,7 @@
 //! Conversations of programs of one host: a unix socket, whom it hears, and messages of JSON, each after its
 //! length in four bytes. What is said is the programs' own.
 
+mod ask;
 mod serve;
 
 use std::fs;
@@ -17,10 +18,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-pub use serve::{Answers, Unheard, serve};
+pub use ask::{AskError, Conversation};
+pub use serve::{Answers, serve};
 
 /// For a message to arrive whole.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Bytes of a greeting.
+const GREETING: usize = 4096;
 
 /// Takes the place of a socket that is left of an earlier run. Without users who are heard besides root, nobody
 /// else even connects.
@@ -104,78 +109,5 @@ fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// The end of who asks.
-pub struct Conversation {
-    stream: UnixStream,
-    most: usize,
-}
-
-impl Conversation {
-    pub async fn open(socket: &Path, most: usize) -> io::Result<Conversation> {
-        Ok(Conversation { stream: UnixStream::connect(socket).await?, most })
-    }
-
-    /// One question, and its answer. Whoever gives up waiting has to end the conversation.
-    pub async fn ask<A: DeserializeOwned>(
-        &mut self,
-        question: &impl Serialize,
-        patience: Duration,
-    ) -> io::Result<A> {
-        write(&mut self.stream, question, self.most).await?;
-        let heard = timeout(patience, read(&mut self.stream, self.most)).await;
-        let heard = heard.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-        heard.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
-
-    /// Returns when the other side has ended, or speaks unasked.
-    pub async fn ended(&self) {
-        unread(&self.stream).await;
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MOST: usize = 64;
-
-    #[tokio::test]
-    async fn messages_come_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("deep/socket");
-        drop(listen(&path, &[]).expect("listens"));
-        let listener = listen(&path, &[]).expect("takes its own place");
-        assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
-        let mut caller = Conversation::open(&path, MOST).await.expect("opens");
-        let (mut stream, _) = listener.accept().await.expect("accepts");
-        let (answer, heard) = tokio::join!(caller.ask::<String>(&"hello", PATIENCE), async {
-            let heard = read::<String>(&mut stream, MOST).await;
-            write(&mut stream, &"well", MOST).await.expect("is sent");
-            heard
-        });
-        // Neither has ended, though all that was said is read.
-        assert!(timeout(PATIENCE / 100, ended(&stream)).await.is_err(), "goes on");
-        assert!(timeout(PATIENCE / 100, caller.ended()).await.is_err(), "goes on");
-        assert_eq!(
-            (answer.expect("an answer"), heard.expect("heard")),
-            ("well".into(), Some("hello".into()))
-        );
-        assert!(write(&mut stream, &"x".repeat(MOST), MOST).await.is_err(), "too long");
-        // Lengths that nobody means, words that are none, and messages that break off.
-        for (bytes, kind) in [
-            (&[0xff, 0xff, 0xff, 0xff][..], io::ErrorKind::InvalidData),
-            (&[0, 0, 0, 1, b'{'], io::ErrorKind::InvalidData),
-            (&[0, 0, 0, 9, b'"'], io::ErrorKind::UnexpectedEof),
-        ] {
-            let mut other = UnixStream::connect(&path).await.expect("connects");
-            let (mut stream, _) = listener.accept().await.expect("accepts");
-            other.write_all(bytes).await.expect("is sent");
-            drop(other);
-            let said = read::<String>(&mut stream, MOST).await.expect_err("is refused");
-            assert_eq!(said.kind(), kind, "{bytes:?}");
-        }
-        drop(caller);
-        ended(&stream).await;
-        assert_eq!(read::<String>(&mut stream, MOST).await.expect("an end"), None);
-    }
-}
+mod tests;

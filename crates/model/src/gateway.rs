@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::{Question, Refused, Why};
 use crate::software::{ORDERS, Orders, PACKAGES, Report};
 use crate::{NetworkId, PortId, SoftwareOrderId};
-
-/// Of this language. A gateway answers only those that speak its own.
-pub const VERSION: u32 = 1;
 
 /// Bytes of one message; a host with more is told by networks.
 pub const MAX_FRAME_BYTES: usize = 32 << 20;
@@ -108,10 +107,6 @@ pub struct Limits {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// The first of a connection.
-    Hello {
-        version: u32,
-    },
     /// What should be, whole: what is not in it goes.
     Tell {
         wanted: Wanted,
@@ -139,9 +134,6 @@ pub enum Request {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    Hello {
-        version: u32,
-    },
     /// What was told is so, but for these; they are tried again from time to time.
     Told {
         unserved: Vec<Unserved>,
@@ -158,6 +150,34 @@ pub enum Answer {
     Refused(Refused),
 }
 
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Answer {
+        Answer::Refused(refused)
+    }
+}
+
+impl Question for Request {
+    type Answer = Answer;
+    const SERVER: &'static str = "the gateway";
+    const COMMAND: &'static str = "neutrino gateway";
+    const USERS: &'static str = "gateway.users";
+    const VERSION: u32 = 1;
+    const MOST: usize = MAX_FRAME_BYTES;
+    /// Sockets in a thousand namespaces take a while.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn heard(answer: Answer) -> Result<Answer, Refused> {
+        match answer {
+            Answer::Refused(refused) => Err(refused),
+            answer => Ok(answer),
+        }
+    }
+
+    fn is_news(&self) -> bool {
+        matches!(self, Request::Reports { .. })
+    }
+}
+
 /// What an instance said of one of its orders.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Said {
@@ -171,29 +191,6 @@ pub struct Said {
 pub struct Unserved {
     pub network: NetworkId,
     pub why: String,
-}
-
-/// A "no": a word for programs, and what to change for people.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Refused {
-    pub why: Why,
-    pub message: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// The message is not of this language.
-    Unreadable,
-    /// Another version is spoken here.
-    Version,
-    /// Only root, and who the configuration names, is heard.
-    NotAllowed,
-    /// As many of those whom it names are heard as may be, or it is ending.
-    Busy,
-    /// Two networks, two ports of one network or two orders of a port say they are the same, or there are
-    /// too many.
-    Wrong,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -288,7 +285,7 @@ impl Port {
 }
 
 fn wrong(message: String) -> Refused {
-    Refused { why: Why::Wrong, message }
+    Refused::new(Why::Wrong, message)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! lazy      does a router take its place on a host
 //! l3        a router and what is around it, as rows say
 //! touch     whom a change touches
+//! conversation  of programs of one host: greeting, refusals
 //! sync      the messages between server and agent      subject   where they travel
 //! purge/    connections that shall go: jobs, and the messages about them
 //! vswitch   what a virtual switch is asked to be, told of its machine, and shows
@@ -19,6 +20,7 @@
 //! Nothing here waits or does, and but for `lazy`, which both sides must decide alike, nothing decides.
 
 pub mod api;
+pub mod conversation;
 pub mod desired;
 pub mod gateway;
 mod ids;

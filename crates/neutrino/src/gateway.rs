@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use ::gateway::control::Conversation;
-use ::gateway::{Settings, management, tenant};
+use ::gateway::{Conversation, Settings, management, tenant};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use model::gateway::{Answer, Request, Wanted};

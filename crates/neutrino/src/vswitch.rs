@@ -11,7 +11,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use model::vswitch::{Count, FdbEntry, NeighbourShown, Place, Shown, TunnelShown, Wanted};
 use serde::Serialize;
 use tokio::sync::watch;
-use vswitchd::{Answer, Client, Device, Request, Settings};
+use vswitchd::{Answer, Conversation, Device, Request, Settings};
 use wire::Mac;
 
 use crate::serve;
@@ -93,7 +93,7 @@ pub async fn run(command: &VswitchCommand, settings: &Settings) -> anyhow::Resul
         VswitchCommand::Apply { file } => Some(read(file)?),
         _ => None,
     };
-    let mut client = Client::open(&settings.socket).await?;
+    let mut client = Conversation::open(&settings.socket).await?;
     match command {
         VswitchCommand::Apply { .. } => {
             let wanted = Box::new(wanted.unwrap_or_default());
@@ -154,7 +154,7 @@ fn misunderstood(answer: &Answer) -> anyhow::Result<ExitCode> {
     bail!("vswitchd answered something else: {answer:?}")
 }
 
-async fn shown(client: &mut Client) -> anyhow::Result<(Shown, BTreeMap<String, Device>)> {
+async fn shown(client: &mut Conversation) -> anyhow::Result<(Shown, BTreeMap<String, Device>)> {
     match client.ask(&Request::Show).await? {
         Answer::Shown { shown, devices } => Ok((*shown, devices)),
         other => bail!("vswitchd answered something else: {other:?}"),

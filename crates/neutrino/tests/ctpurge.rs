@@ -10,10 +10,10 @@ mod netns {
     use std::process::{Command, Output};
     use std::time::Duration;
 
-    use agent::ctpurge::{Client, Conversation};
     use bus::Bus;
     use host::purge::{Connection, asks};
     use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
+    use kernel::conversation::Conversation;
     use model::purge::{
         Addresses, Answer, Began, Job, JobId, Pairs, Peers, Place as Where, Reason, Request, State, Tuple,
         Tuples, What,
@@ -22,6 +22,7 @@ mod netns {
     use testbed::place::run_in;
     use testbed::program::Program;
     use testbed::{Cloud, Place, Plan, wait};
+    use tokio::task::JoinSet;
     use uuid::Uuid;
 
     use chance::Chance;
@@ -170,6 +171,16 @@ mod netns {
         }
     }
 
+    /// Hands a job over until it is acknowledged.
+    async fn hand_over(socket: PathBuf, job: Job) {
+        let taken = || async {
+            let mut ctpurge = Conversation::open(&socket).await.ok()?;
+            let answer = ctpurge.ask(&Request::Submit { jobs: vec![job.clone()] }).await.ok()?;
+            (answer == Answer::Submitted { outcomes: vec![None] }).then_some(())
+        };
+        wait::until(SETTLED, taken).await.expect("in time");
+    }
+
     /// Jobs are handed over all the while; in the end all of them are done, and what nobody asked for is there.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn killed_at_random_it_loses_no_job_and_does_none_wrongly() {
@@ -189,10 +200,9 @@ mod netns {
             .take(60)
             .collect();
         let mut program = bed.start().await;
-        let (client, mut acknowledged) = Client::start(bed.socket());
-        let mut heard = 0;
+        let mut handed = JoinSet::new();
         for (at, job) in jobs.iter().enumerate() {
-            client.submit(job.clone()).expect("there is room");
+            handed.spawn(hand_over(bed.socket(), job.clone()));
             wait::pause(Duration::from_millis(chance.below(30) as u64)).await;
             if at % 6 == 5 {
                 program.kill();
@@ -202,12 +212,7 @@ mod netns {
                 wait::pause(Duration::from_millis(chance.below(400) as u64)).await;
             }
         }
-        while heard < jobs.len() {
-            let said =
-                tokio::time::timeout(SETTLED, acknowledged.recv()).await.expect("in time").expect("lives");
-            assert_eq!(said.refused, None, "{}", program.said());
-            heard += 1;
-        }
+        handed.join_all().await;
         program.kill();
         program.again().expect("runs again");
         for job in &jobs {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent::ctpurge::Conversation;
 use anyhow::bail;
+use kernel::conversation::Conversation;
 use model::purge::{Answer, JobShown, Request};
 
 use crate::place::Place;

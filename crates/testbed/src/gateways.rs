@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gateway::control::Conversation;
+use kernel::conversation::Conversation;
 use model::gateway::{About, Answer, Door, Limits, Listen, Network, Port, Request, Status, Unserved, Wanted};
 use model::software::Orders;
 use model::{NetworkId, PortId};
@@ -130,7 +130,7 @@ impl Gateways {
         }
     }
 
-    pub async fn conversation(&self, role: &str) -> anyhow::Result<Conversation> {
+    pub async fn conversation(&self, role: &str) -> anyhow::Result<Conversation<Request>> {
         Ok(Conversation::open(&self.dir.path().join(format!("{role}.sock"))).await?)
     }
 

@@ -7,9 +7,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kernel::conversation::Answers;
 use kernel::packet::Instruction;
 use kernel::ports::{Silence, Waker};
 use kernel::underlay::{Interrupt, Underlay};
+use model::conversation::{Refused, Why};
 use model::vswitch::{Facts, Kind, Wanted, Way};
 use tokio::sync::oneshot;
 use vswitch::{Event, Frame, Switch, Wrong};
@@ -18,8 +20,7 @@ use crate::device::Opened;
 use crate::happened::{self, Happened};
 use crate::keep::Keep;
 use crate::looks::Looks;
-use crate::message::{Answer, Device, Request, Why};
-use crate::serve::refuse;
+use crate::message::{Answer, Device, Request};
 use crate::settings::Settings;
 use crate::worker::{Job, Worker};
 use crate::written::Written;
@@ -144,11 +145,14 @@ impl House {
         let _ = self.orders.lock().unwrap_or_else(PoisonError::into_inner).send(order);
         self.interrupt.wake();
     }
+}
 
-    pub async fn answer(&self, request: Request) -> Answer {
+impl Answers for House {
+    type Question = Request;
+
+    async fn answer(&self, request: Request) -> Answer {
         let ended = || refuse(Why::Failed, "the switch ended".to_owned());
         match request {
-            Request::Hello { version } => Answer::Hello { version },
             Request::Apply { wanted } => {
                 let (reply, answer) = oneshot::channel();
                 self.order(Order::Apply(wanted, reply));
@@ -195,6 +199,10 @@ impl House {
             }
         }
     }
+}
+
+fn refuse(why: Why, message: String) -> Answer {
+    Refused::new(why, message).into()
 }
 
 /// Keys of tables, which nobody who sends frames may know.

@@ -12,7 +12,6 @@
 //! Which frame goes where is decided in `vswitch`. What the switch is to be is replaced as a whole, is on disk
 //! before it is acknowledged, and is where a restart begins; what it learned is learned again.
 
-mod client;
 mod device;
 mod filter;
 mod happened;
@@ -21,7 +20,6 @@ mod keep;
 mod looks;
 mod message;
 mod offload;
-mod serve;
 mod settings;
 mod worker;
 mod written;
@@ -33,9 +31,11 @@ use std::sync::Arc;
 use kernel::conversation;
 use tokio::sync::watch;
 
-pub use client::{Client, ClientError};
-pub use message::{Answer, Device, Request, VERSION, Why};
+pub use message::{Answer, Device, Request};
 pub use settings::Settings;
+
+/// Asking vswitchd.
+pub type Conversation = kernel::conversation::Conversation<Request>;
 
 /// Why the process could not start or go on.
 #[derive(Debug, thiserror::Error)]

@@ -1,22 +1,18 @@
 //! What vswitchd is asked, and what it answers; how messages travel is left to `kernel::conversation`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use model::conversation::{Question, Refused};
 use model::vswitch::{FdbEntry, Shown, Wanted};
 use serde::{Deserialize, Serialize};
 
-/// Of this conversation.
-pub const VERSION: u32 = 1;
 /// 10,000 tunnels take some 4 MB.
-pub(crate) const MAX_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// Before anything else.
-    Hello {
-        version: u32,
-    },
     /// Be this, and nothing besides.
     Apply {
         wanted: Box<Wanted>,
@@ -39,9 +35,6 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    Hello {
-        version: u32,
-    },
     Applied,
     Wanted {
         wanted: Box<Wanted>,
@@ -59,24 +52,30 @@ pub enum Answer {
     Trace {
         stages: Vec<String>,
     },
-    Refused {
-        why: Why,
-        message: String,
-    },
+    Refused(Refused),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    NotAllowed,
-    /// As many are heard as may be: come again.
-    Busy,
-    Unreadable,
-    Version,
-    /// What is wanted contradicts itself.
-    Wrong,
-    /// It could not be kept, or the switch ended.
-    Failed,
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Answer {
+        Answer::Refused(refused)
+    }
+}
+
+impl Question for Request {
+    type Answer = Answer;
+    const SERVER: &'static str = "vswitchd";
+    const COMMAND: &'static str = "neutrino vswitchd";
+    const USERS: &'static str = "vswitchd.users";
+    const VERSION: u32 = 1;
+    const MOST: usize = MAX_BYTES;
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn heard(answer: Answer) -> Result<Answer, Refused> {
+        match answer {
+            Answer::Refused(refused) => Err(refused),
+            answer => Ok(answer),
+        }
+    }
 }
 
 /// How a device of a port or an underlay is.

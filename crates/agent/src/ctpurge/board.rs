@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::purge::{Abilities, Costs, Job, JobId, JobShown, Outcome, Progress, Refused, Stats, Why};
+use model::conversation::{Refused, Why};
+use model::purge::{Abilities, Costs, Job, JobId, JobShown, Outcome, Progress, Stats};
 
 use super::jobs::{Jobs, Met, Number};
 use super::journal::{Journal, JournalError, Record};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::purge::{Counters, Job, JobId, JobShown, Outcome, Progress, Reason, Refused, State, Why};
+use model::conversation::{Refused, Why};
+use model::purge::{Counters, Job, JobId, JobShown, Outcome, Progress, Reason, State};
 
 use super::journal::Record;
 

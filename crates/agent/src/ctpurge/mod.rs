@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! agent, operator                    this process
-//!   client ──frames──> serve ──> board ──> journal   on disk before it is acknowledged
+//!   conversation ────> serve ──> board ──> journal   on disk before it is acknowledged
 //!                                  |  ^      jobs: all of them, in memory
 //!                        waiting   v  |  done, failed
 //!                                 work: one thread, stepping back; rounds of what waits
@@ -12,7 +12,6 @@
 //! walk is under way waits for the next, for the walk may have passed what it is about.
 
 mod board;
-mod client;
 mod jobs;
 mod journal;
 mod round;
@@ -27,12 +26,14 @@ use std::sync::Arc;
 use kernel::conversation::{self, listen};
 use tokio::sync::watch;
 
-pub use client::{Acknowledged, Client, ClientError, Conversation};
 pub use settings::Settings;
 
 use board::Board;
 use jobs::Jobs;
 use journal::Journal;
+
+/// Asking ctpurge.
+pub type Conversation = kernel::conversation::Conversation<model::purge::Request>;
 
 /// Why the process could not start or go on.
 #[derive(Debug, thiserror::Error)]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use kernel::conversation::{Answers, Unheard};
-use model::purge::{Answer, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, Why};
+use kernel::conversation::Answers;
+use model::conversation::{Refused, Why};
+use model::purge::{Answer, MAX_JOBS_PER_REQUEST, Request};
 use tokio::task::spawn_blocking;
 
 use super::board::Board;
@@ -14,34 +15,7 @@ const SHOWN_MAX: u32 = 1000;
 pub(super) struct Socket(pub Arc<Board>);
 
 impl Answers for Socket {
-    type Request = Request;
-    type Answer = Answer;
-    const MOST: usize = MAX_FRAME_BYTES;
-    const VERSION: u32 = VERSION;
-    const USERS: &'static str = "ctpurge.users";
-
-    fn greeting(request: &Request) -> Option<u32> {
-        match request {
-            Request::Hello { version } => Some(*version),
-            _ => None,
-        }
-    }
-
-    fn hello() -> Answer {
-        Answer::Hello { version: VERSION }
-    }
-
-    fn refuse(why: Unheard, message: String) -> Answer {
-        refuse(
-            match why {
-                Unheard::NotAllowed => Why::NotAllowed,
-                Unheard::Busy => Why::Busy,
-                Unheard::Unreadable => Why::Unreadable,
-                Unheard::Version => Why::Version,
-            },
-            message,
-        )
-    }
+    type Question = Request;
 
     async fn answer(&self, request: Request) -> Answer {
         match request {
@@ -68,11 +42,10 @@ impl Answers for Socket {
                 let stats = spawn_blocking(move || board.stats()).await.unwrap_or_default();
                 Answer::Stats { stats: Box::new(stats) }
             }
-            Request::Hello { .. } => Socket::hello(),
         }
     }
 }
 
 fn refuse(why: Why, message: String) -> Answer {
-    Answer::Refused(Refused::new(why, message))
+    Refused::new(why, message).into()
 }

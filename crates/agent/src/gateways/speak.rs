@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::conversation::Conversation;
-use model::gateway::{Answer, MAX_FRAME_BYTES, Network, Refused, Request, Said, Unserved, VERSION};
+use kernel::conversation::{AskError, Conversation};
+use model::conversation::Refused;
+use model::gateway::{Answer, MAX_FRAME_BYTES, Network, Request, Said, Unserved};
 use model::software::Orders;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
@@ -17,8 +18,6 @@ use crate::backoff::Backoff;
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
-/// For an answer: sockets in a thousand namespaces take a while.
-const ANSWER: Duration = Duration::from_secs(60);
 /// What is not served is asked for again after so long.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long an answer of reports waits for the first.
@@ -26,22 +25,12 @@ const WAIT_S: u64 = 30;
 /// Of networks in one message; a network that is larger goes alone.
 const MESSAGE_BYTES: usize = MAX_FRAME_BYTES / 4;
 
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("it is not reached: {0}")]
-    Io(#[from] io::Error),
-    #[error("it refused: {}", .0.message)]
-    Refused(Refused),
-    #[error("it answered something else")]
-    Misunderstood,
-}
-
 /// Tells a gateway for ever.
 pub(super) async fn tell(role: Role, socket: PathBuf, mut wanted: watch::Receiver<Wanted>, amiss: Amiss) {
     let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
     loop {
         let Err(failed) = keep_told(role, &socket, &mut wanted, &amiss, &mut backoff).await;
-        amiss.set(role, Some(format!("the gateway at {}: {failed}", socket.display())));
+        amiss.set(role, Some(failed.to_string()));
         sleep(backoff.next()).await;
     }
 }
@@ -52,25 +41,25 @@ async fn keep_told(
     wanted: &mut watch::Receiver<Wanted>,
     amiss: &Amiss,
     backoff: &mut Backoff,
-) -> Result<Infallible, Failed> {
+) -> Result<Infallible, AskError> {
     if wanted.wait_for(Option::is_some).await.is_err() {
         std::future::pending::<()>().await;
     }
-    let mut gateway = open(socket).await?;
+    let mut gateway = Conversation::open(socket).await?;
     // What is left of an earlier life of ours goes; the rest may be as it should.
     let mut told = Networks::new();
     let stay = wanted.borrow().iter().flat_map(Networks::keys).copied().collect();
-    ask(&mut gateway, &Request::Keep { networks: stay }).await?;
+    gateway.ask(&Request::Keep { networks: stay }).await?;
     loop {
         let now = wanted.borrow_and_update().clone().unwrap_or_default();
         let mut refused = None;
         let mut unserved = Vec::new();
         for request in differences(role, &told, &now) {
-            match ask(&mut gateway, &request).await {
+            match gateway.ask(&request).await {
                 Ok(Answer::Told { unserved: left }) => unserved = left,
-                Ok(_) => return Err(Failed::Misunderstood),
+                Ok(other) => return Err(AskError::other::<Request>(&other)),
                 // The others are told all the same.
-                Err(Failed::Refused(why)) => refused = Some(why),
+                Err(AskError::Refused { refused: why, .. }) => refused = Some(why),
                 Err(failed) => return Err(failed),
             }
         }
@@ -83,12 +72,12 @@ async fn keep_told(
                     Ok(()) => break,
                     Err(_) => std::future::pending().await,
                 },
-                () = gateway.ended() => return Err(Failed::Io(io::ErrorKind::UnexpectedEof.into())),
+                () = gateway.ended() => return Err(AskError::ended::<Request>(io::ErrorKind::UnexpectedEof)),
                 () = sleep(LOOK_AGAIN), if !unserved.is_empty() => {
-                    let Answer::Status { status } = ask(&mut gateway, &Request::Status).await? else {
-                        return Err(Failed::Misunderstood);
+                    unserved = match gateway.ask(&Request::Status).await? {
+                        Answer::Status { status } => status.unserved,
+                        other => return Err(AskError::other::<Request>(&other)),
                     };
-                    unserved = status.unserved;
                 }
             }
         }
@@ -111,35 +100,19 @@ async fn hear(
     socket: &Path,
     reported: &mpsc::Sender<Vec<Said>>,
     backoff: &mut Backoff,
-) -> Result<Infallible, Failed> {
-    let mut gateway = open(socket).await?;
+) -> Result<Infallible, AskError> {
+    let mut gateway = Conversation::open(socket).await?;
     let mut after = 0;
     loop {
-        let Answer::Reports { reports, last } =
-            ask(&mut gateway, &Request::Reports { after, wait_s: WAIT_S }).await?
-        else {
-            return Err(Failed::Misunderstood);
+        let (reports, last) = match gateway.ask(&Request::Reports { after, wait_s: WAIT_S }).await? {
+            Answer::Reports { reports, last } => (reports, last),
+            other => return Err(AskError::other::<Request>(&other)),
         };
         backoff.reset();
         after = last;
         if !reports.is_empty() && reported.send(reports).await.is_err() {
             std::future::pending::<()>().await;
         }
-    }
-}
-
-async fn open(socket: &Path) -> Result<Conversation, Failed> {
-    let mut gateway = Conversation::open(socket, MAX_FRAME_BYTES).await?;
-    match ask(&mut gateway, &Request::Hello { version: VERSION }).await? {
-        Answer::Hello { .. } => Ok(gateway),
-        _ => Err(Failed::Misunderstood),
-    }
-}
-
-async fn ask(gateway: &mut Conversation, request: &Request) -> Result<Answer, Failed> {
-    match gateway.ask(request, ANSWER).await? {
-        Answer::Refused(refused) => Err(Failed::Refused(refused)),
-        answer => Ok(answer),
     }
 }
 

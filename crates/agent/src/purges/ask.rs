@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kernel::conversation::{AskError, Conversation};
 use model::purge::{Answer, Job, JobId, Request, State};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
-use crate::ctpurge::{ClientError, Conversation};
 
 /// Before the first question whether jobs are done; each later one comes after twice as long. Who came waits
 /// for it.
@@ -76,11 +76,11 @@ pub(super) async fn run(socket: PathBuf, mut inbox: mpsc::Receiver<Job>, told: m
 
 /// Over one connection, until nothing is held.
 async fn converse(
-    mut conversation: Conversation,
+    mut conversation: Conversation<Request>,
     held: &mut BTreeMap<JobId, Job>,
     inbox: &mut mpsc::Receiver<Job>,
     told: &mpsc::UnboundedSender<Told>,
-) -> Result<(), ClientError> {
+) -> Result<(), AskError> {
     let mut accepted = BTreeSet::new();
     let mut busy = Backoff::new(PAUSE, LONGEST_PAUSE);
     let mut send_at = Instant::now();
@@ -109,7 +109,7 @@ async fn converse(
                 },
                 // It does not know what became of it: again.
                 Answer::Job { job: None } => drop(accepted.remove(&id)),
-                other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
+                other => return Err(AskError::other::<Request>(&other)),
             }
         }
         if held.len() < before {
@@ -127,15 +127,15 @@ async fn converse(
 
 /// Hands over what was not accepted yet; false when ctpurge was too busy for some.
 async fn submit(
-    conversation: &mut Conversation,
+    conversation: &mut Conversation<Request>,
     held: &mut BTreeMap<JobId, Job>,
     accepted: &mut BTreeSet<JobId>,
     told: &mpsc::UnboundedSender<Told>,
-) -> Result<bool, ClientError> {
+) -> Result<bool, AskError> {
     for jobs in requests(held, accepted) {
         let outcomes = match conversation.ask(&Request::Submit { jobs: jobs.clone() }).await? {
             Answer::Submitted { outcomes } if outcomes.len() == jobs.len() => outcomes,
-            other => return Err(ClientError::Misunderstood(format!("{other:?}"))),
+            other => return Err(AskError::other::<Request>(&other)),
         };
         let mut is_busy = false;
         for (job, refused) in jobs.iter().zip(outcomes) {
@@ -177,32 +177,35 @@ fn end(what: Told, id: JobId, held: &mut BTreeMap<JobId, Job>, told: &mpsc::Unbo
 
 #[cfg(test)]
 mod tests {
-    use kernel::conversation::{listen, read, write};
-    use model::purge::{JobShown, MAX_FRAME_BYTES, Outcome, Place, Progress, Reason, VERSION, What};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use kernel::conversation::{Answers, listen, serve};
+    use model::purge::{JobShown, Outcome, Place, Progress, Reason, What};
     use uuid::Uuid;
 
     use super::*;
 
     /// Takes one job, and says at the fourth question that it is done.
-    async fn soon(listener: tokio::net::UnixListener) {
-        let (mut stream, _) = listener.accept().await.expect("comes");
-        let mut asked = 0;
-        while let Ok(Some(request)) = read::<Request>(&mut stream, MAX_FRAME_BYTES).await {
-            let answer = match request {
-                Request::Hello { .. } => Answer::Hello { version: VERSION },
+    #[derive(Default)]
+    struct Soon(AtomicU32);
+
+    impl Answers for Soon {
+        type Question = Request;
+
+        async fn answer(&self, request: Request) -> Answer {
+            match request {
                 Request::Submit { jobs } => Answer::Submitted { outcomes: vec![None; jobs.len()] },
                 Request::Job { id } => {
-                    asked += 1;
-                    let state = match asked {
-                        4 => State::Done(Outcome::default()),
+                    let state = match self.0.fetch_add(1, Ordering::Relaxed) {
+                        3 => State::Done(Outcome::default()),
                         _ => State::Running(Progress::default()),
                     };
                     let (reason, place, what) = (Reason::AddressArrived, Place::Host, String::new());
                     Answer::Job { job: Some(Box::new(JobShown { id, reason, place, what, state })) }
                 }
                 other => panic!("asked for {other:?}"),
-            };
-            write(&mut stream, &answer, MAX_FRAME_BYTES).await.expect("answers");
+            }
         }
     }
 
@@ -214,7 +217,8 @@ mod tests {
             let dir = tempfile::tempdir().expect("directory");
             let socket = dir.path().join("socket");
             let mut tasks = tokio::task::JoinSet::new();
-            tasks.spawn(soon(listen(&socket, &[]).expect("listens")));
+            let listener = listen(&socket, &[]).expect("listens");
+            tasks.spawn(serve(listener, Arc::<Soon>::default(), &[]));
             let (jobs, inbox) = mpsc::channel(1);
             let (tells, mut told) = mpsc::unbounded_channel();
             tasks.spawn(run(socket, inbox, tells));

@@ -215,7 +215,7 @@ fn answer_to(shared: &Shared, request: &Request) -> Answer {
             Err(refused) => return Answer::Refused(refused),
         },
         Request::Keep { networks } => shared.change(&[], |id| networks.contains(id)),
-        Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
+        Request::Status | Request::Reports { .. } => {
             return Answer::Status { status: Box::new(shared.status()) };
         }
     }

@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kernel::conversation::listen;
-use model::gateway::{Answer, Refused, Request, Why};
+use model::conversation::{Refused, Why};
+use model::gateway::{Answer, Request};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::interval;
 
@@ -95,11 +96,10 @@ async fn answer_to(networks: &mut Networks, request: &Request) -> Answer {
     let checked = match request {
         Request::Tell { wanted } => wanted.check(),
         Request::Change { networks, .. } => networks.iter().try_for_each(model::gateway::Network::check),
-        Request::Reports { .. } => Err(Refused {
-            why: Why::Wrong,
-            message: "orders are the management gateway's: ask there".to_owned(),
-        }),
-        Request::Hello { .. } | Request::Status | Request::Keep { .. } => Ok(()),
+        Request::Reports { .. } => {
+            Err(Refused::new(Why::Wrong, "orders are the management gateway's: ask there"))
+        }
+        Request::Status | Request::Keep { .. } => Ok(()),
     };
     if let Err(refused) = checked {
         return Answer::Refused(refused);
@@ -117,8 +117,6 @@ async fn answer_to(networks: &mut Networks, request: &Request) -> Answer {
             networks.keep(these).await;
             Answer::Told { unserved: networks.unserved() }
         }
-        Request::Hello { .. } | Request::Status | Request::Reports { .. } => {
-            Answer::Status { status: Box::new(networks.status()) }
-        }
+        Request::Status | Request::Reports { .. } => Answer::Status { status: Box::new(networks.status()) },
     }
 }

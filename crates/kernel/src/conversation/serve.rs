@@ -3,14 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use model::conversation::{Greeting, Question, Refused, Why};
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, ended, read, write};
+use super::{GREETING, PATIENCE, ended, read, write};
 
 /// Conversations at a time, of root and of the users that the settings name: these take no place of root's. Each
 /// may hold one message.
@@ -18,36 +17,14 @@ const CONVERSATIONS: usize = 8;
 /// Who are turned away at a time.
 const STRANGERS: usize = 4;
 
-/// Why somebody has no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unheard {
-    NotAllowed,
-    /// As many of the named users are heard as may be.
-    Busy,
-    Unreadable,
-    Version,
-}
-
 /// Who answers.
 pub trait Answers: Send + Sync + 'static {
-    type Request: DeserializeOwned + Send;
-    type Answer: Serialize + Send + Sync;
-    /// Bytes of a message.
-    const MOST: usize;
-    const VERSION: u32;
-    /// The setting that names users who are heard besides root.
-    const USERS: &'static str;
+    type Question: Question;
 
-    /// The version that a greeting says, which comes before anything else.
-    fn greeting(request: &Self::Request) -> Option<u32>;
-    fn hello() -> Self::Answer;
-    fn refuse(why: Unheard, message: String) -> Self::Answer;
-    /// Whether what is asked for may be long in coming: who goes meanwhile leaves its place to others.
-    fn is_news(_request: &Self::Request) -> bool {
-        false
-    }
-    fn answer(&self, request: Self::Request) -> impl Future<Output = Self::Answer> + Send;
+    fn answer(&self, question: Self::Question) -> impl Future<Output = Answer<Self>> + Send;
 }
+
+type Answer<A> = <<A as Answers>::Question as Question>::Answer;
 
 /// Hears root, ourselves and some users, for good.
 pub async fn serve<A: Answers>(listener: UnixListener, who: Arc<A>, users: &[u32]) {
@@ -77,58 +54,63 @@ pub async fn serve<A: Answers>(listener: UnixListener, who: Arc<A>, users: &[u32
             });
         } else if let Ok(place) = Arc::clone(&strangers).try_acquire_owned() {
             tokio::spawn(async move {
-                turn_away::<A>(stream, is_named).await;
+                turn_away::<A::Question>(stream, is_named).await;
                 drop(place);
             });
         }
     }
 }
 
-async fn turn_away<A: Answers>(mut stream: UnixStream, is_named: bool) {
+async fn turn_away<Q: Question>(mut stream: UnixStream, is_named: bool) {
     let refused = match is_named {
-        true => A::refuse(Unheard::Busy, format!("{CONVERSATIONS} conversations are under way: come again")),
+        true => Refused::new(Why::Busy, format!("{CONVERSATIONS} conversations are under way: come again")),
         false => {
-            A::refuse(Unheard::NotAllowed, format!("only root, and the users in {}, are heard", A::USERS))
+            Refused::new(Why::NotAllowed, format!("only root, and the users in {}, are heard", Q::USERS))
         }
     };
-    if write(&mut stream, &refused, A::MOST).await.is_ok() {
+    if write(&mut stream, &Greeting::Refused(refused), GREETING).await.is_ok() {
         // What is closed with bytes unread takes the answer with it.
         let _ = timeout(PATIENCE / 50, stream.read(&mut [0; 512])).await;
     }
 }
 
 async fn converse<A: Answers>(mut stream: UnixStream, who: &A) {
-    let mut greeted = false;
+    // A place is not for those who say nothing from the first.
+    let Ok(heard) = timeout(PATIENCE, read(&mut stream, GREETING)).await else { return };
+    let Ok(greeting) = greeting::<A::Question>(heard) else { return };
+    let is_last = matches!(greeting, Greeting::Refused(_));
+    if write(&mut stream, &greeting, GREETING).await.is_err() || is_last {
+        return;
+    }
     loop {
-        // A place is not for those who say nothing from the first.
-        let read = read::<A::Request>(&mut stream, A::MOST);
-        let read = if greeted { read.await } else { timeout(PATIENCE, read).await.unwrap_or(Ok(None)) };
-        let (answer, last) = match read {
+        let (answer, is_last) = match read::<A::Question>(&mut stream, A::Question::MOST).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                (A::refuse(Unheard::Unreadable, error.to_string()), true)
+                (Refused::new(Why::Unreadable, error.to_string()).into(), true)
             }
             Ok(None) | Err(_) => return,
-            Ok(Some(request)) => match A::greeting(&request) {
-                Some(version) if version == A::VERSION => {
-                    greeted = true;
-                    (A::hello(), false)
-                }
-                Some(version) => {
-                    let spoken = A::VERSION;
-                    let message =
-                        format!("version {version} is not spoken here, but {spoken}: update the other");
-                    (A::refuse(Unheard::Version, message), true)
-                }
-                None if !greeted => (A::refuse(Unheard::Version, "say hello first".to_owned()), true),
-                None if A::is_news(&request) => tokio::select! {
-                    answer = who.answer(request) => (answer, false),
-                    () = ended(&stream) => return,
-                },
-                None => (who.answer(request).await, false),
+            Ok(Some(question)) if question.is_news() => tokio::select! {
+                answer = who.answer(question) => (answer, false),
+                () = ended(&stream) => return,
             },
+            Ok(Some(question)) => (who.answer(question).await, false),
         };
-        if write(&mut stream, &answer, A::MOST).await.is_err() || last {
+        if write(&mut stream, &answer, A::Question::MOST).await.is_err() || is_last {
             return;
         }
+    }
+}
+
+/// The answer to the first message, if any came.
+fn greeting<Q: Question>(heard: io::Result<Option<Greeting>>) -> io::Result<Greeting> {
+    let no = |message: String| Ok(Greeting::Refused(Refused::new(Why::Version, message)));
+    match heard {
+        Ok(Some(Greeting::Hello { version })) if version == Q::VERSION => Ok(Greeting::Hello { version }),
+        Ok(Some(Greeting::Hello { version })) => {
+            no(format!("version {version} is not spoken here, but {}: update the other", Q::VERSION))
+        }
+        Ok(Some(Greeting::Refused(_))) => no("say hello first".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => no(format!("say hello first: {error}")),
+        Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(error) => Err(error),
     }
 }

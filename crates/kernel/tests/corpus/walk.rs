@@ -3,21 +3,18 @@
 
 use host::purge::{Matcher, Numbers, Plan, asks};
 use kernel::conntrack;
-use model::purge::{Job, Request, What, decode, frame_len};
+use model::purge::{Job, Request, What};
 
 /// A message, and behind a zero byte what the kernel might show; true when both could be read.
 pub fn bytes(bytes: &[u8]) -> bool {
     let found = conntrack::parse(bytes).ok();
-    if let Some(head) = bytes.first_chunk::<4>() {
-        let _ = frame_len(*head);
-    }
     let (message, entry) = match bytes.iter().position(|byte| *byte == 0) {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (bytes, &bytes[..0]),
     };
-    let jobs = match decode::<Request>(message) {
+    let jobs = match serde_json::from_slice(message) {
         Ok(Request::Submit { jobs }) => jobs,
-        _ => decode::<Job>(message).into_iter().collect(),
+        _ => serde_json::from_slice::<Job>(message).into_iter().collect(),
     };
     let good: Vec<&What> = jobs.iter().filter(|job| job.check().is_ok()).map(|job| &job.what).collect();
     let Some(entry) = conntrack::parse(entry).ok().or(found).filter(|_| !good.is_empty()) else {

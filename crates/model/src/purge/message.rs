@@ -1,11 +1,14 @@
 //! What is asked of ctpurge over its socket, and what it answers: one answer per request, in order.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Job, JobId, JobShown, Stats};
+use crate::conversation::{Question, Refused};
 
-/// Of this language. A ctpurge answers only those that speak its own.
-pub const VERSION: u32 = 1;
+/// The longest message; a sender of more splits its jobs.
+pub const MAX_FRAME_BYTES: usize = 1 << 20;
 
 /// Jobs in one request.
 pub const MAX_JOBS_PER_REQUEST: usize = 512;
@@ -13,10 +16,6 @@ pub const MAX_JOBS_PER_REQUEST: usize = 512;
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// The first of a connection.
-    Hello {
-        version: u32,
-    },
     /// Takes jobs. Each is on disk, or refused, when the answer comes.
     Submit {
         jobs: Vec<Job>,
@@ -35,9 +34,6 @@ pub enum Request {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    Hello {
-        version: u32,
-    },
     /// In the order of the jobs: `None` for each that was accepted.
     Submitted {
         outcomes: Vec<Option<Refused>>,
@@ -58,42 +54,26 @@ pub enum Answer {
     Refused(Refused),
 }
 
-/// A "no": a word for programs, and what to change for people.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Refused {
-    pub why: Why,
-    pub message: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Why {
-    /// The message is not of this language.
-    Unreadable,
-    /// Another version is spoken here.
-    Version,
-    /// Only root, and who the configuration names, is heard.
-    NotAllowed,
-    /// The job cannot be; asking again does not change it.
-    Wrong,
-    /// Another job has this id.
-    Taken,
-    /// As many wait as may: come again.
-    Busy,
-    /// The journal cannot be written: come again.
-    NoSpace,
-    /// Of a later release.
-    #[serde(other)]
-    Other,
-}
-
-impl Refused {
-    pub fn new(why: Why, message: impl Into<String>) -> Refused {
-        Refused { why, message: message.into() }
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Answer {
+        Answer::Refused(refused)
     }
+}
 
-    /// Asking again, later, may be answered otherwise.
-    pub fn is_for_now(&self) -> bool {
-        matches!(self.why, Why::Busy | Why::NoSpace)
+impl Question for Request {
+    type Answer = Answer;
+    const SERVER: &'static str = "ctpurge";
+    const COMMAND: &'static str = "neutrino ctpurge";
+    const USERS: &'static str = "ctpurge.users";
+    const VERSION: u32 = 1;
+    const MOST: usize = MAX_FRAME_BYTES;
+    /// Of a process that may be waiting for its disk.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn heard(answer: Answer) -> Result<Answer, Refused> {
+        match answer {
+            Answer::Refused(refused) => Err(refused),
+            answer => Ok(answer),
+        }
     }
 }

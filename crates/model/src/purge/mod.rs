@@ -2,16 +2,15 @@
 //!
 //! ```text
 //! job       what shall go, where and why       message   what is asked of ctpurge, and its answers
-//! addresses sets of addresses and prefixes     frame     how messages lie in a stream
-//! pairs     removed addresses and their peers  state     what became of a job; counters
-//! tuple     one direction of a connection      check     what is wrong with a job
+//! addresses sets of addresses and prefixes     state     what became of a job; counters
+//! pairs     removed addresses and their peers  check     what is wrong with a job
+//! tuple     one direction of a connection
 //! ```
 //! The language names no table: the kernel's is purged by it, and any other that tracks connections
 //! by zone and tuple can be. What a job asks for is idempotent: forgetting twice is forgetting once.
 
 mod addresses;
 mod check;
-mod frame;
 mod job;
 mod message;
 mod pairs;
@@ -20,9 +19,8 @@ mod tuple;
 
 pub use addresses::Addresses;
 pub use check::{MAX_ADDRESSES, MAX_TUPLES, Wrong};
-pub use frame::{FrameError, MAX_FRAME_BYTES, decode, encode, frame_len};
 pub use job::{Job, JobId, Place, Reason, Tuples, What};
-pub use message::{Answer, MAX_JOBS_PER_REQUEST, Refused, Request, VERSION, Why};
+pub use message::{Answer, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Request};
 pub use pairs::{Began, Pairs, Peers, Ports, Service};
 pub use state::{Abilities, Costs, Counters, JobShown, Outcome, Progress, State, Stats};
 pub use tuple::{Icmp, Tuple};

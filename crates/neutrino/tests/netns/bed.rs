@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-use gateway::control::Conversation;
 use ipnet::IpNet;
+use kernel::conversation::Conversation;
 use model::desired::{
     Dhcp, DhcpSubnet, Direction, Ethertype, Group, GroupRule, Ipv6Mode, Key, Kind, Lease, LeaseAddress,
     Network, Part, Ports, RemoteSide, Segment,

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use kernel::conversation::Conversation;
 use model::vswitch::{Attachment, Kind, NeighbourShown, Network, Port, Shown, Tunnel, Underlay, Wanted, Way};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use vswitchd::{Answer, Client, Request, Settings};
+use vswitchd::{Answer, Request, Settings};
 use wire::Vni;
 
 use super::{Pair, VNI};
@@ -87,7 +88,8 @@ impl Ours {
             }
         };
         let mut ours = Ours { socket, running, threads: Vec::new() };
-        let hears = wait::until(START, || async { Client::open(&ours.socket).await.ok() }).await;
+        let hears =
+            wait::until(START, || async { Conversation::<Request>::open(&ours.socket).await.ok() }).await;
         hears.with_context(|| format!("vswitchd does not hear: {}", ours.said()))?;
         ours.threads = process::threads_of("switch").into_iter().filter(|id| !before.contains(id)).collect();
         Ok(ours)
@@ -109,7 +111,7 @@ impl Ours {
     }
 
     pub async fn ask(&self, request: Request) -> anyhow::Result<Answer> {
-        Ok(Client::open(&self.socket).await?.ask(&request).await?)
+        Ok(Conversation::open(&self.socket).await?.ask(&request).await?)
     }
 
     /// Is this, once its devices are open.

@@ -1,6 +1,6 @@
 //! Purges that ctpurge gives up: nobody is let in meanwhile, operators see it, and they are made up for.
 
-use agent::ctpurge::Conversation;
+use kernel::conversation::Conversation;
 use model::desired::{Direction, Ethertype};
 use model::purge::{Answer, Request};
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ::gateway::control::Conversation;
 use anyhow::{Context, bail};
+use kernel::conversation::Conversation;
 use model::NetworkId;
 use model::gateway::{Answer, Door, Listen, Network, Port, Request, Wanted};
 use testbed::gateways::{ADDRESS, Gateways};
@@ -39,7 +39,7 @@ pub async fn measure(program: &Path, count: usize, theirs: Option<usize>) -> any
     }
     let begun = std::time::Instant::now();
     for role in ["management", "tenant"] {
-        let mut gateway: Conversation = bed.conversation(role).await?;
+        let mut gateway: Conversation<Request> = bed.conversation(role).await?;
         let wanted = Wanted { networks: networks.clone() };
         match gateway.ask(&Request::Tell { wanted }).await? {
             Answer::Told { unserved } if unserved.is_empty() => {}

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use agent::ctpurge::Conversation;
 use anyhow::{Context, bail};
+use kernel::conversation::Conversation;
 use model::purge::{Answer, Counters, Job, Request, State, Stats, What};
 use tempfile::TempDir;
 use testbed::program::Program;

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use agent::ctpurge::{Acknowledged, Client, Conversation, CtpurgeError, Settings};
+use agent::ctpurge::{CtpurgeError, Settings};
 use host::purge::{Connection, asks};
 use kernel::conntrack::{Conntrack, Filter, Found, Insert, Visit};
+use kernel::conversation::Conversation;
 use kernel::netns;
 use model::purge::{Answer, Icmp, Job, JobId, JobShown, Place, Reason, Request, Stats, Tuple, What};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -71,10 +72,6 @@ impl Bed {
             panic!("it ended: {:?}", task.await);
         }
         Running { stop, task }
-    }
-
-    pub fn client(&self) -> (Client, mpsc::UnboundedReceiver<Acknowledged>) {
-        Client::start(self.settings.socket.clone())
     }
 
     pub async fn ask(&self, request: Request) -> Answer {

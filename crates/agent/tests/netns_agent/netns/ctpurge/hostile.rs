@@ -5,9 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use model::purge::{
-    Answer, JobId, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Place, Request, VERSION, What, Why, encode,
-};
+use kernel::conversation::Conversation;
+use model::conversation::{Greeting, Question, Why};
+use model::purge::{Answer, JobId, MAX_FRAME_BYTES, MAX_JOBS_PER_REQUEST, Place, Request, What};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -28,10 +29,14 @@ fn heard(stream: &mut UnixStream) -> Option<Value> {
     serde_json::from_slice(&body).ok()
 }
 
+fn say(stream: &mut UnixStream, message: &impl Serialize) {
+    stream.write_all(&said(&serde_json::to_vec(message).expect("JSON"))).expect("writes");
+}
+
 fn greet(bed: &Bed) -> UnixStream {
     let mut stream = connect(bed);
-    stream.write_all(&encode(&Request::Hello { version: VERSION }).expect("short")).expect("writes");
-    assert_eq!(heard(&mut stream), Some(json!({ "hello": { "version": VERSION } })));
+    say(&mut stream, &Greeting::Hello { version: Request::VERSION });
+    assert_eq!(heard(&mut stream), Some(json!({ "hello": { "version": Request::VERSION } })));
     stream
 }
 
@@ -69,14 +74,14 @@ async fn garbage_is_answered_and_changes_nothing() {
         // Torn in the middle of a message, and silence after it.
         let _ = greet(&bed).write_all(&said(b"{\"stats\"")[..7]);
         let mut early = connect(&bed);
-        early.write_all(&encode(&Request::Stats).expect("short")).expect("writes");
+        say(&mut early, &Request::Stats);
         assert_eq!(heard(&mut early).expect("an answer")["refused"]["why"], "version");
         let mut later = connect(&bed);
-        later.write_all(&encode(&Request::Hello { version: 2 }).expect("short")).expect("writes");
+        say(&mut later, &Greeting::Hello { version: 2 });
         assert_eq!(heard(&mut later).expect("an answer")["refused"]["why"], "version");
     });
     let jobs = (0..=MAX_JOBS_PER_REQUEST).map(|_| job(&Place::Host, What::Zone(1))).collect();
-    let mut conversation = agent::ctpurge::Conversation::open(&bed.settings.socket).await.expect("is heard");
+    let mut conversation = Conversation::open(&bed.settings.socket).await.expect("is heard");
     let error = conversation.ask(&Request::Submit { jobs }).await.expect_err("too many");
     assert!(error.to_string().contains("at most"), "{error}");
     // What is wrong with one job harms no other of the message.

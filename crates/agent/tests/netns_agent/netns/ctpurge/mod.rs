@@ -5,9 +5,9 @@ mod hostile;
 
 use host::purge::Connection;
 use kernel::netns;
+use model::conversation::Why;
 use model::purge::{
-    Addresses, Answer, Began, Job, MAX_TUPLES, Outcome, Pairs, Peers, Place, Ports, Request, Service, State,
-    Tuple, Tuples, What, Why,
+    Addresses, Answer, Began, Job, Outcome, Pairs, Peers, Place, Ports, Request, Service, State, Tuples, What,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
@@ -53,14 +53,10 @@ async fn what_jobs_ask_for_goes_and_decoys_stay() {
     ]
     .into();
     let running = bed.start().await;
-    let (client, mut acknowledged) = bed.client();
-    for job in &jobs {
-        client.submit(job.clone()).expect("there is room");
-    }
-    for job in &jobs {
-        let heard = acknowledged.recv().await.expect("the client lives");
-        assert_eq!((heard.id, heard.refused), (job.id, None));
-    }
+    let Answer::Submitted { outcomes } = bed.ask(Request::Submit { jobs: jobs.clone() }).await else {
+        panic!("not that answer");
+    };
+    assert_eq!(outcomes, vec![None; jobs.len()]);
     for (at, job) in jobs.iter().enumerate() {
         let outcome = outcome(&bed.ended(job.id).await);
         assert_eq!(outcome.gone, 0);
@@ -172,28 +168,6 @@ async fn what_cannot_be_done_is_told() {
 }
 
 /// As heavy as may be, and one that can never be: each is acknowledged, also when it starts late.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_client_hands_over_whatever_is_right() {
-    let Some(bed) = Bed::new() else { return };
-    let (client, mut acknowledged) = bed.client();
-    let tuple = connection(5, false, 132, 60_000, [1, 2, 2]).original;
-    let known = |n| {
-        (0..MAX_TUPLES as u16).map(|at| Tuple { source_port: at, destination_port: n, ..tuple }).collect()
-    };
-    let mut jobs: Vec<Job> =
-        (0..6).map(|n| job(&Place::Host, What::Tuples(Tuples { zone: 5, tuples: known(n) }))).collect();
-    jobs.insert(3, job(&Place::Host, What::Zone(0)));
-    for job in &jobs {
-        client.submit(job.clone()).expect("there is room");
-    }
-    let running = bed.start().await;
-    for _ in &jobs {
-        let heard = acknowledged.recv().await.expect("the client lives");
-        assert_eq!(heard.refused.map(|refused| refused.why), (heard.id == jobs[3].id).then_some(Why::Wrong));
-    }
-    running.stop().await;
-}
-
 struct Small<'a>(&'a std::path::Path);
 
 impl Drop for Small<'_> {
