@@ -37,9 +37,9 @@ apt-get -q update
 apt-get -q -y install neutrino-library
 cat /usr/share/neutrino-tests/neutrino-library
 echo \"apt-get $(now)\"
-/work/neutrino-guest once --key /work/key.asc
-/work/neutrino-guest status
-/work/neutrino-guest status | grep -q '{order} installed'
+/job/neutrino-guest once --key /job/key.asc
+/job/neutrino-guest status
+/job/neutrino-guest status | grep -q '{order} installed'
 cat /usr/share/neutrino-tests/neutrino-app
 cat /opt/tool/5/content
 echo \"order $(now)\"
