@@ -107,7 +107,7 @@ impl Depot {
     pub fn spooled(&self) -> u64 {
         let files =
             std::fs::read_dir(self.folder.path().join("repository/uploads")).into_iter().flatten().flatten();
-        let spooled = files.filter(|file| file.path().extension().is_none_or(|kind| kind != "json"));
+        let spooled = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "part"));
         spooled.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
     }
 
