@@ -310,9 +310,10 @@ impl Switch {
         per_packet: usize,
     ) -> (Vec<(Frame, usize)>, Vec<Piece>) {
         let head_len = cut.head_len();
-        let mut outs = Vec::new();
+        let mut outs = Vec::with_capacity(1);
         let mut pieces = Vec::new();
         if per_packet > 1 {
+            pieces.reserve_exact(per_packet);
             let mut out = self.pool.take(per_packet * (header.len() + head_len));
             while pieces.len() < per_packet && cut.next_len().is_some() {
                 // The tunnel header of the first is the outer header's end.

@@ -127,7 +127,11 @@ impl Run {
         }
         match lies_at.filter(|_| self.frame.is_in_one()) {
             Some(at) => {
-                let own = if self.pieces.is_empty() { self.frame.len() as u32 } else { 0 };
+                let mut own = 0;
+                if self.pieces.is_empty() {
+                    own = self.frame.len() as u32;
+                    self.pieces.reserve_exact(MOST_SEGMENTS);
+                }
                 let (from, to) = ((at + layout.head) as u32, (at + layout.end) as u32);
                 self.pieces.push(Piece { own, from, to });
                 self.laid += payload;
