@@ -17,6 +17,7 @@ mod floatingip_pool;
 mod l3_agent;
 mod lock;
 mod metering;
+mod names;
 pub mod network;
 pub mod network_segment_range;
 mod plain;
@@ -45,17 +46,19 @@ use db::{Page, Reader, Tx};
 use model::api::query::Filter;
 use model::api::security_group_rule::SECURITY_GROUP_RULE;
 use model::api::table::{Parent, Resource};
-use model::api::{Given, Invalid, RESOURCES, body, query};
+use model::api::{Given, Invalid, body, query};
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call, IfMatch};
+use crate::routes::names::{hyphened, table, table_below};
 use crate::{notification, retry};
 
 pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
-    let parts: Vec<&str> = call.path.split('/').skip(1).collect();
+    let path = hyphened(&call.path);
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
     match parts.as_slice() {
         [] => discovery::versions(call),
         ["openapi"] => discovery::openapi(call),
@@ -68,10 +71,15 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "auto-allocated-topology", project] => {
             auto_allocated_topology::dispatch(app, call, project).await
         }
-        ["v2.0", "availability_zones"] => availability::zones(app, call).await,
+        ["v2.0", "availability-zones"] => availability::zones(app, call).await,
         ["v2.0", "network-ip-availabilities"] => availability::networks(app, call, None).await,
         ["v2.0", "network-ip-availabilities", id] => availability::networks(app, call, Some(id)).await,
         ["v2.0", "service-providers"] => flavor::providers(app, call),
+        // Where openstacksdk looks for tags of these.
+        ["v2.0", "qos", of @ "policies", id, "tags"] => tag::dispatch(app, call, of, id, None).await,
+        ["v2.0", "qos", of @ "policies", id, "tags", tag] => {
+            tag::dispatch(app, call, of, id, Some(tag)).await
+        }
         ["v2.0", "qos", below @ ..] => qos::dispatch(app, call, below).await,
         ["v2.0", "metering", path] => collection(app, call, table(&format!("metering/{path}"))?).await,
         ["v2.0", "metering", path, id] => member(app, call, table(&format!("metering/{path}"))?, id).await,
@@ -93,7 +101,7 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", "flavors", id, below @ ..] if below != ["tags"] => {
             flavor::dispatch(app, call, id, below).await
         }
-        ["v2.0", "routers", _, path @ "conntrack_helpers"] => {
+        ["v2.0", "routers", _, path @ ("conntrack_helpers" | "conntrack-helpers")] => {
             collection(app, call, table_below("routers", path)?).await
         }
         ["v2.0", "trunks", id, action] => trunk::dispatch(app, call, id, action).await,
@@ -104,17 +112,6 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         ["v2.0", ..] => Err(Fault::NoSuchUrl),
         _ => Err(Fault::NothingOutside),
     }
-}
-
-fn table(path: &str) -> Result<&'static Resource, Fault> {
-    let found = RESOURCES.into_iter().find(|table| table.path == path && table.parent.is_none());
-    found.ok_or(Fault::NoSuchUrl)
-}
-
-/// The collection at `/v2.0/OF/{id}/PATH`.
-fn table_below(of: &str, path: &str) -> Result<&'static Resource, Fault> {
-    let is_below = |table: &&Resource| table.parent.is_some_and(|parent| parent.table.path == of);
-    RESOURCES.into_iter().find(|table| table.path == path && is_below(table)).ok_or(Fault::NoSuchUrl)
 }
 
 /// What the URL names as that which the collection lies below.

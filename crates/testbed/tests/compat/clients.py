@@ -134,4 +134,5 @@ def policy():
     other.network.delete_port(guest, ignore_missing=False)
 
 
-{"catalog": catalog, "policy": policy}[sys.argv[1]]()
+if __name__ == "__main__":
+    {"catalog": catalog, "policy": policy}[sys.argv[1]]()

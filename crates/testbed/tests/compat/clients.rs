@@ -2,10 +2,13 @@
 //!
 //! What anyone may do is one test, what the policy says to whom another.
 
+use std::path::Path;
 use std::process::Output;
 
 use bus::Bus;
+use model::report::L3Configuration;
 use serde_json::Value;
+use testbed::simulated::SimulatedHost;
 use testbed::{Keystone, Lone, python};
 use tokio::process::Command;
 
@@ -24,9 +27,13 @@ struct Cloud {
 
 impl Cloud {
     async fn start() -> Cloud {
+        Cloud::with(Bus::in_process()).await
+    }
+
+    async fn with(bus: Bus) -> Cloud {
         let keystone = Keystone::start(Default::default()).await.expect("Keystone starts");
         let settings = keystone.api(keystone.settings());
-        let server = Lone::start(settings, Bus::in_process()).await.expect("starts");
+        let server = Lone::start(settings, bus).await.expect("starts");
         keystone.serve_network(&format!("http://{}", server.address)).await.expect("in the catalog");
         Cloud { keystone, _server: server }
     }
@@ -58,10 +65,11 @@ impl Cloud {
         assert!(said.contains(with), "{user:?}: openstack {words}: {said}");
     }
 
-    /// Runs a part of the script beside this file, whose asserts are in it.
-    async fn script(&self, part: &str) {
+    /// Runs a script beside this file, or a part of it. Its asserts are in it.
+    async fn script(&self, script: &str, part: &str) {
         let mut command = self.command("python", ADMIN);
-        command.args(["-c", include_str!("clients.py"), part]);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
+        command.arg(path).arg(part).env("PYTHONDONTWRITEBYTECODE", "1");
         let output = command.output().await.expect("Python runs");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{part}\n{out}{err}");
@@ -86,7 +94,7 @@ async fn the_openstack_command_finds_us_in_the_catalog() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sdk_finds_us_in_the_catalog() {
-    Cloud::start().await.script("catalog").await;
+    Cloud::start().await.script("clients.py", "catalog").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,5 +119,27 @@ async fn roles_and_projects_hold_for_the_openstack_command() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_and_projects_hold_for_the_sdk() {
-    Cloud::start().await.script("policy").await;
+    Cloud::start().await.script("clients.py", "policy").await;
+}
+
+/// Asks for what a cloud with two hosts serves, all of it.
+async fn everything(script: &str) {
+    let bus = Bus::in_process();
+    let cloud = Cloud::with(bus.clone()).await;
+    let mut hosts = Vec::new();
+    for (name, address) in [("compute-1", [192, 0, 2, 1]), ("compute-2", [192, 0, 2, 2])] {
+        let routes = Some(L3Configuration::default());
+        hosts.push(SimulatedHost::start_as(bus.clone(), name, address.into(), routes).await);
+    }
+    cloud.script(script, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sdk_asks_for_every_operation() {
+    everything("everything.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_openstack_command_has_words_for_every_collection() {
+    everything("commands.py").await;
 }
