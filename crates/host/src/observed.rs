@@ -4,7 +4,7 @@
 //! does to it what an act does to the kernel, side effects included.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use model::RouterId;
@@ -116,6 +116,8 @@ pub struct Namespace {
     pub rules: BTreeSet<Rule>,
     /// Device to permanent neighbours.
     pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
+    /// Device, and an address elsewhere that it answers for.
+    pub proxies: BTreeSet<(String, Ipv6Addr)>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     /// Hash of the table of address translation; 0 of one that is not ours.
     pub table: Option<u64>,

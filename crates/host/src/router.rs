@@ -23,6 +23,8 @@ pub struct Room {
     pub rules: BTreeSet<Rule>,
     /// Device and address.
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
+    /// Device, and an address elsewhere that it answers for.
+    pub proxies: BTreeSet<(String, Ipv6Addr)>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
     pub helpers: Option<HelperSet>,
@@ -44,6 +46,15 @@ impl Routes {
     }
 }
 
+impl Room {
+    /// The gateway's device answers for addresses behind the router.
+    pub fn answer_for(&mut self, gateway: &Gateway, device: &str) {
+        let Some(proxies) = &gateway.ndp_proxies else { return };
+        self.proxies.extend(proxies.iter().map(|ip| (device.to_owned(), *ip)));
+        self.sysctls.insert(Sysctl::ProxyNdp(Of::Device(device.to_owned())), 1);
+    }
+}
+
 /// The room of a router that is not distributed.
 pub fn whole(router: &Router) -> Room {
     let mut room = Room { sysctls: forwarding(), ..Room::default() };
@@ -54,7 +65,9 @@ pub fn whole(router: &Router) -> Room {
             room.routes.put(route);
         }
         room.meters = Meters::new(&device, &router.meters);
-        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
+        room.answer_for(gateway, &device);
+        let (forwardings, interfaces) = (&router.port_forwardings, &router.interfaces);
+        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, forwardings, interfaces));
     }
     let interfaces = router.interfaces.iter().map(|i| (names::interface_device(i.port.port_id), &i.port));
     let gateway = router.gateway.iter().map(|g| (names::gateway_device(g.port.port_id), &g.port));

@@ -196,6 +196,7 @@ fn router() -> Router {
         nexthops: vec![ip("203.0.113.1")],
         enable_snat: true,
         qos: None,
+        ndp_proxies: None,
     };
     let floating_ip = FloatingIp {
         id: id(14).into(),

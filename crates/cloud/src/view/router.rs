@@ -126,6 +126,7 @@ fn gateway(facts: &RouterFacts, central: bool) -> Option<Gateway> {
         nexthops,
         enable_snat: central && facts.row.enable_snat,
         qos: qos::view(&facts.gateway_rules).filter(|_| central),
+        ndp_proxies: (central && facts.row.enable_ndp_proxy).then(|| facts.ndp_proxies.clone()),
     })
 }
 

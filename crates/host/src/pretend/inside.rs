@@ -25,6 +25,8 @@ impl Namespace {
                 }
                 self.neighbours.retain(|_, known| !known.is_empty());
             }
+            Inside::AddProxy { device, ip } => drop(self.proxies.insert((device.clone(), *ip))),
+            Inside::DeleteProxy { device, ip } => drop(self.proxies.remove(&(device.clone(), *ip))),
             Inside::SetSysctl { name: name @ Sysctl::AcceptRa(Of::Device(_)), value: 0 } => {
                 self.sysctls.remove(name);
             }
@@ -85,6 +87,7 @@ impl Namespace {
         self.links.remove(device);
         self.routes.retain(|route| route.device != device);
         self.neighbours.remove(device);
+        self.proxies.retain(|(of, _)| of != device);
         let of = crate::op::Of::Device(device.to_owned());
         self.sysctls.retain(|name, _| name.of() != Some(&of));
     }

@@ -115,12 +115,16 @@ fn meter() -> impl Strategy<Value = Meter> {
 
 fn gateway() -> impl Strategy<Value = Gateway> {
     let nexthop = select(vec!["203.0.113.1", "fd00::99"]);
-    (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
+    let proxies = prop::option::of(prop::collection::btree_set(select(vec!["fd00::7", "fd00::8"]), 0..3));
+    let all = (external_port(), prop::option::of(nexthop), any::<bool>(), proxies);
+    all.prop_map(|(port, nexthop, enable_snat, proxies)| {
+        let address = |ip: &str| ip.parse().expect("address");
         Gateway {
             port,
             nexthops: nexthop.into_iter().map(|ip| ip.parse().expect("address")).collect(),
             enable_snat,
             qos: None,
+            ndp_proxies: proxies.map(|proxies| proxies.into_iter().map(address).collect()),
         }
     })
 }

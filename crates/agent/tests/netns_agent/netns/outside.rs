@@ -258,7 +258,7 @@ pub fn fip(n: u8, network: NetworkId, net: &str, via: [u8; 4]) -> Part {
 
 pub fn gateway(n: u8, network: NetworkId, nets: &[&str]) -> Gateway {
     let nexthops = vec![ip("203.0.113.1"), ip("2001:db8::1")];
-    Gateway { port: port(n, network, nets), nexthops, enable_snat: true, qos: None }
+    Gateway { port: port(n, network, nets), nexthops, enable_snat: true, qos: None, ndp_proxies: None }
 }
 
 pub fn interface(n: u8, network: NetworkId, nets: &[&str]) -> Interface {
