@@ -28,7 +28,10 @@ impl Place {
     async fn start(engine: Engine) -> Place {
         let servers = Servers::start(engine).await;
         let (client, db) = (servers.client(0), servers.open().await);
-        let scope = servers.make("address_scope", json!({ "name": "s", "ip_version": 6 })).await;
+        let scope = json!({ "address_scope": { "name": "s", "ip_version": 6 } }).to_string();
+        let (_, scope) =
+            client.send("POST", "/v2.0/address-scopes", Some(scope), &[]).await.expect("answers");
+        let scope = id_of(&scope["address_scope"]);
         let pool = json!({ "name": "p", "prefixes": ["2001:db8::/40"], "address_scope_id": scope });
         let pool = servers.make("subnetpool", pool).await;
         let on = async |network: &str, cidr: &str| {
