@@ -201,7 +201,7 @@ mod tests {
         let facts = Facts { port: &both, router: Some(&on), legs: &legs, others: &[], scopes: one };
         let first = create(asked(None), facts, &mut stamp).expect("the first");
         let exists = R::Exists { router, ip: first.ip_address };
-        let again = create(asked(None), Facts { others: &[first.clone()], ..facts }, &mut stamp);
+        let again = create(asked(None), Facts { others: std::slice::from_ref(&first), ..facts }, &mut stamp);
         assert_eq!(again, Err(exists));
         let others = vec![NdpProxy { ip_address: Ipv6Addr::LOCALHOST, ..first }; MAX_PROXIES];
         let more = create(asked(None), Facts { others: &others, ..facts }, &mut stamp);

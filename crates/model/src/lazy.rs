@@ -141,12 +141,14 @@ mod tests {
             serves_here: on(2),
             counts: Centralized { baremetal: on(3).into(), ipv6: on(4).into(), ipv4: on(5).into() },
             interfaces: vec![],
-            gateway: (gateway > 0).then(|| Gateway {
-                port: port(),
-                nexthops: vec![],
-                enable_snat: gateway == 2,
-                qos: None,
-                ndp_proxies: on(7).then(|| [std::net::Ipv6Addr::LOCALHOST].into()),
+            gateway: (gateway > 0).then(|| {
+                Box::new(Gateway {
+                    port: port(),
+                    nexthops: vec![],
+                    enable_snat: gateway == 2,
+                    qos: None,
+                    ndp_proxies: on(7).then(|| [std::net::Ipv6Addr::LOCALHOST].into()),
+                })
             }),
             floating_ips: vec![],
             port_forwardings: if on(6) { vec![forwarding()] } else { vec![] },

@@ -28,7 +28,7 @@ pub fn router() -> impl Strategy<Value = Router> {
     let routes = prop::option::of(select(vec![("10.9.0.0/16", "10.0.0.77"), ("fd09::/64", "fd00::77")]));
     let floating =
         prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
-    let gateway = prop::option::weighted(0.7, gateway());
+    let gateway = prop::option::weighted(0.7, gateway().prop_map(Box::new));
     let led = (
         prop::option::weighted(0.2, Just(forwarding())),
         prop::option::weighted(0.2, helper()),

@@ -74,7 +74,7 @@ pub struct Router {
     #[serde(default)]
     pub interfaces: Vec<Interface>,
     #[serde(default)]
-    pub gateway: Option<Gateway>,
+    pub gateway: Option<Box<Gateway>>,
     /// Those that this host carries.
     #[serde(default)]
     pub floating_ips: Vec<FloatingIp>,

@@ -108,8 +108,14 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
 }
 
 fn table(path: &str) -> Result<&'static Resource, Fault> {
-    let found = RESOURCES.into_iter().find(|table| table.path == path && table.parent.is_none());
+    let found = RESOURCES.into_iter().find(|table| is_path(table.path, path) && table.parent.is_none());
     found.ok_or(Fault::NoSuchUrl)
+}
+
+/// Clients write `-` and `_`.
+fn is_path(path: &str, asked: &str) -> bool {
+    let same = |(one, other): (u8, u8)| one == other || [one, other].iter().all(|byte| b"-_".contains(byte));
+    path.len() == asked.len() && path.bytes().zip(asked.bytes()).all(same)
 }
 
 /// The collection at `/v2.0/OF/{id}/PATH`.

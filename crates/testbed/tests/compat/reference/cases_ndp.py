@@ -46,6 +46,10 @@ def of_proxies():
             case(f'post-{attr}-{"absent" if value is DROP else slug(value)}', READY, proxy(**{attr: value}), SHOW)
         for value in values[:2]:
             case(f'put-{attr}-{slug(value)}', MADE, step('PUT', ONE, {'ndp_proxy': {attr: value}}), ['name', 'description', 'ip_address'])
+    for path in ('/ndp_proxies', '/address_scopes', '/security_group_rules', '/metering/metering_labels'):
+        add(f'ndp-url-{path.split("/")[-1]}', [], step('GET', path + '?name={case}' if path != '/security_group_rules' else path + f'?id={NOBODY}'))
+    case('url-post', READY, step('POST', '/ndp_proxies', {'ndp_proxy': {'router_id': '{router.id}', 'port_id': '{port.id}'}}), ['ip_address'])
+    case('url-get', MADE, step('GET', '/ndp_proxies/{proxy.id}'), ['ip_address'])
     case('put-empty', MADE, step('PUT', ONE, {'ndp_proxy': {}}), SHOW)
     case('twice', MADE, proxy('two'))
     case('delete', MADE, step('DELETE', ONE))
