@@ -141,7 +141,8 @@ pub struct InnerLink {
 impl Namespace {
     /// The value of a setting. Of those that come with a link, only what is not 0 is listed.
     pub fn setting(&self, name: &Sysctl) -> Option<u32> {
-        let unlisted = matches!(name, Sysctl::AcceptRa(Of::Device(_))).then_some(0);
+        let unlisted = matches!(name, Sysctl::AcceptRa(Of::Device(_)) | Sysctl::ProxyNdp(Of::Device(_)));
+        let unlisted = unlisted.then_some(0);
         self.sysctls.get(name).copied().or(unlisted)
     }
 }

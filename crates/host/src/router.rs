@@ -49,9 +49,12 @@ impl Routes {
 impl Room {
     /// The gateway's device answers for addresses behind the router.
     pub fn answer_for(&mut self, gateway: &Gateway, device: &str) {
-        let Some(proxies) = &gateway.ndp_proxies else { return };
-        self.proxies.extend(proxies.iter().map(|ip| (device.to_owned(), *ip)));
-        self.sysctls.insert(Sysctl::ProxyNdp(Of::Device(device.to_owned())), 1);
+        // Only where there is IPv6: a link of a small MTU has none.
+        let has_ipv6 = gateway.port.addresses.iter().any(|net| net.addr().is_ipv6());
+        let proxies = gateway.ndp_proxies.as_ref().filter(|_| has_ipv6);
+        self.proxies.extend(proxies.into_iter().flatten().map(|ip| (device.to_owned(), *ip)));
+        let answers = proxies.is_some().into();
+        self.sysctls.insert(Sysctl::ProxyNdp(Of::Device(device.to_owned())), answers);
     }
 }
 

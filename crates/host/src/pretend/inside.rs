@@ -27,7 +27,10 @@ impl Namespace {
             }
             Inside::AddProxy { device, ip } => drop(self.proxies.insert((device.clone(), *ip))),
             Inside::DeleteProxy { device, ip } => drop(self.proxies.remove(&(device.clone(), *ip))),
-            Inside::SetSysctl { name: name @ Sysctl::AcceptRa(Of::Device(_)), value: 0 } => {
+            Inside::SetSysctl {
+                name: name @ (Sysctl::AcceptRa(Of::Device(_)) | Sysctl::ProxyNdp(Of::Device(_))),
+                value: 0,
+            } => {
                 self.sysctls.remove(name);
             }
             Inside::SetSysctl { name, value } => drop(self.sysctls.insert(name.clone(), *value)),
