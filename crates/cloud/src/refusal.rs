@@ -13,6 +13,7 @@ use model::{
 
 use crate::flavor::FlavorRefusal;
 use crate::metering::MeteringRefusal;
+use crate::ndp_proxy::NdpProxyRefusal;
 use crate::trunk::TrunkRefusal;
 use wire::Mac;
 
@@ -175,6 +176,8 @@ pub enum Refusal {
     Flavor(#[from] FlavorRefusal),
     #[error(transparent)]
     Metering(#[from] MeteringRefusal),
+    #[error(transparent)]
+    NdpProxy(#[from] NdpProxyRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (16, "notifications", include_str!("../migrations/0016-notifications.sql")),
     (17, "metering", include_str!("../migrations/0017-metering.sql")),
     (18, "topologies", include_str!("../migrations/0018-topologies.sql")),
+    (19, "ndp-proxies", include_str!("../migrations/0019-ndp-proxies.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -108,7 +108,9 @@ pub fn centralized(router: &Router) -> Room {
     let carried = router.floating_ips.iter().filter(|floating| floating.centralized).cloned();
     let carried: Vec<_> = carried.collect();
     room.meters = Meters::new(&device, &router.meters);
-    room.nat = Some(Nat::of_gateway(device, gateway, &carried, &router.port_forwardings));
+    room.answer_for(gateway, &device);
+    let (forwardings, interfaces) = (&router.port_forwardings, &router.interfaces);
+    room.nat = Some(Nat::of_gateway(device, gateway, &carried, forwardings, interfaces));
     room
 }
 

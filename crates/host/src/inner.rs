@@ -1,7 +1,7 @@
 //! What should stand in namespaces: parts spelled out in devices, routes, rules and tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use model::NetworkId;
@@ -33,6 +33,8 @@ pub(crate) struct WantNamespace {
     pub rules: BTreeSet<Rule>,
     /// Device and address.
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
+    /// Device, and an address elsewhere that it answers for; of one that moves, where it is active.
+    pub proxies: BTreeSet<(String, Ipv6Addr)>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
     pub helpers: Option<HelperSet>,
@@ -183,7 +185,10 @@ impl Target {
         let routes: Vec<Route> = routes.cloned().collect();
         let neighbours = room.neighbours.into_iter().filter(|((device, ip), _)| carried(device, *ip));
         let neighbours: Vec<_> = neighbours.collect();
+        let proxies = room.proxies.into_iter().filter(|(device, ip)| carried(device, (*ip).into()));
+        let proxies: Vec<_> = proxies.collect();
         namespace.routes.extend(routes);
+        namespace.proxies.extend(proxies);
         namespace.rules.extend(room.rules);
         namespace.neighbours.extend(neighbours);
         namespace.sysctls.extend(room.sysctls);

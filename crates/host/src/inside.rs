@@ -1,7 +1,7 @@
 //! The part of diff about namespaces, and what stands inside them.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use model::RouterId;
@@ -124,6 +124,7 @@ impl<'a> Plan<'a> {
             self.await_opened(|opened| opened == netns);
             let moved = want.moves.as_ref().filter(|_| active == Some(true)).map(|moves| &moves.routes);
             self.route(netns, want, moved.unwrap_or(&want.routes));
+            self.answer_for(netns, want, want.moves.is_none() || active == Some(true));
         }
     }
 
@@ -220,6 +221,21 @@ impl<'a> Plan<'a> {
                 self.act_inside(key, netns, [act]);
             }
         }
+    }
+
+    /// Answers for addresses elsewhere; on a host that only stands ready, for none.
+    fn answer_for(&mut self, netns: &str, want: &WantNamespace, active: bool) {
+        let (Some(key), Some(seen)) = (want.maker, self.now.namespaces.get(netns)) else { return };
+        let there = |at: &&(String, Ipv6Addr)| seen.links.contains_key(&at.0);
+        let wanted: BTreeSet<_> = want.proxies.iter().filter(|_| active).filter(there).cloned().collect();
+        let stale = seen.proxies.difference(&wanted).cloned();
+        let stale = stale.map(|(device, ip)| Inside::DeleteProxy { device, ip });
+        let missing: Vec<_> = wanted.difference(&seen.proxies).cloned().collect();
+        let add = |(device, ip): &(String, Ipv6Addr)| Inside::AddProxy { device: device.clone(), ip: *ip };
+        let acts: Vec<Inside> = stale.chain(missing.iter().map(add)).collect();
+        let news = missing.into_iter().map(|(device, ip)| (key, netns.to_owned(), device, ip.into()));
+        self.news.extend(news);
+        self.act_inside(key, netns, acts);
     }
 
     /// A floating IP that leads on from a host's own way to its network is said to be there.

@@ -2,7 +2,7 @@
 //!
 //! Owns which rules and maps there are and their order; `tree` is what they look like as data and
 //! as text, `kernel` writes that tree straight into the kernel. Which addresses and devices a
-//! router has is `router`'s to say. Only IPv4 is translated.
+//! router has is `router`'s to say. Only IPv4 is translated; what of IPv6 is reached is said here too.
 //!
 //! Floating IPs and forwardings are maps, so a packet costs the same however many there are. The
 //! one connection of a hairpin is translated on both sides: its target would answer its source
@@ -11,8 +11,9 @@
 pub mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::{IpNet, Ipv6Net};
 use model::desired::{self, Limit, Packets, Qos, SHIFTED_PORTS};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,17 @@ pub struct Nat {
     /// What addresses outside are held to.
     #[serde(default)]
     pub limits: BTreeMap<Ipv4Addr, Qos>,
+    /// What of nets inside is reached from outside.
+    #[serde(default)]
+    pub wall: Wall,
+}
+
+/// Nets inside that nobody outside reaches, but for some addresses.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wall {
+    pub nets: BTreeSet<Ipv6Net>,
+    pub open: BTreeSet<Ipv6Addr>,
 }
 
 /// Ports of a floating IP that lead elsewhere.
@@ -65,6 +77,7 @@ impl Nat {
         gateway: &desired::Gateway,
         floating_ips: &[desired::FloatingIp],
         forwardings: &[desired::PortForwarding],
+        interfaces: &[desired::Interface],
     ) -> Nat {
         let address = gateway.port.addresses.iter().find_map(|net| ipv4(net.addr()));
         let enable_snat = gateway.enable_snat && address.is_some();
@@ -73,7 +86,8 @@ impl Nat {
         let forwardings = forwardings.iter().filter_map(Forwarding::new).collect();
         limits.extend(address.zip(gateway.qos));
         let floating_ips = pairs(floating_ips);
-        Nat { outside: device, address, enable_snat, hairpin: true, floating_ips, forwardings, limits }
+        let wall = Wall::new(gateway, interfaces);
+        Nat { outside: device, address, enable_snat, hairpin: true, floating_ips, forwardings, limits, wall }
     }
 
     /// Of a distributed router's namespace, for the floating IPs that its host carries.
@@ -165,13 +179,18 @@ impl Nat {
     }
 
     /// A packet of no connection is not translated, and would leave with an address that nobody
-    /// outside knows.
+    /// outside knows. What is behind the wall is reached where it is open.
     fn forward(&self) -> Vec<Rule> {
-        if !self.enable_snat {
-            return Vec::new();
-        }
-        let matches = vec![Match::To(self.outside.clone()), Match::Ipv4, Match::Invalid];
-        vec![Rule { matches, act: Act::Drop }]
+        let from = |to| vec![Match::From(self.outside.clone()), to];
+        let open = self.wall.open.iter().map(|ip| Ipv6Net::from(*ip));
+        let open = open.map(|net| Rule { matches: from(Match::ReceiverIn(net)), act: Act::Accept });
+        let nets = self.wall.nets.iter();
+        let shut = nets.map(|net| Rule { matches: from(Match::ReceiverIn(*net)), act: Act::Drop });
+        let invalid = self.enable_snat.then(|| Rule {
+            matches: vec![Match::To(self.outside.clone()), Match::Ipv4, Match::Invalid],
+            act: Act::Drop,
+        });
+        invalid.into_iter().chain(open).chain(shut).collect()
     }
 
     fn arrival(&self) -> Vec<Rule> {
@@ -251,6 +270,18 @@ enum Kind {
         count: usize,
     },
     Misfit,
+}
+
+impl Wall {
+    fn new(gateway: &desired::Gateway, interfaces: &[desired::Interface]) -> Wall {
+        let Some(open) = gateway.ndp_proxies.clone() else { return Wall::default() };
+        let subnets = interfaces.iter().flat_map(|interface| &interface.subnets);
+        let nets = subnets.filter_map(|subnet| match subnet.cidr {
+            IpNet::V6(net) => Some(net.trunc()),
+            IpNet::V4(_) => None,
+        });
+        Wall { nets: nets.collect(), open }
+    }
 }
 
 impl Forwarding {

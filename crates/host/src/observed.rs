@@ -4,7 +4,7 @@
 //! does to it what an act does to the kernel, side effects included.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use model::RouterId;
@@ -116,6 +116,8 @@ pub struct Namespace {
     pub rules: BTreeSet<Rule>,
     /// Device to permanent neighbours.
     pub neighbours: BTreeMap<String, BTreeMap<IpAddr, Mac>>,
+    /// Device, and an address elsewhere that it answers for.
+    pub proxies: BTreeSet<(String, Ipv6Addr)>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     /// Hash of the table of address translation; 0 of one that is not ours.
     pub table: Option<u64>,
@@ -139,7 +141,8 @@ pub struct InnerLink {
 impl Namespace {
     /// The value of a setting. Of those that come with a link, only what is not 0 is listed.
     pub fn setting(&self, name: &Sysctl) -> Option<u32> {
-        let unlisted = matches!(name, Sysctl::AcceptRa(Of::Device(_))).then_some(0);
+        let unlisted = matches!(name, Sysctl::AcceptRa(Of::Device(_)) | Sysctl::ProxyNdp(Of::Device(_)));
+        let unlisted = unlisted.then_some(0);
         self.sysctls.get(name).copied().or(unlisted)
     }
 }

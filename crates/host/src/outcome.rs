@@ -208,6 +208,10 @@ fn inside_amiss(want: &WantNamespace, seen: &Namespace) -> Result<(), String> {
     if let Some(((device, ip), _)) = neighbour {
         return Err(format!("neighbour {ip} on {device}"));
     }
+    let proxy = want.proxies.difference(&seen.proxies).next().filter(|_| want.moves.is_none());
+    if let Some((device, ip)) = proxy {
+        return Err(format!("answers for {ip} on {device}"));
+    }
     let wrong = want.sysctls.iter().find(|(name, value)| seen.setting(name) != Some(**value));
     if let Some((name, value)) = wrong {
         return Err(format!("{name} = {value}"));

@@ -23,6 +23,8 @@ pub struct Room {
     pub rules: BTreeSet<Rule>,
     /// Device and address.
     pub neighbours: BTreeMap<(String, IpAddr), Mac>,
+    /// Device, and an address elsewhere that it answers for.
+    pub proxies: BTreeSet<(String, Ipv6Addr)>,
     pub sysctls: BTreeMap<Sysctl, u32>,
     pub nat: Option<Nat>,
     pub helpers: Option<HelperSet>,
@@ -44,6 +46,18 @@ impl Routes {
     }
 }
 
+impl Room {
+    /// The gateway's device answers for addresses behind the router.
+    pub fn answer_for(&mut self, gateway: &Gateway, device: &str) {
+        // Only where there is IPv6: a link of a small MTU has none.
+        let has_ipv6 = gateway.port.addresses.iter().any(|net| net.addr().is_ipv6());
+        let proxies = gateway.ndp_proxies.as_ref().filter(|_| has_ipv6);
+        self.proxies.extend(proxies.into_iter().flatten().map(|ip| (device.to_owned(), *ip)));
+        let answers = proxies.is_some().into();
+        self.sysctls.insert(Sysctl::ProxyNdp(Of::Device(device.to_owned())), answers);
+    }
+}
+
 /// The room of a router that is not distributed.
 pub fn whole(router: &Router) -> Room {
     let mut room = Room { sysctls: forwarding(), ..Room::default() };
@@ -54,7 +68,9 @@ pub fn whole(router: &Router) -> Room {
             room.routes.put(route);
         }
         room.meters = Meters::new(&device, &router.meters);
-        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, &router.port_forwardings));
+        room.answer_for(gateway, &device);
+        let (forwardings, interfaces) = (&router.port_forwardings, &router.interfaces);
+        room.nat = Some(Nat::of_gateway(device, gateway, &router.floating_ips, forwardings, interfaces));
     }
     let interfaces = router.interfaces.iter().map(|i| (names::interface_device(i.port.port_id), &i.port));
     let gateway = router.gateway.iter().map(|g| (names::gateway_device(g.port.port_id), &g.port));

@@ -3,7 +3,7 @@
 //! Three tables of the kernel under one kind of message: a bridge's (a MAC and a port), a VXLAN
 //! device's (a MAC and a host) and the neighbours (an address and a MAC).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use nix::libc;
 use wire::Mac;
@@ -17,6 +17,7 @@ const NDMSG: usize = 12;
 
 const NTF_SELF: u8 = 0x02;
 const NTF_MASTER: u8 = 0x04;
+const NTF_PROXY: u8 = 0x08;
 const NTF_STICKY: u8 = 0x40;
 const NUD_NOARP: u16 = 0x40;
 const NUD_PERMANENT: u16 = 0x80;
@@ -25,6 +26,7 @@ const NDA_LLADDR: u16 = 2;
 const NDA_MASTER: u16 = 9;
 
 const BRIDGE: u8 = libc::AF_BRIDGE as u8;
+const INET6: u8 = libc::AF_INET6 as u8;
 const CREATE: i32 = libc::NLM_F_CREATE;
 
 /// One entry that was written by somebody, not learnt.
@@ -33,6 +35,7 @@ pub(crate) enum Entry {
     Bridge { bridge: u32, port: u32, mac: Mac },
     Tunnel { device: u32, mac: Mac, dst: IpAddr },
     Neighbour { device: u32, ip: IpAddr, mac: Mac },
+    Proxy { device: u32, ip: Ipv6Addr },
 }
 
 /// Static, and held fast: no frame from elsewhere moves it.
@@ -73,6 +76,19 @@ pub(crate) fn delete_neighbour(device: u32, ip: IpAddr) -> Message {
     entry(libc::RTM_DELNEIGH, 0, family(ip), device, 0, 0).attr(NDA_DST, &octets(ip))
 }
 
+pub(crate) fn add_proxy(device: u32, ip: Ipv6Addr) -> Message {
+    let flags = CREATE | libc::NLM_F_REPLACE;
+    entry(libc::RTM_NEWNEIGH, flags, INET6, device, NUD_PERMANENT, NTF_PROXY).attr(NDA_DST, &ip.octets())
+}
+
+pub(crate) fn delete_proxy(device: u32, ip: Ipv6Addr) -> Message {
+    entry(libc::RTM_DELNEIGH, 0, INET6, device, 0, NTF_PROXY).attr(NDA_DST, &ip.octets())
+}
+
+pub(crate) fn dump_proxies() -> Message {
+    entry(libc::RTM_GETNEIGH, 0, INET6, 0, 0, NTF_PROXY)
+}
+
 pub(crate) fn get(bridge: u32, mac: Mac) -> Message {
     entry(libc::RTM_GETNEIGH, 0, BRIDGE, 0, 0, 0).attr(NDA_LLADDR, &mac.0).attr_u32(NDA_MASTER, bridge)
 }
@@ -108,6 +124,9 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Entry> {
             NDA_MASTER => master = Some(u32_of(value)),
             _ => {}
         }
+    }
+    if let (NTF_PROXY, Some(IpAddr::V6(ip))) = (flags & NTF_PROXY, dst) {
+        return Some(Entry::Proxy { device, ip });
     }
     let mac = mac?;
     if fixed[0] != BRIDGE {

@@ -232,6 +232,8 @@ impl Seen {
                     self.observed.neighbours.entry(device).or_default().insert(ip, mac);
                 }
             }
+            // Of namespaces that route.
+            Entry::Proxy { .. } => {}
         }
     }
 

@@ -47,6 +47,7 @@ ids! {
     AgentId
     FloatingIpId
     MeteringLabelId
+    NdpProxyId
     NetworkId
     NetworkSegmentRangeId
     PortForwardingId

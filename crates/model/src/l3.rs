@@ -2,7 +2,7 @@
 //! of it what each host is told.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use wire::Mac;
 
@@ -58,6 +58,8 @@ pub struct RouterFacts {
     /// Of the QoS policies of floating IPs that forward.
     pub forwarding_rules: BTreeMap<IpAddr, Vec<QosRule>>,
     pub helpers: Vec<ConntrackHelper>,
+    /// Addresses that it answers for outside.
+    pub ndp_proxies: BTreeSet<Ipv6Addr>,
     /// Rules of its labels, by label, oldest first.
     pub meters: Vec<MeteringLabelRule>,
     /// Of the gateway's QoS policy.

@@ -29,6 +29,7 @@ pub enum Reason {
     NotDistributed,
     Snat,
     PortForwarding,
+    NdpProxy,
     Baremetal,
     CentralizedIpv4,
     CentralizedIpv6,
@@ -37,12 +38,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::LazyOff,
         Reason::AgentMode,
         Reason::NotDistributed,
         Reason::Snat,
         Reason::PortForwarding,
+        Reason::NdpProxy,
         Reason::Baremetal,
         Reason::CentralizedIpv4,
         Reason::CentralizedIpv6,
@@ -56,6 +58,7 @@ impl Reason {
             Reason::NotDistributed => "not_distributed",
             Reason::Snat => "snat",
             Reason::PortForwarding => "port_forwarding",
+            Reason::NdpProxy => "ndp_proxy",
             Reason::Baremetal => "baremetal",
             Reason::CentralizedIpv4 => "centralized_ipv4",
             Reason::CentralizedIpv6 => "centralized_ipv6",
@@ -74,6 +77,10 @@ impl Reason {
             Reason::NotDistributed => !router.distributed,
             Reason::Snat => router.gateway.as_ref().is_some_and(|gateway| gateway.enable_snat),
             Reason::PortForwarding => !router.port_forwardings.is_empty(),
+            Reason::NdpProxy => {
+                let proxies = router.gateway.as_ref().and_then(|gateway| gateway.ndp_proxies.as_ref());
+                proxies.is_some_and(|proxies| !proxies.is_empty())
+            }
             Reason::Baremetal => router.counts.baremetal > 0,
             Reason::CentralizedIpv4 => router.counts.ipv4 > 0,
             Reason::CentralizedIpv6 => router.counts.ipv6 > 0,
@@ -134,11 +141,14 @@ mod tests {
             serves_here: on(2),
             counts: Centralized { baremetal: on(3).into(), ipv6: on(4).into(), ipv4: on(5).into() },
             interfaces: vec![],
-            gateway: (gateway > 0).then(|| Gateway {
-                port: port(),
-                nexthops: vec![],
-                enable_snat: gateway == 2,
-                qos: None,
+            gateway: (gateway > 0).then(|| {
+                Box::new(Gateway {
+                    port: port(),
+                    nexthops: vec![],
+                    enable_snat: gateway == 2,
+                    qos: None,
+                    ndp_proxies: on(7).then(|| [std::net::Ipv6Addr::LOCALHOST].into()),
+                })
             }),
             floating_ips: vec![],
             port_forwardings: if on(6) { vec![forwarding()] } else { vec![] },
@@ -154,6 +164,7 @@ mod tests {
             (on(1), Reason::NotDistributed),
             (gateway == 2, Reason::Snat),
             (on(6), Reason::PortForwarding),
+            (gateway > 0 && on(7), Reason::NdpProxy),
             (on(3), Reason::Baremetal),
             (on(5), Reason::CentralizedIpv4),
             (on(4), Reason::CentralizedIpv6),
@@ -167,7 +178,7 @@ mod tests {
         let (mut all, mut lazy) = (0, 0);
         for mode in L3Mode::ALL {
             for gateway in 0..3 {
-                for forced in 0..1 << 7 {
+                for forced in 0..1 << 8 {
                     let (router, reasons) = router(mode, gateway, forced);
                     let wanted = reasons.first().map_or(Load::Lazy, |reason| Load::Loaded(*reason));
                     assert_eq!(load(&router), wanted, "{router:?}");
@@ -176,7 +187,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((all, lazy), (4 * 3 * 128, 2), "a network node, with no gateway or one without SNAT");
+        assert_eq!((all, lazy), (4 * 3 * 256, 3), "a network node, with no gateway or one without SNAT");
     }
 
     #[test]

@@ -196,6 +196,7 @@ fn router() -> Router {
         nexthops: vec![ip("203.0.113.1")],
         enable_snat: true,
         qos: None,
+        ndp_proxies: None,
     };
     let floating_ip = FloatingIp {
         id: id(14).into(),
@@ -224,7 +225,7 @@ fn router() -> Router {
         serves_here: true,
         counts: Centralized { baremetal: 1, ipv6: 2, ipv4: 3 },
         interfaces: vec![interface],
-        gateway: Some(gateway),
+        gateway: Some(Box::new(gateway)),
         floating_ips: vec![floating_ip],
         port_forwardings: vec![forwarding],
         conntrack_helpers: vec![ConntrackHelper { protocol: "tcp".into(), port: 21, helper: "ftp".into() }],

@@ -3,6 +3,7 @@
 use cloud::Refusal;
 use cloud::flavor::FlavorRefusal;
 use cloud::metering::MeteringRefusal;
+use cloud::ndp_proxy::NdpProxyRefusal;
 use cloud::trunk::TrunkRefusal;
 use db::DbError;
 use model::api::{Invalid, InvalidKind};
@@ -212,6 +213,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::AutoAllocation(_) => (409, "AutoAllocationFailure"),
         R::Flavor(refusal) => flavor(refusal),
         R::Metering(refusal) => metering(refusal),
+        R::NdpProxy(refusal) => ndp_proxy(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -342,6 +344,23 @@ fn metering(refusal: &MeteringRefusal) -> (u16, &'static str) {
         M::LabelNotFound(_) => (404, "MeteringLabelNotFound"),
         M::Overlaps(_) => (409, "MeteringLabelRuleOverlaps"),
         M::NoPrefix | M::TwoKinds | M::TooMany => (400, "InvalidInput"),
+    }
+}
+
+fn ndp_proxy(refusal: &NdpProxyRefusal) -> (u16, &'static str) {
+    use NdpProxyRefusal as N;
+    match refusal {
+        N::Unreachable { .. } => (409, "PortUnreachableRouter"),
+        N::NotEnabled(_) => (409, "RouterNDPProxyNotEnable"),
+        N::NoIpv6(_) => (400, "BadRequest"),
+        N::NotOfPort { .. } | N::NotOfRouter { .. } => (400, "InvalidAddress"),
+        N::OtherScope(_) => (409, "AddressScopeConflict"),
+        N::Exists { .. } => (409, "NeutronDbObjectDuplicateEntry"),
+        N::TooMany(_) => (409, "OverQuota"),
+        N::GatewayUnfit(_) => (409, "RouterGatewayNotValid"),
+        N::GatewayInUse(_) => (409, "RouterGatewayInUseByNDPProxy"),
+        N::GatewayNeedsIpv6(_) => (409, "RouterIPv6GatewayInUse"),
+        N::InterfaceInUse { .. } => (409, "RouterInterfaceInUseByNDPProxy"),
     }
 }
 

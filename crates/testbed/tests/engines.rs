@@ -14,6 +14,7 @@ mod engines {
     mod hostile;
     mod log;
     mod migrated;
+    mod ndp_proxies;
     mod notifications;
     mod order;
     mod pages;

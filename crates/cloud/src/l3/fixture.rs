@@ -104,6 +104,7 @@ pub fn facts(distributed: bool, ha: bool) -> RouterFacts {
         forwardings: vec![],
         forwarding_rules: BTreeMap::new(),
         helpers: vec![],
+        ndp_proxies: BTreeSet::new(),
         meters: vec![],
         gateway_rules: vec![],
         agents,

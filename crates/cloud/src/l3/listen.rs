@@ -98,7 +98,8 @@ pub fn is_of_subnet(before: &Subnet, after: &Subnet) -> bool {
 pub fn is_of_router(before: &Router, after: &Router) -> bool {
     let seen = |row: &Router| {
         let gateway = (row.gw_port_id, row.enable_snat, row.external_gateway_info.clone());
-        (row.admin_state_up, row.distributed, row.ha, row.ha_vr_id, gateway, row.routes.clone())
+        let kind = (row.admin_state_up, row.distributed, row.ha, row.ha_vr_id);
+        (kind, gateway, row.enable_ndp_proxy, row.routes.clone())
     };
     seen(before) != seen(after)
 }
@@ -125,6 +126,14 @@ pub fn is_of_forwarding(before: Option<&PortForwarding>, after: Option<&PortForw
         (of.floatingip_id, of.protocol.clone(), of.external(), inside)
     };
     before.map(seen) != after.map(seen)
+}
+
+/// A port that changes or goes (`after` is `None`): routers answer outside for addresses that it has.
+pub fn is_of_ndp_proxies(before: &Port, after: Option<&Port>) -> bool {
+    let seen = |port: &Port| -> BTreeSet<IpAddr> {
+        port.fixed_ips.iter().map(|fixed| fixed.ip_address).filter(IpAddr::is_ipv6).collect()
+    };
+    seen(before) != after.map(seen).unwrap_or_default()
 }
 
 /// What the L3 agent of a host says of itself; `None` of agents of other kinds.

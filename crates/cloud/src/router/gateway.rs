@@ -9,6 +9,7 @@ use super::Leg;
 use super::interface::check_distinct;
 use super::routes::{self, Connected};
 use crate::Refusal;
+use crate::ndp_proxy::NdpProxyRefusal;
 use crate::port::service_port;
 
 pub const OWNER: &str = "network:router_gateway";
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     pub subnets: &'a [Subnet],
     /// Floating IPs lead through the router.
     pub has_floating_ips: bool,
+    /// It answers outside for addresses behind it.
+    pub has_ndp_proxies: bool,
 }
 
 /// Decides what a new way out, or none, means for the gateway port.
@@ -49,6 +52,9 @@ pub fn plan(router: &Router, ask: Option<&GatewayAsk>, facts: Facts<'_>) -> Resu
     }
     if let Some(network) = had.filter(|_| facts.has_floating_ips) {
         return Err(Refusal::GatewayInUseByFloatingIps { router: router.id, network });
+    }
+    if facts.has_ndp_proxies {
+        return Err(NdpProxyRefusal::GatewayInUse(router.id).into());
     }
     let Some((_, subnets)) = facts.network else { return Ok(Change::Cleared) };
     let others = facts.legs.iter().filter(|leg| leg.kind != RouterPortKind::Gateway);

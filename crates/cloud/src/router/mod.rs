@@ -27,7 +27,8 @@ pub struct Leg {
     pub port: Port,
 }
 
-/// Makes a router of a checked request; its way out is set afterwards. `zones` are those of the
+/// Makes a router of a checked request; its way out is set afterwards, and what
+/// depends on that. `zones` are those of the
 /// agents.
 pub fn create(
     new: RouterCreate,
@@ -35,7 +36,6 @@ pub fn create(
     rules: &Rules,
     stamp: &mut Stamp,
 ) -> Result<Router, Refusal> {
-    check_ndp_proxy(new.enable_ndp_proxy)?;
     if json!(new.availability_zone_hints).to_string().len() > 255 {
         return Err(Refusal::Input("The availability zone hints are longer than 255 characters.".into()));
     }
@@ -66,16 +66,8 @@ pub fn create(
     })
 }
 
-fn check_ndp_proxy(asked: Option<bool>) -> Result<(), Refusal> {
-    match asked {
-        Some(true) => Err(Refusal::Request("There are no NDP proxies here.".into())),
-        _ => Ok(()),
-    }
-}
-
-/// Applies a checked change but for the way out and the routes, which have rules of their own.
+/// Applies a checked change but for the way out, NDP proxies and the routes, which have rules of their own.
 pub fn update(before: &Router, change: RouterUpdate) -> Result<Router, Refusal> {
-    check_ndp_proxy(change.enable_ndp_proxy)?;
     crate::flavor::check_update(before, &change)?;
     let mut after = before.clone();
     after.admin_state_up = change.admin_state_up.unwrap_or(after.admin_state_up);

@@ -47,7 +47,7 @@ pub fn router(facts: &RouterFacts, host: &str) -> Option<Router> {
         serves_here: serves,
         counts: if central && facts.row.distributed { facts.counts.any() } else { nothing },
         interfaces: facts.ports_of(PortKind::Interface).map(|port| interface(facts, port)).collect(),
-        gateway: gateway(facts, central),
+        gateway: gateway(facts, central).map(Box::new),
         floating_ips,
         port_forwardings: if central { forwardings(facts) } else { vec![] },
         conntrack_helpers: if central { facts.helpers.clone() } else { vec![] },
@@ -126,6 +126,7 @@ fn gateway(facts: &RouterFacts, central: bool) -> Option<Gateway> {
         nexthops,
         enable_snat: central && facts.row.enable_snat,
         qos: qos::view(&facts.gateway_rules).filter(|_| central),
+        ndp_proxies: (central && facts.row.enable_ndp_proxy).then(|| facts.ndp_proxies.clone()),
     })
 }
 

@@ -56,6 +56,7 @@ impl Tx<'_> {
             self.add_floating_ips(&mut part, &some).await?;
             self.add_agents(&mut part, &some).await?;
             self.add_counts(&mut part, &some).await?;
+            self.add_ndp_proxies(&mut part, &some).await?;
             self.add_meters(&mut part, &some).await?;
             self.add_configurations(&mut part).await?;
             found.append(&mut part);
@@ -143,6 +144,22 @@ impl Tx<'_> {
             if let Some(facts) = found.get_mut(&router) {
                 let (protocol, helper) = (row.text(1).to_owned(), row.text(3).to_owned());
                 facts.helpers.push(ConntrackHelper { protocol, port, helper });
+            }
+        })
+        .await
+    }
+
+    /// Of addresses that their ports have.
+    async fn add_ndp_proxies(&mut self, found: &mut Found, some: &Chosen<'_>) -> Result<(), DbError> {
+        let sql = format!(
+            "SELECT n.router_id, n.ip_address FROM ndp_proxies n JOIN ip_allocations a \
+             ON a.port_id = n.port_id AND a.ip_address = n.ip_address WHERE n.router_id IN ({})",
+            some.marks
+        );
+        self.each(&sql, &some.params, |row| {
+            let (Ok(router), Ok(ip)) = (row.text(0).parse(), row.text(1).parse()) else { return };
+            if let Some(facts) = found.get_mut(&router) {
+                facts.ndp_proxies.insert(ip);
             }
         })
         .await
@@ -274,6 +291,7 @@ fn facts(row: Router) -> RouterFacts {
         forwardings: vec![],
         forwarding_rules: BTreeMap::new(),
         helpers: vec![],
+        ndp_proxies: BTreeSet::new(),
         meters: vec![],
         gateway_rules: vec![],
         agents: vec![],

@@ -51,6 +51,11 @@ fn tables_are_as_written() {
     ];
     let full = Nat { floating_ips: floating_ips.clone(), forwardings: forwardings.into(), ..gateway() };
     golden("full", &full);
+    let wall = Wall {
+        nets: ["2001:db8:1::/64".parse().expect("net")].into(),
+        open: ["2001:db8:1::5".parse().expect("address")].into(),
+    };
+    golden("wall", &Nat { wall, ..gateway() });
     let slow = Some(Limit { kbps: 8000, burst_kbits: 0 });
     let few = Some(Packets { kpps: 1, burst_kpackets: 0 });
     let both = Qos { egress: slow, ingress_packets: few, ..Qos::default() };
@@ -79,8 +84,9 @@ fn limits_of_forwardings_are_held() {
         mac: wire::Mac([2, 0, 0, 0, 0, 1]),
         addresses: vec!["203.0.113.2/24".parse().expect("address")],
     };
-    let gateway = desired::Gateway { port, nexthops: vec![], enable_snat: true, qos: None };
-    let nat = |qos| Nat::of_gateway("qg-12345678-9a".into(), &gateway, &[], &[one(qos)]);
+    let gateway =
+        desired::Gateway { port, nexthops: vec![], enable_snat: true, qos: None, ndp_proxies: None };
+    let nat = |qos| Nat::of_gateway("qg-12345678-9a".into(), &gateway, &[], &[one(qos)], &[]);
     assert!(nat(None).limits.is_empty());
     assert_eq!(nat(Some(qos)).limits, BTreeMap::from([(address, qos)]));
     golden("limits_forwarding", &nat(Some(qos)));

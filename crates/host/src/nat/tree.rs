@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv6Net;
+
 /// What stands between the braces of `table inet neutrino`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tree {
@@ -86,6 +88,7 @@ pub enum Match {
     Invalid,
     Sender(Ipv4Addr),
     Receiver(Ipv4Addr),
+    ReceiverIn(Ipv6Net),
     /// More than so many a second, when so many passed at once.
     OverBytes(u64, u32),
     OverPackets(u64, u32),
@@ -249,6 +252,9 @@ impl fmt::Display for Match {
             Match::Invalid => f.write_str("ct state invalid"),
             Match::Sender(ip) => write!(f, "ip saddr {ip}"),
             Match::Receiver(ip) => write!(f, "ip daddr {ip}"),
+            // A net of one address is written as that.
+            Match::ReceiverIn(net) if net.prefix_len() == 128 => write!(f, "ip6 daddr {}", net.addr()),
+            Match::ReceiverIn(net) => write!(f, "ip6 daddr {net}"),
             Match::OverBytes(rate, burst) => {
                 write!(f, "limit rate over {rate} bytes/second burst {burst} bytes")
             }

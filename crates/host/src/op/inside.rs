@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use model::MeteringLabelId;
@@ -67,6 +67,15 @@ pub enum Inside {
         device: String,
         ip: IpAddr,
     },
+    /// Neighbours that ask for an address elsewhere are answered.
+    AddProxy {
+        device: String,
+        ip: Ipv6Addr,
+    },
+    DeleteProxy {
+        device: String,
+        ip: Ipv6Addr,
+    },
     SetSysctl {
         name: Sysctl,
         value: u32,
@@ -128,6 +137,7 @@ impl Inside {
                 | Inside::DeleteRoute { .. }
                 | Inside::DeleteRule { .. }
                 | Inside::DeleteNeighbour { .. }
+                | Inside::DeleteProxy { .. }
                 | Inside::DeleteTable
                 | Inside::DeleteHelpers
                 | Inside::DeleteMeters
@@ -150,6 +160,8 @@ impl fmt::Display for Inside {
             Inside::DeleteRule { rule } => write!(f, "delete {rule}"),
             Inside::SetNeighbour { device, ip, mac } => write!(f, "set {device} neighbour {ip} at {mac}"),
             Inside::DeleteNeighbour { device, ip } => write!(f, "delete {device} neighbour {ip}"),
+            Inside::AddProxy { device, ip } => write!(f, "answer for {ip} on {device}"),
+            Inside::DeleteProxy { device, ip } => write!(f, "answer no more for {ip} on {device}"),
             Inside::SetSysctl { name, value } => write!(f, "set {name} {value}"),
             Inside::ReplaceTable { content } => {
                 write!(f, "replace nat table towards {}", content.outside)

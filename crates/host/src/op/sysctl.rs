@@ -21,6 +21,8 @@ pub enum Sysctl {
     ProxyArp(Of),
     /// How long, at most, an answer for another waits to be given.
     ProxyDelay(Of),
+    /// Answers for addresses elsewhere that it is told of.
+    ProxyNdp(Of),
     SendRedirects(Of),
     AcceptRa(Of),
     AcceptDad(Of),
@@ -53,13 +55,14 @@ const PLAIN: [(&str, Sysctl); 4] = [
 ];
 
 /// Settings of devices: what stands before and behind the device's name.
-const OF_DEVICES: [(&str, &str, Make); 10] = [
+const OF_DEVICES: [(&str, &str, Make); 11] = [
     (IPV4, "rp_filter", Sysctl::RpFilter),
     (IPV4, "arp_ignore", Sysctl::ArpIgnore),
     (IPV4, "arp_announce", Sysctl::ArpAnnounce),
     (IPV4, "proxy_arp", Sysctl::ProxyArp),
     (NEIGHBOURS, "proxy_delay", Sysctl::ProxyDelay),
     (IPV4, "send_redirects", Sysctl::SendRedirects),
+    (IPV6, "proxy_ndp", Sysctl::ProxyNdp),
     (IPV6, "accept_ra", Sysctl::AcceptRa),
     (IPV6, "accept_dad", Sysctl::AcceptDad),
     (IPV6, "addr_gen_mode", Sysctl::AddrGenMode),
@@ -83,6 +86,7 @@ impl Sysctl {
             | Sysctl::ArpAnnounce(of)
             | Sysctl::ProxyArp(of)
             | Sysctl::ProxyDelay(of)
+            | Sysctl::ProxyNdp(of)
             | Sysctl::SendRedirects(of)
             | Sysctl::AcceptRa(of)
             | Sysctl::AcceptDad(of)

@@ -25,7 +25,12 @@ impl Namespace {
                 }
                 self.neighbours.retain(|_, known| !known.is_empty());
             }
-            Inside::SetSysctl { name: name @ Sysctl::AcceptRa(Of::Device(_)), value: 0 } => {
+            Inside::AddProxy { device, ip } => drop(self.proxies.insert((device.clone(), *ip))),
+            Inside::DeleteProxy { device, ip } => drop(self.proxies.remove(&(device.clone(), *ip))),
+            Inside::SetSysctl {
+                name: name @ (Sysctl::AcceptRa(Of::Device(_)) | Sysctl::ProxyNdp(Of::Device(_))),
+                value: 0,
+            } => {
                 self.sysctls.remove(name);
             }
             Inside::SetSysctl { name, value } => drop(self.sysctls.insert(name.clone(), *value)),
@@ -85,6 +90,7 @@ impl Namespace {
         self.links.remove(device);
         self.routes.retain(|route| route.device != device);
         self.neighbours.remove(device);
+        self.proxies.retain(|(of, _)| of != device);
         let of = crate::op::Of::Device(device.to_owned());
         self.sysctls.retain(|name, _| name.of() != Some(&of));
     }

@@ -28,7 +28,7 @@ pub fn router() -> impl Strategy<Value = Router> {
     let routes = prop::option::of(select(vec![("10.9.0.0/16", "10.0.0.77"), ("fd09::/64", "fd00::77")]));
     let floating =
         prop::collection::btree_map(select(vec![9u8, 10]), (5..7u8, prop::bool::weighted(0.3)), 0..3);
-    let gateway = prop::option::weighted(0.7, gateway());
+    let gateway = prop::option::weighted(0.7, gateway().prop_map(Box::new));
     let led = (
         prop::option::weighted(0.2, Just(forwarding())),
         prop::option::weighted(0.2, helper()),
@@ -115,12 +115,16 @@ fn meter() -> impl Strategy<Value = Meter> {
 
 fn gateway() -> impl Strategy<Value = Gateway> {
     let nexthop = select(vec!["203.0.113.1", "fd00::99"]);
-    (external_port(), prop::option::of(nexthop), any::<bool>()).prop_map(|(port, nexthop, enable_snat)| {
+    let proxies = prop::option::of(prop::collection::btree_set(select(vec!["fd00::7", "fd00::8"]), 0..3));
+    let all = (external_port(), prop::option::of(nexthop), any::<bool>(), proxies);
+    all.prop_map(|(port, nexthop, enable_snat, proxies)| {
+        let address = |ip: &str| ip.parse().expect("address");
         Gateway {
             port,
             nexthops: nexthop.into_iter().map(|ip| ip.parse().expect("address")).collect(),
             enable_snat,
             qos: None,
+            ndp_proxies: proxies.map(|proxies| proxies.into_iter().map(address).collect()),
         }
     })
 }

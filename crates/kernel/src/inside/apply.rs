@@ -144,6 +144,8 @@ impl<'a> Run<'a> {
                 fdb::set_neighbour(self.index(step, device)?, *ip, *mac)
             }
             Inside::DeleteNeighbour { device, ip } => fdb::delete_neighbour(self.index(step, device)?, *ip),
+            Inside::AddProxy { device, ip } => fdb::add_proxy(self.index(step, device)?, *ip),
+            Inside::DeleteProxy { device, ip } => fdb::delete_proxy(self.index(step, device)?, *ip),
             Inside::SetSysctl { .. }
             | Inside::ReplaceTable { .. }
             | Inside::DeleteTable

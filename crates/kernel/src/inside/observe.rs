@@ -76,6 +76,10 @@ impl Seen {
             }
             seen.rules = dump(&mut socket, "list rules", route::dump_rules)?;
             seen.neighbours = dump(&mut socket, "list neighbours", fdb::dump_neighbours)?;
+            let answers = |link: &Told| link.conf.of(&Sysctl::ProxyNdp(Of::Device(link.name.clone()))) != 0;
+            if seen.links.iter().any(answers) {
+                seen.neighbours.extend(dump(&mut socket, "list proxies", fdb::dump_proxies)?);
+            }
             let proxies = seen.links.iter().filter(|link| link.name.starts_with("fg-"));
             seen.sysctls.extend(proxies.filter_map(|link| settings.proxy_delay(&link.name)));
             let mut netfilter = open(SockProtocol::NetlinkNetFilter)?;
@@ -111,10 +115,16 @@ impl Seen {
             namespace.routes.extend(route);
         }
         for entry in self.neighbours.iter().filter_map(|(_, bytes)| fdb::parse(bytes)) {
-            if let Entry::Neighbour { device, ip, mac } = entry
-                && let Some(device) = name(device)
-            {
-                namespace.neighbours.entry(device).or_default().insert(ip, mac);
+            match entry {
+                Entry::Neighbour { device, ip, mac } => {
+                    if let Some(device) = name(device) {
+                        namespace.neighbours.entry(device).or_default().insert(ip, mac);
+                    }
+                }
+                Entry::Proxy { device, ip } => {
+                    namespace.proxies.extend(name(device).map(|device| (device, ip)));
+                }
+                _ => {}
             }
         }
         let mut addresses: BTreeMap<u32, BTreeSet<IpNet>> = BTreeMap::new();

@@ -16,12 +16,14 @@ const CONF_ARP_ANNOUNCE: usize = 17;
 const CONF_ARP_IGNORE: usize = 18;
 /// Places among its IPv6 settings.
 const CONF_ACCEPT_RA: usize = 3;
+const CONF_PROXY_NDP: usize = 22;
 const CONF_ACCEPT_DAD: usize = 27;
 
 /// Settings of a device that are on our list.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conf {
     proxy_arp: u32,
+    proxy_ndp: u32,
     send_redirects: u32,
     rp_filter: u32,
     arp_announce: u32,
@@ -39,6 +41,7 @@ pub(super) fn parse(spec: &[u8]) -> Conf {
     let (ipv4, ipv6) = (values(libc::AF_INET, INET_CONF), values(libc::AF_INET6, INET6_CONF));
     Conf {
         proxy_arp: setting(ipv4, CONF_PROXY_ARP),
+        proxy_ndp: setting(ipv6, CONF_PROXY_NDP),
         send_redirects: setting(ipv4, CONF_SEND_REDIRECTS),
         rp_filter: setting(ipv4, CONF_RP_FILTER),
         arp_announce: setting(ipv4, CONF_ARP_ANNOUNCE),
@@ -54,6 +57,7 @@ impl Conf {
     pub const fn of(&self, name: &Sysctl) -> u32 {
         match name {
             Sysctl::ProxyArp(_) => self.proxy_arp,
+            Sysctl::ProxyNdp(_) => self.proxy_ndp,
             Sysctl::SendRedirects(_) => self.send_redirects,
             Sysctl::RpFilter(_) => self.rp_filter,
             Sysctl::ArpAnnounce(_) => self.arp_announce,

@@ -1,12 +1,14 @@
 //! The tree of `host::nat`, a namespace's address translation, as the kernel's expressions.
 
 use host::nat::tree::{Act, Datum, Element, Field, Hook, Map, Match, Rule, Tree};
+use ipnet::IpNet;
 use nix::libc;
 
 use super::expression::{
     self, ACCEPT, DATA_VALUE, DROP, LIST_ELEMENT, NETWORK, REGISTER, TRANSPORT, and, compare, differ,
     expression, immediate, load, load_to, meta, over, over_packets,
 };
+use super::table::address;
 use super::{INET, SUBSYSTEM, message};
 use crate::netlink::Message;
 
@@ -205,6 +207,7 @@ fn matches(list: Message, one: &Match) -> Message {
         Match::Invalid => any_of(list, CONNECTION_STATE, INVALID),
         Match::Sender(ip) => compare(load(ipv4(list), NETWORK, 12, 4), &ip.octets()),
         Match::Receiver(ip) => compare(load(ipv4(list), NETWORK, 16, 4), &ip.octets()),
+        Match::ReceiverIn(net) => address(ipv6(list), NETWORK, 24, &IpNet::V6(*net)),
         Match::OverBytes(rate, burst) => over(list, *rate, *burst),
         Match::OverPackets(rate, burst) => over_packets(list, *rate, *burst),
     }
@@ -219,6 +222,10 @@ pub(super) fn device_bytes(name: &str) -> [u8; libc::IFNAMSIZ] {
 
 fn ipv4(list: Message) -> Message {
     compare(meta(list, META_FAMILY), &[libc::NFPROTO_IPV4 as u8])
+}
+
+fn ipv6(list: Message) -> Message {
+    compare(meta(list, META_FAMILY), &[libc::NFPROTO_IPV6 as u8])
 }
 
 /// One of the bits of what connection tracking says of a packet.

@@ -11,6 +11,7 @@ mod netns {
     mod many;
     mod meter;
     mod nat;
+    mod ndp;
     mod place;
     mod ports;
     mod steps;

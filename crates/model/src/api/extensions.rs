@@ -245,6 +245,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Lets routers look into connections of protocols such as FTP and SIP.",
     ),
     extension(
+        "l3-ext-ndp-proxy",
+        "Router support to enable NDP proxy",
+        "2020-08-25T00:00:00-00:00",
+        "Lets a router answer outside for addresses behind it.",
+    ),
+    extension(
         "l3-flavors",
         "Router Flavor Extension",
         "2016-05-17T00:00:00-00:00",
@@ -255,6 +261,13 @@ pub const EXTENSIONS: &[Extension] = &[
         "HA Router extension",
         "2014-04-26T00:00:00-00:00",
         "Keeps a router ready on several hosts.",
+    ),
+    extension(
+        "l3-ndp-proxy",
+        // So the reference calls it.
+        "name",
+        "2021-06-29T10:00:00-00:00",
+        "Says which addresses behind a router it answers for outside.",
     ),
     extension(
         "l3-port-ip-change-not-allowed",

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, agent, metering,
+//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, ndp_proxy, agent, metering,
 //! security_group, security_group_rule, default_rule, address_group, rbac_policy,
 //! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
@@ -30,6 +30,7 @@ pub mod flavor;
 pub mod floatingip;
 pub mod floatingip_pool;
 pub mod metering;
+pub mod ndp_proxy;
 pub mod network;
 pub mod network_segment_range;
 pub mod openapi;
@@ -60,7 +61,7 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 31] = [
+pub const RESOURCES: [&Resource; 32] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &subnetpool::SUBNETPOOL,
@@ -72,6 +73,7 @@ pub const RESOURCES: [&Resource; 31] = [
     &conntrack_helper::CONNTRACK_HELPER,
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
+    &ndp_proxy::NDP_PROXY,
     &metering::METERING_LABEL,
     &metering::METERING_LABEL_RULE,
     &security_group::SECURITY_GROUP,

@@ -3,8 +3,9 @@
 //! A router is plain data. Which of its pieces a host builds follows from `distributed`, `central`
 //! and `serves_here`; whether a network node builds anything at all is [`crate::lazy`]'s to say.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ pub struct Router {
     #[serde(default)]
     pub interfaces: Vec<Interface>,
     #[serde(default)]
-    pub gateway: Option<Gateway>,
+    pub gateway: Option<Box<Gateway>>,
     /// Those that this host carries.
     #[serde(default)]
     pub floating_ips: Vec<FloatingIp>,
@@ -163,6 +164,10 @@ pub struct Gateway {
     /// What the gateway's IPv4 address is held to, by those without a floating IP together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qos: Option<Qos>,
+    /// Addresses behind the router that it answers for outside: of what is in its subnets, these alone
+    /// are reached from there. `None`: it answers for none, and keeps nobody from any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ndp_proxies: Option<BTreeSet<Ipv6Addr>>,
 }
 
 /// A floating IP of a fixed address.

@@ -8,6 +8,7 @@ use model::api::conntrack_helper::CONNTRACK_HELPER;
 use model::api::default_rule::DEFAULT_RULE;
 use model::api::flavor::FLAVOR;
 use model::api::metering::{METERING_LABEL, METERING_LABEL_RULE};
+use model::api::ndp_proxy::NDP_PROXY;
 use model::api::port::PORT;
 use model::api::qos::POLICY;
 use model::api::rbac_policy::{ObjectType, RBAC_POLICY};
@@ -40,7 +41,7 @@ pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) 
             tx.lock(&FLAVOR, flavor).await?;
         }
     }
-    if table.singular == CONNTRACK_HELPER.singular {
+    if [CONNTRACK_HELPER.singular, NDP_PROXY.singular].contains(&table.singular) {
         for router in given.iter().filter_map(|item| item.0.get("router_id")?.as_str()) {
             tx.lock(&ROUTER, router).await?;
         }

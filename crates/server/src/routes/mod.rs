@@ -18,6 +18,7 @@ mod l3_agent;
 mod lock;
 mod metering;
 mod names;
+mod ndp_proxy;
 pub mod network;
 pub mod network_segment_range;
 mod plain;
@@ -339,6 +340,7 @@ async fn create_one(
         "conntrack_helper" => conntrack_helper::create(app, tx, stamp, given.typed()?).await,
         "metering_label" => metering::create_label(tx, stamp, given.typed()?).await,
         "metering_label_rule" => metering::create_rule(tx, stamp, guard, given.typed()?).await,
+        "ndp_proxy" => ndp_proxy::create(tx, stamp, guard, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
@@ -459,6 +461,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "conntrack_helper" => conntrack_helper::delete(&mut tx, &stamp, id).await?,
         "metering_label" => metering::delete_label(&mut tx, &stamp, id).await?,
         "metering_label_rule" => metering::delete_rule(&mut tx, &stamp, id).await?,
+        "ndp_proxy" => ndp_proxy::delete(&mut tx, &stamp, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
         "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,

@@ -80,6 +80,17 @@ floating ip port forwarding create --internal-ip-address 10.0.0.200 --port plug 
     --external-protocol-port 8080 --protocol tcp 203.0.113.77
 floating ip port forwarding list 203.0.113.77
 floating ip list
+address scope create --ip-version 6 six
+subnet pool create --pool-prefix 2001:db8::/40 --default-prefix-length 64 --address-scope six six
+subnet create --network outside --ip-version 6 --subnet-range 2001:db8:f::/64 --subnet-pool six outside-six
+subnet create --network first --ip-version 6 --subnet-range 2001:db8:1::/64 --subnet-pool six inside-six
+router create --external-gateway outside --enable-ndp-proxy router-six
+router add subnet router-six inside-six
+port create --network first --fixed-ip subnet=inside-six plug-six
+router ndp proxy create --name proxy --port plug-six router-six
+router ndp proxy set --description changed proxy
+router ndp proxy list
+router ndp proxy delete proxy
 network meter create meter
 network meter rule create --remote-ip-prefix 192.0.2.0/24 --egress meter
 network meter list

@@ -186,6 +186,23 @@ def agents(router):
     assert list(net.availability_zones())
 
 
+def proxies():
+    scope = life("address_scope", "address_scopes", dict(name="six", ip_version=6))
+    fields = dict(name="six", prefixes=["2001:db8::/40"], default_prefixlen=64, address_scope_id=scope.id)
+    pool = life("subnet_pool", "subnet_pools", fields)
+    outside = life("network", "networks", dict(name="outside-six", is_router_external=True))
+    inside = life("network", "networks", dict(name="inside-six"))
+    six = dict(ip_version=6, subnet_pool_id=pool.id)
+    life("subnet", "subnets", dict(network_id=outside.id, cidr="2001:db8:f::/64", **six))
+    sub = life("subnet", "subnets", dict(network_id=inside.id, cidr="2001:db8:1::/64", **six))
+    gateway = dict(external_gateway_info=dict(network_id=outside.id), enable_ndp_proxy=True)
+    router = life("router", "routers", dict(name="router-six", **gateway))
+    net.add_interface_to_router(router, subnet_id=sub.id)
+    ends.append(lambda: net.remove_interface_from_router(router, subnet_id=sub.id))
+    plug = life("port", "ports", dict(network_id=inside.id))
+    life("ndp_proxy", "ndp_proxies", dict(router_id=router.id, port_id=plug.id), dict(description="changed"))
+
+
 DRIVER = "neutron.services.l3_router.service_providers.dvrha.DvrHaDriver"
 
 
@@ -247,7 +264,7 @@ subnet = life("subnet", "subnets", dict(network_id=network.id, ip_version=4, cid
 tags(subnet, "subnets")
 port = life("port", "ports", dict(network_id=network.id, name="port"))
 tags(port, "ports")
-for part in (networks, pools, groups, qualities, flavors, routers, trunks, bindings, the_rest):
+for part in (networks, pools, groups, qualities, flavors, routers, proxies, trunks, bindings, the_rest):
     part()
 for end in reversed(ends):
     end()

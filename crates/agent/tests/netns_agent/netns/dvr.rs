@@ -158,7 +158,7 @@ async fn a_host_has_a_way_to_each_external_network() {
     let second = Router {
         id: RouterId(Uuid::from_u128(0x88888888_2222_4333_8444_555555555555)),
         interfaces: vec![interface(0xc1, NET_C, &["10.3.0.254/24"])],
-        gateway: Some(gateway(0xe2, OTHER_EXTERNAL, &["198.51.100.10/24"])),
+        gateway: Some(Box::new(gateway(0xe2, OTHER_EXTERNAL, &["198.51.100.10/24"]))),
         floating_ips: vec![floating([198, 51, 100, 20], &e)],
         ..distributed(L3Mode::Dvr, false)
     };

@@ -207,7 +207,7 @@ pub fn router() -> Router {
             interface(0xa1, NET, &["10.1.0.254/24", "fd00::fe/64"]),
             interface(0xb1, NET_B, &["10.2.0.254/24", "fd02::fe/64"]),
         ],
-        gateway: Some(gateway(0xe1, EXTERNAL, &["203.0.113.10/24", "2001:db8::10/64"])),
+        gateway: Some(Box::new(gateway(0xe1, EXTERNAL, &["203.0.113.10/24", "2001:db8::10/64"]))),
         floating_ips: Vec::new(),
         port_forwardings: Vec::new(),
         conntrack_helpers: Vec::new(),
@@ -258,7 +258,7 @@ pub fn fip(n: u8, network: NetworkId, net: &str, via: [u8; 4]) -> Part {
 
 pub fn gateway(n: u8, network: NetworkId, nets: &[&str]) -> Gateway {
     let nexthops = vec![ip("203.0.113.1"), ip("2001:db8::1")];
-    Gateway { port: port(n, network, nets), nexthops, enable_snat: true, qos: None }
+    Gateway { port: port(n, network, nets), nexthops, enable_snat: true, qos: None, ndp_proxies: None }
 }
 
 pub fn interface(n: u8, network: NetworkId, nets: &[&str]) -> Interface {

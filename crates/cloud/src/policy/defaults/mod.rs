@@ -11,6 +11,7 @@ mod flavor;
 mod floatingip;
 mod l3_agent;
 mod metering;
+mod ndp_proxy;
 mod network;
 mod port;
 mod qos;
@@ -56,7 +57,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 24] = [
+const TABLES: [&[Default]; 25] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -68,6 +69,7 @@ const TABLES: [&[Default]; 24] = [
     flavor::RULES,
     floatingip::RULES,
     metering::RULES,
+    ndp_proxy::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,
     security_group::RULES,

@@ -5,7 +5,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use host::Op;
-use host::nat::{Forwarding, Nat};
+use host::nat::{Forwarding, Nat, Wall};
 use host::nft::{Chain, Match, Rule, Table, Verdict};
 use host::op::Inside;
 use kernel::packet::{Instruction, PacketSocket};
@@ -43,6 +43,10 @@ fn full() -> Nat {
         ]
         .into(),
         limits: [(ip("203.0.113.5"), qos()), (ip("203.0.113.2"), qos())].into(),
+        wall: Wall {
+            nets: ["2001:db8:1::/64".parse().expect("net"), "2001:db8:2::/61".parse().expect("net")].into(),
+            open: ["2001:db8:1::5".parse().expect("address")].into(),
+        },
     }
 }
 

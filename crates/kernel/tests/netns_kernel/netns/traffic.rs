@@ -51,6 +51,7 @@ pub fn nat(enable_snat: bool) -> Nat {
         ]
         .into(),
         limits: Default::default(),
+        wall: Default::default(),
     }
 }
 

@@ -26,7 +26,7 @@ use model::{NetworkId, PortId};
 use crate::app::App;
 use crate::error::Fault;
 use crate::listen;
-use crate::routes::{floatingip, network, router, security_group, segment, software_order, trunk};
+use crate::routes::{floatingip, ndp_proxy, network, router, security_group, segment, software_order, trunk};
 use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
 use binding::bind_to;
 
@@ -241,6 +241,7 @@ async fn save(
 ) -> Result<(), Fault> {
     floatingip::port_changes(tx, stamp, before, &after).await?;
     software_order::port_changes(tx, stamp, subnets, before, &after).await?;
+    ndp_proxy::port_changes(tx, stamp, before, Some(&after)).await?;
     if before.host != after.host || before.device_owner != after.device_owner {
         tx.trunks_due();
     }
@@ -276,6 +277,7 @@ pub async fn set_addresses(
     let mut after = cloud::port::update(before, PortUpdate::default(), facts, app.rules())?;
     after.dhcp_ready = false;
     software_order::port_changes(tx, stamp, subnets, before, &after).await?;
+    ndp_proxy::port_changes(tx, stamp, before, Some(&after)).await?;
     store(tx, before, &after, &stamp.now).await?;
     mark(tx, stamp, network, subnets, Some(before), Some(&after)).await?;
     router::follow(tx, stamp, &after).await
@@ -325,6 +327,7 @@ pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Por
     trunk::check_free(tx, port.id).await?;
     floatingip::port_goes(tx, stamp, &port).await?;
     software_order::port_goes(tx, stamp, &port).await?;
+    ndp_proxy::port_changes(tx, stamp, &port, None).await?;
     let subnets = tx.subnets_of(network.id).await?;
     tx.delete(&PORT, port.id).await?;
     tx.tell_nova(instance::events(Some(&port), None));

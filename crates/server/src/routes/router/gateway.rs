@@ -42,6 +42,7 @@ pub async fn set(
             legs: &whole.legs,
             subnets: &whole.subnets,
             has_floating_ips: tx.router_has_floating_ips(whole.router.id).await?,
+            has_ndp_proxies: tx.has_ndp_proxies(whole.router.id).await?,
         },
     )?;
     let at = whole.legs.iter().position(|leg| leg.kind == RouterPortKind::Gateway);

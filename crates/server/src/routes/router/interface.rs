@@ -17,7 +17,7 @@ use super::{Whole, add_leg, drop_leg, whole};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
-use crate::routes::{subnet, trunk};
+use crate::routes::{ndp_proxy, subnet, trunk};
 
 /// What both actions answer.
 fn answer(whole: &Whole, port: &Port, subnets: &[SubnetId]) -> Value {
@@ -206,14 +206,14 @@ async fn take_away(tx: &mut Tx<'_>, stamp: &Stamp, whole: &mut Whole, port: &Por
     drop_leg(tx, stamp, leg.port.id).await
 }
 
-/// Routes and floating IPs keep an interface in its place.
+/// Routes, floating IPs and NDP proxies keep an interface in its place.
 async fn check_leaving(tx: &mut Tx<'_>, whole: &Whole, subnet: &Subnet) -> Result<(), Fault> {
     let router = whole.router.id;
     routes::check_leaving(&whole.router, subnet)?;
     if tx.router_has_floating_ips_on(router, subnet.id).await? {
         return Err(Refusal::InterfaceInUseByFloatingIps { router, subnet: subnet.id }.into());
     }
-    Ok(())
+    ndp_proxy::check_leaving(tx, whole, subnet.id).await
 }
 
 /// The interfaces of a router that became of another kind say so.

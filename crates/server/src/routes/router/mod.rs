@@ -27,7 +27,7 @@ use model::{PortId, RouterId};
 use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
-use crate::routes::port;
+use crate::routes::{ndp_proxy, port};
 use crate::tasks::l3;
 
 pub use gateway::follow;
@@ -44,7 +44,7 @@ pub(super) async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Router, Fault> {
     found.ok_or_else(|| Refusal::NotFound { table: &ROUTER, id: id.to_owned() }.into())
 }
 
-async fn whole(tx: &mut Tx<'_>, id: &str) -> Result<Whole, Fault> {
+pub(super) async fn whole(tx: &mut Tx<'_>, id: &str) -> Result<Whole, Fault> {
     let router = load(tx, id).await?;
     let legs = tx.router_legs(router.id).await?;
     let legs = legs.into_iter().map(|(kind, port)| Leg { kind, port }).collect();
@@ -61,13 +61,16 @@ pub async fn create(
 ) -> Result<RouterId, Fault> {
     super::flavor::check_router(tx, &new).await?;
     let zones = if new.availability_zone_hints.is_empty() { vec![] } else { zones(tx).await? };
-    let ask = new.external_gateway_info.clone();
+    let (ask, answers) = (new.external_gateway_info.clone(), new.enable_ndp_proxy);
     let mut router = cloud::router::create(new, &zones, app.rules(), stamp)?;
     tx.insert(&ROUTER, &router).await?;
     let id = router.id;
-    if ask.is_some() {
+    if ask.is_some() || answers.is_some() {
         let mut whole = Whole { router: router.clone(), legs: vec![], subnets: vec![] };
-        gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+        if ask.is_some() {
+            gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+        }
+        ndp_proxy::settle(tx, &mut whole, answers, false).await?;
         router = store(tx, stamp, &router, whole.router).await?;
     }
     check_ha(tx, &router).await?;
@@ -115,12 +118,17 @@ pub async fn update(
 ) -> Result<(), Fault> {
     let mut whole = whole(tx, id).await?;
     let before = whole.router.clone();
-    let ask = change.external_gateway_info.clone();
+    let (ask, answers) = (change.external_gateway_info.clone(), change.enable_ndp_proxy);
     if let Some(routes) = change.routes.clone() {
         set_routes(app, &mut whole, routes)?;
     }
-    if let Some(ask) = ask {
-        gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+    let addressed =
+        ask.as_ref().and_then(Option::as_ref).is_some_and(|ask| !ask.external_fixed_ips.is_empty());
+    if ask.is_some() || answers.is_some() {
+        if let Some(ask) = ask {
+            gateway::set(app, tx, stamp, guard, &mut whole, ask).await?;
+        }
+        ndp_proxy::settle(tx, &mut whole, answers, addressed).await?;
     }
     whole.router = cloud::router::update(&whole.router, change)?;
     if cloud::router::interface::owner(&before) != cloud::router::interface::owner(&whole.router) {

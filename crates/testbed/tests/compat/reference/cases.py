@@ -279,6 +279,7 @@ def all_cases():
     import cases_groups
     import cases_helpers
     import cases_metering
+    import cases_ndp
     import cases_net
     import cases_packet_rates
     import cases_places
@@ -298,6 +299,7 @@ def all_cases():
     cases_groups.fill()
     cases_helpers.fill()
     cases_metering.fill()
+    cases_ndp.fill()
     cases_net.fill()
     cases_packet_rates.fill()
     cases_places.fill()

@@ -43,9 +43,10 @@ SHOW = {
     'packet_rate_limit_rule': ['max_kpps', 'max_burst_kpps', 'direction'],
     'dscp_marking_rule': ['dscp_mark'],
     'conntrack_helper': ['protocol', 'port', 'helper'],
+    'ndp_proxy': ['name', 'description', 'ip_address'],
     'address_scope': ['name', 'ip_version', 'shared'],
     'subnetpool': ['name', 'prefixes', 'min_prefixlen', 'max_prefixlen', 'ip_version', 'default_quota', 'shared']}
-MANY = {'policy': 'qos/policies', 'security_group': 'security-groups', 'security_group_rule': 'security-group-rules', 'address_scope': 'address-scopes'}
+MANY = {'policy': 'qos/policies', 'ndp_proxy': 'ndp-proxies', 'security_group': 'security-groups', 'security_group_rule': 'security-group-rules', 'address_scope': 'address-scopes'}
 BELOW = {'bandwidth_limit_rule': 'policy', 'packet_rate_limit_rule': 'policy', 'dscp_marking_rule': 'policy', 'conntrack_helper': 'router'}
 
 # Values of attributes: good ones, then bad ones.  "{kind}" stands for the id of one that the walk made.
@@ -66,7 +67,7 @@ MAKE = {
     'port': {'network_id!': (['{network}'] * 4, [NOBODY, 'x']), 'name': TEXT, 'admin_state_up': BOOL, 'fixed_ips': FIXED, 'port_security_enabled': BOOL, 'device_id': TEXT,
              'security_groups': ([[], ['{security_group}']], [[NOBODY], 'x']), 'mac_address': (['fa:16:3e:00:00:01', 'fa:16:3e:00:00:02'], ['x', 'ff:ff:ff:ff:ff:ff']),
              'allowed_address_pairs': ([[], [{'ip_address': '10.0.0.77'}]], [[{'ip_address': 'x'}], [{}], 'x']), 'qos_policy_id': (['{policy}', None], [NOBODY, 'x'])},
-    'router': {'name': TEXT, 'admin_state_up': BOOL, 'external_gateway_info': GATEWAY, 'description': TEXT},
+    'router': {'name': TEXT, 'admin_state_up': BOOL, 'external_gateway_info': GATEWAY, 'enable_ndp_proxy': ([True, False], ['x', 2]), 'description': TEXT},
     'floatingip': {'floating_network_id!': (['{network}'] * 4, [NOBODY, 'x']), 'port_id': (['{port}', None], [NOBODY, 'x']), 'description': TEXT, 'qos_policy_id': (['{policy}', None], [NOBODY, 'x'])},
     'security_group': {'name': TEXT, 'description': TEXT, 'stateful': BOOL},
     'security_group_rule': {'security_group_id!': (['{security_group}'] * 4, [NOBODY, 'x']), 'direction!': WAYS, 'ethertype': (['IPv4', 'IPv6', 'ipv4'], ['x', None]),
@@ -77,6 +78,7 @@ MAKE = {
     'packet_rate_limit_rule': {'max_kpps!': KBPS, 'max_burst_kpps': KBPS, 'direction': WAYS},
     'dscp_marking_rule': {'dscp_mark!': ([0, 10, '46'], [1, 'x', None])},
     'conntrack_helper': {'protocol!': (['tcp', 'udp'], ['x', 'icmp']), 'port!': ([21, 69, '5060'], [0, 65536, 'x']), 'helper!': (['ftp', 'tftp', 'sip'], ['x', None])},
+    'ndp_proxy': {'router_id!': (['{router}'] * 4, [NOBODY, 'x']), 'port_id!': (['{port}'] * 4, [NOBODY, 'x']), 'ip_address': (['fd00::5', None], ['x', '10.0.0.5']), 'name': TEXT, 'description': TEXT},
     'address_scope': {'name!': TEXT, 'ip_version!': ([4, 6], [5, 'x']), 'shared': BOOL},
     'subnetpool': {'name!': TEXT, 'prefixes!': ([['10.0.0.0/16'], ['fd00::/48'], ['10.0.0.0/16', '10.1.0.0/16']], [['x'], [], 'x', ['10.0.0.0/16', 'fd00::/48']]),
                    'min_prefixlen': ([20, '24', 60], [-1, 'x', 4]), 'max_prefixlen': ([28, 64], ['x', 200]), 'default_quota': ([5, None], [-1, 'x']),
@@ -94,13 +96,28 @@ class Walk:
         self.make('network', {})
         self.make('subnet', {'network_id': '{network0.id}', 'ip_version': 4, 'cidr': '10.0.0.0/24'})
         self.make('router', {})
-        if self.chance.random() < 0.5:
+        way = self.chance.random()
+        if way < 0.2:
+            self.make_scope()
+        elif way < 0.6:
             # a way out
             self.make('network', {'router:external': True})
             self.make('subnet', {'network_id': '{network3.id}', 'ip_version': 4, 'cidr': '203.0.113.0/24'})
             self.add('PUT', '/v2.0/routers/{router2.id}', {'router': {'external_gateway_info': {'network_id': '{network3.id}'}}})
         while len(self.steps) < STEPS:
             self.chance.choices([self.make, self.change, self.drop, self.show, self.listed, self.join], [8, 5, 2, 2, 1, 4])[0](self.kind())
+
+    def make_scope(self):
+        """a way out for NDP proxies, and a port to have one"""
+        self.make('address_scope', {'name': 's', 'ip_version': 6})
+        self.make('subnetpool', {'name': 'p', 'prefixes': ['fd00::/48'], 'default_prefixlen': 64, 'address_scope_id': '{address_scope3.id}'})
+        self.make('network', {'router:external': True})
+        self.make('subnet', {'network_id': '{network5.id}', 'ip_version': 6, 'cidr': 'fd00:0:0:f::/64', 'subnetpool_id': '{subnetpool4.id}'})
+        self.make('subnet', {'network_id': '{network0.id}', 'ip_version': 6, 'cidr': 'fd00::/64', 'subnetpool_id': '{subnetpool4.id}'})
+        self.make('router', {'external_gateway_info': {'network_id': '{network5.id}'}, 'enable_ndp_proxy': True})
+        self.add('PUT', '/v2.0/routers/{router8.id}/add_router_interface', {'subnet_id': '{subnet7.id}'})
+        self.make('port', {'network_id': '{network0.id}', 'fixed_ips': [{'subnet_id': '{subnet7.id}', 'ip_address': 'fd00::5'}]})
+        self.make('ndp_proxy', {'router_id': '{router8.id}', 'port_id': '{port10.id}'})
 
     def kind(self):
         """often one that the walk made already"""
