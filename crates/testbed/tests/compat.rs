@@ -8,6 +8,7 @@ mod compat {
     mod openstack;
     mod policy;
     mod reference;
+    mod schema;
     mod tables;
     mod tempest;
     mod tls;

@@ -1,6 +1,6 @@
 //! What is read of the cloud as a whole: how full networks are, and its availability zones.
 
-use crate::api::table::{Attr, Default, Ops, Resource, Source, int, text};
+use crate::api::table::{Attr, Default, Ops, Resource, Source, int, json, text};
 
 const NOTHING: Ops = Ops { create: false, update: false, delete: false };
 
@@ -42,10 +42,10 @@ const OF_NETWORKS: &[Attr] = &[
     shown("network_id").filter().sort().via("network-ip-availability"),
     shown("network_name").filter().via("network-ip-availability"),
     shown("tenant_id").from(Source::Same("project_id")).filter().via("network-ip-availability"),
-    shown("total_ips").via("network-ip-availability"),
-    shown("used_ips").via("network-ip-availability"),
-    shown("subnet_ip_availability").via("network-ip-availability"),
-    shown("ip_availability_details").via("network-ip-availability-details"),
+    int("total_ips").default(Default::Unset).shown().via("network-ip-availability"),
+    int("used_ips").default(Default::Unset).shown().via("network-ip-availability"),
+    json("subnet_ip_availability").default(Default::Unset).shown().via("network-ip-availability"),
+    json("ip_availability_details").default(Default::Unset).shown().via("network-ip-availability-details"),
     int("ip_version").default(Default::Unset).filter().via("network-ip-availability"),
     shown("project_id").filter().via("network-ip-availability"),
 ];

@@ -28,36 +28,38 @@ pub fn document(version: &str) -> Value {
     paths.insert("/v2.0/extensions/{alias}".into(), {
         let mut path = plain("Shows an extension.");
         path["get"]["parameters"] = json!([path_parameter("alias", "the extension's alias")]);
+        path["get"]["responses"]["404"] = json!({ "description": "There is none: a sentence." });
         path
     });
     for table in RESOURCES {
         let (one, all) = resource_paths(table);
         paths.insert(table.url(), all);
         paths.insert(format!("{}/{{id}}", table.url()), one);
-        schemas.insert(table.singular.into(), schema(table, |attr| attr.visible, false));
+        schemas.insert(table.singular.into(), schema(table, |attr| attr.visible, Of::Answers));
         if table.ops.create {
-            schemas.insert(format!("{}_create", table.singular), schema(table, |attr| attr.post, true));
+            schemas.insert(format!("{}_create", table.singular), schema(table, |attr| attr.post, Of::Create));
         }
         if table.ops.update {
-            schemas.insert(format!("{}_update", table.singular), schema(table, |attr| attr.put, false));
+            schemas.insert(format!("{}_update", table.singular), schema(table, |attr| attr.put, Of::Update));
         }
     }
     paths.extend(router_paths());
     paths.extend(agents::dhcp());
     paths.extend(agents::l3());
     paths.insert(FLOATINGIP_POOL.url(), pool_path());
-    schemas.insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, false));
+    schemas
+        .insert(FLOATINGIP_POOL.singular.into(), schema(&FLOATINGIP_POOL, |attr| attr.visible, Of::Answers));
     paths.extend(address_group_paths());
     paths.extend(software::paths());
     paths.extend(quota_paths());
     paths.extend(availability::paths());
     for view in availability::VIEWS {
-        schemas.insert(view.singular.into(), schema(view, |attr| attr.visible, false));
+        schemas.insert(view.singular.into(), schema(view, |attr| attr.visible, Of::Answers));
     }
     paths.extend(topology::paths());
     schemas.insert(
         AUTO_ALLOCATED_TOPOLOGY.singular.into(),
-        schema(&AUTO_ALLOCATED_TOPOLOGY, |attr| attr.visible, false),
+        schema(&AUTO_ALLOCATED_TOPOLOGY, |attr| attr.visible, Of::Answers),
     );
     paths.extend(beside::paths());
     schemas.extend(beside::schemas());
@@ -85,6 +87,14 @@ pub fn document(version: &str) -> Value {
     })
 }
 
+/// Where a schema is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Answers,
+    Create,
+    Update,
+}
+
 fn plain(summary: &str) -> Value {
     json!({ "get": { "summary": summary, "responses": { "200": { "description": "Found." } } } })
 }
@@ -101,7 +111,7 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
     let shown = json!({ "$ref": format!("#/components/schemas/{singular}") });
     let wrapped = wrap(singular, shown.clone());
     let mut listed = Map::new();
-    listed.insert(plural.into(), json!({ "type": "array", "items": shown }));
+    listed.insert(plural.into(), json!({ "type": "array", "items": shown.clone() }));
     listed.insert(format!("{plural}_links"), json!({ "type": "array", "items": { "type": "object" } }));
     let listed = json!({ "type": "object", "properties": listed });
     let of = table.parent.map(|parent| {
@@ -112,7 +122,8 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
     let mut all = json!({ "get": {
         "operationId": format!("list_{plural}"),
         "parameters": list_parameters(table),
-        "responses": answers("200", Some(listed), &["400", "401"]),
+        // What it lies below, or the marker, is not there.
+        "responses": answers("200", Some(listed), &["400", "401", "404"]),
     }});
     let mut one = json!({
         "parameters": parameters,
@@ -126,10 +137,12 @@ fn resource_paths(table: &Resource) -> (Value, Value) {
         all["parameters"] = json!([of]);
     }
     if table.ops.create {
+        let many = wrap(plural, json!({ "type": "array", "items": shown }));
+        let created = if table.bulk { json!({ "oneOf": [wrapped, many] }) } else { wrapped.clone() };
         all["post"] = json!({
             "operationId": format!("create_{singular}"),
             "requestBody": body(table, "create"),
-            "responses": answers("201", Some(wrapped.clone()), &["400", "401", "403", "404", "409", "503"]),
+            "responses": answers("201", Some(created), &["400", "401", "403", "404", "409", "503"]),
         });
     }
     if table.ops.update {
@@ -298,24 +311,25 @@ fn list_parameters(table: &Resource) -> Value {
     Value::Array(out)
 }
 
-fn schema(table: &Resource, pick: impl Fn(&Attr) -> bool, with_required: bool) -> Value {
+fn schema(table: &Resource, pick: impl Fn(&Attr) -> bool, of: Of) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for attr in table.attrs.iter().filter(|attr| pick(attr)) {
-        properties.insert(attr.name.into(), attribute(attr, with_required));
-        if with_required && attr.required() {
+        properties.insert(attr.name.into(), attribute(attr, of));
+        if of == Of::Create && attr.required() {
             required.push(attr.name);
         }
     }
     let mut out = json!({ "type": "object", "properties": properties });
-    if with_required {
+    if of == Of::Create {
         out["required"] = json!(required);
         out["additionalProperties"] = json!(false);
     }
     out
 }
 
-fn attribute(attr: &Attr, with_default: bool) -> Value {
+fn attribute(attr: &Attr, of: Of) -> Value {
+    let may_be_null = of == Of::Answers || matches!(attr.default, Default::Null);
     let mut out = match (attr.ty, attr.check) {
         (_, Check::Values(allowed)) => json!({ "enum": allowed }),
         (Type::Int, Check::Range(first, last)) => {
@@ -338,12 +352,15 @@ fn attribute(attr: &Attr, with_default: bool) -> Value {
         (Type::Json, _) => json!({ "type": ["array", "null"] }),
         (Type::Text, Check::Uuid) => json!({ "type": "string", "format": "uuid" }),
         (Type::Text, Check::UuidOrNull) => json!({ "type": ["string", "null"], "format": "uuid" }),
-        (Type::Text, Check::Text(max) | Check::Name(max) | Check::NameOrNull(max)) => {
+        (Type::Text, Check::Text(max) | Check::Name(max)) if !may_be_null => {
             json!({ "type": "string", "maxLength": max })
+        }
+        (Type::Text, Check::Text(max) | Check::Name(max) | Check::NameOrNull(max)) => {
+            json!({ "type": ["string", "null"], "maxLength": max })
         }
         (Type::Text, _) => json!({ "type": ["string", "null"] }),
     };
-    if with_default {
+    if of == Of::Create {
         let default = match attr.default {
             Default::Required | Default::Unset => None,
             Default::Null => Some(Value::Null),

@@ -30,8 +30,10 @@ async fn list(app: &App, call: &Call) -> Result<Answer, Fault> {
     if guard.may("get_floatingip_pool", project).is_ok() {
         let mut tx = app.db().read().await?;
         let reader = guard.answers(&FLOATINGIP_POOL);
-        let page = tx.list(&FLOATINGIP_POOL, &query, &reader, b"[".to_vec()).await?.unwrap_or_default();
-        let json = [page.json.as_slice(), b"]"].concat();
+        let page = tx.list(&FLOATINGIP_POOL, &query, &reader, b"[".to_vec()).await?;
+        // After a marker that is not there follows nothing.
+        let json = page.map_or_else(|| b"[".to_vec(), |page| page.json);
+        let json = [json.as_slice(), b"]"].concat();
         pools = serde_json::from_slice(&json).expect("the database's door writes JSON");
     }
     for pool in &mut pools {

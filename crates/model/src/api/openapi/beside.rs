@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{action, answers, body, fields_parameter, list_parameters, path_parameter, schema, wrap};
+use super::{Of, action, answers, body, fields_parameter, list_parameters, path_parameter, schema, wrap};
 use crate::api::port_binding::PORT_BINDING;
 use crate::api::qos::{
     BANDWIDTH_LIMIT_RULE, DSCP_MARKING_RULE, MINIMUM_BANDWIDTH_RULE, MINIMUM_PACKET_RATE_RULE, RULE_TYPE,
@@ -23,9 +23,9 @@ pub fn paths() -> Map<String, Value> {
 }
 
 pub fn schemas() -> Map<String, Value> {
-    let of = |table: &Resource| (table.singular.to_owned(), schema(table, |attr| attr.visible, false));
-    let create = ("binding_create".to_owned(), schema(&PORT_BINDING, |attr| attr.post, true));
-    let update = ("binding_update".to_owned(), schema(&PORT_BINDING, |attr| attr.put, false));
+    let of = |table: &Resource| (table.singular.to_owned(), schema(table, |attr| attr.visible, Of::Answers));
+    let create = ("binding_create".to_owned(), schema(&PORT_BINDING, |attr| attr.post, Of::Create));
+    let update = ("binding_update".to_owned(), schema(&PORT_BINDING, |attr| attr.put, Of::Update));
     [of(&PORT_BINDING), create, update, of(&RULE_TYPE)].into_iter().collect()
 }
 

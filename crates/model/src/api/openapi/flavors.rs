@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{answers, path_parameter, schema, wrap};
+use super::{Of, answers, path_parameter, schema, wrap};
 use crate::api::flavor::{FLAVORS_PROFILE, NEXT_PROVIDER, SERVICE_PROVIDER};
 
 pub fn schemas() -> Map<String, Value> {
-    let of = |table| schema(table, |attr| attr.visible, false);
+    let of = |table| schema(table, |attr| attr.visible, Of::Answers);
     [
         ("flavor_service_profile".to_owned(), of(&FLAVORS_PROFILE)),
         (NEXT_PROVIDER.singular.to_owned(), of(&NEXT_PROVIDER)),
