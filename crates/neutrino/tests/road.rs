@@ -57,7 +57,8 @@ mod netns {
         bed.tenant.again().expect("starts");
         bed.reached(&[RED, BLUE]).await;
         bed.tenant.kill();
-        eventually("said to be amiss", || bed.failures(), |said| said.contains("gateway is not reached at")).await;
+        eventually("said to be amiss", || bed.failures(), |said| said.contains("gateway is not reached at"))
+            .await;
         bed.leave(BLUE);
         bed.tenant.again().expect("starts");
         bed.reached(&[RED]).await;
