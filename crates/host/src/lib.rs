@@ -12,7 +12,7 @@
 //! nft, nat  tables as text: of a port's filter, of a router's address translation
 //! keepalived what it is told of a router that stands ready on several hosts
 //! ct_helpers  which connections of a router the kernel looks into   meter  what of a router is counted
-//! qos       what a port's traffic is held to
+//! qos       what a port's traffic is held to   local_ip  addresses that are another port's on each host
 //! secgroup  what ports may send and receive by their security groups
 //! announce  frames that tell who has an address
 //! purge     connections that shall go: batches, what each asks for, which way is cheapest
@@ -33,6 +33,7 @@ mod inside;
 pub mod keepalived;
 mod lazy;
 mod leg;
+mod local_ip;
 pub mod meter;
 pub mod names;
 pub mod nat;

@@ -4,6 +4,7 @@
 //! for us: it is neither read as ours nor deleted.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use model::desired::{Direction, Key, Kind};
 use model::{NetworkId, PortId, RouterId};
@@ -245,10 +246,19 @@ pub fn uplink_table(device: &str) -> String {
     format!("{UPLINK_TABLE_PREFIX}{device}")
 }
 
+/// The netdev table that diverts what a port sends to a local IP.
+pub fn local_table(port: PortId, ip: Ipv4Addr) -> String {
+    format!("{LOCAL_TABLE_PREFIX}{ip}-{}", tap(port))
+}
+
 /// The device that a table of ours filters.
 pub fn parse_table(table: &str) -> Option<&str> {
     if let Some(device) = table.strip_prefix(UPLINK_TABLE_PREFIX) {
         return Some(device);
+    }
+    if let Some(rest) = table.strip_prefix(LOCAL_TABLE_PREFIX) {
+        let (ip, device) = rest.split_once('-')?;
+        return (ip.parse::<Ipv4Addr>().is_ok() && is_tap(device)).then_some(device);
     }
     let device = table.strip_prefix(TABLE_PREFIX)?;
     (is_tap(device) || is_bridge(device)).then_some(device)
@@ -265,6 +275,7 @@ pub fn content_hash(text: &str) -> u64 {
 pub const BRIDGE_PREFIX: &str = "brq";
 const TABLE_PREFIX: &str = "neutrino-";
 const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
+const LOCAL_TABLE_PREFIX: &str = "neutrino-local-";
 
 fn short(prefix: &str, id: Uuid) -> String {
     let mut text = id.to_string();

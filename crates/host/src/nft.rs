@@ -6,7 +6,7 @@
 //! tables' names and comments is enough to know whether they are in place.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,18 @@ pub const INGRESS: &str = "ingress";
 /// The chain of what leaves by it.
 pub const EGRESS: &str = "egress";
 
+/// The set of what is asked, in a table that remembers it: source, protocol and ports (of ICMP its id twice).
+pub const ASKED: &str = "asked";
+/// The most that is remembered; what is asked besides is not translated.
+pub const ASKED_MAX: u32 = 65_536;
+
 /// A netdev table: chains, of which those named [`INGRESS`] and [`EGRESS`] are hooked to a device.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Table {
     pub device: String,
+    /// It has the set [`ASKED`], and stands before tables that judge.
+    #[serde(default)]
+    pub remembers: bool,
     pub chains: Vec<Chain>,
 }
 
@@ -51,8 +59,16 @@ pub enum Match {
     ArpSenderMac(Mac),
     ArpSenderIp(IpNet),
     ArpTargetIp(IpNet),
+    ArpRequest,
     EtherDestination(Mac),
     Source(IpNet),
+    Destination(IpNet),
+    Transport(u8),
+    Icmp(u8),
+    /// Of TCP: the first or last of a connection.
+    TcpEdge,
+    /// Answers what is remembered.
+    Answers(Asked),
     UdpSource(u16),
     UdpDestination(u16),
     Icmpv6(u8),
@@ -74,6 +90,15 @@ pub enum Match {
     },
 }
 
+/// What tells the connections of two addresses apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    Ports,
+    /// The id of an ICMP echo.
+    Id,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ether {
@@ -92,6 +117,21 @@ pub enum Verdict {
     SetEtherSource(Mac),
     /// Of IPv4 and IPv6, whichever the rule matches; not the last word either.
     SetDscp(u8),
+    /// What asks by ARP is turned into the answer, from this MAC, and goes back.
+    AnswerArp {
+        device: String,
+        ip: Ipv4Addr,
+        mac: Mac,
+    },
+    /// Remembered for so long, and sent to another; not the last word.
+    Divert {
+        asked: Asked,
+        timeout_s: u32,
+        mac: Mac,
+        ip: Ipv4Addr,
+    },
+    /// Not the last word.
+    SetSource(Ipv4Addr),
 }
 
 impl Table {
@@ -119,9 +159,24 @@ pub fn parse_comment(comment: &str) -> Option<TableMark> {
     Some(TableMark { hash: u64::from_str_radix(hash, 16).ok()?, index: index.parse().ok()? })
 }
 
+impl Table {
+    /// Before 0, where tables judge what is left of a packet's addresses.
+    pub const fn priority(&self) -> i32 {
+        if self.remembers { -10 } else { 0 }
+    }
+}
+
 /// What stands between the braces, without the comment.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let priority = self.priority();
+        if self.remembers {
+            writeln!(f, "\tset {ASKED} {{")?;
+            writeln!(f, "\t\ttype ipv4_addr . inet_proto . inet_service . inet_service")?;
+            writeln!(f, "\t\tsize {ASKED_MAX}")?;
+            writeln!(f, "\t\tflags dynamic,timeout")?;
+            writeln!(f, "\t}}")?;
+        }
         for chain in &self.chains {
             writeln!(f, "\tchain {} {{", chain.name)?;
             if let Some(hook) = chain.hook() {
@@ -129,7 +184,10 @@ impl fmt::Display for Table {
                 // before it has rules, and must not drop frames that the chain it replaces
                 // still judges.
                 let device = &self.device;
-                writeln!(f, "\t\ttype filter hook {hook} device \"{device}\" priority 0; policy accept;")?;
+                writeln!(
+                    f,
+                    "\t\ttype filter hook {hook} device \"{device}\" priority {priority}; policy accept;"
+                )?;
             }
             for rule in &chain.rules {
                 writeln!(f, "\t\t{rule}")?;
@@ -137,6 +195,22 @@ impl fmt::Display for Table {
             writeln!(f, "\t}}")?;
         }
         Ok(())
+    }
+}
+
+impl Asked {
+    const fn as_asked(self) -> &'static str {
+        match self {
+            Asked::Ports => "meta l4proto . th sport . th dport",
+            Asked::Id => "meta l4proto . icmp id . icmp id",
+        }
+    }
+
+    const fn as_answered(self) -> &'static str {
+        match self {
+            Asked::Ports => "meta l4proto . th dport . th sport",
+            Asked::Id => "meta l4proto . icmp id . icmp id",
+        }
     }
 }
 
@@ -154,6 +228,18 @@ impl fmt::Display for Rule {
                 write!(f, "ip6 dscp set {mark}")
             }
             Verdict::SetDscp(mark) => write!(f, "ip dscp set {mark}"),
+            Verdict::AnswerArp { device, ip, mac } => write!(
+                f,
+                "arp daddr ip set arp saddr ip arp daddr ether set arp saddr ether arp saddr ip set {ip} \
+                 arp saddr ether set {mac} arp operation set reply ether daddr set ether saddr \
+                 ether saddr set {mac} fwd to \"{device}\""
+            ),
+            Verdict::Divert { asked, timeout_s, mac, ip } => write!(
+                f,
+                "update @{ASKED} {{ ip saddr . {} timeout {timeout_s}s }} ether daddr set {mac} ip daddr set {ip}",
+                asked.as_asked()
+            ),
+            Verdict::SetSource(ip) => write!(f, "ip saddr set {ip}"),
         }
     }
 }
@@ -169,9 +255,15 @@ impl fmt::Display for Match {
             Match::ArpSenderMac(mac) => write!(f, "arp saddr ether {mac}"),
             Match::ArpSenderIp(net) => write!(f, "arp saddr ip {}", short(net)),
             Match::ArpTargetIp(net) => write!(f, "arp daddr ip {}", short(net)),
+            Match::ArpRequest => f.write_str("arp operation request"),
             Match::EtherDestination(mac) => write!(f, "ether daddr {mac}"),
             Match::Source(net) if net.addr().is_ipv4() => write!(f, "ip saddr {}", short(net)),
             Match::Source(net) => write!(f, "ip6 saddr {}", short(net)),
+            Match::Destination(net) => write!(f, "ip daddr {}", short(net)),
+            Match::Transport(number) => write!(f, "meta l4proto {number}"),
+            Match::Icmp(kind) => write!(f, "icmp type {kind}"),
+            Match::TcpEdge => f.write_str("tcp flags & (fin | syn | rst) != 0"),
+            Match::Answers(asked) => write!(f, "ip daddr . {} @{ASKED}", asked.as_answered()),
             Match::UdpSource(port) => write!(f, "udp sport {port}"),
             Match::UdpDestination(port) => write!(f, "udp dport {port}"),
             Match::Icmpv6(kind) => write!(f, "icmpv6 type {kind}"),

@@ -47,7 +47,7 @@ pub fn port_table(port: &Port) -> Option<Table> {
         }
     };
     chains.extend(got);
-    Some(Table { device: names::tap(port.id), chains })
+    Some(Table { device: names::tap(port.id), remembers: false, chains })
 }
 
 fn judging(port: &Port, allowed: &Allowed) -> Vec<Chain> {
@@ -78,7 +78,7 @@ fn of_others(port: &Port) -> Vec<Rule> {
 
 /// Drops all that a bridge would hand to its own host.
 pub fn wall(bridge: &str) -> Table {
-    Table { device: bridge.to_owned(), chains: vec![chain("ingress", [])] }
+    Table { device: bridge.to_owned(), remembers: false, chains: vec![chain("ingress", [])] }
 }
 
 /// Source addresses, each with the MAC it may be used with.

@@ -13,6 +13,7 @@ use crate::gateways;
 use crate::inner::{WantInner, WantNamespace};
 use crate::keepalived::Instance;
 use crate::leg::{self, Leg};
+use crate::local_ip;
 use crate::names::{self, Mark};
 use crate::nft::Table;
 use crate::observed::Ipv6;
@@ -159,7 +160,7 @@ impl Target {
         }
         match part {
             Part::Network(network) => self.add_network(want, network, &carrier),
-            Part::Port(port) => self.add_port(key, port, &carrier),
+            Part::Port(port) => self.add_port(want, key, port, &carrier),
             Part::Remote(remote) => self.add_remote(key, remote, &carrier),
             _ => {}
         }
@@ -220,7 +221,7 @@ impl Target {
         }
     }
 
-    fn add_port(&mut self, key: Key, port: &Port, carrier: &Carrier) {
+    fn add_port(&mut self, want: &Wanted, key: Key, port: &Port, carrier: &Carrier) {
         let device = names::tap(port.id);
         let strict = port.allowed.as_ref().is_some_and(Vec::is_empty) || port.trusted;
         let flags = if strict { PortFlags::STRICT } else { PortFlags::OPEN };
@@ -239,6 +240,10 @@ impl Target {
         self.lead(carrier, port.mac, 0, (key, device.clone()));
         if let Some(table) = spoof::port_table(port) {
             self.tables.insert(names::table(&device), (key, table));
+        }
+        for (address, stand) in local_ip::stands(want, port) {
+            let table = local_ip::table(port, address, stand);
+            self.tables.insert(names::local_table(port.id, address), (key, table));
         }
     }
 

@@ -37,6 +37,7 @@ pub fn guard<'a>(
     let chain = |name: &str, rules| Chain { name: name.to_owned(), rules };
     (!egress.is_empty()).then(|| Table {
         device: device.to_owned(),
+        remembers: false,
         chains: vec![chain(INGRESS, ingress), chain(EGRESS, egress)],
     })
 }
@@ -54,8 +55,11 @@ pub fn hush<'a>(
         port.network_id == network && port.addresses.iter().any(|net| net.addr().is_ipv6())
     };
     let rules: Vec<Rule> = interfaces.filter(speaks).map(|port| spoken(port, ROUTER_ADVERTISEMENT)).collect();
-    (!rules.is_empty())
-        .then(|| Table { device: device.to_owned(), chains: vec![Chain { name: EGRESS.to_owned(), rules }] })
+    (!rules.is_empty()).then(|| Table {
+        device: device.to_owned(),
+        remembers: false,
+        chains: vec![Chain { name: EGRESS.to_owned(), rules }],
+    })
 }
 
 /// Bare-metal servers have no host that answers for itself: the network node does, as the only one.

@@ -15,6 +15,7 @@ use wire::Mac;
 
 use crate::carrier::{self, Carrier, Impossible};
 use crate::leg::{self, Leg};
+use crate::local_ip;
 use crate::names;
 use crate::secgroup::{self, FilterSlots};
 
@@ -39,6 +40,8 @@ pub struct Wanted {
     by_mac: BTreeMap<(NetworkId, Mac), BTreeSet<Key>>,
     by_ip: BTreeMap<(NetworkId, IpAddr), BTreeSet<Key>>,
     by_device: BTreeMap<String, BTreeSet<Key>>,
+    /// Ports that answer for local IPs.
+    answering: BTreeMap<NetworkId, BTreeSet<Key>>,
     /// Those that are on a device of another part.
     by_parent: BTreeMap<String, BTreeSet<Key>>,
     counts: BTreeMap<Kind, usize>,
@@ -176,6 +179,16 @@ impl Wanted {
         })
     }
 
+    /// Ports of a network that answer for local IPs.
+    pub(crate) fn answering(&self, id: NetworkId) -> impl Iterator<Item = Key> {
+        self.answering.get(&id).into_iter().flatten().copied()
+    }
+
+    fn ports(&self, id: NetworkId) -> impl Iterator<Item = Key> {
+        let keys = self.by_network.get(&id).into_iter().flatten();
+        keys.filter(|key| key.kind == Kind::Port).copied()
+    }
+
     /// All parts of a network, itself included.
     pub fn keys_of_network(&self, id: NetworkId) -> BTreeSet<Key> {
         self.by_network.get(&id).cloned().unwrap_or_default()
@@ -253,6 +266,11 @@ impl Wanted {
         let met = by_mac.chain(by_ip).chain(by_device).flatten().copied();
         let mut met: BTreeSet<Key> = met.chain([part.key()]).collect();
         met.extend(secgroup::meets(self, part, old));
+        if let Part::Port(port) = part
+            && !port.local_ips.is_empty()
+        {
+            met.extend(self.ports(port.network_id));
+        }
         met.extend(devices.iter().filter_map(|device| self.by_parent.get(device)).flatten());
         let router_key = |router: &Router| Key::new(Kind::Router, router.id.0);
         if let Part::Fip(fip) = part {
@@ -301,6 +319,10 @@ impl Wanted {
             }
         }
         carrier::own_slots(slots, part);
+        if let Part::Port(port) = part {
+            let addresses = local_ip::addresses(self, port.network_id, old).into_iter();
+            slots.tables.extend(addresses.map(|ip| names::local_table(port.id, ip)));
+        }
         secgroup::add_slots(self, slots, part, old);
     }
 
@@ -317,6 +339,11 @@ impl Wanted {
         }
         for device in devices(&self.settings, part) {
             touch(&mut self.by_device, device, key, &act);
+        }
+        if let Part::Port(port) = part
+            && !port.local_ips.is_empty()
+        {
+            touch(&mut self.answering, port.network_id, key, &act);
         }
         if let Part::Port(Port { trunk: Some(Trunked::Tagged { parent, .. }), .. }) = part {
             touch(&mut self.by_parent, names::tap(*parent), key, &act);

@@ -3,6 +3,7 @@
 //! `nft -f -` reads all tables of the namespace before it adds one, so with it a port would cost
 //! the more the more ports there are; what `table` builds is sent in transactions instead.
 
+mod asked;
 mod ct_helpers;
 mod expression;
 pub(crate) mod filter;
@@ -61,7 +62,7 @@ pub(crate) fn get_nat() -> Message {
 pub(crate) fn replace(name: &str, index: u32, table: &Table) -> Vec<Message> {
     let mut messages = delete(name);
     messages.push(marked(NETDEV, name, TableMark { hash: table.hash(), index }));
-    messages.extend(table::chains(name, table));
+    messages.extend(table::content(name, index, table));
     messages
 }
 

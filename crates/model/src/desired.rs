@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -227,6 +227,17 @@ pub struct Port {
     /// Its place in a trunk, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<Trunked>,
+    /// Local IPs that it answers for: who of its network is on this host, too, reaches it by them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub local_ips: BTreeSet<LocalIp>,
+}
+
+/// An address that is another port's on each host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct LocalIp {
+    pub address: Ipv4Addr,
+    /// What it stands for: one of the port's own.
+    pub fixed_ip: Ipv4Addr,
 }
 
 /// A port's place in a trunk: several ports of one instance that share its device.

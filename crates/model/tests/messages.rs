@@ -68,6 +68,7 @@ fn parts() -> Vec<Part> {
         groups: None,
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     };
     let remote = Remote {
         port_id: PortId(id(3)),

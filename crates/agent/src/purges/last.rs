@@ -166,6 +166,7 @@ mod tests {
             groups: None,
             qos: None,
             trunk: None,
+            local_ips: Default::default(),
         })
     }
 

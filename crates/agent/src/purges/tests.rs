@@ -57,6 +57,7 @@ fn filtered(n: u16, ip: [u8; 4]) -> Port {
         groups: Some(BTreeSet::new()),
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     }
 }
 

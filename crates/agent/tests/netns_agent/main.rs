@@ -16,6 +16,7 @@ mod netns {
     mod groups_under_way;
     mod heirs;
     mod lazy;
+    mod local_ips;
     mod outside;
     mod place;
     mod purging;

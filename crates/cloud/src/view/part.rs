@@ -189,6 +189,7 @@ pub fn port(row: &Port) -> desired::Port {
         groups: filtered_by(row).cloned(),
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     }
 }
 

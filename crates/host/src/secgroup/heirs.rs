@@ -188,6 +188,7 @@ mod tests {
                 groups: Some(BTreeSet::new()),
                 qos: None,
                 trunk: None,
+                local_ips: Default::default(),
             });
             let zones = Zones::from([(names::bridge(NETWORK), 1)]);
             let mut awaited = Awaited::default();

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use host::{Settings, Wanted};
 use ipnet::IpNet;
 use model::desired::{
-    AddressPair, Dhcp, Key, Kind, Limit, Network, Packets, Part, Port, Qos, Remote, Segment, Trunked,
+    AddressPair, Dhcp, Key, Kind, Limit, LocalIp, Network, Packets, Part, Port, Qos, Remote, Segment, Trunked,
 };
 use model::{NetworkId, PortId, RouterId};
 use proptest::prelude::*;
@@ -179,9 +179,9 @@ pub fn port() -> impl Strategy<Value = Port> {
     let allowed = prop::option::of(prop::collection::vec(pair, 0..2));
     let trusted = prop::bool::weighted(0.1);
     let ips = prop::collection::vec(ip(), 0..3);
-    let other = (allowed, trusted, groups::of_port(), qos(), trunk());
+    let other = (allowed, trusted, groups::of_port(), qos(), trunk(), local_ips());
     (port_id(), mac(), ips, any::<bool>(), other).prop_map(
-        |(id, mac, fixed_ips, admin_state_up, (allowed, trusted, groups, qos, trunk))| Port {
+        |(id, mac, fixed_ips, admin_state_up, (allowed, trusted, groups, qos, trunk, local_ips))| Port {
             id,
             network_id: network_of(id),
             mac,
@@ -193,8 +193,17 @@ pub fn port() -> impl Strategy<Value = Port> {
             qos,
             // Nobody is his own parent.
             trunk: trunk.filter(|trunk| !matches!(trunk, Trunked::Tagged { parent, .. } if *parent == id)),
+            local_ips,
         },
     )
+}
+
+fn local_ips() -> impl Strategy<Value = BTreeSet<LocalIp>> {
+    let one = (1u8..4, 1u8..4).prop_map(|(address, fixed_ip)| LocalIp {
+        address: [10, 0, 100, address].into(),
+        fixed_ip: [10, 0, 0, fixed_ip].into(),
+    });
+    prop_oneof![3 => Just(BTreeSet::new()), 1 => prop::collection::btree_set(one, 0..3)]
 }
 
 fn trunk() -> impl Strategy<Value = Option<Trunked>> {

@@ -109,7 +109,7 @@ pub(super) fn header(list: Message, kind: u8, is_there: bool) -> Message {
     })
 }
 
-/// Writes what is in the register into the packet's Ethernet header, which has no checksum.
+/// Writes what is in the register into a header without a checksum: of Ethernet, of ARP.
 pub(super) fn store(list: Message, place: u32, offset: u32, length: u32) -> Message {
     expression(list, "payload", |data| {
         data.attr_be32(5, REGISTER)
@@ -119,6 +119,19 @@ pub(super) fn store(list: Message, place: u32, offset: u32, length: u32) -> Mess
             .attr_be32(6, 0)
             .attr_be32(7, 0)
             .attr_be32(8, 0)
+    })
+}
+
+/// Writes an address into the header of IPv4, whose checksum counts it, as that of what it carries does.
+pub(super) fn store_address(list: Message, offset: u32) -> Message {
+    expression(list, "payload", |data| {
+        data.attr_be32(5, REGISTER)
+            .attr_be32(2, NETWORK)
+            .attr_be32(3, offset)
+            .attr_be32(4, 4)
+            .attr_be32(6, 1)
+            .attr_be32(7, 10)
+            .attr_be32(8, 1)
     })
 }
 
@@ -173,7 +186,11 @@ pub(super) fn immediate(list: Message, value: &[u8]) -> Message {
 }
 
 pub(super) fn meta(list: Message, key: u32) -> Message {
-    expression(list, "meta", |data| data.attr_be32(2, key).attr_be32(1, REGISTER))
+    meta_to(list, REGISTER, key)
+}
+
+pub(super) fn meta_to(list: Message, register: u32, key: u32) -> Message {
+    expression(list, "meta", |data| data.attr_be32(2, key).attr_be32(1, register))
 }
 
 pub(super) fn and(list: Message, mask: &[u8]) -> Message {

@@ -6,11 +6,11 @@ use host::nft::{Chain, EGRESS, Ether, Match, Rule, Table, Verdict};
 use ipnet::IpNet;
 use nix::libc;
 
-use super::NETDEV;
 use super::expression::{
-    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, header, immediate, load, meta,
-    over, over_packets, set_bits, store,
+    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, differ, header, immediate, load,
+    meta, over, over_packets, set_bits, store, store_address,
 };
+use super::{NETDEV, asked};
 use crate::link::octets;
 use crate::netlink::Message;
 
@@ -20,31 +20,39 @@ const AT_EGRESS: u32 = 1;
 /// The type of a frame with a tag.
 const VLAN: u16 = 0x8100;
 
+const ARP_REQUEST: u16 = 1;
+const TCP_FIN: u8 = 1;
+const TCP_SYN: u8 = 2;
+const TCP_RST: u8 = 4;
+const IPV4_SOURCE: u32 = 12;
+const IPV4_DESTINATION: u32 = 16;
+
 const META_PROTOCOL: u32 = 1;
 const META_DEVICE_TYPE: u32 = 8;
-const META_TRANSPORT: u32 = 16;
+pub(super) const META_TRANSPORT: u32 = 16;
 
-/// Chains first, then their rules: a rule may name any chain of its table.
-pub(super) fn chains<'a>(name: &'a str, table: &'a Table) -> impl Iterator<Item = Message> + 'a {
-    let made = table.chains.iter().map(move |chain| add_chain(name, chain, &table.device));
+/// Its set and chains first, then their rules: a rule may name any chain of its table. `index` is its device's.
+pub(super) fn content<'a>(name: &'a str, index: u32, table: &'a Table) -> impl Iterator<Item = Message> + 'a {
+    let set = table.remembers.then(|| asked::add_set(name));
+    let made = table.chains.iter().map(move |chain| add_chain(name, chain, table));
     let rules = table
         .chains
         .iter()
-        .flat_map(move |chain| chain.rules.iter().map(move |rule| add_rule(name, &chain.name, rule)));
-    made.chain(rules)
+        .flat_map(move |chain| chain.rules.iter().map(move |rule| add_rule(name, index, &chain.name, rule)));
+    set.into_iter().chain(made).chain(rules)
 }
 
-fn add_chain(table: &str, chain: &Chain, device: &str) -> Message {
+fn add_chain(name: &str, chain: &Chain, table: &Table) -> Message {
     let hook = chain.hook().map(|hook| Hook {
         kind: "filter",
         number: if hook == EGRESS { AT_EGRESS } else { AT_INGRESS },
-        priority: 0,
-        device: Some(device),
+        priority: table.priority(),
+        device: Some(&table.device),
     });
-    expression::add_chain(NETDEV, table, &chain.name, hook)
+    expression::add_chain(NETDEV, name, &chain.name, hook)
 }
 
-fn add_rule(table: &str, chain: &str, rule: &Rule) -> Message {
+fn add_rule(table: &str, index: u32, chain: &str, rule: &Rule) -> Message {
     expression::add_rule(NETDEV, table, chain, |list| {
         // What leaves came in by no device whose kind could be asked for.
         let mut known = Known { is_ethernet: chain.starts_with(EGRESS), ..Known::default() };
@@ -61,6 +69,13 @@ fn add_rule(table: &str, chain: &str, rule: &Rule) -> Message {
                 set_bits(list, [0xf0, 0x3f], (u16::from(*mark) << 6).to_be_bytes(), None)
             }
             Verdict::SetDscp(mark) => set_bits(list, [0xff, 0x03], [0, mark << 2], Some(10)),
+            Verdict::AnswerArp { ip, mac, .. } => asked::answer_arp(list, index, *ip, *mac),
+            Verdict::Divert { asked, timeout_s, mac, ip } => {
+                let list = known.ethernet(asked::remember(list, *asked, *timeout_s));
+                let list = store(immediate(list, &mac.0), LINK, 0, 6);
+                store_address(immediate(list, &ip.octets()), IPV4_DESTINATION)
+            }
+            Verdict::SetSource(ip) => store_address(immediate(list, &ip.octets()), IPV4_SOURCE),
         }
     })
 }
@@ -91,6 +106,24 @@ impl Known {
                 compare(load(self.protocol(list, ether_type(Ether::Arp)), NETWORK, 8, 6), &mac.0)
             }
             Match::ArpSenderIp(net) => address(self.protocol(list, ether_type(Ether::Arp)), NETWORK, 14, net),
+            Match::ArpRequest => {
+                let list = load(self.protocol(list, ether_type(Ether::Arp)), NETWORK, 6, 2);
+                compare(list, &ARP_REQUEST.to_be_bytes())
+            }
+            Match::Destination(net) => {
+                address(self.protocol(list, ether_type(Ether::Ip)), NETWORK, IPV4_DESTINATION, net)
+            }
+            Match::Transport(number) => self.transport(list, *number),
+            Match::Icmp(kind) => {
+                let list = self.protocol(list, ether_type(Ether::Ip));
+                let list = self.transport(list, libc::IPPROTO_ICMP as u8);
+                compare(load(list, TRANSPORT, 0, 1), &[*kind])
+            }
+            Match::TcpEdge => {
+                let list = self.transport(list, libc::IPPROTO_TCP as u8);
+                differ(and(load(list, TRANSPORT, 13, 1), &[TCP_FIN | TCP_SYN | TCP_RST]), &[0])
+            }
+            Match::Answers(asked) => asked::answers(list, *asked),
             Match::Source(net) if net.addr().is_ipv4() => {
                 address(self.protocol(list, ether_type(Ether::Ip)), NETWORK, 12, net)
             }
@@ -126,7 +159,7 @@ impl Known {
         if std::mem::replace(&mut self.is_ethernet, true) {
             return list;
         }
-        compare(meta(list, META_DEVICE_TYPE), &libc::ARPHRD_ETHER.to_ne_bytes())
+        is_ethernet(list)
     }
 
     fn protocol(&mut self, list: Message, protocol: u16) -> Message {
@@ -142,6 +175,11 @@ impl Known {
         }
         compare(meta(list, META_TRANSPORT), &[protocol])
     }
+}
+
+/// Goes on with what came by a device of Ethernet.
+pub(super) fn is_ethernet(list: Message) -> Message {
+    compare(meta(list, META_DEVICE_TYPE), &libc::ARPHRD_ETHER.to_ne_bytes())
 }
 
 /// An address, or the part of it that a net fixes.

@@ -253,6 +253,7 @@ fn port(n: u32, filtered: bool) -> Part {
         groups: filtered.then(|| [OWN].into()),
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     })
 }
 

@@ -229,6 +229,7 @@ impl Guest {
             groups: None,
             qos: None,
             trunk: None,
+            local_ips: Default::default(),
         };
         Guest { name: format!("guest{n}"), port }
     }

@@ -128,5 +128,6 @@ fn bound(port: &RouterPort) -> Part {
         groups: None,
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     })
 }

@@ -31,6 +31,7 @@ fn port(n: u32) -> Port {
         groups: None,
         qos: None,
         trunk: None,
+        local_ips: Default::default(),
     }
 }
 

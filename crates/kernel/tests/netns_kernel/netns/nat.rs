@@ -140,7 +140,7 @@ async fn what_leaves_a_device_is_given_another_source() {
         Chain { name: host::nft::INGRESS.into(), rules: Vec::new() },
         Chain { name: host::nft::EGRESS.into(), rules: vec![drops, sets] },
     ];
-    let content = Table { device: "up0".into(), chains };
+    let content = Table { device: "up0".into(), remembers: false, chains };
     done(&place, vec![step(Op::ReplaceTable { table: "neutrino-up0".into(), content })]).await;
     place.ip("address add 10.0.0.1/24 dev up0");
     place.ip("link set up0 up");

@@ -1,0 +1,111 @@
+//! Local IPs: addresses that are another port's on each host.
+//!
+//! What a port sends to one goes to the port of this host that answers for it, and the answers come as if
+//! from the address asked. Both are done at the device of who asks, so that nobody else's frames are looked
+//! at, no host answers another, and groups and connections know the addresses that ports have. Which
+//! answers are to be turned back is remembered by the table, for as long as connections may rest.
+//!
+//! Each has a table of its own: one more, or one less, leaves open connections of the others as they are.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::IpNet;
+use model::desired::{Part, Port};
+use model::{NetworkId, PortId};
+use wire::Mac;
+
+use crate::names;
+use crate::nft::{Asked, Chain, EGRESS, INGRESS, Match, Rule, Table, Verdict};
+use crate::wanted::Wanted;
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ECHO_REPLY: u8 = 0;
+const ECHO_REQUEST: u8 = 8;
+
+/// How long what is asked is remembered. RFC 5382, REQ-5; RFC 4787, REQ-5; RFC 5508, REQ-2.
+const ESTABLISHED_S: u32 = 2 * 3600 + 4 * 60;
+const EDGE_S: u32 = 4 * 60;
+const UDP_S: u32 = 5 * 60;
+const ECHO_S: u32 = 60;
+
+/// Who answers for an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stand {
+    pub port: PortId,
+    pub mac: Mac,
+    pub fixed_ip: Ipv4Addr,
+}
+
+/// Who answers on this host, for a port that may ask: the first of several, and nobody for itself.
+pub(crate) fn stands(want: &Wanted, asker: &Port) -> BTreeMap<Ipv4Addr, Stand> {
+    let mut stands = BTreeMap::new();
+    // What the cloud itself puts there asks nobody.
+    if asker.trusted {
+        return stands;
+    }
+    for port in answering(want, asker.network_id).filter(|port| port.admin_state_up) {
+        for local in &port.local_ips {
+            let stand = Stand { port: port.id, mac: port.mac, fixed_ip: local.fixed_ip };
+            stands.entry(local.address).or_insert(stand);
+        }
+    }
+    let own = asker.local_ips.iter().map(|local| local.address);
+    for address in own {
+        stands.remove(&address);
+    }
+    stands
+}
+
+/// Addresses that a port's tables may be about, now or before.
+pub(crate) fn addresses(want: &Wanted, network: NetworkId, old: &[Part]) -> Vec<Ipv4Addr> {
+    let before = old.iter().filter_map(|part| match part {
+        Part::Port(port) if port.network_id == network => Some(port),
+        _ => None,
+    });
+    let all = answering(want, network).chain(before);
+    all.flat_map(|port| port.local_ips.iter().map(|local| local.address)).collect()
+}
+
+fn answering(want: &Wanted, network: NetworkId) -> impl Iterator<Item = &Port> {
+    want.answering(network).filter_map(|key| match want.get(key) {
+        Some(Part::Port(port)) => Some(port),
+        _ => None,
+    })
+}
+
+/// The table of who asks for an address.
+pub(crate) fn table(asker: &Port, address: Ipv4Addr, stand: Stand) -> Table {
+    let device = names::tap(asker.id);
+    let answer = Verdict::AnswerArp { device: device.clone(), ip: address, mac: stand.mac };
+    let divert = |asked, timeout_s| Verdict::Divert { asked, timeout_s, mac: stand.mac, ip: stand.fixed_ip };
+    let to = || Match::Destination(host(address));
+    let asks = [
+        rule([Match::ArpRequest, Match::ArpTargetIp(host(address))], answer),
+        rule([to(), Match::Transport(TCP), Match::TcpEdge], divert(Asked::Ports, EDGE_S)),
+        rule([to(), Match::Transport(TCP)], divert(Asked::Ports, ESTABLISHED_S)),
+        rule([to(), Match::Transport(UDP)], divert(Asked::Ports, UDP_S)),
+        rule([to(), Match::Transport(ICMP), Match::Icmp(ECHO_REQUEST)], divert(Asked::Id, ECHO_S)),
+    ];
+    let from = || Match::Source(host(stand.fixed_ip));
+    let turned = || Verdict::SetSource(address);
+    let answers = [
+        rule([from(), Match::Transport(ICMP), Match::Icmp(ECHO_REPLY), Match::Answers(Asked::Id)], turned()),
+        rule([from(), Match::Answers(Asked::Ports)], turned()),
+    ];
+    let chains = vec![
+        Chain { name: INGRESS.to_owned(), rules: asks.to_vec() },
+        Chain { name: EGRESS.to_owned(), rules: answers.to_vec() },
+    ];
+    Table { device, remembers: true, chains }
+}
+
+fn host(ip: Ipv4Addr) -> IpNet {
+    IpNet::from(std::net::IpAddr::V4(ip))
+}
+
+fn rule<const N: usize>(matches: [Match; N], verdict: Verdict) -> Rule {
+    Rule { matches: matches.to_vec(), verdict }
+}
