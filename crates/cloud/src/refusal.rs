@@ -12,6 +12,7 @@ use model::{
 };
 
 use crate::flavor::FlavorRefusal;
+use crate::local_ip::LocalIpRefusal;
 use crate::metering::MeteringRefusal;
 use crate::ndp_proxy::NdpProxyRefusal;
 use crate::trunk::TrunkRefusal;
@@ -178,6 +179,8 @@ pub enum Refusal {
     Metering(#[from] MeteringRefusal),
     #[error(transparent)]
     NdpProxy(#[from] NdpProxyRefusal),
+    #[error(transparent)]
+    LocalIp(#[from] LocalIpRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

@@ -13,7 +13,8 @@ use crate::bind::{DISTRIBUTED, is_bound};
 /// ACTIVE needs both: the host wired the port, and DHCP answers for it where the port needs it.
 pub fn of(port: &Port, needs_dhcp: bool) -> &'static str {
     // It is never on a host: it holds an address.
-    if port.device_owner == crate::floatingip::OWNER && port.project_id.is_empty() {
+    let holds = |owner: &str| port.device_owner == owner;
+    if holds(crate::floatingip::OWNER) && port.project_id.is_empty() || holds(crate::local_ip::OWNER) {
         return "N/A";
     }
     if port.failure.is_some() {

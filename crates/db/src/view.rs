@@ -17,6 +17,7 @@ use model::{NetworkId, PortId, QosPolicyId, RouterId};
 use uuid::Uuid;
 
 use crate::engine::{DbError, Param, Tx};
+use crate::local_ip::Stood;
 
 /// Ids bound to one statement at most.
 const CHUNK: usize = 500;
@@ -30,6 +31,8 @@ pub struct ViewRows {
     pub policies: BTreeMap<QosPolicyId, Policy>,
     /// What these have to do with trunks.
     pub trunked: BTreeMap<PortId, Trunked>,
+    /// Local IPs that they stand for.
+    pub stood_for: BTreeMap<PortId, Vec<Stood>>,
     /// Networks that the host has ports of.
     pub networks: Vec<NetworkId>,
     /// Ports of those networks on other hosts.
@@ -197,6 +200,7 @@ impl Tx<'_> {
         rows.policies = self.qos_policies(&policies.into_iter().collect::<Vec<_>>()).await?;
         let ports: Vec<PortId> = rows.ports.iter().map(|port| port.id).collect();
         rows.trunked = self.trunked(&ports).await?;
+        rows.stood_for = self.stood_for(&ports).await?;
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
         Ok(rows)

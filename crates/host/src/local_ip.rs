@@ -36,7 +36,7 @@ const ECHO_S: u32 = 60;
 pub(crate) struct Stand {
     pub port: PortId,
     pub mac: Mac,
-    pub fixed_ip: Ipv4Addr,
+    pub fixed_ip: Option<Ipv4Addr>,
 }
 
 /// Who answers on this host, for a port that may ask: the first of several, and nobody for itself.
@@ -80,26 +80,38 @@ fn answering(want: &Wanted, network: NetworkId) -> impl Iterator<Item = &Port> {
 pub(crate) fn table(asker: &Port, address: Ipv4Addr, stand: Stand) -> Table {
     let device = names::tap(asker.id);
     let answer = Verdict::AnswerArp { device: device.clone(), ip: address, mac: stand.mac };
-    let divert = |asked, timeout_s| Verdict::Divert { asked, timeout_s, mac: stand.mac, ip: stand.fixed_ip };
+    let arp = rule([Match::ArpRequest, Match::ArpTargetIp(host(address))], answer);
+    let Some(fixed_ip) = stand.fixed_ip else {
+        let lead = rule([Match::Destination(host(address))], Verdict::SetEtherDestination(stand.mac));
+        let chains = vec![Chain { name: INGRESS.to_owned(), rules: vec![arp, lead] }];
+        return Table { device, remembers: false, chains };
+    };
+    let asks = [arp].into_iter().chain(asks(address, stand.mac, fixed_ip)).collect();
+    let chains = vec![
+        Chain { name: INGRESS.to_owned(), rules: asks },
+        Chain { name: EGRESS.to_owned(), rules: answers(address, fixed_ip).to_vec() },
+    ];
+    Table { device, remembers: true, chains }
+}
+
+fn asks(address: Ipv4Addr, mac: Mac, ip: Ipv4Addr) -> [Rule; 4] {
+    let divert = |asked, timeout_s| Verdict::Divert { asked, timeout_s, mac, ip };
     let to = || Match::Destination(host(address));
-    let asks = [
-        rule([Match::ArpRequest, Match::ArpTargetIp(host(address))], answer),
+    [
         rule([to(), Match::Transport(TCP), Match::TcpEdge], divert(Asked::Ports, EDGE_S)),
         rule([to(), Match::Transport(TCP)], divert(Asked::Ports, ESTABLISHED_S)),
         rule([to(), Match::Transport(UDP)], divert(Asked::Ports, UDP_S)),
         rule([to(), Match::Transport(ICMP), Match::Icmp(ECHO_REQUEST)], divert(Asked::Id, ECHO_S)),
-    ];
-    let from = || Match::Source(host(stand.fixed_ip));
+    ]
+}
+
+fn answers(address: Ipv4Addr, ip: Ipv4Addr) -> [Rule; 2] {
+    let from = || Match::Source(host(ip));
     let turned = || Verdict::SetSource(address);
-    let answers = [
+    [
         rule([from(), Match::Transport(ICMP), Match::Icmp(ECHO_REPLY), Match::Answers(Asked::Id)], turned()),
         rule([from(), Match::Answers(Asked::Ports)], turned()),
-    ];
-    let chains = vec![
-        Chain { name: INGRESS.to_owned(), rules: asks.to_vec() },
-        Chain { name: EGRESS.to_owned(), rules: answers.to_vec() },
-    ];
-    Table { device, remembers: true, chains }
+    ]
 }
 
 fn host(ip: Ipv4Addr) -> IpNet {

@@ -115,6 +115,7 @@ pub enum Verdict {
     Goto(String),
     /// Not the last word: the rules behind it are asked as well.
     SetEtherSource(Mac),
+    SetEtherDestination(Mac),
     /// Of IPv4 and IPv6, whichever the rule matches; not the last word either.
     SetDscp(u8),
     /// What asks by ARP is turned into the answer, from this MAC, and goes back.
@@ -224,6 +225,7 @@ impl fmt::Display for Rule {
             Verdict::Drop => f.write_str("drop"),
             Verdict::Goto(chain) => write!(f, "goto {chain}"),
             Verdict::SetEtherSource(mac) => write!(f, "ether saddr set {mac}"),
+            Verdict::SetEtherDestination(mac) => write!(f, "ether daddr set {mac}"),
             Verdict::SetDscp(mark) if self.matches.contains(&Match::EtherType(Ether::Ip6)) => {
                 write!(f, "ip6 dscp set {mark}")
             }

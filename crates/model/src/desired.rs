@@ -236,8 +236,9 @@ pub struct Port {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct LocalIp {
     pub address: Ipv4Addr,
-    /// What it stands for: one of the port's own.
-    pub fixed_ip: Ipv4Addr,
+    /// Of the port's own, where it is sent to; `None` where the port knows the local IP itself.
+    #[serde(default)]
+    pub fixed_ip: Option<Ipv4Addr>,
 }
 
 /// A port's place in a trunk: several ports of one instance that share its device.

@@ -46,6 +46,7 @@ ids! {
     /// One agent row: a role of one host.
     AgentId
     FloatingIpId
+    LocalIpId
     MeteringLabelId
     NdpProxyId
     NetworkId

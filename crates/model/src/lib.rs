@@ -38,7 +38,7 @@ mod touch;
 pub mod vswitch;
 
 pub use ids::{
-    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, MeteringLabelId, NdpProxyId, NetworkId,
+    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, LocalIpId, MeteringLabelId, NdpProxyId, NetworkId,
     NetworkSegmentRangeId, PortForwardingId, PortId, QosPolicyId, QosRuleId, RbacPolicyId, RouterId,
     SecurityGroupId, SecurityGroupRuleId, SegmentId, SoftwareOrderId, SoftwarePackageId, SoftwareVersionId,
     SubnetId, SubnetpoolId, TrunkId,

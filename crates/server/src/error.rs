@@ -2,6 +2,7 @@
 
 use cloud::Refusal;
 use cloud::flavor::FlavorRefusal;
+use cloud::local_ip::LocalIpRefusal;
 use cloud::metering::MeteringRefusal;
 use cloud::ndp_proxy::NdpProxyRefusal;
 use cloud::trunk::TrunkRefusal;
@@ -214,6 +215,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::Flavor(refusal) => flavor(refusal),
         R::Metering(refusal) => metering(refusal),
         R::NdpProxy(refusal) => ndp_proxy(refusal),
+        R::LocalIp(refusal) => local_ip(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -361,6 +363,21 @@ fn ndp_proxy(refusal: &NdpProxyRefusal) -> (u16, &'static str) {
         N::GatewayInUse(_) => (409, "RouterGatewayInUseByNDPProxy"),
         N::GatewayNeedsIpv6(_) => (409, "RouterIPv6GatewayInUse"),
         N::InterfaceInUse { .. } => (409, "RouterInterfaceInUseByNDPProxy"),
+    }
+}
+
+fn local_ip(refusal: &LocalIpRefusal) -> (u16, &'static str) {
+    use LocalIpRefusal as L;
+    match refusal {
+        L::Nowhere => (400, "LocalIPPortOrNetworkRequired"),
+        L::NoPort(_) | L::NoIpv4(_) | L::NotIpv4(_) | L::OtherNetwork { .. } => (400, "BadRequest"),
+        L::NoAddress(_) => (400, "LocalIPNoIP"),
+        L::Which(_) => (400, "LocalIPNoRequestedIP"),
+        L::NotOfPort { .. } => (400, "LocalIPRequestedIPNotFound"),
+        L::Exists { .. } => (409, "NeutronDbObjectDuplicateEntry"),
+        L::TooMany(_) => (409, "OverQuota"),
+        L::InUse(_) => (409, "LocalIPInUse"),
+        L::PortInUse(_) => (409, "ServicePortInUse"),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Parts of one host's desired state, made from rows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::api::address_group::AddressGroup;
+use model::api::local_ip::IpMode;
 use model::api::network::{Network, ProviderSegment};
 use model::api::port::Port;
 use model::api::qos::Policy;
@@ -19,6 +20,7 @@ use model::software::Order;
 use model::{NetworkId, PortId, QosPolicyId};
 
 use crate::bind::segment_for;
+use crate::local_ip;
 use crate::port::{filtered_by, pair_net};
 use crate::qos;
 use crate::segment::is_tunnel;
@@ -35,6 +37,8 @@ pub struct Facts<'a> {
     pub policies: &'a BTreeMap<QosPolicyId, Policy>,
     /// What these have to do with trunks.
     pub trunked: &'a BTreeMap<PortId, Trunked>,
+    /// Local IPs that they stand for, each with the port's own address.
+    pub stood_for: &'a BTreeMap<PortId, Vec<(Ipv4Addr, Ipv4Addr, IpMode)>>,
     /// Networks that the host has ports of.
     pub networks: &'a [NetworkId],
     /// Ports of those networks on other hosts.
@@ -134,7 +138,9 @@ impl<'a> Index<'a> {
                 let policy = row.qos_policy().and_then(|id| facts.policies.get(&id));
                 let trunk = facts.trunked.get(&row.id).cloned();
                 let qos = policy.and_then(|policy| qos::view(&policy.rules));
-                Part::Port(desired::Port { qos, trunk, ..port(row) })
+                let stood_for = facts.stood_for.get(&row.id).into_iter().flatten();
+                let local_ips = stood_for.filter_map(|(ip, own, mode)| local_ip::view(row, *ip, *own, *mode));
+                Part::Port(desired::Port { qos, trunk, local_ips: local_ips.collect(), ..port(row) })
             }),
             Kind::Network => {
                 let id = NetworkId(key.id);

@@ -65,6 +65,10 @@ fn add_rule(table: &str, index: u32, chain: &str, rule: &Rule) -> Message {
                 let list = known.ethernet(list);
                 store(immediate(list, &mac.0), LINK, 6, 6)
             }
+            Verdict::SetEtherDestination(mac) => {
+                let list = known.ethernet(list);
+                store(immediate(list, &mac.0), LINK, 0, 6)
+            }
             Verdict::SetDscp(mark) if rule.matches.contains(&Match::EtherType(Ether::Ip6)) => {
                 set_bits(list, [0xf0, 0x3f], (u16::from(*mark) << 6).to_be_bytes(), None)
             }

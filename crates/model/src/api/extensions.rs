@@ -282,6 +282,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Moves routers between agents.",
     ),
     extension(
+        "local_ip",
+        "Local IP",
+        "2021-07-26T10:00:00-00:00",
+        "Addresses that are another port's on each host.",
+    ),
+    extension(
         "metering",
         "Neutron Metering",
         "2013-06-12T10:00:00-00:00",

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, ndp_proxy, agent, metering,
+//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, ndp_proxy, local_ip, agent, metering,
 //! security_group, security_group_rule, default_rule, address_group, rbac_policy,
 //! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
@@ -29,6 +29,7 @@ pub mod extensions;
 pub mod flavor;
 pub mod floatingip;
 pub mod floatingip_pool;
+pub mod local_ip;
 pub mod metering;
 pub mod ndp_proxy;
 pub mod network;
@@ -61,7 +62,7 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 32] = [
+pub const RESOURCES: [&Resource; 34] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &subnetpool::SUBNETPOOL,
@@ -74,6 +75,8 @@ pub const RESOURCES: [&Resource; 32] = [
     &floatingip::FLOATINGIP,
     &port_forwarding::PORT_FORWARDING,
     &ndp_proxy::NDP_PROXY,
+    &local_ip::LOCAL_IP,
+    &local_ip::PORT_ASSOCIATION,
     &metering::METERING_LABEL,
     &metering::METERING_LABEL_RULE,
     &security_group::SECURITY_GROUP,

@@ -7,6 +7,7 @@ use model::api::Given;
 use model::api::conntrack_helper::CONNTRACK_HELPER;
 use model::api::default_rule::DEFAULT_RULE;
 use model::api::flavor::FLAVOR;
+use model::api::local_ip::{LOCAL_IP, PORT_ASSOCIATION};
 use model::api::metering::{METERING_LABEL, METERING_LABEL_RULE};
 use model::api::ndp_proxy::NDP_PROXY;
 use model::api::port::PORT;
@@ -25,7 +26,7 @@ use crate::routes::{qos, router, software_order, trunk};
 
 /// Attributes by which a request names a network, and those by which it names a port in one.
 const NETWORKS: [&str; 2] = ["network_id", "floating_network_id"];
-const PORTS: [&str; 2] = ["port_id", "internal_port_id"];
+const PORTS: [&str; 4] = ["port_id", "internal_port_id", "local_port_id", "fixed_port_id"];
 
 /// Locks what things to be created concern: networks, groups that rules are added to or that are shared,
 /// and groups that ports and rules rely on.
@@ -44,6 +45,11 @@ pub async fn create(tx: &mut Tx<'_>, table: &'static Resource, given: &[Given]) 
     if [CONNTRACK_HELPER.singular, NDP_PROXY.singular].contains(&table.singular) {
         for router in given.iter().filter_map(|item| item.0.get("router_id")?.as_str()) {
             tx.lock(&ROUTER, router).await?;
+        }
+    }
+    if table.singular == PORT_ASSOCIATION.singular {
+        for local_ip in given.iter().filter_map(|item| item.0.get("local_ip_id")?.as_str()) {
+            tx.lock(&LOCAL_IP, local_ip).await?;
         }
     }
     if table.singular == METERING_LABEL_RULE.singular {
@@ -142,6 +148,7 @@ pub async fn change(
         "software_order" => return software_order::lock(tx, id).await,
         "trunk" if given.is_none() => return trunk::lock(tx, id, &[]).await,
         rule if qos::is_rule(rule) => return Ok(tx.lock(&POLICY, parent.unwrap_or_default()).await?),
+        "port_association" => return Ok(tx.lock(&LOCAL_IP, parent.unwrap_or_default()).await?),
         "conntrack_helper" => return Ok(tx.lock(&ROUTER, parent.unwrap_or_default()).await?),
         // Its ports follow it.
         "network" if given.is_some_and(|given| given.0.contains_key("qos_policy_id")) => {

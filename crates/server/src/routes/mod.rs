@@ -15,6 +15,7 @@ mod flavor;
 pub mod floatingip;
 mod floatingip_pool;
 mod l3_agent;
+mod local_ip;
 mod lock;
 mod metering;
 mod names;
@@ -44,6 +45,7 @@ mod trunk;
 use axum::http::{Method, StatusCode};
 use cloud::{Refusal, Stamp};
 use db::{Page, Reader, Tx};
+use model::api::local_ip::association_id;
 use model::api::query::Filter;
 use model::api::security_group_rule::SECURITY_GROUP_RULE;
 use model::api::table::{Parent, Resource};
@@ -104,6 +106,12 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
         }
         ["v2.0", "routers", _, path @ ("conntrack_helpers" | "conntrack-helpers")] => {
             collection(app, call, table_below("routers", path)?).await
+        }
+        ["v2.0", "local-ips", _, path @ ("port_associations" | "port-associations")] => {
+            collection(app, call, table_below("local-ips", path)?).await
+        }
+        ["v2.0", "local-ips", local_ip, path @ ("port_associations" | "port-associations"), port] => {
+            member(app, call, table_below("local-ips", path)?, &association_id(local_ip, port)).await
         }
         ["v2.0", "trunks", id, action] => trunk::dispatch(app, call, id, action).await,
         ["v2.0", "routers", id, action] => router::action::dispatch(app, call, id, action).await,
@@ -341,6 +349,8 @@ async fn create_one(
         "metering_label" => metering::create_label(tx, stamp, given.typed()?).await,
         "metering_label_rule" => metering::create_rule(tx, stamp, guard, given.typed()?).await,
         "ndp_proxy" => ndp_proxy::create(tx, stamp, guard, given.typed()?).await,
+        "local_ip" => local_ip::create(app, tx, stamp, guard, given.typed()?).await,
+        "port_association" => local_ip::associate(tx, stamp, guard, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
         "default_security_group_rule" => security_group_rule::create_default(tx, stamp, given.typed()?).await,
@@ -462,6 +472,8 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "metering_label" => metering::delete_label(&mut tx, &stamp, id).await?,
         "metering_label_rule" => metering::delete_rule(&mut tx, &stamp, id).await?,
         "ndp_proxy" => ndp_proxy::delete(&mut tx, &stamp, id).await?,
+        "local_ip" => local_ip::delete(&mut tx, &stamp, id).await?,
+        "port_association" => local_ip::dissociate(&mut tx, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,
         "security_group_rule" => security_group_rule::delete(&mut tx, &stamp, id).await?,

@@ -102,6 +102,7 @@ fn parts(host: &str, rows: ViewRows) -> BTreeMap<Key, Part> {
         members: &rows.members,
         addresses: &rows.addresses,
         trunked: &rows.trunked,
+        stood_for: &rows.stood_for,
         orders: &rows.orders,
     };
     facts.parts()

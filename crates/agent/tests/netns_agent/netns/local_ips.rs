@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 fn standing_for(mut guest: Guest, addresses: &[Ipv4Addr]) -> Guest {
     let IpAddr::V4(fixed_ip) = guest.v4() else { unreachable!("a guest's first address is of IPv4") };
-    guest.port.local_ips = addresses.iter().map(|address| LocalIp { address: *address, fixed_ip }).collect();
+    guest.port.local_ips =
+        addresses.iter().map(|address| LocalIp { address: *address, fixed_ip: Some(fixed_ip) }).collect();
     guest
 }
 
@@ -197,6 +198,28 @@ async fn open_connections_outlive_changes_beside_them() {
     // What there was before goes with the port, too.
     place.server.remove("two", [t.part().key()]);
     eventually("no tables", || tables(&place, "two", &b), |n| *n == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_the_address_itself_gets_it_as_it_was_asked() {
+    let Some(place) = Place::new() else { return };
+    let a = Guest::nth(1);
+    let mut s = Guest::nth(2).with_pair(Guest::nth(2).port.mac, IpAddr::V4(LOCAL).into());
+    s.port.local_ips = [LocalIp { address: LOCAL, fixed_ip: None }].into();
+    for guest in [&a, &s] {
+        place.plug("one", guest);
+    }
+    place.ip(&s.name, &format!("addr add {LOCAL}/32 dev eth0"));
+    // Nobody hears of it by himself.
+    place.exec(&s.name, "sysctl -qw net.ipv4.conf.all.arp_ignore=8");
+    let at =
+        Guest { port: model::desired::Port { fixed_ips: vec![LOCAL.into()], ..s.port.clone() }, ..s.clone() };
+    serve(&place, &at);
+    place.server.put("one", [network(&[]), a.part(), s.part()]);
+    let _agent = place.run(place.config("one"));
+    let is = |who: &Option<String>| who.as_ref() == Some(&s.name);
+    eventually("over TCP", || over_tcp(&place, &a, LOCAL.into()), is).await;
+    eventually("over UDP", || over_udp(&place, &a, LOCAL.into()), is).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ mod dhcp_agent;
 mod flavor;
 mod floatingip;
 mod l3_agent;
+mod local_ip;
 mod metering;
 mod ndp_proxy;
 mod network;
@@ -57,7 +58,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 25] = [
+const TABLES: [&[Default]; 26] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -70,6 +71,7 @@ const TABLES: [&[Default]; 25] = [
     floatingip::RULES,
     metering::RULES,
     ndp_proxy::RULES,
+    local_ip::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,
     security_group::RULES,

@@ -212,7 +212,8 @@ fn translating() -> Table {
             &[Match::ArpRequest, Match::ArpTargetIp(net("10.0.0.100/32"))],
             Verdict::AnswerArp { device: "br0".into(), ip: [10, 0, 0, 100].into(), mac },
         ),
-        rule(&[to, Match::Transport(6), Match::TcpEdge], divert(Asked::Ports)),
+        rule(&[to.clone(), Match::Transport(6), Match::TcpEdge], divert(Asked::Ports)),
+        rule(&[to], Verdict::SetEtherDestination(mac)),
     ];
     let from = Match::Source(net("10.0.0.2/32"));
     let turned = Verdict::SetSource([10, 0, 0, 100].into());

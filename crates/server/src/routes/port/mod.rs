@@ -11,6 +11,7 @@ mod bindings;
 use cloud::bind;
 use cloud::instance;
 use cloud::ipam::{self, PlanFacts};
+use cloud::local_ip::LocalIpRefusal;
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::security_group::Found;
 use cloud::segment::of;
@@ -318,6 +319,9 @@ pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<()
     let port = load(tx, id).await?;
     if tx.router_port(port.id).await?.is_some() || tx.is_floatingip_port(port.id).await? {
         return Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner }.into());
+    }
+    if tx.is_local_port(port.id).await? {
+        return Err(Refusal::from(LocalIpRefusal::PortInUse(port.id)).into());
     }
     let network = network::load(tx, port.network_id).await?;
     delete(tx, stamp, &network, port).await

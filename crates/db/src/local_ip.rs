@@ -1,0 +1,61 @@
+//! Local IPs, and the ports that stand for them.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use model::api::local_ip::IpMode;
+use model::{LocalIpId, NetworkId, PortId};
+use serde_json::json;
+
+use crate::dialect;
+use crate::engine::{DbError, Tx};
+
+/// An address that a port stands for: it, the port's own, and what becomes of packets.
+pub type Stood = (Ipv4Addr, Ipv4Addr, IpMode);
+
+impl Tx<'_> {
+    /// How many local IPs a network has.
+    pub async fn local_ips_of(&mut self, network: NetworkId) -> Result<i64, DbError> {
+        let sql = "SELECT COUNT(*) FROM local_ips WHERE network_id = $1";
+        self.number(sql, &[network.to_string().into()]).await
+    }
+
+    /// Whether a port has the address of a local IP.
+    pub async fn is_local_port(&mut self, port: PortId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM local_ips WHERE local_port_id = $1";
+        Ok(self.number(sql, &[port.to_string().into()]).await? > 0)
+    }
+
+    /// Whether ports stand for a local IP.
+    pub async fn has_associations(&mut self, local_ip: LocalIpId) -> Result<bool, DbError> {
+        let sql = "SELECT COUNT(*) FROM port_associations WHERE local_ip_id = $1";
+        Ok(self.number(sql, &[local_ip.to_string().into()]).await? > 0)
+    }
+
+    /// What some ports stand for; of IPv4 alone.
+    pub(crate) async fn stood_for(
+        &mut self,
+        ports: &[PortId],
+    ) -> Result<BTreeMap<PortId, Vec<Stood>>, DbError> {
+        let mut found: BTreeMap<PortId, Vec<Stood>> = BTreeMap::new();
+        if ports.is_empty() {
+            return Ok(found);
+        }
+        let among = dialect::among(self.engine(), "$1");
+        let sql = format!(
+            "SELECT a.fixed_port_id, l.local_ip_address, a.fixed_ip, l.ip_mode FROM port_associations a \
+             JOIN local_ips l ON l.id = a.local_ip_id WHERE a.fixed_port_id IN {among}"
+        );
+        self.each(&sql, &[json!(ports).to_string().into()], |row| {
+            let mode = if row.text(3) == "passthrough" { IpMode::Passthrough } else { IpMode::Translate };
+            let (Ok(port), Ok(address), Ok(own)) =
+                (row.text(0).parse(), row.text(1).parse(), row.text(2).parse())
+            else {
+                return;
+            };
+            found.entry(port).or_default().push((address, own, mode));
+        })
+        .await?;
+        Ok(found)
+    }
+}
