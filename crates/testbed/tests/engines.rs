@@ -12,6 +12,7 @@ mod engines {
     mod group_touches;
     mod groups;
     mod hostile;
+    mod local_ips;
     mod log;
     mod migrated;
     mod ndp_proxies;

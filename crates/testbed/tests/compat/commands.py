@@ -91,6 +91,11 @@ router ndp proxy create --name proxy --port plug-six router-six
 router ndp proxy set --description changed proxy
 router ndp proxy list
 router ndp proxy delete proxy
+local ip create --name local --network first --local-ip-address 10.0.0.210
+local ip set --description changed local
+local ip list
+local ip association create --fixed-ip 10.0.0.200 local plug
+local ip association list local
 network meter create meter
 network meter rule create --remote-ip-prefix 192.0.2.0/24 --egress meter
 network meter list

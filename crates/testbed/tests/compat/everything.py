@@ -203,6 +203,19 @@ def proxies():
     life("ndp_proxy", "ndp_proxies", dict(router_id=router.id, port_id=plug.id), dict(description="changed"))
 
 
+def local_ips():
+    network = life("network", "networks", dict(name="local"))
+    life("subnet", "subnets", dict(network_id=network.id, ip_version=4, cidr="10.44.0.0/24"))
+    port = life("port", "ports", dict(network_id=network.id))
+    local = life("local_ip", "local_ips", dict(name="local", network_id=network.id), dict(description="changed"))
+    # Its own methods, for it is named by its port.
+    made = net.create_local_ip_association(local, fixed_port_id=port.id)
+    assert [one.fixed_port_id for one in net.local_ip_associations(local)] == [port.id]
+    assert net.get_local_ip_association(port.id, local).fixed_ip == made.fixed_ip
+    net.delete_local_ip_association(local, port.id, ignore_missing=False)
+    assert not list(net.local_ip_associations(local))
+
+
 DRIVER = "neutron.services.l3_router.service_providers.dvrha.DvrHaDriver"
 
 
@@ -264,7 +277,7 @@ subnet = life("subnet", "subnets", dict(network_id=network.id, ip_version=4, cid
 tags(subnet, "subnets")
 port = life("port", "ports", dict(network_id=network.id, name="port"))
 tags(port, "ports")
-for part in (networks, pools, groups, qualities, flavors, routers, proxies, trunks, bindings, the_rest):
+for part in (networks, pools, groups, qualities, flavors, routers, proxies, local_ips, trunks, bindings, the_rest):
     part()
 for end in reversed(ends):
     end()

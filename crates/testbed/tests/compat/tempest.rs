@@ -19,7 +19,7 @@ use testbed::{Engine, Keystone, Lone, python};
 use tokio::process::Command;
 
 /// In Neutron's plugin for Tempest.
-const ROUTERS: [&str; 15] = [
+const ROUTERS: [&str; 16] = [
     "neutron_tempest_plugin.api.admin.test_external_network_extension",
     "neutron_tempest_plugin.api.admin.test_floating_ips_admin_actions",
     "neutron_tempest_plugin.api.admin.test_l3_agent_scheduler",
@@ -28,6 +28,7 @@ const ROUTERS: [&str; 15] = [
     "neutron_tempest_plugin.api.test_auto_allocated_topology",
     "neutron_tempest_plugin.api.test_floating_ips",
     "neutron_tempest_plugin.api.test_floating_ips_negative",
+    "neutron_tempest_plugin.api.test_local_ip",
     "neutron_tempest_plugin.api.test_ndp_proxy",
     "neutron_tempest_plugin.api.test_ndp_proxy_negative",
     "neutron_tempest_plugin.api.test_port_forwarding_negative",

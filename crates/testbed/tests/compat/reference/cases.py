@@ -278,6 +278,7 @@ def all_cases():
     import cases_floatingips
     import cases_groups
     import cases_helpers
+    import cases_local_ips
     import cases_metering
     import cases_ndp
     import cases_net
@@ -298,6 +299,7 @@ def all_cases():
     cases_floatingips.fill()
     cases_groups.fill()
     cases_helpers.fill()
+    cases_local_ips.fill()
     cases_metering.fill()
     cases_ndp.fill()
     cases_net.fill()

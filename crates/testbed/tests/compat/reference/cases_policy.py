@@ -462,6 +462,7 @@ def all_cases():
     import cases_policy_floatingips
     import cases_policy_groups
     import cases_policy_helpers
+    import cases_policy_local_ips
     import cases_policy_metering
     import cases_policy_ndp
     import cases_policy_pools
@@ -478,6 +479,7 @@ def all_cases():
         cases_policy_floatingips.fill(add)
         cases_policy_groups.fill(add)
         cases_policy_helpers.fill(add)
+        cases_policy_local_ips.fill(add)
         cases_policy_metering.fill(add)
         cases_policy_ndp.fill(add)
         cases_policy_pools.fill(add)
