@@ -7,6 +7,7 @@
 //! timer (sweep) --------------┘    heartbeat "this host lives, and can"
 //!                                  reconcile observe, diff, apply, pretend
 //!                                  purges    connections to be forgotten, handed to ctpurge
+//!                                  packet_log  what is told of logged ports
 //!                                  dhcp      one task that answers for all networks
 //!                                  gateways  are told who is in which network
 //!                                  advertise one that advertises for all routers
@@ -25,6 +26,7 @@ mod gateways;
 mod heartbeat;
 mod link;
 mod meter;
+mod packet_log;
 mod purges;
 mod reconcile;
 mod report;

@@ -22,6 +22,7 @@ use crate::gateways::Gateways;
 use crate::heartbeat::{self, Health, Routers};
 use crate::link::{Heard, Link};
 use crate::meter::Meters;
+use crate::packet_log::Logging;
 use crate::purges::{Purges, Told};
 use crate::reconcile::{self, Door, Turn};
 use crate::watch::Watch;
@@ -52,6 +53,11 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
     tasks.spawn(dhcp_task);
     tasks.spawn(advertise_task);
 
+    let logging = Logging::default();
+    match kernel.packet_log().await {
+        Ok(packets) => drop(tasks.spawn(logging.clone().tell(packets))),
+        Err(error) => tracing::warn!(%error, "packets of logged ports will not be told"),
+    }
     let meters = Meters::default();
     let mut link = link(&config, bus, health.clone(), meters.clone())?;
     let socket = config.ctpurge_socket.clone();
@@ -60,7 +66,8 @@ pub async fn run(config: Config, bus: Bus, mut stop: watch::Receiver<bool>) -> R
         config.gateway.clone(),
         &health.lock().unwrap_or_else(PoisonError::into_inner).gateways,
     );
-    let mut agent = Agent::new(config, kernel, (dhcp, advertise, gateways), link, purges, (health, meters));
+    let mut agent =
+        Agent::new(config, kernel, (dhcp, advertise, gateways), link, purges, (health, meters, logging));
     loop {
         let timer = sleep_until(agent.next_sweep);
         tokio::select! {
@@ -102,6 +109,7 @@ struct Agent {
     purges: Purges,
     health: Arc<Mutex<Health>>,
     meters: Meters,
+    logging: Logging,
     due: Due,
     next_sweep: Instant,
     retry: Backoff,
@@ -129,7 +137,7 @@ impl Agent {
         (dhcp, advertise, gateways): (dhcp::Handle, advertise::Handle, Gateways),
         link: Link,
         purges: Purges,
-        (health, meters): (Arc<Mutex<Health>>, Meters),
+        (health, meters, logging): (Arc<Mutex<Health>>, Meters, Logging),
     ) -> Agent {
         Agent {
             retry: Backoff::new(FIRST_RETRY, config.sweep_interval()),
@@ -143,6 +151,7 @@ impl Agent {
             purges,
             health,
             meters,
+            logging,
             due: Due::default(),
             failures: BTreeMap::new(),
             turns: 0,
@@ -212,6 +221,7 @@ impl Agent {
         }
         let due = std::mem::take(&mut self.due);
         let want = &mut self.link.store.wanted;
+        self.logging.learn(want);
         // Before what the filters were is gone.
         let dues = purge_due(want, &due.old, self.purges.zones(), self.purges.joined());
         let mut revoked = self.purges.note(dues, want);

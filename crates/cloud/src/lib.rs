@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! network, subnet, port, router, floatingip, port_forwarding   create, update and delete of one resource
-//! security_group, security_group_rule, address_group, rbac_policy, conntrack_helper, ndp_proxy, local_ip  the same
+//! security_group, security_group_rule, address_group, rbac_policy, conntrack_helper, ndp_proxy, local_ip, log  the same
 //! ipam/     gateways, pools, which addresses a port gets        segment/  network types, ids, MTU
 //! l3/       which changes concern routers, what hosts should have of them
 //! bind      can a host carry a port                             status    what a port's status is
@@ -30,6 +30,7 @@ pub mod instance;
 pub mod ipam;
 pub mod l3;
 pub mod local_ip;
+pub mod log;
 pub mod meter;
 pub mod metering;
 pub mod ndp_proxy;

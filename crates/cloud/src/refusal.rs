@@ -13,6 +13,7 @@ use model::{
 
 use crate::flavor::FlavorRefusal;
 use crate::local_ip::LocalIpRefusal;
+use crate::log::LogRefusal;
 use crate::metering::MeteringRefusal;
 use crate::ndp_proxy::NdpProxyRefusal;
 use crate::trunk::TrunkRefusal;
@@ -181,6 +182,8 @@ pub enum Refusal {
     NdpProxy(#[from] NdpProxyRefusal),
     #[error(transparent)]
     LocalIp(#[from] LocalIpRefusal),
+    #[error(transparent)]
+    Log(#[from] LogRefusal),
     #[error("The conntrack helper {0} is none that routers may have.")]
     HelperNotAllowed(String),
     #[error("The conntrack helper {helper} is not of {protocol}, but of {}.", protocols.join(", "))]

@@ -19,6 +19,7 @@ pub use groups::statements as group_statements;
 
 use crate::dialect;
 use crate::engine::{DbError, Tx};
+use crate::log::heard_by;
 
 /// Parts written by one statement at most.
 const CHUNK: usize = 1000;
@@ -67,6 +68,7 @@ impl Tx<'_> {
                 | Touch::Group { .. }
                 | Touch::Holders { .. }
                 | Touch::Namers { .. }
+                | Touch::Logged { .. }
                 | Touch::Remotes { .. } => {
                     self.marks.wide.insert(touch.clone());
                     continue;
@@ -154,6 +156,16 @@ impl Tx<'_> {
                 Touch::Service { host, network } => (&leases, host, network),
                 Touch::Group { .. } | Touch::Holders { .. } | Touch::Namers { .. } => {
                     self.write_groups(touch).await?;
+                    continue;
+                }
+                Touch::Logged { .. } => {
+                    if let Some((condition, bound)) = heard_by(&touch) {
+                        let sql = format!(
+                            "{INTO} SELECT host, 'port', id, ({REVISION}) FROM ports \
+                             WHERE host <> '' AND {condition} {NEWEST}"
+                        );
+                        self.later(&sql, vec![bound.into()]).await?;
+                    }
                     continue;
                 }
                 Touch::Part { .. } | Touch::Remotes { .. } => continue,

@@ -4,7 +4,7 @@
 //! engine/   connections and transactions: rows, execute      dialect  what differs by engine
 //! row       typed rows, written and read through the tables  list     query -> page of JSON
 //! reader    who reads: rows found, attributes shown, facts for rules
-//! network, subnet, port, router, router_agent, conntrack_helper, flavor, floatingip, port_forwarding, ndp_proxy, local_ip, agent, segment,
+//! network, subnet, port, router, router_agent, conntrack_helper, flavor, floatingip, port_forwarding, ndp_proxy, local_ip, log, agent, segment,
 //! security_group, address_group, rbac_policy, software, software_order   facts and rows of one resource
 //! l3/       routers between the API and hosts: what they are made of, what hosts were told and said
 //! instance_event  what Nova has not heard yet             notification  what others have not
@@ -32,6 +32,7 @@ mod l3;
 mod list;
 mod local_ip;
 mod lock;
+mod log;
 mod metering;
 mod migrate;
 mod ndp_proxy;

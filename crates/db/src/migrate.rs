@@ -28,6 +28,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (18, "topologies", include_str!("../migrations/0018-topologies.sql")),
     (19, "ndp-proxies", include_str!("../migrations/0019-ndp-proxies.sql")),
     (20, "local-ips", include_str!("../migrations/0020-local-ips.sql")),
+    (21, "logs", include_str!("../migrations/0021-logs.sql")),
 ];
 
 const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (number BIGINT PRIMARY KEY, name TEXT NOT NULL)";

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::engine::{DbError, Param, Tx};
 use crate::local_ip::Stood;
+use crate::log::Logged;
 
 /// Ids bound to one statement at most.
 const CHUNK: usize = 500;
@@ -33,6 +34,8 @@ pub struct ViewRows {
     pub trunked: BTreeMap<PortId, Trunked>,
     /// Local IPs that they stand for.
     pub stood_for: BTreeMap<PortId, Vec<Stood>>,
+    /// Logs of them.
+    pub logged: BTreeMap<PortId, Vec<Logged>>,
     /// Networks that the host has ports of.
     pub networks: Vec<NetworkId>,
     /// Ports of those networks on other hosts.
@@ -201,6 +204,7 @@ impl Tx<'_> {
         let ports: Vec<PortId> = rows.ports.iter().map(|port| port.id).collect();
         rows.trunked = self.trunked(&ports).await?;
         rows.stood_for = self.stood_for(&ports).await?;
+        rows.logged = self.logged(&ports).await?;
         self.add_networks(&mut rows).await?;
         self.add_hosts(&mut rows).await?;
         Ok(rows)

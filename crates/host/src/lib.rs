@@ -13,7 +13,7 @@
 //! keepalived what it is told of a router that stands ready on several hosts
 //! ct_helpers  which connections of a router the kernel looks into   meter  what of a router is counted
 //! qos       what a port's traffic is held to   local_ip  addresses that are another port's on each host
-//! secgroup  what ports may send and receive by their security groups
+//! secgroup  what ports may send and receive by their security groups   told  what is said of logged ports
 //! announce  frames that tell who has an address
 //! purge     connections that shall go: batches, what each asks for, which way is cheapest
 //! gateways  where instances reach software and metadata
@@ -48,6 +48,7 @@ mod router;
 pub mod secgroup;
 mod spoof;
 mod target;
+pub mod told;
 mod uplink;
 mod wanted;
 

@@ -225,6 +225,36 @@ pub fn is_bridge(name: &str) -> bool {
     is_short(BRIDGE_PREFIX, name)
 }
 
+/// What a logged port did with a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    Accept,
+    Drop,
+}
+
+/// What the kernel says with a packet of a logged port.
+pub fn log_prefix(told: Told, direction: Direction, id: PortId) -> String {
+    let told = if told == Told::Accept { "accept" } else { "drop" };
+    let way = if direction == Direction::Ingress { "in" } else { "out" };
+    format!("{LOG_PREFIX}{told} {way} {id}")
+}
+
+pub fn parse_log_prefix(prefix: &str) -> Option<(Told, Direction, PortId)> {
+    let mut words = prefix.strip_prefix(LOG_PREFIX)?.split(' ');
+    let told = match words.next()? {
+        "accept" => Told::Accept,
+        "drop" => Told::Drop,
+        _ => return None,
+    };
+    let way = match words.next()? {
+        "in" => Direction::Ingress,
+        "out" => Direction::Egress,
+        _ => return None,
+    };
+    let id = words.next()?.parse().ok()?;
+    words.next().is_none().then_some((told, way, id))
+}
+
 /// The chain of what a port sends or receives.
 pub fn port_chain(id: PortId, direction: Direction) -> String {
     match direction {
@@ -274,6 +304,7 @@ pub fn content_hash(text: &str) -> u64 {
 /// What begins the names of bridges of networks.
 pub const BRIDGE_PREFIX: &str = "brq";
 const TABLE_PREFIX: &str = "neutrino-";
+const LOG_PREFIX: &str = "neutrino ";
 const UPLINK_TABLE_PREFIX: &str = "neutrino-uplink-";
 const LOCAL_TABLE_PREFIX: &str = "neutrino-local-";
 
@@ -295,6 +326,19 @@ fn is_short(prefix: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_with_a_packet_is_read_back() {
+        for told in [Told::Accept, Told::Drop] {
+            for way in [Direction::Ingress, Direction::Egress] {
+                let prefix = log_prefix(told, way, PortId(ID));
+                assert!(prefix.len() < 128, "the kernel takes no more");
+                assert_eq!(parse_log_prefix(&prefix), Some((told, way, PortId(ID))));
+                assert_eq!(parse_log_prefix(&format!("{prefix} x")), None);
+            }
+        }
+        assert_eq!(parse_log_prefix("another's"), None);
+    }
 
     const ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
 

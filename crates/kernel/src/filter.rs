@@ -46,7 +46,7 @@ impl Inner {
         sets.extend(slots.items.iter().map(|(at, _)| at.clone()));
         if slots.ground {
             seen.bridged = sysctl::bridged();
-            chains.extend(host::secgroup::ground().into_iter().map(|chain| chain.at));
+            chains.extend(host::secgroup::ground_places());
             sets.extend(Set::GROUND.map(Set::at));
         }
         let questions = chains.iter().map(|at| nft::get_chain(at.family, Some(&at.name)));

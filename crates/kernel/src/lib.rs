@@ -16,6 +16,7 @@
 //! procfs    a /proc whose look-ups stay quick
 //! relay/    bytes from stream to stream, and streams from process to process
 //! packet    raw frames of one device                          events    links that come and go
+//! packet_log  packets that rules tell of
 //! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -40,6 +41,7 @@ mod nft;
 mod observe;
 pub mod own;
 pub mod packet;
+mod packet_log;
 pub mod ports;
 pub mod procfs;
 pub mod relay;
@@ -59,6 +61,7 @@ pub use error::KernelError;
 pub use events::{Event, Events};
 pub use file_limit::raise_file_limit;
 pub use netlink::socket::Refusal;
+pub use packet_log::{LoggedPacket, PacketLog};
 
 use worker::Worker;
 
@@ -107,6 +110,12 @@ impl Kernel {
         // Listening first: a link that comes meanwhile is told of, or is among the names.
         let names = self.worker.run(worker::Inner::link_names).await??;
         Events::new(socket, names).map_err(broken())
+    }
+
+    /// Packets that rules of the namespace tell of.
+    pub async fn packet_log(&self) -> Result<PacketLog, KernelError> {
+        let socket = self.worker.run(|_| packet_log::open()).await??;
+        PacketLog::new(socket).map_err(KernelError::io("hear of logged packets"))
     }
 
     /// Whether this kernel has VLAN devices.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use wire::Mac;
 
 use crate::software::Order;
-use crate::{NetworkId, PortId, SecurityGroupId, SubnetId};
+use crate::{LogId, NetworkId, PortId, SecurityGroupId, SubnetId};
 
 mod group;
 mod meter;
@@ -230,6 +230,20 @@ pub struct Port {
     /// Local IPs that it answers for: who of its network is on this host, too, reaches it by them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub local_ips: BTreeSet<LocalIp>,
+    /// Who wants to be told what its groups let pass and hold back.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub logs: BTreeSet<Log>,
+}
+
+/// A log of a port.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Log {
+    pub id: LogId,
+    pub project_id: String,
+    /// What begins a connection, and is let through.
+    pub accept: bool,
+    /// What is held back.
+    pub drop: bool,
 }
 
 /// An address that is another port's on each host.

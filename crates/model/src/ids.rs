@@ -47,6 +47,7 @@ ids! {
     AgentId
     FloatingIpId
     LocalIpId
+    LogId
     MeteringLabelId
     NdpProxyId
     NetworkId

@@ -38,10 +38,10 @@ mod touch;
 pub mod vswitch;
 
 pub use ids::{
-    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, LocalIpId, MeteringLabelId, NdpProxyId, NetworkId,
-    NetworkSegmentRangeId, PortForwardingId, PortId, QosPolicyId, QosRuleId, RbacPolicyId, RouterId,
-    SecurityGroupId, SecurityGroupRuleId, SegmentId, SoftwareOrderId, SoftwarePackageId, SoftwareVersionId,
-    SubnetId, SubnetpoolId, TrunkId,
+    AddressGroupId, AddressScopeId, AgentId, FloatingIpId, LocalIpId, LogId, MeteringLabelId, NdpProxyId,
+    NetworkId, NetworkSegmentRangeId, PortForwardingId, PortId, QosPolicyId, QosRuleId, RbacPolicyId,
+    RouterId, SecurityGroupId, SecurityGroupRuleId, SegmentId, SoftwareOrderId, SoftwarePackageId,
+    SoftwareVersionId, SubnetId, SubnetpoolId, TrunkId,
 };
 pub use lenient::Skipped;
 pub use touch::Touch;

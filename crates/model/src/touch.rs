@@ -1,7 +1,7 @@
 //! Whom a change touches: what the change log notes.
 
 use crate::desired::Key;
-use crate::{NetworkId, SecurityGroupId, SecurityGroupRuleId};
+use crate::{NetworkId, PortId, SecurityGroupId, SecurityGroupRuleId};
 use uuid::Uuid;
 
 /// What a host must look at again.
@@ -43,6 +43,13 @@ pub enum Touch {
     Namers {
         named: Uuid,
         key: Key,
+    },
+    /// The port, each port of the security group, or of the project, where they are bound: looked up when the
+    /// transaction ends.
+    Logged {
+        port: Option<PortId>,
+        group: Option<SecurityGroupId>,
+        project: Option<String>,
     },
     /// A rule of the security group, about this group or address group, came (it is `came`) or went. Every
     /// host that has the security group and no other rule about the same, looked up when the transaction

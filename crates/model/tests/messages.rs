@@ -69,6 +69,7 @@ fn parts() -> Vec<Part> {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     };
     let remote = Remote {
         port_id: PortId(id(3)),

@@ -3,6 +3,7 @@
 use cloud::Refusal;
 use cloud::flavor::FlavorRefusal;
 use cloud::local_ip::LocalIpRefusal;
+use cloud::log::LogRefusal;
 use cloud::metering::MeteringRefusal;
 use cloud::ndp_proxy::NdpProxyRefusal;
 use cloud::trunk::TrunkRefusal;
@@ -216,6 +217,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         R::Metering(refusal) => metering(refusal),
         R::NdpProxy(refusal) => ndp_proxy(refusal),
         R::LocalIp(refusal) => local_ip(refusal),
+        R::Log(refusal) => log(refusal),
         R::HelperNotAllowed(_) => (400, "ConntrackHelperNotAllowed"),
         R::HelperNotOfProtocol { .. } => (400, "InvalidProtocolForHelper"),
         R::HelperExists(_) => (400, "BadRequest"),
@@ -378,6 +380,17 @@ fn local_ip(refusal: &LocalIpRefusal) -> (u16, &'static str) {
         L::TooMany(_) => (409, "OverQuota"),
         L::InUse(_) => (409, "LocalIPInUse"),
         L::PortInUse(_) => (409, "ServicePortInUse"),
+    }
+}
+
+fn log(refusal: &LogRefusal) -> (u16, &'static str) {
+    match refusal {
+        LogRefusal::NoType(_) => (400, "InvalidLogResourceType"),
+        LogRefusal::NoGroup(_) => (404, "ResourceNotFound"),
+        LogRefusal::NoPort(_) => (404, "TargetResourceNotFound"),
+        LogRefusal::NotOfKind(_) => (409, "LoggingTypeNotSupported"),
+        LogRefusal::OtherGroup { .. } => (400, "InvalidResourceConstraint"),
+        LogRefusal::TooMany(_) => (409, "OverQuota"),
     }
 }
 

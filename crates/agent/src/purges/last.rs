@@ -167,6 +167,7 @@ mod tests {
             qos: None,
             trunk: None,
             local_ips: Default::default(),
+            logs: Default::default(),
         })
     }
 

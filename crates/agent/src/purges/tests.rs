@@ -58,6 +58,7 @@ fn filtered(n: u16, ip: [u8; 4]) -> Port {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     }
 }
 

@@ -17,6 +17,7 @@ mod netns {
     mod heirs;
     mod lazy;
     mod local_ips;
+    mod logs;
     mod outside;
     mod place;
     mod purging;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use model::api::address_group::AddressGroup;
 use model::api::local_ip::IpMode;
+use model::api::log::Event;
 use model::api::network::{Network, ProviderSegment};
 use model::api::port::Port;
 use model::api::qos::Policy;
@@ -17,15 +18,15 @@ use model::desired::{
 use model::l3::RouterFacts;
 use model::report::L2Configuration;
 use model::software::Order;
-use model::{NetworkId, PortId, QosPolicyId};
+use model::{LogId, NetworkId, PortId, QosPolicyId};
 
 use crate::bind::segment_for;
-use crate::local_ip;
 use crate::port::{filtered_by, pair_net};
 use crate::qos;
 use crate::segment::is_tunnel;
 use crate::view::group::{self, GroupRows};
 use crate::view::router as view;
+use crate::{local_ip, log};
 
 /// Rows behind some or all parts of one host. A row that is missing means that there is no part.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,8 @@ pub struct Facts<'a> {
     /// What these have to do with trunks.
     pub trunked: &'a BTreeMap<PortId, Trunked>,
     /// Local IPs that they stand for, each with the port's own address.
+    /// Logs of them, each with its project and what it tells.
+    pub logged: &'a BTreeMap<PortId, Vec<(LogId, String, Event)>>,
     pub stood_for: &'a BTreeMap<PortId, Vec<(Ipv4Addr, Ipv4Addr, IpMode)>>,
     /// Networks that the host has ports of.
     pub networks: &'a [NetworkId],
@@ -140,7 +143,10 @@ impl<'a> Index<'a> {
                 let qos = policy.and_then(|policy| qos::view(&policy.rules));
                 let stood_for = facts.stood_for.get(&row.id).into_iter().flatten();
                 let local_ips = stood_for.filter_map(|(ip, own, mode)| local_ip::view(row, *ip, *own, *mode));
-                Part::Port(desired::Port { qos, trunk, local_ips: local_ips.collect(), ..port(row) })
+                let logged = facts.logged.get(&row.id).into_iter().flatten();
+                let logs = logged.map(|(id, project, event)| log::view(*id, project, *event)).collect();
+                let local_ips = local_ips.collect();
+                Part::Port(desired::Port { qos, trunk, local_ips, logs, ..port(row) })
             }),
             Kind::Network => {
                 let id = NetworkId(key.id);
@@ -196,6 +202,7 @@ pub fn port(row: &Port) -> desired::Port {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     }
 }
 

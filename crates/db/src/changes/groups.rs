@@ -136,6 +136,7 @@ impl Tx<'_> {
                 self.later(&namers(column), params).await?;
             }
             Touch::Remotes { .. }
+            | Touch::Logged { .. }
             | Touch::Part { .. }
             | Touch::Members { .. }
             | Touch::Membership { .. }

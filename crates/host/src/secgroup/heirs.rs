@@ -189,6 +189,7 @@ mod tests {
                 qos: None,
                 trunk: None,
                 local_ips: Default::default(),
+                logs: Default::default(),
             });
             let zones = Zones::from([(names::bridge(NETWORK), 1)]);
             let mut awaited = Awaited::default();

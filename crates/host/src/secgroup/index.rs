@@ -27,6 +27,8 @@ pub struct Index {
     groups: BTreeSet<Key>,
     members: BTreeMap<(SecurityGroupId, IpNet), BTreeSet<Key>>,
     revoked: BTreeSet<PortId>,
+    /// Ports of which it is told what they let through.
+    accepting: BTreeSet<Key>,
     /// Zones of networks that went, with connections in them.
     pub held_zones: BTreeSet<u16>,
 }
@@ -38,6 +40,9 @@ impl Index {
             touch(&mut self.filtered, port.network_id, key, &act);
             for group in port.groups.iter().flatten() {
                 touch(&mut self.holders, *group, key, &act);
+            }
+            if super::logged(port).accept {
+                act(&mut self.accepting, key);
             }
         }
         match part {
@@ -68,6 +73,10 @@ impl Index {
 
     pub fn is_revoked(&self, port: PortId) -> bool {
         self.revoked.contains(&port)
+    }
+
+    pub fn accepting(&self) -> impl Iterator<Item = PortId> {
+        self.accepting.iter().map(|key| PortId(key.id))
     }
 
     pub fn is_filtering(&self) -> bool {

@@ -43,10 +43,12 @@ pub use due::{Due, Joined, Zones, purge_due};
 pub use heirs::Awaited;
 pub use released::purge_released;
 pub use sets::Set;
-pub use tree::{Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, Match, Rule, TURNED, Value};
+pub use tree::{
+    Act, At, Chain, ChainMark, End, Family, Holds, Hook, Item, LOG_GROUP, Match, Rule, TURNED, Value,
+};
 pub use unexplained::purge_unexplained;
 
-pub(crate) use chains::Holding;
+pub(crate) use chains::{Holding, Logged};
 pub(crate) use index::{Index, Named};
 pub(crate) use plan::WantFilter;
 pub(crate) use sets::filtered;
@@ -102,6 +104,11 @@ pub fn ground() -> Vec<Chain> {
     chains::ground()
 }
 
+/// Their names, and those of chains that a host may have once.
+pub fn ground_places() -> Vec<At> {
+    ground().into_iter().map(|chain| chain.at).chain([chains::logging_at()]).collect()
+}
+
 /// The chains of a group.
 pub fn group_chains(group: &Group) -> [Chain; 4] {
     chains::group(group)
@@ -111,7 +118,12 @@ pub fn group_chains(group: &Group) -> [Chain; 4] {
 pub(crate) fn port_chains(want: &Wanted, port: &Port) -> [Chain; 2] {
     let groups = index::known(port, |key| want.get(key));
     let held = groups.filter_map(|(id, group)| Some(Holding { id, stateful: group?.stateful }));
-    chains::port(port.id, &held.collect())
+    chains::port(port.id, &held.collect(), logged(port))
+}
+
+/// What is told of a port.
+pub(crate) fn logged(port: &Port) -> Logged {
+    Logged { accept: port.logs.iter().any(|log| log.accept), drop: port.logs.iter().any(|log| log.drop) }
 }
 
 /// A group of the port that this host was not told of.

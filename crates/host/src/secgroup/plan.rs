@@ -92,6 +92,7 @@ impl WantFilter {
         if ground && all.is_filtering {
             let hooked = chains::ground().into_iter().filter(|chain| chain.hook.is_some());
             all.chains.extend(hooked.map(|chain| (GROUND, chain)));
+            all.chains.extend(chains::logging(index.accepting()).map(|chain| (GROUND, chain)));
         }
         all
     }
@@ -196,7 +197,7 @@ impl Plan<'_> {
             }
         }
         let wanted: BTreeSet<&At> = want.chains.iter().map(|(_, chain)| &chain.at).collect();
-        let ground: BTreeSet<At> = chains::ground().into_iter().map(|chain| chain.at).collect();
+        let ground: BTreeSet<At> = super::ground_places().into_iter().collect();
         let looks_at = |at: &At| match self.slots {
             None => true,
             Some(slots) => slots.filter.chains.contains(at) || slots.filter.ground && ground.contains(at),
@@ -289,7 +290,8 @@ impl Plan<'_> {
 
 /// Chains go before those that they name.
 fn rank(at: &At) -> (u8, At) {
-    let hooked = chains::ground().into_iter().any(|chain| chain.at == *at && chain.hook.is_some());
+    let hooked = *at == chains::logging_at()
+        || chains::ground().into_iter().any(|chain| chain.at == *at && chain.hook.is_some());
     let rank = match at.name.split('-').next() {
         _ if hooked => 0,
         Some("in" | "out") => 1,

@@ -17,6 +17,9 @@ use crate::names;
 /// Marks connections that began with what who was called said, as far as connection tracking saw.
 pub const TURNED: u32 = 0x6e74_7264;
 
+/// Where the kernel tells of packets (NFLOG).
+pub const LOG_GROUP: u16 = 0x6e74;
+
 /// The table that a chain or set is in.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +55,8 @@ pub enum Hook {
     Standing,
     /// Of the bridge table: behind all of the inet table.
     Forward,
+    /// Of the bridge table: behind what filters.
+    Behind,
 }
 
 /// All matches must hold.
@@ -82,9 +87,17 @@ pub enum Match {
     Unheard,
     /// By a connection that is known the wrong way round.
     Turned,
-    Mark(u32),
     /// Has one of the bits of a mark.
     MarkOf(u32),
+    /// Has none of them.
+    NoMarkOf(u32),
+    /// The device of that end.
+    Device(End, String),
+    /// No more than so many packets a second, and so many at once.
+    Within {
+        rate: u64,
+        burst: u32,
+    },
     Arp,
     Ip(Ethertype),
     /// The device of that end is in no set of devices.
@@ -120,6 +133,10 @@ pub enum Act {
     ByDevice(End, String),
     /// Not the last word, as the next.
     SetMark(u32),
+    /// Of bits that it has not.
+    AddMark(u32),
+    /// Told with this before it: not the last word.
+    Log(String),
     /// By the device that the packet came by.
     SetZone(String),
     /// Not the last word: the connection will be known the wrong way round.
@@ -195,7 +212,7 @@ impl Hook {
     pub const fn name(self) -> &'static str {
         match self {
             Hook::Prerouting => "prerouting",
-            Hook::Standing | Hook::Forward => "forward",
+            Hook::Standing | Hook::Forward | Hook::Behind => "forward",
         }
     }
 
@@ -205,6 +222,7 @@ impl Hook {
             Hook::Prerouting => -450,
             Hook::Standing => 0,
             Hook::Forward => 100,
+            Hook::Behind => 200,
         }
     }
 }
@@ -255,6 +273,8 @@ impl fmt::Display for Rule {
             Act::Goto(chain) => write!(f, "goto {chain}"),
             Act::ByDevice(end, map) => write!(f, "{} vmap @{map}", device(*end)),
             Act::SetMark(mark) => write!(f, "meta mark set {mark}"),
+            Act::AddMark(bits) => write!(f, "meta mark set meta mark | {bits}"),
+            Act::Log(prefix) => write!(f, "log prefix \"{prefix}\" group {LOG_GROUP}"),
             Act::SetZone(map) => write!(f, "ct zone set iifname map @{map}"),
             Act::Turn => write!(f, "ct mark set {TURNED}"),
             Act::Straighten => f.write_str("ct mark set 0"),
@@ -276,8 +296,10 @@ impl fmt::Display for Match {
             Match::Agrees => f.write_str("tcp flags & (syn | ack) == syn | ack"),
             Match::Unheard => f.write_str("ct status & confirmed == 0"),
             Match::Turned => write!(f, "ct mark {TURNED}"),
-            Match::Mark(mark) => write!(f, "meta mark {mark}"),
             Match::MarkOf(bits) => write!(f, "meta mark & {bits} != 0"),
+            Match::NoMarkOf(bits) => write!(f, "meta mark & {bits} == 0"),
+            Match::Device(end, name) => write!(f, "{} \"{name}\"", device(*end)),
+            Match::Within { rate, burst } => write!(f, "limit rate {rate}/second burst {burst} packets"),
             Match::Arp => f.write_str("meta protocol arp"),
             Match::Ip(family) => write!(f, "meta protocol {}", ip(*family)),
             Match::NotIn(end, set) => write!(f, "{} != @{set}", device(*end)),

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use host::{Settings, Wanted};
 use ipnet::IpNet;
 use model::desired::{
-    AddressPair, Dhcp, Key, Kind, Limit, LocalIp, Network, Packets, Part, Port, Qos, Remote, Segment, Trunked,
+    AddressPair, Dhcp, Key, Kind, Limit, LocalIp, Log, Network, Packets, Part, Port, Qos, Remote, Segment,
+    Trunked,
 };
 use model::{NetworkId, PortId, RouterId};
 use proptest::prelude::*;
@@ -179,23 +180,37 @@ pub fn port() -> impl Strategy<Value = Port> {
     let allowed = prop::option::of(prop::collection::vec(pair, 0..2));
     let trusted = prop::bool::weighted(0.1);
     let ips = prop::collection::vec(ip(), 0..3);
-    let other = (allowed, trusted, groups::of_port(), qos(), trunk(), local_ips());
+    let other = (allowed, trusted, groups::of_port(), qos(), trunk(), local_ips(), logs());
     (port_id(), mac(), ips, any::<bool>(), other).prop_map(
-        |(id, mac, fixed_ips, admin_state_up, (allowed, trusted, groups, qos, trunk, local_ips))| Port {
-            id,
-            network_id: network_of(id),
-            mac,
-            fixed_ips,
-            admin_state_up,
-            allowed,
-            trusted,
-            groups,
-            qos,
-            // Nobody is his own parent.
-            trunk: trunk.filter(|trunk| !matches!(trunk, Trunked::Tagged { parent, .. } if *parent == id)),
-            local_ips,
+        |(id, mac, fixed_ips, admin_state_up, (allowed, trusted, groups, qos, trunk, local_ips, logs))| {
+            Port {
+                id,
+                network_id: network_of(id),
+                mac,
+                fixed_ips,
+                admin_state_up,
+                allowed,
+                trusted,
+                groups,
+                qos,
+                // Nobody is his own parent.
+                trunk: trunk
+                    .filter(|trunk| !matches!(trunk, Trunked::Tagged { parent, .. } if *parent == id)),
+                local_ips,
+                logs,
+            }
         },
     )
+}
+
+fn logs() -> impl Strategy<Value = BTreeSet<Log>> {
+    let one = (1u128..3, any::<bool>(), any::<bool>()).prop_map(|(id, accept, drop)| Log {
+        id: Uuid::from_u128(id).into(),
+        project_id: "p".into(),
+        accept,
+        drop,
+    });
+    prop_oneof![3 => Just(BTreeSet::new()), 1 => prop::collection::btree_set(one, 0..3)]
 }
 
 fn local_ips() -> impl Strategy<Value = BTreeSet<LocalIp>> {

@@ -68,6 +68,11 @@ impl Socket {
         Ok(Socket { fd, sequence: 0, buffer: vec![0; 64 << 10] })
     }
 
+    /// What was asked for goes on coming by it.
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+
     /// Sends requests, many per system call, and returns their answers in the same order.
     pub fn request(&mut self, messages: Vec<Message>) -> Vec<Result<Vec<Answer>, Refusal>> {
         let mut outcomes = Vec::with_capacity(messages.len());

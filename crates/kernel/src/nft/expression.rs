@@ -167,14 +167,23 @@ pub(super) fn over_packets(list: Message, rate: u64, burst: u32) -> Message {
     limit(list, rate, burst, 0)
 }
 
+/// Goes on with packets that are no more than so many a second.
+pub(super) fn within_packets(list: Message, rate: u64, burst: u32) -> Message {
+    limit_by(list, rate, burst, 0, 0)
+}
+
 fn limit(list: Message, rate: u64, burst: u32, of: u32) -> Message {
     const INVERTED: u32 = 1;
+    limit_by(list, rate, burst, of, INVERTED)
+}
+
+fn limit_by(list: Message, rate: u64, burst: u32, of: u32, flags: u32) -> Message {
     expression(list, "limit", |data| {
         data.attr(1, &rate.to_be_bytes())
             .attr(2, &1u64.to_be_bytes())
             .attr_be32(3, burst)
             .attr_be32(4, of)
-            .attr_be32(5, INVERTED)
+            .attr_be32(5, flags)
     })
 }
 
@@ -201,6 +210,17 @@ pub(super) fn and(list: Message, mask: &[u8]) -> Message {
             .attr_be32(3, mask.len() as u32)
             .nest(4, |value| value.attr(DATA_VALUE, mask))
             .nest(5, |value| value.attr(DATA_VALUE, &zero))
+    })
+}
+
+/// The bits of a number in the register's, besides its own.
+pub(super) fn or(list: Message, bits: u32) -> Message {
+    expression(list, "bitwise", |data| {
+        data.attr_be32(1, REGISTER)
+            .attr_be32(2, REGISTER)
+            .attr_be32(3, 4)
+            .nest(4, |value| value.attr(DATA_VALUE, &(!bits).to_ne_bytes()))
+            .nest(5, |value| value.attr(DATA_VALUE, &bits.to_ne_bytes()))
     })
 }
 

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use host::names::FILTER_TABLE;
-use host::secgroup::{Act, At, Chain, End, Family, Holds, Hook, Item, Match, Rule, Set, TURNED, Value};
+use host::secgroup::{
+    Act, At, Chain, End, Family, Holds, Hook, Item, LOG_GROUP, Match, Rule, Set, TURNED, Value,
+};
 use ipnet::IpNet;
 use model::desired::Ethertype;
 use nix::libc;
 
 use super::expression::{
     self, ACCEPT, DATA_VALUE, DROP, GOTO, LIST_ELEMENT, NETWORK, REGISTER, TRANSPORT, and, compare,
-    compare_by, differ, expression, immediate, load, meta, verdict,
+    compare_by, differ, expression, immediate, load, meta, or, verdict, within_packets,
 };
 use super::table::{address, ether_type};
 use super::{SUBSYSTEM, add, message};
@@ -98,7 +100,7 @@ pub(crate) fn replace_chain(chain: &Chain) -> Vec<Message> {
         kind: "filter",
         number: match hook {
             Hook::Prerouting => 0,
-            Hook::Standing | Hook::Forward => 2,
+            Hook::Standing | Hook::Forward | Hook::Behind => 2,
         },
         priority: hook.priority(),
         device: None,
@@ -230,8 +232,10 @@ fn rule(list: Message, rule: &Rule) -> Message {
         Act::ByDevice(end, map) => {
             lookup(meta(list, device(*end)), map, |data| data.attr_be32(LOOKUP_TO, REGISTER_VERDICT))
         }
-        Act::SetMark(mark) => expression(immediate(list, &mark.to_ne_bytes()), "meta", |data| {
-            data.attr_be32(2, META_MARK).attr_be32(3, REGISTER)
+        Act::SetMark(mark) => set_mark(immediate(list, &mark.to_ne_bytes())),
+        Act::AddMark(bits) => set_mark(or(meta(list, META_MARK), *bits)),
+        Act::Log(prefix) => expression(list, "log", |data| {
+            data.attr(LOG_TO, &LOG_GROUP.to_be_bytes()).attr_str(LOG_PREFIX, prefix)
         }),
         Act::SetZone(map) => {
             let list = lookup(meta(list, META_FROM), map, |data| data.attr_be32(LOOKUP_TO, REGISTER));
@@ -242,12 +246,18 @@ fn rule(list: Message, rule: &Rule) -> Message {
     }
 }
 
+fn set_mark(list: Message) -> Message {
+    expression(list, "meta", |data| data.attr_be32(2, META_MARK).attr_be32(3, REGISTER))
+}
+
 fn mark_connection(list: Message, mark: u32) -> Message {
     expression(immediate(list, &mark.to_ne_bytes()), "ct", |data| {
         data.attr_be32(2, CONNECTION_MARK).attr_be32(4, REGISTER)
     })
 }
 
+const LOG_TO: u16 = 1;
+const LOG_PREFIX: u16 = 2;
 const LOOKUP_TO: u16 = 3;
 const LOOKUP_FLAGS: u16 = 5;
 const REGISTER_VERDICT: u32 = 0;
@@ -280,8 +290,10 @@ fn matches(list: Message, one: &Match) -> Message {
             compare(and(connection(list, CONNECTION_STATUS), &CONFIRMED.to_ne_bytes()), &[0; 4])
         }
         Match::Turned => compare(connection(list, CONNECTION_MARK), &TURNED.to_ne_bytes()),
-        Match::Mark(mark) => compare(meta(list, META_MARK), &mark.to_ne_bytes()),
         Match::MarkOf(bits) => differ(and(meta(list, META_MARK), &bits.to_ne_bytes()), &[0; 4]),
+        Match::NoMarkOf(bits) => compare(and(meta(list, META_MARK), &bits.to_ne_bytes()), &[0; 4]),
+        Match::Device(end, name) => compare(meta(list, device(*end)), &device_bytes(name)),
+        Match::Within { rate, burst } => within_packets(list, *rate, *burst),
         Match::Arp => compare(meta(list, META_PROTOCOL), &ether_type(host::nft::Ether::Arp).to_be_bytes()),
         Match::Ip(of) => {
             let ether = if *of == Ethertype::V4 { host::nft::Ether::Ip } else { host::nft::Ether::Ip6 };

@@ -288,6 +288,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Addresses that are another port's on each host.",
     ),
     extension(
+        "logging",
+        "Logging API Extension",
+        "2017-01-01T10:00:00-00:00",
+        "Tells what security groups let pass and hold back.",
+    ),
+    extension(
         "metering",
         "Neutron Metering",
         "2013-06-12T10:00:00-00:00",

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! table       the shape of a table: attributes with all that drives them
-//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, ndp_proxy, local_ip, agent, metering,
+//! network, subnet, port, port_binding, router, flavor, conntrack_helper, floatingip, port_forwarding, ndp_proxy, local_ip, agent, metering, log,
 //! security_group, security_group_rule, default_rule, address_group, rbac_policy,
 //! segment, network_segment_range, qos, trunk, software_package, software_version, software_order
 //!             the tables, and the typed resource that decisions use
@@ -30,6 +30,7 @@ pub mod flavor;
 pub mod floatingip;
 pub mod floatingip_pool;
 pub mod local_ip;
+pub mod log;
 pub mod metering;
 pub mod ndp_proxy;
 pub mod network;
@@ -62,7 +63,7 @@ pub use body::Given;
 pub use table::{Attr, Resource};
 
 /// Every collection that is served, in the order of the documentation.
-pub const RESOURCES: [&Resource; 34] = [
+pub const RESOURCES: [&Resource; 35] = [
     &network::NETWORK,
     &subnet::SUBNET,
     &subnetpool::SUBNETPOOL,
@@ -93,6 +94,7 @@ pub const RESOURCES: [&Resource; 34] = [
     &qos::PACKET_RATE_LIMIT_RULE,
     &qos::MINIMUM_PACKET_RATE_RULE,
     &trunk::TRUNK,
+    &log::LOG,
     &agent::AGENT,
     &software_package::SOFTWARE_PACKAGE,
     &software_version::SOFTWARE_VERSION,
@@ -100,12 +102,13 @@ pub const RESOURCES: [&Resource; 34] = [
 ];
 
 /// What is read and never written: answered by handlers of their own.
-pub const VIEWS: [&Resource; 7] = [
+pub const VIEWS: [&Resource; 8] = [
     &auto_allocated_topology::AUTO_ALLOCATED_TOPOLOGY,
     &floatingip_pool::FLOATINGIP_POOL,
     &flavor::FLAVORS_PROFILE,
     &flavor::NEXT_PROVIDER,
     &flavor::SERVICE_PROVIDER,
+    &log::LOGGABLE_RESOURCE,
     &availability::NETWORK_IP_AVAILABILITY,
     &availability::AVAILABILITY_ZONE,
 ];

@@ -17,6 +17,7 @@ mod floatingip_pool;
 mod l3_agent;
 mod local_ip;
 mod lock;
+mod log;
 mod metering;
 mod names;
 mod ndp_proxy;
@@ -84,6 +85,9 @@ pub async fn dispatch(app: &App, call: &Call) -> Result<Answer, Fault> {
             tag::dispatch(app, call, of, id, Some(tag)).await
         }
         ["v2.0", "qos", below @ ..] => qos::dispatch(app, call, below).await,
+        ["v2.0", "log", "loggable-resources"] => log::loggable(app, call),
+        ["v2.0", "log", path] => collection(app, call, table(&format!("log/{path}"))?).await,
+        ["v2.0", "log", path, id] => member(app, call, table(&format!("log/{path}"))?, id).await,
         ["v2.0", "metering", path] => collection(app, call, table(&format!("metering/{path}"))?).await,
         ["v2.0", "metering", path, id] => member(app, call, table(&format!("metering/{path}"))?, id).await,
         ["v2.0", path] => collection(app, call, table(path)?).await,
@@ -350,6 +354,7 @@ async fn create_one(
         "metering_label_rule" => metering::create_rule(tx, stamp, guard, given.typed()?).await,
         "ndp_proxy" => ndp_proxy::create(tx, stamp, guard, given.typed()?).await,
         "local_ip" => local_ip::create(app, tx, stamp, guard, given.typed()?).await,
+        "log" => log::create(tx, stamp, guard, given.typed()?).await,
         "port_association" => local_ip::associate(tx, stamp, guard, given.typed()?).await,
         "router" => Ok(router::create(app, tx, stamp, guard, given.typed()?).await?.to_string()),
         "security_group" => Ok(security_group::create(app, tx, stamp, given.typed()?).await?.to_string()),
@@ -407,6 +412,7 @@ async fn update_once(
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,
         "flavor" => flavor::update(&mut tx, &stamp, id, given.typed()?).await?,
         "service_profile" => flavor::update_profile(&mut tx, &stamp, id, given.typed()?).await?,
+        "log" => log::update(&mut tx, &stamp, id, given).await?,
         "conntrack_helper" => conntrack_helper::update(app, &mut tx, &stamp, id, given.typed()?).await?,
         "router" => router::update(app, &mut tx, &mut stamp, &guard, id, given.typed()?).await?,
         "security_group" => security_group::update(&mut tx, &stamp, id, given.typed()?).await?,
@@ -473,6 +479,7 @@ async fn delete_once(app: &App, call: &Call, table: &'static Resource, id: &str)
         "metering_label_rule" => metering::delete_rule(&mut tx, &stamp, id).await?,
         "ndp_proxy" => ndp_proxy::delete(&mut tx, &stamp, id).await?,
         "local_ip" => local_ip::delete(&mut tx, &stamp, id).await?,
+        "log" => log::delete(&mut tx, id).await?,
         "port_association" => local_ip::dissociate(&mut tx, id).await?,
         "router" => router::delete(app, &mut tx, &mut stamp, id).await?,
         "security_group" => security_group::delete(&mut tx, &stamp, &guard, id).await?,

@@ -10,7 +10,8 @@ use crate::error::Fault;
 /// Names of collections are read with a hyphen or an underscore, as the reference does and its clients rely on;
 /// those of actions are not.
 pub fn hyphened(path: &str) -> Cow<'_, str> {
-    let is_folder = ["/v2.0/qos/", "/v2.0/metering/"].iter().any(|folder| path.starts_with(folder));
+    let is_folder =
+        ["/v2.0/qos/", "/v2.0/metering/", "/v2.0/log/"].iter().any(|folder| path.starts_with(folder));
     let end = path.match_indices('/').nth(if is_folder { 3 } else { 2 }).map_or(path.len(), |(at, _)| at);
     match path[..end].contains('_') {
         true => (path[..end].replace('_', "-") + &path[end..]).into(),

@@ -103,6 +103,7 @@ fn parts(host: &str, rows: ViewRows) -> BTreeMap<Key, Part> {
         addresses: &rows.addresses,
         trunked: &rows.trunked,
         stood_for: &rows.stood_for,
+        logged: &rows.logged,
         orders: &rows.orders,
     };
     facts.parts()

@@ -254,6 +254,7 @@ fn port(n: u32, filtered: bool) -> Part {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     })
 }
 

@@ -230,6 +230,7 @@ impl Guest {
             qos: None,
             trunk: None,
             local_ips: Default::default(),
+            logs: Default::default(),
         };
         Guest { name: format!("guest{n}"), port }
     }

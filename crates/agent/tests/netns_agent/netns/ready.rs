@@ -129,5 +129,6 @@ fn bound(port: &RouterPort) -> Part {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     })
 }

@@ -32,6 +32,7 @@ fn port(n: u32) -> Port {
         qos: None,
         trunk: None,
         local_ips: Default::default(),
+        logs: Default::default(),
     }
 }
 

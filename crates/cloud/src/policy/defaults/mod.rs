@@ -11,6 +11,7 @@ mod flavor;
 mod floatingip;
 mod l3_agent;
 mod local_ip;
+mod log;
 mod metering;
 mod ndp_proxy;
 mod network;
@@ -58,7 +59,7 @@ const fn term(rule: &'static str, check: &'static str, about: &'static str) -> D
     Default { rule, check, scope: Reach::Project, operations: &[], about }
 }
 
-const TABLES: [&[Default]; 26] = [
+const TABLES: [&[Default]; 27] = [
     terms::RULES,
     network::RULES,
     subnet::RULES,
@@ -72,6 +73,7 @@ const TABLES: [&[Default]; 26] = [
     metering::RULES,
     ndp_proxy::RULES,
     local_ip::RULES,
+    log::RULES,
     dhcp_agent::RULES,
     l3_agent::RULES,
     security_group::RULES,

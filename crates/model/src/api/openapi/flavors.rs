@@ -1,9 +1,11 @@
-//! What is below flavors, and who provides what.
+//! What is below flavors, who provides what, and what can be logged.
 
 use serde_json::{Map, Value, json};
 
 use super::{Of, answers, path_parameter, schema, wrap};
 use crate::api::flavor::{FLAVORS_PROFILE, NEXT_PROVIDER, SERVICE_PROVIDER};
+use crate::api::log::LOGGABLE_RESOURCE;
+use crate::api::table::Resource;
 
 pub fn schemas() -> Map<String, Value> {
     let of = |table| schema(table, |attr| attr.visible, Of::Answers);
@@ -11,6 +13,7 @@ pub fn schemas() -> Map<String, Value> {
         ("flavor_service_profile".to_owned(), of(&FLAVORS_PROFILE)),
         (NEXT_PROVIDER.singular.to_owned(), of(&NEXT_PROVIDER)),
         (SERVICE_PROVIDER.singular.to_owned(), of(&SERVICE_PROVIDER)),
+        (LOGGABLE_RESOURCE.singular.to_owned(), of(&LOGGABLE_RESOURCE)),
     ]
     .into_iter()
     .collect()
@@ -46,16 +49,19 @@ pub fn paths() -> Map<String, Value> {
             ),
         },
     });
-    let items = json!({ "type": "array", "items": shown(SERVICE_PROVIDER.singular) });
-    let providers = json!({ "get": {
-        "operationId": "list_service_providers",
-        "responses": answers("200", Some(wrap(SERVICE_PROVIDER.plural, items)), &["401"]),
-    }});
+    let listed = |table: &Resource, refusals: &[&str]| {
+        let items = json!({ "type": "array", "items": shown(table.singular) });
+        json!({ "get": {
+            "operationId": format!("list_{}", table.plural),
+            "responses": answers("200", Some(wrap(table.plural, items)), refusals),
+        }})
+    };
     [
         (FLAVORS_PROFILE.url(), tie),
         (format!("{}/{{id}}", FLAVORS_PROFILE.url()), untie),
         (format!("{}/{{id}}", NEXT_PROVIDER.url()), next),
-        (SERVICE_PROVIDER.url(), providers),
+        (SERVICE_PROVIDER.url(), listed(&SERVICE_PROVIDER, &["401"])),
+        (LOGGABLE_RESOURCE.url(), listed(&LOGGABLE_RESOURCE, &["400", "401"])),
     ]
     .into_iter()
     .collect()
