@@ -14,6 +14,7 @@ mod engines {
     mod hostile;
     mod local_ips;
     mod log;
+    mod logs;
     mod migrated;
     mod ndp_proxies;
     mod notifications;

@@ -9,7 +9,7 @@ import requests
 from openstackclient.shell import OpenStackShell
 
 # Collections that it has no commands for, or whose are elsewhere.
-LEFT_OUT = re.compile(r"^/v2\.0/(software-|floatingip-pools)|^/(v2\.0/)?$")
+LEFT_OUT = re.compile(r"^/v2\.0/(software-|floatingip-pools|log/)|^/(v2\.0/)?$")
 
 COMMANDS = """
 network create first

@@ -203,6 +203,18 @@ def proxies():
     life("ndp_proxy", "ndp_proxies", dict(router_id=router.id, port_id=plug.id), dict(description="changed"))
 
 
+def logs():
+    log = dict(name="log", resource_type="security_group")
+    # It has no methods of its own for these.
+    assert net.get("/log/loggable-resources").json()["loggable_resources"] == [{"type": "security_group"}]
+    made = net.post("/log/logs", json=dict(log=log)).json()["log"]
+    path = f"/log/logs/{made['id']}"
+    assert [one["id"] for one in net.get("/log/logs?name=log").json()["logs"]] == [made["id"]]
+    assert net.put(path, json=dict(log=dict(enabled=False))).json()["log"]["enabled"] is False
+    assert net.get(path).json()["log"]["event"] == "ALL"
+    assert net.delete(path).status_code == 204
+
+
 def local_ips():
     network = life("network", "networks", dict(name="local"))
     life("subnet", "subnets", dict(network_id=network.id, ip_version=4, cidr="10.44.0.0/24"))
@@ -277,7 +289,7 @@ subnet = life("subnet", "subnets", dict(network_id=network.id, ip_version=4, cid
 tags(subnet, "subnets")
 port = life("port", "ports", dict(network_id=network.id, name="port"))
 tags(port, "ports")
-for part in (networks, pools, groups, qualities, flavors, routers, proxies, local_ips, trunks, bindings, the_rest):
+for part in (networks, pools, groups, qualities, flavors, routers, proxies, local_ips, logs, trunks, bindings, the_rest):
     part()
 for end in reversed(ends):
     end()

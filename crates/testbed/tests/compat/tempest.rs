@@ -38,9 +38,11 @@ const ROUTERS: [&str; 16] = [
     "neutron_tempest_plugin.api.test_routers_negative",
 ];
 /// The same of security groups, address groups, and what ports and quotas have to do with them.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 15] = [
     "neutron_tempest_plugin.api.admin.test_default_security_group_rules",
     "neutron_tempest_plugin.api.admin.test_extension_driver_port_security_admin",
+    "neutron_tempest_plugin.api.admin.test_logging",
+    "neutron_tempest_plugin.api.admin.test_logging_negative",
     "neutron_tempest_plugin.api.admin.test_quotas",
     "neutron_tempest_plugin.api.admin.test_quotas_negative",
     "neutron_tempest_plugin.api.admin.test_security_groups",

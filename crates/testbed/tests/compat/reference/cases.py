@@ -279,6 +279,7 @@ def all_cases():
     import cases_groups
     import cases_helpers
     import cases_local_ips
+    import cases_logs
     import cases_metering
     import cases_ndp
     import cases_net
@@ -300,6 +301,7 @@ def all_cases():
     cases_groups.fill()
     cases_helpers.fill()
     cases_local_ips.fill()
+    cases_logs.fill()
     cases_metering.fill()
     cases_ndp.fill()
     cases_net.fill()

@@ -463,6 +463,7 @@ def all_cases():
     import cases_policy_groups
     import cases_policy_helpers
     import cases_policy_local_ips
+    import cases_policy_logs
     import cases_policy_metering
     import cases_policy_ndp
     import cases_policy_pools
@@ -480,6 +481,7 @@ def all_cases():
         cases_policy_groups.fill(add)
         cases_policy_helpers.fill(add)
         cases_policy_local_ips.fill(add)
+        cases_policy_logs.fill(add)
         cases_policy_metering.fill(add)
         cases_policy_ndp.fill(add)
         cases_policy_pools.fill(add)
