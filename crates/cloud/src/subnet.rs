@@ -10,6 +10,7 @@ use model::api::subnetpool::Subnetpool;
 use model::desired::{HostRoute, Ipv6Mode};
 
 use crate::network::check_mtu;
+use crate::segment::peers;
 use crate::standard::begin;
 use crate::subnetpool::{self, Taken, Wanted};
 use crate::{Refusal, Rules, Stamp, ipam};
@@ -60,7 +61,7 @@ pub fn create(
     let mut rest = new.rest;
     begin(&mut rest, stamp);
     rest.insert("revision_number".into(), 0.into());
-    let subnet = Subnet {
+    let mut subnet = Subnet {
         id: SubnetId(stamp.uuid()),
         project_id: new.project_id,
         network_id: new.network_id,
@@ -80,6 +81,7 @@ pub fn create(
     };
     check_lists(&subnet, rules)?;
     check_mtu(network.mtu, std::slice::from_ref(&subnet))?;
+    subnet.host_routes = peers::with_peers(&subnet, siblings, rules);
     Ok(subnet)
 }
 
@@ -228,11 +230,13 @@ fn check_lists(subnet: &Subnet, rules: &Rules) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Applies a checked change. `gateway_holder` is the router port that has the gateway's address.
+/// Applies a checked change. `gateway_holder` is the router port that has the gateway's address; `subnets`
+/// are the network's, if they are on segments.
 pub fn update(
     before: &Subnet,
     change: SubnetUpdate,
     gateway_holder: Option<String>,
+    subnets: &[Subnet],
     rules: &Rules,
 ) -> Result<Subnet, Refusal> {
     let mut after = before.clone();
@@ -270,6 +274,10 @@ pub fn update(
     after.service_types = change.service_types.unwrap_or(after.service_types);
     after.rest.extend(change.rest);
     check_lists(&after, rules)?;
+    if let Some(gateway) = before.gateway_ip.filter(|_| after.gateway_ip != before.gateway_ip) {
+        after.host_routes = peers::without_peers(&after, gateway, subnets);
+    }
+    after.host_routes = peers::with_peers(&after, subnets, rules);
     Ok(after)
 }
 

@@ -614,6 +614,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows and changes the segments of networks, and puts subnets on them.",
     ),
     extension(
+        "segments-peer-subnet-host-routes",
+        "Segments peer-subnet host routes",
+        "2018-06-12T10:00:00-00:00",
+        "Leads subnets on different segments of a network to each other.",
+    ),
+    extension(
         "service-type",
         "Neutron Service Type Management",
         "2013-01-20T00:00:00-00:00",
