@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cloud::ipam::{self, PlanFacts};
 use cloud::segment::peers;
-use cloud::subnet::{CreateFacts, check_pool_words};
+use cloud::subnet::{CreateFacts, check_create};
 use cloud::subnetpool::Taken;
 use cloud::{AUTO_DELETE_OWNERS, ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
 use db::Tx;
@@ -29,14 +29,14 @@ pub async fn create(
     seer: Option<&str>,
     new: SubnetCreate,
 ) -> Result<SubnetId, Fault> {
-    check_pool_words(&new)?;
+    let said = check_create(&new, app.rules())?;
     tx.lock_network(new.network_id).await?;
     let network = network::load(tx, new.network_id).await?;
     let pool = pool_of(tx, seer, &new).await?;
     let mut siblings = tx.subnets_of(network.id).await?;
     segment::check_new_subnet(tx, network.id, new.segment_id.as_deref(), &siblings).await?;
     let scope = tx.scope_of_network(network.id, new.ip_version).await?;
-    let facts = CreateFacts { network: &network, siblings: &siblings, scope, pool };
+    let facts = CreateFacts { said, network: &network, siblings: &siblings, scope, pool };
     let subnet = cloud::subnet::create(new, &facts, app.rules(), stamp)?;
     tx.insert(&SUBNET, &subnet).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
