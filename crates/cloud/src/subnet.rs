@@ -10,7 +10,7 @@ use model::api::subnetpool::Subnetpool;
 use model::desired::{HostRoute, Ipv6Mode};
 
 use crate::network::check_mtu;
-use crate::segment::peers;
+use crate::segment::routes;
 use crate::standard::begin;
 use crate::subnetpool::{self, Taken, Wanted};
 use crate::{Refusal, Rules, Stamp, ipam};
@@ -80,7 +80,7 @@ pub fn create(
         rest,
     };
     check_mtu(network.mtu, std::slice::from_ref(&subnet))?;
-    subnet.host_routes = peers::with_peers(&subnet, siblings, rules);
+    subnet.host_routes = routes::with_others(&subnet, siblings, rules);
     Ok(subnet)
 }
 
@@ -296,9 +296,9 @@ pub fn update(
     after.rest.extend(change.rest);
     check_lists(after.ip_version, &after.dns_nameservers, &after.host_routes, rules)?;
     if let Some(gateway) = before.gateway_ip.filter(|_| after.gateway_ip != before.gateway_ip) {
-        after.host_routes = peers::without_peers(&after, gateway, subnets);
+        after.host_routes = routes::without_others(&after, gateway, subnets);
     }
-    after.host_routes = peers::with_peers(&after, subnets, rules);
+    after.host_routes = routes::with_others(&after, subnets, rules);
     Ok(after)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cloud::ipam::{self, PlanFacts};
-use cloud::segment::peers;
+use cloud::segment::routes;
 use cloud::subnet::{CreateFacts, check_create};
 use cloud::subnetpool::Taken;
 use cloud::{AUTO_DELETE_OWNERS, ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
@@ -41,7 +41,7 @@ pub async fn create(
     tx.insert(&SUBNET, &subnet).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
     siblings.push(subnet.clone());
-    settle_peers(app, tx, stamp, &siblings, None).await?;
+    settle_routes(app, tx, stamp, &siblings, None).await?;
     if subnet.is_auto_address() {
         give_auto_addresses(app, tx, stamp, &network, &subnet).await?;
     }
@@ -83,7 +83,7 @@ async fn pool_of(
 }
 
 /// The subnets of a network whose subnets are on segments lead to each other.
-async fn settle_peers(
+async fn settle_routes(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &Stamp,
@@ -91,7 +91,7 @@ async fn settle_peers(
     gone: Option<IpNet>,
 ) -> Result<(), Fault> {
     for before in subnets.iter().filter(|subnet| subnet.segment_id.is_some()) {
-        let after = peers::follow(before, subnets, gone, app.rules());
+        let after = routes::follow(before, subnets, gone, app.rules());
         tx.update(&SUBNET, before.id, before, &after, &stamp.now).await?;
     }
     Ok(())
@@ -210,7 +210,7 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     tx.delete(&SUBNET, subnet.id).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
     subnets.retain(|other| other.id != subnet.id);
-    settle_peers(app, tx, stamp, &subnets, Some(subnet.cidr)).await?;
+    settle_routes(app, tx, stamp, &subnets, Some(subnet.cidr)).await?;
     mark_served(tx, &subnet, false).await?;
     app.nudge_dhcp(network.id);
     Ok(())
