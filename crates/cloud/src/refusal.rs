@@ -207,7 +207,7 @@ pub enum Refusal {
     #[error("{0}")]
     InvalidRoutes(String),
     #[error("A router takes at most {limit} static routes, not {asked}.")]
-    TooManyRoutes { limit: usize, asked: usize },
+    TooManyRoutes { limit: i64, asked: i64 },
     #[error("Network {0} is a way out of routers: it stays external.")]
     ExternalNetworkInUse(NetworkId),
     #[error("The device {device} belongs to another project than the port.")]

@@ -46,8 +46,6 @@ pub struct Rules {
     pub max_l3_agents_per_router: usize,
     /// Routers move from dead agents to live ones; HA routers see to themselves.
     pub allow_automatic_l3agent_failover: bool,
-    /// Static routes per router.
-    pub max_routes: usize,
     /// Seconds without a heartbeat after which an agent counts as dead.
     pub agent_down_s: i64,
     /// Helpers of connection tracking that routers may have, and of which protocols.
@@ -99,7 +97,6 @@ impl Default for Rules {
             l3_ha: false,
             max_l3_agents_per_router: 3,
             allow_automatic_l3agent_failover: false,
-            max_routes: 30,
             agent_down_s: 75,
             allowed_conntrack_helpers: helpers(),
         }

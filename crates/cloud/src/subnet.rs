@@ -10,6 +10,7 @@ use model::api::subnetpool::Subnetpool;
 use model::desired::{HostRoute, Ipv6Mode};
 
 use crate::network::check_mtu;
+use crate::segment::routes;
 use crate::standard::begin;
 use crate::subnetpool::{self, Taken, Wanted};
 use crate::{Refusal, Rules, Stamp, ipam};
@@ -17,6 +18,8 @@ use crate::{Refusal, Rules, Stamp, ipam};
 /// What is around a subnet to be made.
 #[derive(Debug, Clone)]
 pub struct CreateFacts<'a> {
+    /// The range that the request says.
+    pub said: Option<IpNet>,
     pub network: &'a Network,
     pub siblings: &'a [Subnet],
     /// The address scope of the siblings of its family.
@@ -25,7 +28,7 @@ pub struct CreateFacts<'a> {
     pub pool: Option<(Subnetpool, Vec<Taken>)>,
 }
 
-/// Makes a subnet of a checked request; [`check_pool_words`] has been asked about it.
+/// Makes a subnet of a checked request; [`check_create`] has been asked about it.
 pub fn create(
     mut new: SubnetCreate,
     facts: &CreateFacts<'_>,
@@ -35,8 +38,6 @@ pub fn create(
     let CreateFacts { network, siblings, .. } = *facts;
     let input = |why: String| Err(Refusal::Input(why));
     let cidr = range(&mut new, facts)?;
-    check_range(cidr, new.enable_dhcp)?;
-    check_modes(&new, cidr)?;
     if let Some(sibling) = siblings.iter().find(|sibling| overlap(sibling.cidr, cidr)) {
         // Clients that try one range after another look for "overlaps with another subnet".
         let (range, id) = (sibling.cidr, &sibling.id);
@@ -60,7 +61,7 @@ pub fn create(
     let mut rest = new.rest;
     begin(&mut rest, stamp);
     rest.insert("revision_number".into(), 0.into());
-    let subnet = Subnet {
+    let mut subnet = Subnet {
         id: SubnetId(stamp.uuid()),
         project_id: new.project_id,
         network_id: new.network_id,
@@ -78,13 +79,26 @@ pub fn create(
         segment_id: new.segment_id,
         rest,
     };
-    check_lists(&subnet, rules)?;
     check_mtu(network.mtu, std::slice::from_ref(&subnet))?;
+    subnet.host_routes = routes::with_others(&subnet, siblings, rules);
     Ok(subnet)
 }
 
-/// Words that only make sense with subnet pools, before one is looked up.
-pub fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
+/// Refuses what needs no look-up; the range that is said, if one is.
+pub fn check_create(new: &SubnetCreate, rules: &Rules) -> Result<Option<IpNet>, Refusal> {
+    check_pool_words(new)?;
+    let said = new.cidr.as_ref().map(|text| cidr(text, new.ip_version)).transpose()?;
+    if let Some(range) = said {
+        check_range(range, new.enable_dhcp)?;
+        check_modes(new, range)?;
+    }
+    let (servers, routes) = (new.dns_nameservers.as_deref(), new.host_routes.as_deref());
+    check_lists(new.ip_version, servers.unwrap_or_default(), routes.unwrap_or_default(), rules)?;
+    Ok(said)
+}
+
+/// Words that only make sense with subnet pools.
+fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
     let request = |why: &str| Err(Refusal::Request(why.into()));
     let has_pool = new.subnetpool_id.is_some() || new.use_default_subnetpool;
     if new.cidr.is_some() && new.prefixlen.is_some() {
@@ -107,7 +121,7 @@ pub fn check_pool_words(new: &SubnetCreate) -> Result<(), Refusal> {
 
 /// The range that is said, or one from the pool.
 fn range(new: &mut SubnetCreate, facts: &CreateFacts<'_>) -> Result<IpNet, Refusal> {
-    let said = new.cidr.take().map(|text| cidr(&text, new.ip_version)).transpose()?;
+    let said = facts.said;
     let pool = facts.pool.as_ref().map(|(pool, _)| pool);
     subnetpool::check_network(facts.siblings, new.ip_version, pool, facts.scope.as_deref())?;
     let Some((pool, taken)) = &facts.pool else {
@@ -123,6 +137,10 @@ fn range(new: &mut SubnetCreate, facts: &CreateFacts<'_>) -> Result<IpNet, Refus
         _ => Wanted::Any(new.prefixlen),
     };
     let range = subnetpool::allocate(pool, taken, wanted, &new.project_id)?;
+    if said.is_none() {
+        check_range(range, new.enable_dhcp)?;
+        check_modes(new, range)?;
+    }
     if matches!(wanted, Wanted::Any(_)) && new.gateway_ip.is_none() {
         new.gateway_ip = Some(first(range));
     }
@@ -206,20 +224,25 @@ fn overlap(one: IpNet, other: IpNet) -> bool {
 }
 
 /// Counts and families of name servers and routes.
-fn check_lists(subnet: &Subnet, rules: &Rules) -> Result<(), Refusal> {
-    let is_v4 = subnet.ip_version == 4;
-    if subnet.dns_nameservers.len() > rules.max_dns_nameservers {
+fn check_lists(
+    ip_version: i64,
+    servers: &[IpAddr],
+    routes: &[HostRoute],
+    rules: &Rules,
+) -> Result<(), Refusal> {
+    let is_v4 = ip_version == 4;
+    if servers.len() > rules.max_dns_nameservers {
         return Err(Refusal::TooManyNameServers(rules.max_dns_nameservers));
     }
-    if subnet.host_routes.len() > rules.max_subnet_host_routes {
+    if routes.len() > rules.max_subnet_host_routes {
         return Err(Refusal::TooManyHostRoutes(rules.max_subnet_host_routes));
     }
     let fits = |ip: &IpAddr| ip.is_ipv4() == is_v4;
-    if let Some(server) = subnet.dns_nameservers.iter().find(|server| !fits(server)) {
+    if let Some(server) = servers.iter().find(|server| !fits(server)) {
         return Err(Refusal::Input(format!("The name server {server} is not of the subnet's family.")));
     }
     let strange = |route: &&HostRoute| !fits(&route.nexthop) || !fits(&route.destination.addr());
-    if let Some(route) = subnet.host_routes.iter().find(strange) {
+    if let Some(route) = routes.iter().find(strange) {
         return Err(Refusal::Input(format!(
             "The route {} via {} is not of the subnet's family.",
             route.destination, route.nexthop
@@ -228,11 +251,13 @@ fn check_lists(subnet: &Subnet, rules: &Rules) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Applies a checked change. `gateway_holder` is the router port that has the gateway's address.
+/// Applies a checked change. `gateway_holder` is the router port that has the gateway's address; `subnets`
+/// are the network's, if they are on segments.
 pub fn update(
     before: &Subnet,
     change: SubnetUpdate,
     gateway_holder: Option<String>,
+    subnets: &[Subnet],
     rules: &Rules,
 ) -> Result<Subnet, Refusal> {
     let mut after = before.clone();
@@ -269,7 +294,11 @@ pub fn update(
     after.host_routes = change.host_routes.unwrap_or(after.host_routes);
     after.service_types = change.service_types.unwrap_or(after.service_types);
     after.rest.extend(change.rest);
-    check_lists(&after, rules)?;
+    check_lists(after.ip_version, &after.dns_nameservers, &after.host_routes, rules)?;
+    if let Some(gateway) = before.gateway_ip.filter(|_| after.gateway_ip != before.gateway_ip) {
+        after.host_routes = routes::without_others(&after, gateway, subnets);
+    }
+    after.host_routes = routes::with_others(&after, subnets, rules);
     Ok(after)
 }
 

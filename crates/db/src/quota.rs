@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::api::router::ROUTER_ROUTE;
 use model::api::software_version::{GIGABYTE, SOFTWARE_GIGABYTES};
 use model::api::table::Resource;
 
@@ -52,7 +53,7 @@ impl Tx<'_> {
         let sql = format!(
             "SELECT (SELECT most FROM quotas WHERE project_id = $1 AND resource = $2), \
              ({})",
-            count(table)
+            count(table).unwrap_or_else(|| "0".to_owned())
         );
         let mut found = (None, 0);
         self.each(&sql, &[project.into(), table.singular.into()], |row| {
@@ -65,7 +66,10 @@ impl Tx<'_> {
 
     /// How many of a resource a project has.
     pub async fn used(&mut self, table: &'static Resource, project: &str) -> Result<i64, DbError> {
-        self.number(&count(table), &[project.into()]).await
+        match count(table) {
+            Some(sql) => self.number(&sql, &[project.into()]).await,
+            None => Ok(0),
+        }
     }
 
     /// Bytes that a project's files take, and that those take which are under way; they grow no more until
@@ -79,10 +83,15 @@ impl Tx<'_> {
 const SUM: &str = "CAST(COALESCE(SUM(size), 0) AS BIGINT)";
 const BYTES_OF: &str = "software_versions WHERE project_id = $1 AND status <> 'ERROR'";
 
-/// How much of a resource the project `$1` has.
-fn count(table: &'static Resource) -> String {
-    if table.singular == SOFTWARE_GIGABYTES.singular {
-        return format!("SELECT ({SUM} + {GIGABYTE} - 1) / {GIGABYTE} FROM {BYTES_OF}");
+/// How much of a resource the project `$1` has; `None` where the limit is of one thing of the project's, so
+/// that nothing adds up.
+fn count(table: &'static Resource) -> Option<String> {
+    if table.singular == ROUTER_ROUTE.singular {
+        return None;
     }
-    format!("SELECT COUNT(*) FROM {} WHERE project_id = $1", table.plural)
+    Some(if table.singular == SOFTWARE_GIGABYTES.singular {
+        format!("SELECT ({SUM} + {GIGABYTE} - 1) / {GIGABYTE} FROM {BYTES_OF}")
+    } else {
+        format!("SELECT COUNT(*) FROM {} WHERE project_id = $1", table.plural)
+    })
 }

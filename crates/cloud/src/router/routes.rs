@@ -8,7 +8,7 @@ use model::api::subnet::Subnet;
 use model::desired::HostRoute;
 
 use super::Leg;
-use crate::{Refusal, Rules};
+use crate::Refusal;
 
 /// What a router is connected to: subnets, and its own addresses on them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,12 +46,13 @@ pub fn check(routes: &[HostRoute], connected: &Connected) -> Result<(), Refusal>
     Ok(())
 }
 
-/// A router takes so many.
-pub fn check_count(routes: &[HostRoute], rules: &Rules) -> Result<(), Refusal> {
-    if routes.len() > rules.max_routes {
-        return Err(Refusal::TooManyRoutes { limit: rules.max_routes, asked: routes.len() });
+/// A router takes so many; `None` is any number.
+pub fn check_count(routes: &[HostRoute], limit: Option<i64>) -> Result<(), Refusal> {
+    let asked = i64::try_from(routes.len()).unwrap_or(i64::MAX);
+    match limit.filter(|limit| asked > *limit) {
+        Some(limit) => Err(Refusal::TooManyRoutes { limit, asked }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The union; what is there already stays once.
@@ -95,6 +96,14 @@ mod tests {
         let connected = Connected::of(&legs, &[subnet]);
         for (nexthop, fits) in [("10.0.0.9", true), ("10.0.0.1", false), ("10.7.0.1", false)] {
             assert_eq!(check(&[route("10.8.0.0/16", nexthop)], &connected).is_ok(), fits, "{nexthop}");
+        }
+    }
+
+    #[test]
+    fn a_router_takes_as_many_as_its_project_may() {
+        let routes = [route("10.8.0.0/16", "10.0.0.9"), route("10.9.0.0/16", "10.0.0.9")];
+        for (limit, fits) in [(None, true), (Some(2), true), (Some(1), false), (Some(0), false)] {
+            assert_eq!(check_count(&routes, limit).is_ok(), fits, "{limit:?}");
         }
     }
 

@@ -3,12 +3,14 @@
 //! ```text
 //! ask    a request's provider attributes -> what is wanted     mtu   bytes that fit
 //! of     segments of a network, subnets on them                range   where ids are chosen from
+//! routes between subnets on different segments
 //! ```
 
 mod ask;
 mod mtu;
 pub mod of;
 pub mod range;
+pub mod routes;
 
 pub use ask::{Choice, Wanted, asked, tenant_choices, wanted};
 pub use mtu::{largest, largest_of};

@@ -91,7 +91,7 @@ pub fn convert(how: Convert, value: Value) -> Result<Value, String> {
             Value::String(text) => canonical_cidr(text).map_or(value, Value::String),
             _ => value,
         },
-        Convert::Pools => pools(value),
+        Convert::Pools => pools(value)?,
         Convert::Protocol => named_protocol(value)?,
         Convert::RuleProtocol => rule_protocol(value)?,
         Convert::Ethertype => ethertype(value)?,
@@ -232,8 +232,12 @@ fn canonical_cidr(text: &str) -> Option<String> {
     }
 }
 
-fn pools(value: Value) -> Value {
-    let Value::Array(items) = value else { return value };
+fn pools(value: Value) -> Result<Value, String> {
+    let items = match value {
+        Value::Array(items) => items,
+        Value::Null => return Ok(value),
+        other => return Err(format!("{other} is not a list of pools")),
+    };
     let canonical = |item: Value| match item {
         Value::Object(mut pool) => {
             for end in ["start", "end"] {
@@ -243,11 +247,11 @@ fn pools(value: Value) -> Value {
                     pool.insert(end.into(), Value::String(ip));
                 }
             }
-            Value::Object(pool)
+            Ok(Value::Object(pool))
         }
-        other => other,
+        other => Err(format!("{other} is not a pool: an object of start and end")),
     };
-    Value::Array(items.into_iter().map(canonical).collect())
+    Ok(Value::Array(items.into_iter().map(canonical).collect::<Result<_, _>>()?))
 }
 
 /// An address as strict text: no prefix, no leading zeroes, no surrounding blanks.

@@ -46,6 +46,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows the agents of hosts, whether they are alive, and lets them be disabled.",
     ),
     extension(
+        "agent-resources-synced",
+        "Agent's Resource View Synced to Placement",
+        "2018-12-19T00:00:00-00:00",
+        "Shows whether Placement has what an agent offers: null where nothing is told it.",
+    ),
+    extension(
         "agent_sort_key",
         "Agents Sort Key",
         "2013-02-03T10:00:00-00:00",
@@ -434,6 +440,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Limits what ports send and what they get.",
     ),
     extension(
+        "qos-bw-minimum-ingress",
+        "Ingress direction for QoS minimum bandwidth rule",
+        "2018-07-09T10:00:00-00:00",
+        "Lets rules of least bandwidth be about what a port receives.",
+    ),
+    extension(
         "qos-default",
         "QoS default policy",
         "2017-041-06T10:00:00-00:00",
@@ -614,6 +626,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Shows and changes the segments of networks, and puts subnets on them.",
     ),
     extension(
+        "segments-peer-subnet-host-routes",
+        "Segments peer-subnet host routes",
+        "2018-06-12T10:00:00-00:00",
+        "Leads subnets on different segments of a network to each other.",
+    ),
+    extension(
         "service-type",
         "Neutron Service Type Management",
         "2013-01-20T00:00:00-00:00",
@@ -661,6 +679,12 @@ pub const EXTENSIONS: &[Extension] = &[
         "Stateful security group",
         "2019-11-26T09:00:00-00:00",
         "Makes security groups that remember no connections.",
+    ),
+    extension(
+        "subnet-dns-publish-fixed-ip",
+        "Subnet DNS publish fixed IP",
+        "2019-05-24T10:00:00-00:00",
+        "Keeps with a subnet whether a DNS service is to publish its addresses.",
     ),
     extension(
         "subnet-external-network",

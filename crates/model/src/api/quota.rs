@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::api::convert::{Convert, convert};
+use crate::api::router::ROUTER_ROUTE;
 use crate::api::software_version::SOFTWARE_GIGABYTES;
 use crate::api::table::Resource;
 use crate::api::{Invalid, RESOURCES};
@@ -16,7 +17,7 @@ pub const UNLIMITED: i64 = -1;
 
 /// Collections that a project has a limit for.
 pub fn limited() -> impl Iterator<Item = (&'static Resource, i64)> {
-    let all = RESOURCES.into_iter().chain([&SOFTWARE_GIGABYTES]);
+    let all = RESOURCES.into_iter().chain([&ROUTER_ROUTE, &SOFTWARE_GIGABYTES]);
     all.filter_map(|table| table.quota.map(|limit| (table, limit)))
 }
 

@@ -30,6 +30,10 @@ pub const ROUTER: Resource = Resource {
     attrs: ATTRS,
 };
 
+/// How many static routes each router of a project may have; nothing is served under it.
+pub const ROUTER_ROUTE: Resource =
+    Resource { singular: "router_route", quota: Some(30), attrs: &[], ..ROUTER };
+
 const ZONES: &str = "(SELECT {json_list z.zone} FROM \
     (SELECT DISTINCT a.availability_zone AS zone FROM router_agents ra JOIN agents a ON a.id = ra.agent_id \
      WHERE ra.router_id = routers.id AND a.availability_zone IS NOT NULL ORDER BY zone) z)";

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use cloud::ipam::{self, PlanFacts};
-use cloud::subnet::{CreateFacts, check_pool_words};
+use cloud::segment::routes;
+use cloud::subnet::{CreateFacts, check_create};
 use cloud::subnetpool::Taken;
 use cloud::{AUTO_DELETE_OWNERS, ROUTER_INTERFACE_OWNERS, Refusal, Stamp};
 use db::Tx;
+use ipnet::IpNet;
 use model::api::network::{NETWORK, Network};
 use model::api::port::{FixedIp, PORT};
 use model::api::subnet::{SUBNET, Subnet, SubnetCreate, SubnetUpdate};
@@ -27,17 +29,19 @@ pub async fn create(
     seer: Option<&str>,
     new: SubnetCreate,
 ) -> Result<SubnetId, Fault> {
-    check_pool_words(&new)?;
+    let said = check_create(&new, app.rules())?;
     tx.lock_network(new.network_id).await?;
     let network = network::load(tx, new.network_id).await?;
     let pool = pool_of(tx, seer, &new).await?;
-    let siblings = tx.subnets_of(network.id).await?;
+    let mut siblings = tx.subnets_of(network.id).await?;
     segment::check_new_subnet(tx, network.id, new.segment_id.as_deref(), &siblings).await?;
     let scope = tx.scope_of_network(network.id, new.ip_version).await?;
-    let facts = CreateFacts { network: &network, siblings: &siblings, scope, pool };
+    let facts = CreateFacts { said, network: &network, siblings: &siblings, scope, pool };
     let subnet = cloud::subnet::create(new, &facts, app.rules(), stamp)?;
     tx.insert(&SUBNET, &subnet).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
+    siblings.push(subnet.clone());
+    settle_routes(app, tx, stamp, &siblings, None).await?;
     if subnet.is_auto_address() {
         give_auto_addresses(app, tx, stamp, &network, &subnet).await?;
     }
@@ -76,6 +80,21 @@ async fn pool_of(
     let pool = subnetpool::load(tx, &id).await?;
     let taken = subnetpool::taken(tx, &pool).await?;
     Ok(Some((pool, taken)))
+}
+
+/// The subnets of a network whose subnets are on segments lead to each other.
+async fn settle_routes(
+    app: &App,
+    tx: &mut Tx<'_>,
+    stamp: &Stamp,
+    subnets: &[Subnet],
+    gone: Option<IpNet>,
+) -> Result<(), Fault> {
+    for before in subnets.iter().filter(|subnet| subnet.segment_id.is_some()) {
+        let after = routes::follow(before, subnets, gone, app.rules());
+        tx.update(&SUBNET, before.id, before, &after, &stamp.now).await?;
+    }
+    Ok(())
 }
 
 /// Every port of the network gets the address it makes for itself on the subnet.
@@ -146,7 +165,11 @@ pub async fn update(
         _ => None,
     };
     segment::check_subnet(tx, &before, &change).await?;
-    let after = cloud::subnet::update(&before, change, holder, app.rules())?;
+    let subnets = match before.segment_id {
+        Some(_) => tx.subnets_of(before.network_id).await?,
+        None => vec![],
+    };
+    let after = cloud::subnet::update(&before, change, holder, &subnets, app.rules())?;
     tx.update(&SUBNET, before.id, &before, &after, &stamp.now).await?;
     if after != before {
         tx.bump(&NETWORK, before.network_id, &stamp.now).await?;
@@ -169,7 +192,7 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     };
     cloud::subnet::delete(&subnet, holders.into_iter().map(|row| row.port_id).collect())?;
     let network = network::load(tx, subnet.network_id).await?;
-    let subnets = tx.subnets_of(network.id).await?;
+    let mut subnets = tx.subnets_of(network.id).await?;
     tx.lock_routers_by(network.id).await?;
     tx.lock_ports_of(network.id).await?;
     let ports = tx.ports_with_address_on(subnet.id).await?;
@@ -186,6 +209,8 @@ pub async fn delete(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Resu
     }
     tx.delete(&SUBNET, subnet.id).await?;
     tx.bump(&NETWORK, network.id, &stamp.now).await?;
+    subnets.retain(|other| other.id != subnet.id);
+    settle_routes(app, tx, stamp, &subnets, Some(subnet.cidr)).await?;
     mark_served(tx, &subnet, false).await?;
     app.nudge_dhcp(network.id);
     Ok(())

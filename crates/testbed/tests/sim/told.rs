@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bus::Bus;
-use model::desired::{Key, Kind, Part, Revision};
+use model::desired::{HostRoute, Key, Kind, Part, Revision};
 use model::report::{Outcome, Report, State};
 use model::subject::Word;
 use model::sync::{SyncAnswer, SyncAsk};
@@ -188,4 +188,39 @@ async fn words_on_an_earlier_version_of_a_port_make_it_active_no_more() {
         lone.bus.ask::<_, ()>(Word::Report, "h", &report).await.expect("is acknowledged");
         assert_eq!(status().await, wanted, "at {revision} of {epoch}");
     }
+}
+
+/// Subnets on different segments lead to each other: whoever answers DHCP is told, as they come and go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_answers_dhcp_is_told_of_routes_between_segments() {
+    let lone = started(Bus::in_process()).await;
+    let host = SimulatedHost::start(lone.bus.clone(), "sim-0", [192, 0, 2, 1].into()).await;
+    let network = a_network(&lone).await;
+    let key = Key::new(Kind::Dhcp, id_of(&network).parse().expect("an id"));
+    let own = lone.client.get(&format!("segments?network_id={}", id_of(&network))).await.expect("a list");
+    let far = json!({ "network_id": network["id"], "network_type": "vxlan" });
+    let far = lone.client.create("segment", far).await.expect("a segment");
+    let subnet = |segment: &Value, cidr: &str| {
+        let fields = json!({ "network_id": network["id"], "ip_version": 4, "cidr": cidr, "segment_id": segment["id"] });
+        let client = lone.client.clone();
+        async move { client.create("subnet", fields).await.expect("a subnet") }
+    };
+    let told = async |routes: &[&str]| {
+        let told = || match host.part(key)? {
+            Part::Dhcp(dhcp) => Some(dhcp.subnets.first()?.host_routes.clone()),
+            _ => None,
+        };
+        let all = |had: Vec<HostRoute>| {
+            had.iter().map(|route| format!("{} {}", route.destination, route.nexthop)).collect::<Vec<_>>()
+        };
+        let told =
+            wait::until(Duration::from_secs(20), || async { (told().map(all)? == routes).then_some(()) });
+        told.await.unwrap_or_else(|| panic!("{routes:?}: {:#?}", host.part(key)));
+    };
+    subnet(&own[0], "10.0.0.0/24").await;
+    told(&[]).await;
+    let other = subnet(&far, "10.1.0.0/24").await;
+    told(&["10.1.0.0/24 10.0.0.1"]).await;
+    lone.client.delete("subnet", &id_of(&other)).await.expect("goes");
+    told(&[]).await;
 }

@@ -95,7 +95,7 @@ async fn extra_routes(
         Way::Add => routes::added(old, asked),
         Way::Remove => routes::removed(old, &asked),
     };
-    set_routes(app, &mut whole, new)?;
+    set_routes(app, &mut tx, &mut whole, new).await?;
     let stamp = app.stamp();
     let after = store(&mut tx, &stamp, &before, whole.router).await?;
     if listen::is_of_router(&before, &after) {

@@ -19,8 +19,9 @@ use db::Tx;
 use model::api::Given;
 use model::api::network::NETWORK;
 use model::api::port::{PORT, Port};
-use model::api::router::{ROUTER, Router, RouterCreate, RouterPortKind, RouterUpdate};
+use model::api::router::{ROUTER, ROUTER_ROUTE, Router, RouterCreate, RouterPortKind, RouterUpdate};
 use model::api::subnet::Subnet;
+use model::desired::HostRoute;
 use model::report::L3_AGENT;
 use model::{PortId, RouterId};
 
@@ -120,7 +121,7 @@ pub async fn update(
     let before = whole.router.clone();
     let (ask, answers) = (change.external_gateway_info.clone(), change.enable_ndp_proxy);
     if let Some(routes) = change.routes.clone() {
-        set_routes(app, &mut whole, routes)?;
+        set_routes(app, tx, &mut whole, routes).await?;
     }
     let addressed =
         ask.as_ref().and_then(Option::as_ref).is_some_and(|ask| !ask.external_fixed_ips.is_empty());
@@ -146,10 +147,16 @@ pub async fn update(
     Ok(())
 }
 
-/// Checks new routes against what the router is connected to.
-fn set_routes(app: &App, whole: &mut Whole, asked: Vec<model::desired::HostRoute>) -> Result<(), Fault> {
+/// Checks new routes against what the router is connected to, and how many its project may have.
+async fn set_routes(
+    app: &App,
+    tx: &mut Tx<'_>,
+    whole: &mut Whole,
+    asked: Vec<HostRoute>,
+) -> Result<(), Fault> {
     routes::check(&asked, &Connected::of(&whole.legs, &whole.subnets))?;
-    routes::check_count(&asked, app.rules())?;
+    let own = tx.limits_of(&whole.router.project_id).await?;
+    routes::check_count(&asked, app.settings().quotas.with(own).of(&ROUTER_ROUTE))?;
     whole.router.routes = asked;
     Ok(())
 }

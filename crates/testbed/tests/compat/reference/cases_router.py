@@ -304,6 +304,19 @@ def routes():
     case('add-routes-again', [*have, put(way(good))], on('add_extraroutes', {'router': way(good)}), ['routes'])
     case('add-routes-bad-kept', [*have, put(way(good)), on('add_extraroutes', {'router': way(('10.9.0.0/16', '10.0.0.9'), ('10.9.0.0/16', '10.7.0.1'))}, fails=True)],
          step('GET', '/routers/{router.id}'), ['routes'])
+    quota = '/quotas/' + 'a' * 32
+    limit = lambda n: step('PUT', quota, {'quota': {'router_route': n}})
+    many = lambda *ns: way(*((f'10.8.{n}.0/24', '10.0.0.9') for n in ns))
+    for label, setup, request in [
+            ('put', [limit(1)], put(many(1, 2))), ('add', [limit(1), put(many(1))], on('add_extraroutes', {'router': many(2)})),
+            ('replace', [limit(1), put(many(1))], put(many(2))), ('zero', [limit(0)], put(many(1))),
+            ('lowered', [put(many(1, 2, 3)), limit(1)], put(many(1, 2))),
+            ('lowered-name', [put(many(1, 2, 3)), limit(1)], put({'name': 'x'})),
+            ('raised', [limit(31)], put(many(*range(31)))), ('none', [limit(-1)], put(many(*range(31))))]:
+        case(f'routes-quota-{label}', [*have, *setup], request, ['routes'],
+             undo=[*undo_of(have, request), step('DELETE', quota)])
+    case('routes-quota-used', [*have, limit(5), put(many(1, 2))], step('GET', f'{quota}/details'), ['router_route'],
+         undo=[*undo_of(have, None), step('DELETE', quota)])
     case('remove-routes-absent', have, on('remove_extraroutes', {'router': way(good)}), ['routes'])
     case('put-routes-gateway-net', [*EXT, router(external_gateway_info=TO)], put(way(('10.8.0.0/16', '172.24.4.200'))), ['routes'])
     six = [net(), sub6(), router(), join('sub6')]

@@ -122,6 +122,44 @@ def of_segments():
         step('PUT', '/ports/{port.id}', {'port': {'binding:host_id': 'nohost'}}), ['fixed_ips.subnet_id'], needs='agents')
 
 
+def of_peers():
+    """subnets of a routed network lead to those on its other segments"""
+    show = ['host_routes', 'gateway_ip']
+    two = [vlan(), own(), seg('far'), sub(segment_id='{seg.id}')]
+    other = lambda at='sub2', cidr='10.1.0.0/24', **more: sub(at, cidr=cidr, segment_id='{far.id}', **more)
+    route = lambda to, via: {'destination': to, 'nexthop': via}
+    get = lambda at='sub': step('GET', '/subnets/{%s.id}' % at)
+    put = lambda at='sub', **change: step('PUT', '/subnets/{%s.id}' % at, {'subnet': change})
+    add('peer-post', two, other(), show)
+    add('peer-post-then', [*two, other()], get('sub2'), show)
+    add('peer-post-other', [*two, other()], get(), show)
+    add('peer-post-same-segment', [*two, sub('sub2', cidr='10.1.0.0/24', segment_id='{seg.id}')], get('sub2'), show)
+    add('peer-post-six', [*two, sub('sub2', cidr='2001:db8::/64', ip_version=6, segment_id='{far.id}')], get('sub2'), show)
+    add('peer-post-no-gateway', [*two, other(gateway_ip=None)], get('sub2'), show)
+    add('peer-post-no-gateway-other', [*two, other(gateway_ip=None)], get(), show)
+    add('peer-post-said', [*two, other(host_routes=[route('10.8.0.0/16', '10.1.0.9')])], get('sub2'), show)
+    add('peer-post-said-same', [*two, other(host_routes=[route('10.0.0.0/24', '10.1.0.9')])], get('sub2'), show)
+    add('peer-post-said-wide', [*two, other(host_routes=[route('10.0.0.0/8', '10.1.0.9')])], get('sub2'), show)
+    add('peer-post-said-narrow', [*two, other(host_routes=[route('10.0.0.0/25', '10.1.0.9')])], get('sub2'), show)
+    add('peer-post-bulk', two, step('POST', '/subnets', {'subnets': [
+        {'network_id': '{net.id}', 'ip_version': 4, 'cidr': f'10.{n}.0.0/24', 'segment_id': '{far.id}'} for n in (1, 2)]}), show)
+    both = [*two, other()]
+    add('peer-third', [*both, seg('third', segmentation_id=1503), sub('sub3', cidr='10.3.0.0/24', segment_id='{third.id}')], get('sub3'), show)
+    add('peer-revision', both, get(), ['revision_number'])
+    add('peer-delete', [*both, step('DELETE', '/subnets/{sub2.id}')], get(), show)
+    add('peer-delete-kept', [*both, put(host_routes=[route('10.1.0.0/24', '10.0.0.9')]), step('DELETE', '/subnets/{sub2.id}')], get(), show)
+    small = [*two[:3], sub(segment_id='{seg.id}', allocation_pools=[{'start': '10.0.0.10', 'end': '10.0.0.20'}]), other()]
+    for label, change in {'gateway': {'gateway_ip': '10.0.0.2'}, 'no-gateway': {'gateway_ip': None}, 'routes': {'host_routes': [route('10.8.0.0/16', '10.0.0.9')]},
+                          'none': {'host_routes': []}, 'same': {'host_routes': [route('10.1.0.0/24', '10.0.0.1')]},
+                          'wide': {'host_routes': [route('10.0.0.0/8', '10.0.0.9')]}, 'own': {'host_routes': [route('10.1.0.0/24', '10.0.0.9')]},
+                          'own-gateway': {'host_routes': [route('10.1.0.0/24', '10.0.0.9')], 'gateway_ip': '10.0.0.2'},
+                          'both': {'host_routes': [route('10.1.0.0/24', '10.0.0.1'), route('10.8.0.0/16', '10.0.0.9')], 'gateway_ip': '10.0.0.2'},
+                          'name': {'name': 'x'}}.items():
+        add(f'peer-put-{label}', small, put(**change), show)
+    add('peer-put-gateway-other', [*small, put(gateway_ip='10.0.0.2')], get('sub2'), show)
+    add('peer-put-gateway-back', [*small, put(gateway_ip=None)], put(gateway_ip='10.0.0.1'), show)
+
+
 def of_ranges():
     show = ['name', 'default', 'shared', 'project_id', 'tenant_id', 'network_type', 'physical_network', 'minimum', 'maximum', 'used', 'available', 'description']
     add('range-post-shape', [], range_(), ['*'])
@@ -176,4 +214,5 @@ def of_ranges():
 
 def fill():
     of_segments()
+    of_peers()
     of_ranges()

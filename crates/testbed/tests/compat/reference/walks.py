@@ -45,7 +45,7 @@ SHOW = {
     'conntrack_helper': ['protocol', 'port', 'helper'],
     'ndp_proxy': ['name', 'description', 'ip_address'],
     'address_scope': ['name', 'ip_version', 'shared'],
-    'subnetpool': ['name', 'prefixes', 'min_prefixlen', 'max_prefixlen', 'ip_version', 'default_quota', 'shared']}
+    'subnetpool': ['name', 'prefixes', 'ip_version', 'shared']}
 MANY = {'policy': 'qos/policies', 'ndp_proxy': 'ndp-proxies', 'security_group': 'security-groups', 'security_group_rule': 'security-group-rules', 'address_scope': 'address-scopes'}
 BELOW = {'bandwidth_limit_rule': 'policy', 'packet_rate_limit_rule': 'policy', 'dscp_marking_rule': 'policy', 'conntrack_helper': 'router'}
 
