@@ -398,15 +398,17 @@ async fn update_once(
     let mut stamp = app.stamp();
     match table.singular {
         "network" => {
+            let before = network::load(&mut tx, id).await?;
             qos::check_asked(&mut tx, &guard, &given).await?;
-            network::update(app, &mut tx, &mut stamp, id, given.typed()?).await?
+            network::update(app, &mut tx, &mut stamp, before, given.typed()?).await?
         }
         "subnet" => subnet::update(app, &mut tx, &mut stamp, id, given.typed()?).await?,
         "port" => {
-            router::check_device(&mut tx, &guard, &given, Some(id)).await?;
+            let before = port::load(&mut tx, id).await?;
+            router::check_device(&mut tx, &guard, &given, Some(&before)).await?;
             qos::check_asked(&mut tx, &guard, &given).await?;
             let groups = security_group::asked_for(&mut tx, &guard, &given).await?;
-            port::update_by_id(app, &mut tx, &mut stamp, id, given.typed()?, &groups).await?
+            port::update_asked(app, &mut tx, &mut stamp, before, given.typed()?, &groups).await?
         }
         "floatingip" => floatingip::update(&mut tx, &stamp, &guard, id, given).await?,
         "port_forwarding" => port_forwarding::update(&mut tx, &stamp, &guard, id, given.typed()?).await?,

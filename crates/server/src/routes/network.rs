@@ -141,10 +141,9 @@ pub async fn update(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
-    id: &str,
+    before: Network,
     change: NetworkUpdate,
 ) -> Result<(), Fault> {
-    let before = load(tx, id).await?;
     let hosts = tx.network_hosts(before.id).await?;
     let wanted = Allocated {
         network_type: "vlan".into(),

@@ -107,26 +107,26 @@ async fn mark(
     listen::port(tx, stamp, before, after).await
 }
 
-async fn load(tx: &mut Tx<'_>, id: &str) -> Result<Port, Fault> {
-    let found = tx.get(&PORT, id).await?;
-    found.ok_or_else(|| Refusal::NotFound { table: &PORT, id: id.to_owned() }.into())
+pub async fn load(tx: &mut Tx<'_>, id: impl std::fmt::Display) -> Result<Port, Fault> {
+    let found = tx.get(&PORT, &id).await?;
+    found.ok_or_else(|| Refusal::NotFound { table: &PORT, id: id.to_string() }.into())
 }
 
-pub async fn update_by_id(
+/// A user's change of a port; `found` are the groups that it names.
+pub async fn update_asked(
     app: &App,
     tx: &mut Tx<'_>,
     stamp: &mut Stamp,
-    id: &str,
+    before: Port,
     change: PortUpdate,
     found: &[Found],
 ) -> Result<(), Fault> {
-    let before = load(tx, id).await?;
     let Some(row) = tx.router_port(before.id).await? else {
         return update_with(app, tx, stamp, before, change, found).await;
     };
     cloud::router::check_leg(&before, &change)?;
     update_with(app, tx, stamp, before.clone(), change, found).await?;
-    let after = load(tx, id).await?;
+    let after = load(tx, before.id).await?;
     cloud::router::check_leg_stays(row.kind, &before, &after)?;
     router::follow(tx, stamp, &after).await
 }

@@ -222,21 +222,17 @@ async fn check_network_seen(
 }
 
 /// A port that is said to be an interface of a router belongs to the router's project, unless an
-/// administrator says so; `id` is that of a port that is changed.
+/// administrator says so; `stored` is one that is changed.
 pub async fn check_device(
     tx: &mut Tx<'_>,
     guard: &Guard<'_>,
     given: &Given,
-    id: Option<&str>,
+    stored: Option<&Port>,
 ) -> Result<(), Fault> {
     if guard.project().is_none() || !device::is_said(given) {
         return Ok(());
     }
-    let stored: Option<Port> = match id {
-        Some(id) => tx.get(&PORT, id).await?,
-        None => None,
-    };
-    let Some(claim) = device::claim(given, stored.as_ref()) else { return Ok(()) };
+    let Some(claim) = device::claim(given, stored) else { return Ok(()) };
     let router = tx.get::<Router>(&ROUTER, &claim.device).await?;
     Ok(device::check(claim, router.as_ref())?)
 }

@@ -304,12 +304,16 @@ def subnets():
 
 
 def order():
-    """what is wrong with a subnet by itself is said before its network is looked for"""
+    """what is wrong with a subnet by itself is said before its network is looked for; what changes, before what it is to name"""
     for label, attrs in {'family': {'ip_version': 6}, 'dhcp': {'cidr': '10.0.0.0/31'}, 'mode': {'ipv6_ra_mode': 'slaac'},
                          'server': {'dns_nameservers': ['2001:db8::1']}, 'servers': {'dns_nameservers': [f'10.0.0.{n}' for n in range(9)]},
                          'route': {'host_routes': [{'destination': '2001:db8::/64', 'nexthop': '10.0.0.1'}]}, 'pools-text': {'allocation_pools': 'x'},
                          'pools': {'allocation_pools': [{'start': '10.9.0.1', 'end': '10.9.0.2'}]}, 'pool': {'subnetpool_id': NOBODY}}.items():
         add(f'subnet-order-{label}', [], sub(network_id=NOBODY, **attrs))
+    for kind in ('network', 'port'):
+        for label, attrs in {'policy': {'qos_policy_id': NOBODY}, 'groups': {'security_groups': [NOBODY]}}.items():
+            if kind == 'port' or label == 'policy':
+                add(f'{kind}-order-put-{label}', [], step('PUT', f'/{kind}s/{NOBODY}', {kind: attrs}))
     for label, bad in {'text': 'x', 'of-text': ['x'], 'object': {}, 'null': None, 'empty': [], 'number': 5, 'no-end': [{'start': '10.0.0.9'}]}.items():
         add(f'subnet-pools-put-{label}', [net(), sub()], step('PUT', '/subnets/{sub.id}', {'subnet': {'allocation_pools': bad}}), ['allocation_pools'])
 
