@@ -16,8 +16,9 @@ use crate::standard::begin;
 /// Of the port that holds a local IP's address for it.
 pub const OWNER: &str = "network:local_ip";
 
-/// Local IPs of one network at most: hosts have a table for each, for each port that may ask.
-pub const MAX_OF_NETWORK: usize = 64;
+/// Local IPs of one network at most: hosts have a table for each, for each port that may ask, and whoever asks a
+/// lot fills them.
+pub const MAX_OF_NETWORK: usize = 16;
 
 /// Why there is no local IP, why a port does not stand for it, or why it stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -22,8 +22,8 @@ pub const EGRESS: &str = "egress";
 
 /// The set of what is asked, in a table that remembers it: source, protocol and ports (of ICMP its id twice).
 pub const ASKED: &str = "asked";
-/// The most that is remembered; what is asked besides is not translated.
-pub const ASKED_MAX: u32 = 65_536;
+/// The most that is remembered, some 100 bytes each; what is asked besides is not translated.
+pub const ASKED_MAX: u32 = 32_768;
 
 /// A netdev table: chains, of which those named [`INGRESS`] and [`EGRESS`] are hooked to a device.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use testbed::{Client, Engine, Lone, wait};
 use super::racing::{Servers, counts};
 
 const EACH: usize = 6;
-const MOST: usize = 64;
+const MOST: usize = 16;
 const HOST: &str = "host-1";
 const LIMIT: Duration = Duration::from_secs(20);
 
