@@ -187,11 +187,21 @@ impl Target {
         let neighbours: Vec<_> = neighbours.collect();
         let proxies = room.proxies.into_iter().filter(|(device, ip)| carried(device, (*ip).into()));
         let proxies: Vec<_> = proxies.collect();
+        // A device that is too small for IPv6 has no such setting to be set.
+        let is_small = |name: &Sysctl| match name {
+            Sysctl::ProxyNdp(Of::Device(device)) => !carried(device, Ipv6Addr::UNSPECIFIED.into()),
+            _ => false,
+        };
+        let sysctls = room
+            .sysctls
+            .into_iter()
+            .map(|(name, value)| if is_small(&name) { (name, 0) } else { (name, value) });
+        let sysctls: Vec<_> = sysctls.collect();
         namespace.routes.extend(routes);
         namespace.proxies.extend(proxies);
         namespace.rules.extend(room.rules);
         namespace.neighbours.extend(neighbours);
-        namespace.sysctls.extend(room.sysctls);
+        namespace.sysctls.extend(sysctls);
         namespace.nat = namespace.nat.take().or(room.nat);
         namespace.helpers = namespace.helpers.take().or(room.helpers);
         namespace.meters = namespace.meters.take().or(room.meters);

@@ -28,9 +28,10 @@ use ipnet::IpNet;
 use model::desired::{Direction, Ethertype, Group, Ports, RemoteSide};
 use model::{AddressGroupId, PortId, SecurityGroupId};
 
+use super::logging::{self, Logged};
 use super::rules::{ICMP, ICMPV6, Merged, merge};
 use super::tree::{Act, At, Chain, End, Hook, Match, Rule};
-use crate::names::{self, Told};
+use crate::names;
 use crate::spoof::{DHCPV6_SERVER, ROUTER_ONLY};
 
 /// Bits that a bridged packet is marked with; none of a connection's first packet.
@@ -39,13 +40,6 @@ const REPLY: u32 = 2;
 const INVALID: u32 = 4;
 /// Of a connection that is not known, from who was called as it seems.
 const ANSWER: u32 = 8;
-
-/// Bits of what a logged port's rules are asked for: that comes to it, that it sends.
-const ASKED_IN: u32 = 16;
-const ASKED_OUT: u32 = 32;
-
-/// The most that is told of one port and event: Neutron's `rate_limit` and `burst_limit`.
-const TOLD: Match = Match::Within { rate: 100, burst: 25 };
 
 /// Callers' ports begin here, where systems choose them; those of services are below.
 const CALLERS: u16 = 32768;
@@ -82,36 +76,9 @@ pub fn ground() -> Vec<Chain> {
     ]
 }
 
-/// What is told of a port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Logged {
-    pub accept: bool,
-    pub drop: bool,
-}
-
 /// The chain of what reaches a port, and that of what it sends.
 pub fn port(id: PortId, groups: &BTreeSet<Holding>, logged: Logged) -> [Chain; 2] {
     [Direction::Ingress, Direction::Egress].map(|way| port_chain(id, groups, logged, way))
-}
-
-pub fn logging_at() -> At {
-    At::bridge("logging")
-}
-
-/// Tells of what was let through: what has come this far was accepted by all whom it concerns.
-pub fn logging(ports: impl Iterator<Item = PortId>) -> Option<Chain> {
-    let tell = |id: PortId| {
-        [(Direction::Ingress, ASKED_IN, End::Destination), (Direction::Egress, ASKED_OUT, End::Source)].map(
-            |(way, bit, end)| {
-                let at = Match::Device(end, names::tap(id));
-                rule([Match::MarkOf(bit), at, TOLD], Act::Log(names::log_prefix(Told::Accept, way, id)))
-            },
-        )
-    };
-    let told: Vec<Rule> = ports.flat_map(tell).collect();
-    let others = rule([Match::NoMarkOf(ASKED_IN | ASKED_OUT)], Act::Accept);
-    let rules = std::iter::once(others).chain(told.iter().cloned()).collect();
-    (!told.is_empty()).then(|| Chain { at: logging_at(), hook: Some(Hook::Behind), rules })
 }
 
 pub fn port_at(id: PortId, direction: Direction) -> At {
@@ -318,26 +285,15 @@ fn port_chain(id: PortId, groups: &BTreeSet<Holding>, logged: Logged, direction:
         rules.push(rule([answer], Act::Drop));
     }
     if logged.accept {
-        rules
-            .push(rule([], Act::AddMark(if direction == Direction::Ingress { ASKED_IN } else { ASKED_OUT })));
+        rules.push(logging::asked(direction));
     }
     let asked = groups.iter().map(|group| group_at(group.id, direction, false).name);
     rules.extend(asked.map(|chain| rule([], Act::Jump(chain))));
     rules.push(rule([], Act::Drop));
     if logged.drop {
-        rules = told_of(rules, &names::log_prefix(Told::Drop, direction, id));
+        rules = logging::of_dropped(rules, id, direction);
     }
     Chain { at: port_at(id, direction), hook: None, rules }
-}
-
-/// Before each rule that drops, one that tells.
-fn told_of(rules: Vec<Rule>, prefix: &str) -> Vec<Rule> {
-    let told = |rule: Rule| {
-        let matches = rule.matches.iter().cloned().chain([TOLD]).collect();
-        let tells = Rule { matches, act: Act::Log(prefix.to_owned()) };
-        (rule.act == Act::Drop).then_some(tells).into_iter().chain([rule])
-    };
-    rules.into_iter().flat_map(told).collect()
 }
 
 /// The matches of a rule; those of a remote group are asked for as hosts and as nets.
@@ -409,6 +365,6 @@ fn returning(mut rules: Vec<Rule>) -> Vec<Rule> {
     rules
 }
 
-fn rule<const N: usize>(matches: [Match; N], act: Act) -> Rule {
+pub fn rule<const N: usize>(matches: [Match; N], act: Act) -> Rule {
     Rule { matches: matches.to_vec(), act }
 }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use model::desired::{Group, Key, Kind, Part, Port};
 use model::{AddressGroupId, NetworkId, PortId, SecurityGroupId};
 
+use super::logging::Logged;
 use super::sets::filtered;
 use crate::wanted::touch;
 
@@ -41,7 +42,7 @@ impl Index {
             for group in port.groups.iter().flatten() {
                 touch(&mut self.holders, *group, key, &act);
             }
-            if super::logged(port).accept {
+            if Logged::of(port).accept {
                 act(&mut self.accepting, key);
             }
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! rules   a group's rules merged          chains  the chains of groups, ports and the host
 //! index   which parts meet                sets    members, addresses, ports, zones
+//! logging what is told of logged ports
 //! tree    all of it as data and text      plan    from what is there to what should be
 //! due     connections to be forgotten             heirs   who has addresses of such
 //! arrivals        as due, of addresses that come        unexplained     as due, for what nobody told
@@ -18,6 +19,7 @@ mod chains;
 mod due;
 mod heirs;
 mod index;
+mod logging;
 mod plan;
 mod released;
 mod rules;
@@ -48,8 +50,9 @@ pub use tree::{
 };
 pub use unexplained::purge_unexplained;
 
-pub(crate) use chains::{Holding, Logged};
+pub(crate) use chains::Holding;
 pub(crate) use index::{Index, Named};
+pub(crate) use logging::Logged;
 pub(crate) use plan::WantFilter;
 pub(crate) use sets::filtered;
 
@@ -106,7 +109,7 @@ pub fn ground() -> Vec<Chain> {
 
 /// Their names, and those of chains that a host may have once.
 pub fn ground_places() -> Vec<At> {
-    ground().into_iter().map(|chain| chain.at).chain([chains::logging_at()]).collect()
+    ground().into_iter().map(|chain| chain.at).chain([logging::at()]).collect()
 }
 
 /// The chains of a group.
@@ -118,12 +121,7 @@ pub fn group_chains(group: &Group) -> [Chain; 4] {
 pub(crate) fn port_chains(want: &Wanted, port: &Port) -> [Chain; 2] {
     let groups = index::known(port, |key| want.get(key));
     let held = groups.filter_map(|(id, group)| Some(Holding { id, stateful: group?.stateful }));
-    chains::port(port.id, &held.collect(), logged(port))
-}
-
-/// What is told of a port.
-pub(crate) fn logged(port: &Port) -> Logged {
-    Logged { accept: port.logs.iter().any(|log| log.accept), drop: port.logs.iter().any(|log| log.drop) }
+    chains::port(port.id, &held.collect(), Logged::of(port))
 }
 
 /// A group of the port that this host was not told of.

@@ -16,7 +16,7 @@ use model::desired::{Key, Kind, Part};
 
 use super::sets::{Set, filtered};
 use super::tree::{At, Chain, Holds, Item, Value};
-use super::{GROUND, chains, group_chains, port_chains};
+use super::{GROUND, chains, group_chains, logging, port_chains};
 use crate::diff::{NOBODY, Plan};
 use crate::names;
 use crate::op::Op;
@@ -92,7 +92,7 @@ impl WantFilter {
         if ground && all.is_filtering {
             let hooked = chains::ground().into_iter().filter(|chain| chain.hook.is_some());
             all.chains.extend(hooked.map(|chain| (GROUND, chain)));
-            all.chains.extend(chains::logging(index.accepting()).map(|chain| (GROUND, chain)));
+            all.chains.extend(logging::of_accepted(index.accepting()).map(|chain| (GROUND, chain)));
         }
         all
     }
@@ -290,7 +290,7 @@ impl Plan<'_> {
 
 /// Chains go before those that they name.
 fn rank(at: &At) -> (u8, At) {
-    let hooked = *at == chains::logging_at()
+    let hooked = *at == logging::at()
         || chains::ground().into_iter().any(|chain| chain.at == *at && chain.hook.is_some());
     let rank = match at.name.split('-').next() {
         _ if hooked => 0,

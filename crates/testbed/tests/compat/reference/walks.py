@@ -44,9 +44,11 @@ SHOW = {
     'dscp_marking_rule': ['dscp_mark'],
     'conntrack_helper': ['protocol', 'port', 'helper'],
     'ndp_proxy': ['name', 'description', 'ip_address'],
+    'local_ip': ['name', 'description', 'ip_mode'],
+    'log': ['name', 'description', 'resource_type', 'event', 'enabled'],
     'address_scope': ['name', 'ip_version', 'shared'],
     'subnetpool': ['name', 'prefixes', 'ip_version', 'shared']}
-MANY = {'policy': 'qos/policies', 'ndp_proxy': 'ndp-proxies', 'security_group': 'security-groups', 'security_group_rule': 'security-group-rules', 'address_scope': 'address-scopes'}
+MANY = {'policy': 'qos/policies', 'ndp_proxy': 'ndp-proxies', 'local_ip': 'local-ips', 'log': 'log/logs', 'security_group': 'security-groups', 'security_group_rule': 'security-group-rules', 'address_scope': 'address-scopes'}
 BELOW = {'bandwidth_limit_rule': 'policy', 'packet_rate_limit_rule': 'policy', 'dscp_marking_rule': 'policy', 'conntrack_helper': 'router'}
 
 # Values of attributes: good ones, then bad ones.  "{kind}" stands for the id of one that the walk made.
@@ -79,12 +81,16 @@ MAKE = {
     'dscp_marking_rule': {'dscp_mark!': ([0, 10, '46'], [1, 'x', None])},
     'conntrack_helper': {'protocol!': (['tcp', 'udp'], ['x', 'icmp']), 'port!': ([21, 69, '5060'], [0, 65536, 'x']), 'helper!': (['ftp', 'tftp', 'sip'], ['x', None])},
     'ndp_proxy': {'router_id!': (['{router}'] * 4, [NOBODY, 'x']), 'port_id!': (['{port}'] * 4, [NOBODY, 'x']), 'ip_address': (['fd00::5', None], ['x', '10.0.0.5']), 'name': TEXT, 'description': TEXT},
+    'local_ip': {'network_id': (['{network}'] * 4, [NOBODY, 'x']), 'local_port_id': (['{port}'] * 4, [NOBODY, 'x']), 'local_ip_address': (['10.0.0.220', '10.0.0.200', None], ['x', '192.0.2.1']),
+                 'ip_mode': (['translate', 'passthrough'], ['x', None]), 'name': TEXT, 'description': TEXT},
+    'log': {'resource_type!': (['security_group'] * 6, ['snat', 'x', None]), 'resource_id': (['{security_group}', None], [NOBODY, 'x']), 'target_id': (['{port}', None], [NOBODY, 'x']),
+            'event': (['ALL', 'ACCEPT', 'DROP'], ['x', None]), 'enabled': BOOL, 'name': TEXT, 'description': TEXT},
     'address_scope': {'name!': TEXT, 'ip_version!': ([4, 6], [5, 'x']), 'shared': BOOL},
     'subnetpool': {'name!': TEXT, 'prefixes!': ([['10.0.0.0/16'], ['fd00::/48'], ['10.0.0.0/16', '10.1.0.0/16']], [['x'], [], 'x', ['10.0.0.0/16', 'fd00::/48']]),
                    'min_prefixlen': ([20, '24', 60], [-1, 'x', 4]), 'max_prefixlen': ([28, 64], ['x', 200]), 'default_quota': ([5, None], [-1, 'x']),
                    'address_scope_id': (['{address_scope}', None], [NOBODY, 'x']), 'shared': BOOL}}
 # what a change may say; of kinds that are not here, all that a creation may
-KEEPS = {'network_id', 'ip_version', 'cidr', 'floating_network_id', 'security_group_id', 'ipv6_ra_mode', 'stateful', 'mac_address', 'prefixes', 'address_scope_id', 'router:external', 'mtu'}
+KEEPS = {'network_id', 'ip_version', 'cidr', 'floating_network_id', 'security_group_id', 'ipv6_ra_mode', 'stateful', 'mac_address', 'prefixes', 'address_scope_id', 'router:external', 'mtu', 'local_port_id', 'local_ip_address', 'ip_mode', 'resource_type', 'resource_id', 'target_id', 'event'}
 COMMON = ['network', 'subnet', 'port', 'router', 'floatingip', 'security_group']
 
 
