@@ -147,8 +147,7 @@ pub async fn visible_port(
     id: impl std::fmt::Display,
 ) -> Result<Port, Fault> {
     let id = id.to_string();
-    let found = if tx.finds(&PORT, &id, guard.project()).await? { tx.get(&PORT, &id).await? } else { None };
-    found.ok_or_else(|| Refusal::NotFound { table: &PORT, id }.into())
+    port::visible(tx, guard, &id).await?.ok_or_else(|| Refusal::NotFound { table: &PORT, id }.into())
 }
 
 /// The router that joins a port's subnet to an external network, if one does.

@@ -49,11 +49,7 @@ pub async fn create(
 }
 
 async fn visible_port(tx: &mut Tx<'_>, guard: &Guard<'_>, id: PortId) -> Result<Port, Fault> {
-    let named = id.to_string();
-    let found = match tx.finds(&PORT, &named, guard.project()).await? {
-        true => tx.get(&PORT, &named).await?,
-        false => None,
-    };
+    let found = port::visible(tx, guard, &id.to_string()).await?;
     found.ok_or_else(|| refused(LocalIpRefusal::NoPort(id)))
 }
 

@@ -6,7 +6,6 @@ use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::api::Given;
 use model::api::log::{LOG, LOGGABLE_RESOURCE, Log, LogCreate, TYPES};
-use model::api::port::{PORT, Port};
 use model::api::query;
 use model::api::security_group::SECURITY_GROUP;
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::http::{Answer, Call};
-use crate::routes::plain;
+use crate::routes::{plain, port};
 
 fn refused(refusal: LogRefusal) -> Fault {
     Refusal::from(refusal).into()
@@ -44,9 +43,9 @@ pub async fn create(
         Some(group) => tx.finds(&SECURITY_GROUP, &group.to_string(), guard.project()).await?,
         None => false,
     };
-    let target: Option<Port> = match new.target_id.map(|port| port.to_string()) {
-        Some(port) if tx.finds(&PORT, &port, guard.project()).await? => tx.get(&PORT, &port).await?,
-        _ => None,
+    let target = match new.target_id {
+        Some(id) => port::visible(tx, guard, &id.to_string()).await?,
+        None => None,
     };
     let others = usize::try_from(tx.logs_of(&new.project_id).await?).unwrap_or(usize::MAX);
     let facts = Facts { has_group, target: target.as_ref(), others };

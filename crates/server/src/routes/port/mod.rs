@@ -26,6 +26,7 @@ use model::{NetworkId, PortId};
 
 use crate::app::App;
 use crate::error::Fault;
+use crate::guard::Guard;
 use crate::listen;
 use crate::routes::{floatingip, ndp_proxy, network, router, security_group, segment, software_order, trunk};
 use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
@@ -105,6 +106,14 @@ async fn mark(
     let facts = PortFacts { network, subnets, routed, dhcp_hosts, first_on_host, last_on_host };
     tx.mark(&view::of_port(before, after, &facts));
     listen::port(tx, stamp, before, after).await
+}
+
+/// A port that the caller finds.
+pub async fn visible(tx: &mut Tx<'_>, guard: &Guard<'_>, id: &str) -> Result<Option<Port>, Fault> {
+    match tx.finds(&PORT, id, guard.project()).await? {
+        true => Ok(tx.get(&PORT, id).await?),
+        false => Ok(None),
+    }
 }
 
 pub async fn load(tx: &mut Tx<'_>, id: impl std::fmt::Display) -> Result<Port, Fault> {
