@@ -40,6 +40,7 @@ pub const MAP: &[Row] = &[
     other("gateway", &["kernel", "model"], &[]),
     other("guest", &["model", "repo"], &[]),
     other("repod", &["repo"], &[]),
+    other("vhostuserd", &["kernel", "model"], &["host"]),
     other("vswitchd", &["kernel", "model", "vswitch"], &[]),
     other(
         "testbed",
@@ -52,7 +53,17 @@ pub const MAP: &[Row] = &[
     other(
         "neutrino",
         &[
-            "agent", "bus", "db", "gateway", "guest", "model", "repod", "server", "testbed", "vswitchd",
+            "agent",
+            "bus",
+            "db",
+            "gateway",
+            "guest",
+            "model",
+            "repod",
+            "server",
+            "testbed",
+            "vhostuserd",
+            "vswitchd",
             "wire",
         ],
         &["cloud", "host", "kernel", "repo"],

@@ -47,6 +47,10 @@ pub struct Config {
     /// Physical network to interface.
     #[serde(default)]
     pub interface_mappings: BTreeMap<String, String>,
+    /// Instances share their memory with this host, and vhostuserd joins them at sockets in this folder; without
+    /// it they have taps.
+    #[serde(default)]
+    pub vhostuser_socket_dir: Option<PathBuf>,
     /// Instances reach software and metadata by gateways of this host, where their DHCP is answered.
     #[serde(default)]
     pub gateway: Option<gateways::Settings>,
@@ -88,6 +92,7 @@ impl Config {
             tunneling_ip: None,
             vxlan_port: VXLAN_PORT,
             interface_mappings: BTreeMap::new(),
+            vhostuser_socket_dir: None,
             gateway: None,
             availability_zone: None,
             sweep_interval_s: sweep_interval_s(),

@@ -153,6 +153,7 @@ fn l2(config: &Config, health: &Health) -> serde_json::Value {
         tunnel_types: if tunnels { vec!["vxlan".to_owned()] } else { Vec::new() },
         interface_mappings: config.interface_mappings.clone(),
         vlan: health.has_vlan,
+        vhostuser_socket_dir: config.vhostuser_socket_dir.as_ref().map(|dir| dir.display().to_string()),
         failures: failures(health),
     };
     let mut value = serde_json::to_value(l2).unwrap_or_default();

@@ -9,11 +9,9 @@
 //! and adopted. They are not our children, and are ended by their pids alone.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,12 +23,13 @@ use model::RouterId;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::AddWatchFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo, read};
 use uuid::Uuid;
 
-use crate::netns;
+use crate::{folder, netns};
 
 const PROGRAM: &str = "keepalived";
 /// It gives up its addresses and says so before it ends.
@@ -235,17 +234,7 @@ fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
 
 /// Tells when a file of a directory was written.
 fn written(dir: &Path) -> io::Result<OwnedFd> {
-    let path = CString::new(dir.as_os_str().as_bytes())?;
-    // SAFETY: the call takes an integer, and returns a descriptor of ours or an error.
-    let fd = Errno::result(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
-    // SAFETY: the kernel just gave us the descriptor, and nobody else has it.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: the descriptor is open, and the path ends with a zero and lives across the call.
-    let watch = unsafe {
-        libc::inotify_add_watch(fd.as_raw_fd(), path.as_ptr(), libc::IN_MODIFY | libc::IN_CLOSE_WRITE)
-    };
-    Errno::result(watch)?;
-    Ok(fd)
+    folder::watch(dir, AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CLOSE_WRITE)
 }
 
 /// A descriptor of a process becomes readable when that ends.

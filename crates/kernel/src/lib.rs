@@ -16,7 +16,7 @@
 //! procfs    a /proc whose look-ups stay quick
 //! relay/    bytes from stream to stream, and streams from process to process
 //! packet    raw frames of one device                          events    links that come and go
-//! packet_log  packets that rules tell of
+//! packet_log  packets that rules tell of              folder    files that come
 //! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
@@ -32,6 +32,7 @@ mod events;
 mod fdb;
 mod file_limit;
 mod filter;
+mod folder;
 mod inside;
 mod keepalived;
 mod link;
@@ -60,6 +61,7 @@ pub use changes::Changes;
 pub use error::KernelError;
 pub use events::{Event, Events};
 pub use file_limit::raise_file_limit;
+pub use folder::FolderWatch;
 pub use netlink::socket::Refusal;
 pub use packet_log::{LoggedPacket, PacketLog};
 

@@ -35,6 +35,7 @@ pub mod software;
 pub mod subject;
 pub mod sync;
 mod touch;
+pub mod vhostuser;
 pub mod vswitch;
 
 pub use ids::{

@@ -165,6 +165,9 @@ pub struct L2Configuration {
     /// True where the kernel has VLAN devices.
     #[serde(default)]
     pub vlan: bool,
+    /// Instances share their memory, and their monitors make sockets here; without it they have taps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vhostuser_socket_dir: Option<String>,
     /// Parts that could not be carried out, newest first, at most a few.
     #[serde(default)]
     pub failures: Vec<String>,

@@ -34,6 +34,7 @@ pub struct Config {
     pub nova: server::NovaSettings,
     pub notifications: server::NotificationSettings,
     pub ctpurge: agent::ctpurge::Settings,
+    pub vhostuserd: vhostuserd::Settings,
     pub vswitchd: vswitchd::Settings,
     pub repod: repod::Settings,
     pub gateway: gateway::Settings,
@@ -167,6 +168,7 @@ impl Config {
         self.auth()?;
         self.database.check()?;
         self.ctpurge.check()?;
+        self.vhostuserd.check()?;
         self.vswitchd.check()?;
         self.repod.check()?;
         self.gateway.check()?;
@@ -260,6 +262,7 @@ mod tests {
         assert_eq!(config.network, Rules::default());
         assert_eq!(config.quotas, Limits::default());
         assert_eq!(config.ctpurge, agent::ctpurge::Settings::default());
+        assert_eq!(config.vhostuserd, vhostuserd::Settings::default());
         assert_eq!(config.vswitchd, vswitchd::Settings::default());
         assert_eq!(config.gateway, gateway::Settings::default());
         assert_eq!(Settings { rules: Rules::default(), ..config.api }, Settings::default());
@@ -308,6 +311,8 @@ mod tests {
             ("[server.tls]\ncertificate = 'x'", ("log.filter", "info"), "key"),
             ("", ("database.kind", "postgresql"), "database.url"),
             ("", ("ctpurge.first_number", "0"), "first_number"),
+            ("", ("vhostuserd.socket_dir", "here"), "socket_dir"),
+            ("", ("vhostuserd.ports", "0"), "ports"),
             ("", ("vswitchd.port_slots", "1"), "port_slots"),
             ("", ("vswitchd.waiting_ms", "9"), "waiting_ms"),
             ("[gateway.management]\nbind = '192.0.2.1:8081'", ("log.filter", "info"), "management.bind"),

@@ -15,7 +15,6 @@ use model::purge::{
     Addresses, Answer, Began, Job, JobId, JobShown, Outcome, Pairs, Peers, Place, Ports, Reason, Request,
     Service, State, Stats, What,
 };
-use tokio::sync::watch;
 
 use crate::serve;
 
@@ -80,16 +79,9 @@ enum Side {
 
 /// Runs the process until it is told to end.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let (stop, stopping) = watch::channel(false);
     kernel_limit(&settings)?;
-    let mut running = tokio::spawn(ctpurge::run(settings, stopping));
-    tokio::select! {
-        signal = serve::wait_for_signal() => signal?,
-        ended = &mut running => return ended.context("ctpurge panicked")?.context("ctpurge ended"),
-    }
-    tracing::info!("stopping; jobs that have not ended are done after the next start");
-    stop.send_replace(true);
-    running.await.context("ctpurge panicked")?.context("ctpurge ended")
+    let stays = "jobs that have not ended are done after the next start";
+    serve::until_told("ctpurge", stays, |stopping| ctpurge::run(settings, stopping)).await
 }
 
 fn kernel_limit(settings: &Settings) -> anyhow::Result<()> {

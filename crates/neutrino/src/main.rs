@@ -61,6 +61,8 @@ enum Command {
     /// Configures and shows the switch of this host; `neutrino vswitchd` runs it
     #[command(subcommand)]
     Vswitch(vswitch::VswitchCommand),
+    /// Joins instances that share their memory (vhost-user) to this host, as a process of its own
+    Vhostuserd,
     /// Lets instances reach software and metadata, without a route into the management network
     #[command(subcommand)]
     Gateway(gateway::GatewayCommand),
@@ -202,6 +204,15 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = load()?;
             serve::log(&config.log.filter);
             serve::small_runtime()?.block_on(vswitch::run(&command, &config.vswitchd))
+        }
+        Command::Vhostuserd => {
+            let config = load()?;
+            // Of rings that an instance spoils they would tell as often as it likes.
+            serve::log(&format!("{},vhost_user_backend=off,virtio_queue=off", config.log.filter));
+            let stays = "instances are joined again after the next start";
+            let run = |stopping| vhostuserd::run(config.vhostuserd, stopping);
+            serve::small_runtime()?.block_on(serve::until_told("vhostuserd", stays, run))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Gateway(command) => {
             let config = load()?;

@@ -96,6 +96,30 @@ pub async fn server(config: Config) -> anyhow::Result<()> {
     outcome
 }
 
+/// Runs a program of a host until it ends or is told to; then says what stays.
+pub async fn until_told<F, E>(
+    name: &str,
+    stays: &str,
+    run: impl FnOnce(watch::Receiver<bool>) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let (stop, stopping) = watch::channel(false);
+    let mut running = tokio::spawn(run(stopping));
+    let ended = tokio::select! {
+        signal = wait_for_signal() => {
+            signal?;
+            tracing::info!("stopping; {stays}");
+            stop.send_replace(true);
+            running.await
+        }
+        ended = &mut running => ended,
+    };
+    ended.with_context(|| format!("{name} panicked"))?.with_context(|| format!("{name} ended"))
+}
+
 pub async fn wait_for_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -10,7 +10,6 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use model::vswitch::{Count, FdbEntry, NeighbourShown, Place, Shown, TunnelShown, Wanted};
 use serde::Serialize;
-use tokio::sync::watch;
 use vswitchd::{Answer, Conversation, Device, Request, Settings};
 use wire::Mac;
 
@@ -76,15 +75,8 @@ pub struct TraceArgs {
 
 /// Runs the process until it is told to end.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
-    let (stop, stopping) = watch::channel(false);
-    let mut running = tokio::spawn(vswitchd::run(settings, stopping));
-    tokio::select! {
-        signal = serve::wait_for_signal() => signal?,
-        ended = &mut running => return ended.context("vswitchd panicked")?.context("vswitchd ended"),
-    }
-    tracing::info!("stopping; devices stay as they are");
-    stop.send_replace(true);
-    running.await.context("vswitchd panicked")?.context("vswitchd ended")
+    serve::until_told("vswitchd", "devices stay as they are", |stopping| vswitchd::run(settings, stopping))
+        .await
 }
 
 pub async fn run(command: &VswitchCommand, settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -21,6 +21,7 @@ use crate::client::{Client, id_of};
 use crate::ctpurge::{self, Ctpurge};
 use crate::guest::Guest;
 use crate::place::{Place, link, run_in};
+use crate::program::Program;
 use crate::road::Road;
 use crate::wait;
 
@@ -42,6 +43,8 @@ pub struct Plan {
     pub ctpurge: Option<PathBuf>,
     /// The `neutrino` that runs as the repository and as each host's gateways; without one, there are none.
     pub software: Option<PathBuf>,
+    /// The `neutrino` that runs as each host's vhostuserd; without one, instances have devices of their own.
+    pub vhostuser: Option<PathBuf>,
     /// Where agents run; else where the server does.
     pub agents: Option<Handle>,
 }
@@ -58,6 +61,7 @@ impl Plan {
             guarded: false,
             ctpurge: None,
             software: None,
+            vhostuser: None,
             agents: None,
         }
     }
@@ -85,6 +89,8 @@ pub struct Host {
     pub namespace: PathBuf,
     pub tunneling_ip: IpAddr,
     pub ctpurge: Option<Ctpurge>,
+    /// Joins instances that share their memory.
+    pub vhostuserd: Option<Program>,
     config: agent::Config,
     agent: Option<Running>,
 }
@@ -239,7 +245,7 @@ impl Cloud {
             fields["security_groups"] = json!(groups);
         }
         let port = self.client.create("port", fields).await?;
-        if port["binding:vif_type"] != "tap" {
+        if !["tap", "vhostuser"].map(Value::from).contains(&port["binding:vif_type"]) {
             bail!("the port of {name} was not bound to {}: {}", host.name, port["binding:vif_type"]);
         }
         Ok(port)
@@ -338,9 +344,25 @@ async fn hosts(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Host>> {
             config.roles.insert(Role::L3);
             config.agent_mode = mode;
         }
-        hosts.push(Host { name, namespace, tunneling_ip, ctpurge, config, agent: None });
+        let vhostuserd = match &plan.vhostuser {
+            Some(program) => Some(vhostuserd(program, place, &mut config).await?),
+            None => None,
+        };
+        hosts.push(Host { name, namespace, tunneling_ip, ctpurge, vhostuserd, config, agent: None });
     }
     Ok(hosts)
+}
+
+/// Runs `neutrino vhostuserd` for a host, and has its agent say so.
+async fn vhostuserd(program: &Path, place: &Place, config: &mut agent::Config) -> anyhow::Result<Program> {
+    let folder = place.folder().join(format!("{}.vhostuser", config.host));
+    let set = |option: &str, value: &Path| format!("vhostuserd.{option}={}", value.display());
+    let (dir, netns) = (set("socket_dir", &folder), set("namespace", &place.namespace(&config.host)));
+    let words = ["--set", &dir, "--set", &netns, "vhostuserd"];
+    let running = Program::start(program, &words, folder.with_extension("vhostuser.log"))?;
+    running.says("instances are waited for", Duration::from_secs(20)).await?;
+    config.vhostuser_socket_dir = Some(folder);
+    Ok(running)
 }
 
 async fn plug(switch: &Path, bridge: &str, host: &Path, device: &str, at: usize) -> anyhow::Result<()> {

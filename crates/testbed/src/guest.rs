@@ -1,13 +1,15 @@
-//! Instances as namespaces: a device of the port's name on the host, `eth0` inside.
+//! Instances as namespaces: a device of the port's name on the host, or memory that is shared with it; `eth0` inside.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
+use crate::monitor::Monitor;
 use crate::place::{Place, command_in, link, run_in};
 
 /// What udhcpc calls: sets the address and routes, and notes the lease where we can read it.
@@ -35,6 +37,8 @@ pub struct Guest {
     pub tap: String,
     lease: PathBuf,
     script: PathBuf,
+    /// Of one that shares its memory.
+    monitor: Option<Arc<Monitor>>,
 }
 
 impl Guest {
@@ -42,17 +46,33 @@ impl Guest {
     pub async fn boot(place: &Place, name: &str, host: &Path, port: &Value) -> anyhow::Result<Guest> {
         let id = port["id"].as_str().context("a port has an id")?;
         let mac = port["mac_address"].as_str().context("a port has a MAC address")?;
+        let socket = port["binding:vif_details"]["vhostuser_socket"].as_str();
         let tap = format!("tap{}", &id[..11]);
         let namespace = place.add(name).await?;
         // Namespaces made for hosts do not listen to routers; an instance does.
         let listen = "echo 1 > /proc/sys/net/ipv6/conf/default/accept_ra";
         run_in(&namespace, &["sh", "-c", listen]).await?;
-        link(host, &tap, &namespace, "eth0", Some(mac)).await?;
+        let monitor = match socket {
+            None => {
+                link(host, &tap, &namespace, "eth0", Some(mac)).await?;
+                None
+            }
+            Some(socket) => {
+                let monitor = Monitor::start(Path::new(socket), &namespace, "eth0")?;
+                run_in(
+                    &namespace,
+                    &["ip", "link", "set", "eth0", "down", "address", mac, "addrgenmode", "eui64"],
+                )
+                .await?;
+                run_in(&namespace, &["ip", "link", "set", "eth0", "up"]).await?;
+                Some(Arc::new(monitor))
+            }
+        };
         let script = place.folder().join("pid.udhcpc");
         std::fs::write(&script, UDHCPC_SCRIPT)?;
         std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let lease = place.folder().join(format!("pid.lease.{name}"));
-        Ok(Guest { name: name.to_owned(), namespace, host: host.to_owned(), tap, lease, script })
+        Ok(Guest { name: name.to_owned(), namespace, host: host.to_owned(), tap, lease, script, monitor })
     }
 
     /// Asks for a lease and takes it; returns what the server offered, as `name=value` lines.
@@ -121,7 +141,10 @@ impl Guest {
 
     /// Unplugs the instance: its device goes, as when a virtual machine ends.
     pub async fn shut_down(self, place: &Place) -> anyhow::Result<()> {
-        run_in(&self.host, &["ip", "link", "del", &self.tap]).await?;
+        match self.monitor {
+            Some(monitor) => drop(monitor),
+            None => drop(run_in(&self.host, &["ip", "link", "del", &self.tap]).await?),
+        }
         place.remove(&self.name).await;
         Ok(())
     }

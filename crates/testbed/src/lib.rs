@@ -23,6 +23,7 @@
 //! what a killed run left behind.
 
 pub mod authority;
+pub mod card;
 pub mod client;
 pub mod cloud;
 pub mod counting;
@@ -37,6 +38,7 @@ pub mod groups;
 mod guest;
 pub mod keystone;
 pub mod lone;
+pub mod monitor;
 pub mod nats;
 pub mod outside;
 pub mod place;

@@ -4,7 +4,7 @@
 //! vnet     the header before each frame: what is left to do to it
 //! packet   a device of somebody else's: a ring to receive
 //! batch    one system call for many frames to send
-//! tap      a device of our own, which outlives us
+//! tap      a device of our own, which outlives us if it is to
 //! wake     waiting for any of many, and being woken
 //! silence  keeps the kernel from refusing what the switch takes
 //! ```
@@ -19,7 +19,7 @@ mod wake;
 
 pub use packet::PacketPort;
 pub use silence::Silence;
-pub use tap::Tap;
+pub use tap::{Offloads, Tap};
 pub use vnet::VnetHeader;
 pub use wake::{Poller, Waker};
 pub(crate) use wake::{either, soon};

@@ -11,10 +11,9 @@ use nix::libc;
 use nix::sys::socket::SockProtocol;
 
 use super::{LONGEST_FRAME, Lost, Room, VnetHeader};
-use crate::netlink::Socket;
+use crate::netlink::{Message, Socket};
 use crate::{link, netns};
 
-const OFFLOADS: libc::c_ulong = (CHECKSUM | TSO4 | TSO6 | TSO_ECN) as libc::c_ulong;
 const CHECKSUM: u32 = 1;
 const TSO4: u32 = 2;
 const TSO6: u32 = 4;
@@ -28,6 +27,26 @@ nix::ioctl_write_ptr!(set_header_len, b'T', 216, c_int);
 // Its number speaks of an int, and a struct is what it takes.
 nix::ioctl_write_ptr_bad!(attach, nix::request_code_write!(b'T', 202, size_of::<c_int>()), libc::ifreq);
 
+/// What whoever reads a tap takes unfinished: without checksums, and not cut into segments.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Offloads {
+    /// Without it none of the others counts.
+    pub checksum: bool,
+    pub tso4: bool,
+    pub tso6: bool,
+    pub ecn: bool,
+}
+
+impl Offloads {
+    const ALL: Offloads = Offloads { checksum: true, tso4: true, tso6: true, ecn: true };
+
+    fn bits(self) -> libc::c_ulong {
+        let rows = [(self.tso4, TSO4), (self.tso6, TSO6), (self.ecn && (self.tso4 || self.tso6), TSO_ECN)];
+        let cut = rows.into_iter().filter(|(takes, _)| *takes).fold(CHECKSUM, |bits, (_, bit)| bits | bit);
+        if self.checksum { cut.into() } else { 0 }
+    }
+}
+
 /// One open tap.
 pub struct Tap {
     file: File,
@@ -37,14 +56,36 @@ pub struct Tap {
 impl Tap {
     /// Opens the tap of a name in a namespace, and makes it when it is not there. It stays when we end.
     pub fn open(namespace: &Path, name: &str, mtu_bytes: Option<u32>) -> io::Result<Tap> {
-        netns::within(namespace, || open(name, mtu_bytes))?
+        let mtu = mtu_bytes.map(|mtu_bytes| link::set_mtu(name, mtu_bytes));
+        let tap = netns::within(namespace, || open(name, mtu))??;
+        tap.stay(true)?;
+        Ok(tap)
+    }
+
+    /// Makes a tap that is there, and up, until it is closed or this process ends. This machine has no address on it.
+    pub fn while_open(namespace: &Path, name: &str) -> io::Result<Tap> {
+        let wishes = [link::silence_ipv6(name), link::set_up(name, true)];
+        let tap = netns::within(namespace, || open(name, wishes))??;
+        tap.stay(false)?;
+        Ok(tap)
+    }
+
+    fn stay(&self, stays: bool) -> io::Result<()> {
+        // SAFETY: the descriptor is open, and the argument is a plain number.
+        unsafe { set_persist(self.file.as_raw_fd(), stays.into()) }?;
+        Ok(())
+    }
+
+    /// From the next frame on it gives what may be given unfinished, and nothing else so.
+    pub fn set_offloads(&self, takes: Offloads) -> io::Result<()> {
+        // SAFETY: the descriptor is open, and the argument is a plain number.
+        unsafe { set_offload(self.file.as_raw_fd(), takes.bits()) }?;
+        Ok(())
     }
 
     /// Removes the device.
     pub fn delete(self) -> io::Result<()> {
-        // SAFETY: the descriptor is open, and the argument is a plain number.
-        unsafe { set_persist(self.file.as_raw_fd(), 0) }?;
-        Ok(())
+        self.stay(false)
     }
 
     /// Takes frames that are there, no more than so many. An error says that the device is gone for good.
@@ -96,7 +137,7 @@ impl AsFd for Tap {
     }
 }
 
-fn open(name: &str, mtu_bytes: Option<u32>) -> io::Result<Tap> {
+fn open(name: &str, wishes: impl IntoIterator<Item = Message>) -> io::Result<Tap> {
     let file =
         OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun")?;
     // SAFETY: ifreq is plain integers and arrays of them, for which zero is a value.
@@ -114,14 +155,13 @@ fn open(name: &str, mtu_bytes: Option<u32>) -> io::Result<Tap> {
     unsafe {
         attach(fd, &request)?;
         set_header_len(fd, &(VnetHeader::LEN as c_int))?;
-        set_offload(fd, OFFLOADS)?;
-        set_persist(fd, 1)?;
     }
+    let tap = Tap { file, lost: Lost::default() };
+    tap.set_offloads(Offloads::ALL)?;
     let mut socket = Socket::open(SockProtocol::NetlinkRoute)?;
-    let mut wishes = vec![link::set_queue(name, QUEUE)];
-    wishes.extend(mtu_bytes.map(|mtu_bytes| link::set_mtu(name, mtu_bytes)));
+    let wishes = [link::set_queue(name, QUEUE)].into_iter().chain(wishes).collect();
     for outcome in socket.request(wishes) {
         outcome.map_err(|refusal| io::Error::from(refusal.errno))?;
     }
-    Ok(Tap { file, lost: Lost::default() })
+    Ok(tap)
 }

@@ -1,7 +1,7 @@
 //! Where a port is bound, and how its host carries it.
 
 use cloud::Stamp;
-use cloud::bind::{self, Binding};
+use cloud::bind::{self, Asked, Binding};
 use cloud::l3::plan::Place;
 use cloud::segment::of;
 use db::Tx;
@@ -20,10 +20,10 @@ pub(super) async fn bind_to(
     app: &App,
     tx: &mut Tx<'_>,
     host: &str,
-    (vnic_type, owner): (&str, &str),
+    asked: Asked<'_>,
     network: &Network,
 ) -> Result<Binding, Fault> {
-    if bind::is_distributed(owner) {
+    if bind::is_distributed(asked.device_owner) {
         return Ok(bind::distributed());
     }
     let mut agents = vec![];
@@ -32,13 +32,13 @@ pub(super) async fn bind_to(
         agents = tx.agents_of_host(host).await?;
     }
     let l2 = agents.iter().find(|agent| agent.topic == bind::L2_TOPIC);
-    Ok(bind::bind(host, vnic_type, network, l2, app.alive_since_us()))
+    Ok(bind::bind(host, asked, network, l2, app.alive_since_us()))
 }
 
 /// Binds a port anew where it failed before; true when it is bound then.
 pub async fn bind_again(app: &App, tx: &mut Tx<'_>, stamp: &Stamp, before: &Port) -> Result<bool, Fault> {
     let network = network::load(tx, before.network_id).await?;
-    let binding = bind_to(app, tx, &before.host, (&before.vnic_type, &before.device_owner), &network).await?;
+    let binding = bind_to(app, tx, &before.host, Asked::of(before), &network).await?;
     if binding.vif_type == before.vif_type {
         return Ok(false);
     }
@@ -84,9 +84,7 @@ pub async fn bind_at(
     let network = network::load(tx, before.network_id).await?;
     let binding = match place {
         Place::Everywhere => bind::distributed(),
-        Place::On(_) | Place::Nowhere => {
-            bind_to(app, tx, host, (&before.vnic_type, &before.device_owner), &network).await?
-        }
+        Place::On(_) | Place::Nowhere => bind_to(app, tx, host, Asked::of(before), &network).await?,
     };
     let subnets = tx.subnets_of(network.id).await?;
     let mut after = before.clone();

@@ -117,7 +117,8 @@ async fn tried(
     vnic_type: &str,
 ) -> Result<bind::Binding, Fault> {
     let network = network::load(tx, port.network_id).await?;
-    let binding = bind_to(app, tx, host, (vnic_type, &port.device_owner), &network).await?;
+    let binding =
+        bind_to(app, tx, host, bind::Asked { vnic_type, ..bind::Asked::of(port) }, &network).await?;
     if binding.vif_type == BINDING_FAILED {
         return Err(Refusal::BindingFailed { port: port.id, host: host.to_owned() }.into());
     }

@@ -8,7 +8,7 @@ mod addresses;
 mod binding;
 mod bindings;
 
-use cloud::bind;
+use cloud::bind::{self, Asked};
 use cloud::instance;
 use cloud::ipam::{self, PlanFacts};
 use cloud::local_ip::LocalIpRefusal;
@@ -65,9 +65,8 @@ pub async fn create_in(
     let deferred = new.fixed_ips.is_none() && host.is_empty() && of::is_routed(&subnets);
     let wants = if deferred { vec![] } else { ipam::plan(new.fixed_ips.as_deref(), &facts)? };
     let fixed_ips = find_addresses(tx, stamp, wants, &facts, &[]).await?;
-    let binding =
-        bind_to(app, tx, new.host.as_deref().unwrap_or(""), (&new.vnic_type, &new.device_owner), network)
-            .await?;
+    let asked = Asked { port: id, vnic_type: &new.vnic_type, device_owner: &new.device_owner };
+    let binding = bind_to(app, tx, &host, asked, network).await?;
     let wanted = cloud::port::groups_wanted(&new, network);
     let groups = security_group::of_port(tx, stamp, &new.project_id, wanted, found).await?;
     let facts = CreateFacts { id, mac, fixed_ips, deferred, binding, groups };
@@ -204,7 +203,10 @@ async fn update_with(
     of::check_reachable(&before, fixed_ips.as_deref(), &host, &reachable)?;
     let vnic_type = change.vnic_type.as_deref().unwrap_or(&before.vnic_type).to_owned();
     let binding = match cloud::port::rebinds(&before, &change) {
-        true => Some(bind_to(app, tx, &host, (&vnic_type, &owner), &network).await?),
+        true => {
+            let asked = Asked { port: before.id, vnic_type: &vnic_type, device_owner: &owner };
+            Some(bind_to(app, tx, &host, asked, &network).await?)
+        }
         false => None,
     };
     if moves {
