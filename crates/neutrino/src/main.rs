@@ -208,7 +208,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Vhostuserd => {
             let config = load()?;
             // Of rings that an instance spoils they would tell as often as it likes.
-            serve::log(&format!("{},vhost_user_backend=off,virtio_queue=off", config.log.filter));
+            serve::log(&format!("{},virtio_queue=off", config.log.filter));
             let stays = "instances are joined again after the next start";
             let run = |stopping| vhostuserd::run(config.vhostuserd, stopping);
             serve::small_runtime()?.block_on(serve::until_told("vhostuserd", stays, run))?;

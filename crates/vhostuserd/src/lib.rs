@@ -3,7 +3,7 @@
 //! ```text
 //! virtual machine monitor                this process                              kernel
 //!   makes vhu<id> in socket_dir --> folder: who waits there
-//!   shares memory, two rings <----> connection: joined as its client
+//!   shares memory, two rings <----> connection: joined as its client; session: what it said
 //!   instance: rings, frames  <----> port: copies and bounds, no more  <---> tap<id>
 //!                                                                            |
 //!                                                       agent: bridge, filters, tunnels, as for any tap
@@ -17,7 +17,10 @@ compile_error!("headers of virtio 1 are little-endian, and are handed to the ker
 
 mod connection;
 mod folder;
+mod marks;
 mod port;
+mod ring;
+mod session;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,7 +14,7 @@ pub struct Settings {
     /// The network namespace of the devices; the process's own when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<PathBuf>,
-    /// The most instances at a time. Each takes three threads and two descriptors of each region of its memory.
+    /// The most instances at a time. Each takes a thread, some descriptors and 128 KiB.
     pub ports: usize,
 }
 

@@ -1,5 +1,8 @@
-//! An emulated machine with a kernel of its own, behind both gateways: plain apt-get, and an order by the static
-//! guest program. `make test-vm` builds what it needs and names it in NEUTRINO_GUEST_IMAGE and NEUTRINO_GUEST.
+//! Emulated machines with kernels of their own: behind both gateways, plain apt-get, and an order by the static guest
+//! program; and one that shares its memory with its host. `make test-vm` builds what it needs and names it in
+//! NEUTRINO_GUEST_IMAGE and NEUTRINO_GUEST.
+
+mod shared;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -56,7 +59,12 @@ async fn payload(bed: &Gateways, order: &str) -> PathBuf {
     let key = ["curl", "-sf", "-H", "X-Neutrino-Project: project-0", "http://127.0.0.1:9798/key.asc"];
     let key = run_in(&bed.place.namespace("management"), &key).await.expect("a key");
     std::fs::write(folder.join("key.asc"), key).expect("writes");
-    let file = bed.dir.path().join("payload.tar");
+    packed(&folder).await
+}
+
+/// A folder as a disk.
+async fn packed(folder: &Path) -> PathBuf {
+    let file = folder.with_extension("tar");
     let words = ["-C", &folder.display().to_string(), "-cf", &file.display().to_string(), "."];
     let made = tokio::process::Command::new("tar").args(words).status().await;
     assert!(made.expect("tar runs").success());
@@ -80,8 +88,8 @@ async fn tap(at: &Path) {
     }
 }
 
-/// Runs a machine to its end; what it said on its console.
-async fn machine(at: &Path, payload: &Path) -> String {
+/// Runs a machine with a network card to its end; what it said on its console.
+async fn machine(at: &Path, payload: &Path, card: &[&str]) -> String {
     let image = told("NEUTRINO_GUEST_IMAGE");
     let file = |name: &str| image.join(name).display().to_string();
     let disk = |id: &str, file: &str| {
@@ -112,13 +120,10 @@ async fn machine(at: &Path, payload: &Path) -> String {
         "stdio",
         "-append",
         KERNEL,
-        "-netdev",
-        "tap,id=n0,ifname=tap0,script=no,downscript=no",
-        "-device",
-        "virtio-net-pci,netdev=n0,mac=fa:16:3e:00:00:05,romfile=,disable-legacy=on",
     ]
     .map(str::to_owned)
     .into();
+    words.extend(card.iter().map(|word| (*word).to_owned()));
     words.extend(["-kernel".to_owned(), file("kernel"), "-initrd".to_owned(), file("first.gz")]);
     words.extend(disk("root", &file("disk")).chain(disk("payload", &payload.display().to_string())));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -152,7 +157,13 @@ async fn an_emulated_machine_installs_by_apt_and_by_an_order() {
     tap(&bed.client(0)).await;
 
     let begun = Instant::now();
-    let said = machine(&bed.client(0), &payload).await;
+    let card = [
+        "-netdev",
+        "tap,id=n0,ifname=tap0,script=no,downscript=no",
+        "-device",
+        "virtio-net-pci,netdev=n0,mac=fa:16:3e:00:00:05,romfile=,disable-legacy=on",
+    ];
+    let said = machine(&bed.client(0), &payload, &card).await;
     for line in said.lines().filter(|line| line.starts_with("up: ") || line.starts_with("said: ")) {
         println!("{line}");
     }
