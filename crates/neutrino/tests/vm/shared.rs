@@ -12,7 +12,7 @@ use super::{MEMORY_MIB, machine, packed};
 
 const SOON: Duration = Duration::from_secs(60);
 /// Emulation takes its time.
-const BOOTED: Duration = Duration::from_secs(300);
+const BOOTED: Duration = Duration::from_secs(120);
 
 /// What answers the machine: it hands out a file, sums what it is given, and notes that it is asked to.
 const OTHER: &str = r#"
@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/restart":
             open(sys.argv[1], "w").close()
-        self.answer(DATA)
+        self.answer(b"" if self.path == "/restart" else DATA)
     def do_PUT(self):
         data = self.rfile.read(int(self.headers["Content-Length"]))
         self.answer(hashlib.sha256(data).hexdigest().encode() + b"  put\n")
@@ -94,7 +94,8 @@ async fn an_emulated_machine_shares_its_memory_and_outlives_who_joined_it() {
     let memory = format!("memory-backend-memfd,id=memory,size={MEMORY_MIB}M,share=on");
     let path = format!("socket,id=c0,path={socket},server=on");
     let mac = text(&port_of_machine["mac_address"]);
-    let device = format!("virtio-net-pci,netdev=n0,mac={mac},romfile=,disable-legacy=on");
+    // Emulated, with message-signaled interrupts, QEMU 7.2 ends itself where it serves no card of its own.
+    let device = format!("virtio-net-pci,netdev=n0,mac={mac},romfile=,disable-legacy=on,vectors=0");
     let card = [
         "-object",
         &memory,
@@ -116,6 +117,8 @@ async fn an_emulated_machine_shares_its_memory_and_outlives_who_joined_it() {
         let id = id_of(&port_of_machine);
         let status = client.get(&format!("ports/{id}")).await.expect("the port")["status"].clone();
         assert_eq!(status, "ACTIVE");
+        // By now the machine asks all the time.
+        wait::pause(Duration::from_secs(2)).await;
         cloud.hosts[0].vhostuserd.as_mut().expect("runs").kill();
         wait::pause(Duration::from_secs(3)).await;
         cloud.hosts[0].vhostuserd.as_mut().expect("runs").again().expect("runs again");
