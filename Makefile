@@ -10,7 +10,7 @@ help:
 	@echo 'make demo   a whole cloud on this machine; stays up until Ctrl-C (ARGS=--once: show and end). Needs root'
 	@echo 'make test   all tests. Needs root; NEUTRINO_ROOT_TESTS=skip leaves the kernel tests out'
 	@echo 'make test-tempest  Tempest with a real Keystone, on SQLite and PostgreSQL: passed, failed, skipped, seconds'
-	@echo 'make test-vm  an emulated machine installs software through the gateways. Needs root, takes minutes'
+	@echo 'make test-vm  emulated machines: software through the gateways, memory shared with the host. Needs root, takes minutes'
 	@echo 'make check  formatting, lints, layers, licences, and the tests that need no root'
 	@echo 'make bench  measures this machine (ARGS: what to measure). Needs root'
 	@echo 'make differential  random requests to us and to the reference (ARGS: --seeds FIRST-LAST, --record).'
