@@ -10,7 +10,7 @@ use model::api::subnet::Subnet;
 use model::{LocalIpId, NetworkId, PortId, desired};
 
 use crate::Stamp;
-use crate::port::service_port;
+use crate::port::{is_trusted, service_port};
 use crate::standard::begin;
 
 /// Of the port that holds a local IP's address for it.
@@ -19,6 +19,9 @@ pub const OWNER: &str = "network:local_ip";
 /// Local IPs of one network at most: hosts have a table for each, for each port that may ask, and whoever asks a
 /// lot fills them.
 pub const MAX_OF_NETWORK: usize = 16;
+
+/// Of these at most of a project whose network it is not.
+pub const MAX_OF_GUEST: usize = 4;
 
 /// Why there is no local IP, why a port does not stand for it, or why it stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,11 +44,19 @@ pub enum LocalIpRefusal {
     OtherNetwork { port: PortId, network: NetworkId },
     #[error("Port {port} stands for local IP {local_ip} already.")]
     Exists { port: PortId, local_ip: LocalIpId },
+    #[error("Port {0} is of another project than the local IP.")]
+    OtherProject(PortId),
+    #[error("Port {0} is one of the network's own.")]
+    OfNetwork(PortId),
+    #[error("The address {0} is the gateway of a subnet.")]
+    Gateway(IpAddr),
+    #[error("Of the local IPs of network {0}, {MAX_OF_GUEST} are of this project, which does not own it.")]
+    TooManyOfGuest(NetworkId),
     #[error("Network {0} has {MAX_OF_NETWORK} local IPs, which is as many as a network may have.")]
     TooMany(NetworkId),
     #[error("Ports stand for local IP {0}: take them off first.")]
     InUse(LocalIpId),
-    #[error("Port {0} has the address of a local IP.")]
+    #[error("Port {0} has the address of a local IP, and keeps it.")]
     PortInUse(PortId),
 }
 
@@ -64,25 +75,51 @@ pub fn own_port(id: LocalIpId, network: NetworkId, new: &LocalIpCreate) -> PortC
     PortCreate { fixed_ips: new.local_ip_address.map(|ip| vec![ask(ip)]), ..port }
 }
 
-/// Makes a local IP of a checked request; `port` has its address, `others` are how many its network has.
+/// What is to be known for a local IP.
+pub struct Facts<'a> {
+    /// It has the address.
+    pub port: &'a Port,
+    /// Whoever asks may take a port of any project.
+    pub any_project: bool,
+    /// Whose the network is.
+    pub owner: &'a str,
+    pub subnets: &'a [Subnet],
+    /// Whose the local IPs are that the network has.
+    pub others: &'a [String],
+}
+
+/// Makes a local IP of a checked request.
 pub fn create(
     new: LocalIpCreate,
     id: LocalIpId,
-    port: &Port,
-    others: usize,
+    facts: &Facts<'_>,
     stamp: &Stamp,
 ) -> Result<LocalIp, LocalIpRefusal> {
-    let address = match port.device_owner == OWNER {
-        // The server's own port may have one of each family.
+    let port = facts.port;
+    let made_for_it = port.device_owner == OWNER && port.device_id == id.to_string();
+    let address = match made_for_it {
+        // It may have one of each family.
         true => port.fixed_ips.iter().map(|fixed| fixed.ip_address).find(IpAddr::is_ipv4),
         false => None,
     };
     let address = match address {
         Some(address) => address,
+        None if is_trusted(&port.device_owner) => return Err(LocalIpRefusal::OfNetwork(port.id)),
+        None if port.project_id != new.project_id && !facts.any_project => {
+            return Err(LocalIpRefusal::OtherProject(port.id));
+        }
         None => address_of(port, new.local_ip_address)?,
     };
-    if others >= MAX_OF_NETWORK {
+    // Whoever answers for it has what others send out of the network.
+    if facts.subnets.iter().any(|subnet| subnet.gateway_ip == Some(address)) {
+        return Err(LocalIpRefusal::Gateway(address));
+    }
+    if facts.others.len() >= MAX_OF_NETWORK {
         return Err(LocalIpRefusal::TooMany(port.network_id));
+    }
+    let own = facts.others.iter().filter(|owner| **owner == new.project_id).count();
+    if facts.owner != new.project_id && own >= MAX_OF_GUEST {
+        return Err(LocalIpRefusal::TooManyOfGuest(port.network_id));
     }
     let mut rest = new.rest;
     begin(&mut rest, stamp);
@@ -95,6 +132,16 @@ pub fn create(
         ip_mode: new.ip_mode,
         rest,
     })
+}
+
+/// A port that has the address of local IPs keeps it, and does not become one of the network's own: those come and
+/// go without anybody asking.
+pub fn check_stays(address: IpAddr, before: &Port, after: &Port) -> Result<(), LocalIpRefusal> {
+    let has = after.fixed_ips.iter().any(|fixed| fixed.ip_address == address);
+    match has && (is_trusted(&before.device_owner) || !is_trusted(&after.device_owner)) {
+        true => Ok(()),
+        false => Err(LocalIpRefusal::PortInUse(before.id)),
+    }
 }
 
 /// Has a port stand for a local IP; `exists` when it does already.
@@ -162,6 +209,17 @@ mod tests {
     }
 
     fn local(address: Option<&str>, of: &Port, others: usize) -> Result<LocalIp, LocalIpRefusal> {
+        let facts = Facts {
+            port: of,
+            any_project: false,
+            owner: "p",
+            subnets: &[],
+            others: &vec!["q".to_owned(); others],
+        };
+        made(address, &facts)
+    }
+
+    fn made(address: Option<&str>, facts: &Facts<'_>) -> Result<LocalIp, LocalIpRefusal> {
         let new = LocalIpCreate {
             project_id: "p".into(),
             local_port_id: None,
@@ -170,14 +228,19 @@ mod tests {
             ip_mode: IpMode::Translate,
             rest: Default::default(),
         };
-        create(new, LocalIpId(id(1)), of, others, &Stamp::new(0, String::new(), 7))
+        create(new, LocalIpId(id(1)), facts, &Stamp::new(0, String::new(), 7))
     }
 
     #[test]
     fn it_is_one_address_of_its_port() {
         use LocalIpRefusal as R;
         let (one, two) = (port(7, NETWORK, &["10.0.0.7"]), port(7, NETWORK, &["10.0.0.7", "fd00::7"]));
-        let own = Port { device_owner: OWNER.into(), ..port(7, NETWORK, &["fd00::7", "10.0.0.7"]) };
+        let both = port(7, NETWORK, &["fd00::7", "10.0.0.7"]);
+        let of_one =
+            |one: u128| Port { device_owner: OWNER.into(), device_id: id(one).to_string(), ..both.clone() };
+        let (own, of_another) = (of_one(1), of_one(2));
+        let leg = Port { device_owner: "network:router_interface".into(), ..one.clone() };
+        let alien = Port { project_id: "q".into(), ..one.clone() };
         let none = port(7, NETWORK, &[]);
         let of = one.id;
         for (asked, port, others, wanted) in [
@@ -186,12 +249,53 @@ mod tests {
             (Some("fd00::7"), &two, 0, Ok("fd00::7")),
             (None, &own, MAX_OF_NETWORK - 1, Ok("10.0.0.7")),
             (None, &two, 0, Err(R::Which(of))),
+            (None, &of_another, 0, Err(R::OfNetwork(of))),
+            (None, &leg, 0, Err(R::OfNetwork(of))),
+            (None, &alien, 0, Err(R::OtherProject(of))),
             (None, &none, 0, Err(R::NoAddress(of))),
             (Some("10.0.0.8"), &one, 0, Err(R::NotOfPort { port: of, ip: ip("10.0.0.8") })),
             (None, &one, MAX_OF_NETWORK, Err(R::TooMany(one.network_id))),
         ] {
             let made = local(asked, port, others).map(|made| made.local_ip_address.to_string());
             assert_eq!(made, wanted.map(str::to_owned), "{asked:?} of {:?}", port.fixed_ips);
+        }
+    }
+
+    #[test]
+    fn a_guest_has_a_share_of_a_network_and_nobody_its_gateway() {
+        use LocalIpRefusal as R;
+        let (port, gateway) = (port(7, NETWORK, &["10.0.0.7"]), port(7, NETWORK, &["10.0.0.1"]));
+        let of = port.network_id;
+        let subnets = [crate::router::fixture::a_subnet(9, NETWORK, "10.0.0.0/24")];
+        for (of_network, port, own, wanted) in [
+            ("p", &port, MAX_OF_NETWORK - 1, Ok(())),
+            ("q", &port, MAX_OF_GUEST - 1, Ok(())),
+            ("q", &port, MAX_OF_GUEST, Err(R::TooManyOfGuest(of))),
+            ("p", &gateway, 0, Err(R::Gateway(ip("10.0.0.1")))),
+        ] {
+            let others = vec!["p".to_owned(); own];
+            // Of others there are some besides.
+            let others = if of_network == "q" { [others, vec!["q".to_owned(); 5]].concat() } else { others };
+            let facts =
+                Facts { port, any_project: false, owner: of_network, subnets: &subnets, others: &others };
+            assert_eq!(made(None, &facts).map(drop), wanted, "{own} in {of_network}'s network");
+        }
+    }
+
+    #[test]
+    fn a_port_keeps_what_local_ips_have_of_it() {
+        let before = port(7, NETWORK, &["10.0.0.7", "10.0.0.8"]);
+        let owned = |port: &Port, owner: &str| Port { device_owner: owner.into(), ..port.clone() };
+        let leg = owned(&before, "network:router_interface");
+        let refused = Err(LocalIpRefusal::PortInUse(before.id));
+        for (before, after, wanted) in [
+            (&before, port(7, NETWORK, &["10.0.0.7"]), Ok(())),
+            (&before, port(7, NETWORK, &["10.0.0.8"]), refused.clone()),
+            (&before, owned(&before, "compute:nova"), Ok(())),
+            (&before, leg.clone(), refused),
+            (&leg, leg.clone(), Ok(())),
+        ] {
+            assert_eq!(check_stays(ip("10.0.0.7"), before, &after), wanted, "{after:?}");
         }
     }
 

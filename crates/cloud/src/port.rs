@@ -83,7 +83,7 @@ fn port_security(asked: Option<bool>, device_owner: &str, network: &Network) -> 
     !is_trusted(device_owner) && asked.unwrap_or(network.port_security_enabled)
 }
 
-fn is_trusted(device_owner: &str) -> bool {
+pub(crate) fn is_trusted(device_owner: &str) -> bool {
     device_owner.starts_with("network:")
 }
 

@@ -1,7 +1,7 @@
 //! Local IPs, and the ports that stand for them.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use model::api::local_ip::IpMode;
 use model::{LocalIpId, NetworkId, PortId};
@@ -14,16 +14,20 @@ use crate::engine::{DbError, Tx};
 pub type Stood = (Ipv4Addr, Ipv4Addr, IpMode);
 
 impl Tx<'_> {
-    /// How many local IPs a network has.
-    pub async fn local_ips_of(&mut self, network: NetworkId) -> Result<i64, DbError> {
-        let sql = "SELECT COUNT(*) FROM local_ips WHERE network_id = $1";
-        self.number(sql, &[network.to_string().into()]).await
+    /// Whose the local IPs of a network are.
+    pub async fn local_ip_owners(&mut self, network: NetworkId) -> Result<Vec<String>, DbError> {
+        let sql = "SELECT project_id FROM local_ips WHERE network_id = $1";
+        let mut owners = Vec::new();
+        self.each(sql, &[network.to_string().into()], |row| owners.push(row.text(0).to_owned())).await?;
+        Ok(owners)
     }
 
-    /// Whether a port has the address of a local IP.
-    pub async fn is_local_port(&mut self, port: PortId) -> Result<bool, DbError> {
-        let sql = "SELECT COUNT(*) FROM local_ips WHERE local_port_id = $1";
-        Ok(self.number(sql, &[port.to_string().into()]).await? > 0)
+    /// The addresses of a port that are local IPs.
+    pub async fn local_addresses(&mut self, port: PortId) -> Result<Vec<IpAddr>, DbError> {
+        let sql = "SELECT local_ip_address FROM local_ips WHERE local_port_id = $1";
+        let mut found = Vec::new();
+        self.each(sql, &[port.to_string().into()], |row| found.extend(row.text(0).parse::<IpAddr>())).await?;
+        Ok(found)
     }
 
     /// Whether ports stand for a local IP.

@@ -8,7 +8,7 @@
 //! Each has a table of its own: one more, or one less, leaves open connections of the others as they are.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use model::desired::{Part, Port};
@@ -29,6 +29,8 @@ const ECHO_REQUEST: u8 = 8;
 const ESTABLISHED_S: u32 = 2 * 3600 + 4 * 60;
 const EDGE_S: u32 = 4 * 60;
 const UDP_S: u32 = 5 * 60;
+/// Of questions that one answer ends.
+const WELL_KNOWN_S: u32 = 60;
 const ECHO_S: u32 = 60;
 
 /// Who answers for an address.
@@ -52,10 +54,12 @@ pub(crate) fn stands(want: &Wanted, asker: &Port) -> BTreeMap<Ipv4Addr, Stand> {
             stands.entry(local.address).or_insert(stand);
         }
     }
-    let own = asker.local_ips.iter().map(|local| local.address);
-    for address in own {
-        stands.remove(&address);
-    }
+    // Nor is who has an address led away from it: he would find that somebody else has it, too (RFC 5227).
+    let is_own = |address: &Ipv4Addr| {
+        asker.local_ips.iter().any(|local| local.address == *address)
+            || asker.fixed_ips.contains(&IpAddr::V4(*address))
+    };
+    stands.retain(|address, _| !is_own(address));
     stands
 }
 
@@ -94,12 +98,19 @@ pub(crate) fn table(asker: &Port, address: Ipv4Addr, stand: Stand) -> Table {
     Table { device, remembers: true, chains }
 }
 
-fn asks(address: Ipv4Addr, mac: Mac, ip: Ipv4Addr) -> [Rule; 4] {
+fn asks(address: Ipv4Addr, mac: Mac, ip: Ipv4Addr) -> [Rule; 8] {
     let divert = |asked, timeout_s| Verdict::Divert { asked, timeout_s, mac, ip };
     let to = || Match::Destination(host(address));
+    let tcp = || Match::Transport(TCP);
+    let ends = Verdict::Remember { asked: Asked::Ending, timeout_s: EDGE_S };
     [
-        rule([to(), Match::Transport(TCP), Match::TcpEdge], divert(Asked::Ports, EDGE_S)),
-        rule([to(), Match::Transport(TCP)], divert(Asked::Ports, ESTABLISHED_S)),
+        // Whoever ends a connection says one thing more: that its end was heard.
+        rule([to(), tcp(), Match::TcpOpens], Verdict::Forget(Asked::Ending)),
+        rule([to(), tcp(), Match::TcpCloses], ends),
+        rule([to(), tcp(), Match::Asks(Asked::Ending)], divert(Asked::Ports, EDGE_S)),
+        rule([to(), tcp(), Match::TcpOpens], divert(Asked::Ports, EDGE_S)),
+        rule([to(), tcp()], divert(Asked::Ports, ESTABLISHED_S)),
+        rule([to(), Match::Transport(UDP), Match::UdpWellKnown], divert(Asked::Ports, WELL_KNOWN_S)),
         rule([to(), Match::Transport(UDP)], divert(Asked::Ports, UDP_S)),
         rule([to(), Match::Transport(ICMP), Match::Icmp(ECHO_REQUEST)], divert(Asked::Id, ECHO_S)),
     ]
@@ -115,7 +126,7 @@ fn answers(address: Ipv4Addr, ip: Ipv4Addr) -> [Rule; 2] {
 }
 
 fn host(ip: Ipv4Addr) -> IpNet {
-    IpNet::from(std::net::IpAddr::V4(ip))
+    IpNet::from(IpAddr::V4(ip))
 }
 
 fn rule<const N: usize>(matches: [Match; N], verdict: Verdict) -> Rule {

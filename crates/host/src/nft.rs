@@ -22,8 +22,9 @@ pub const EGRESS: &str = "egress";
 
 /// The set of what is asked, in a table that remembers it: source, protocol and ports (of ICMP its id twice).
 pub const ASKED: &str = "asked";
-/// The most that is remembered, some 100 bytes each; what is asked besides is not translated.
-pub const ASKED_MAX: u32 = 32_768;
+/// How often it is rid of what is too old. The kernel bounds it to 65,535, some 100 bytes each; what is asked
+/// besides is not translated.
+pub const SWEPT_S: u32 = 30;
 
 /// A netdev table: chains, of which those named [`INGRESS`] and [`EGRESS`] are hooked to a device.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -65,10 +66,16 @@ pub enum Match {
     Destination(IpNet),
     Transport(u8),
     Icmp(u8),
-    /// Of TCP: the first or last of a connection.
-    TcpEdge,
+    /// Of TCP: begins a connection.
+    TcpOpens,
+    /// Of TCP: ends one.
+    TcpCloses,
+    /// Is remembered.
+    Asks(Asked),
     /// Answers what is remembered.
     Answers(Asked),
+    /// To a port below 1,024.
+    UdpWellKnown,
     UdpSource(u16),
     UdpDestination(u16),
     Icmpv6(u8),
@@ -97,6 +104,8 @@ pub enum Asked {
     Ports,
     /// The id of an ICMP echo.
     Id,
+    /// Of a connection that ends: who is asked, in place of who asks.
+    Ending,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -131,6 +140,13 @@ pub enum Verdict {
         mac: Mac,
         ip: Ipv4Addr,
     },
+    /// Remembered for so long; not the last word.
+    Remember {
+        asked: Asked,
+        timeout_s: u32,
+    },
+    /// Not the last word.
+    Forget(Asked),
     /// Not the last word.
     SetSource(Ipv4Addr),
 }
@@ -174,8 +190,8 @@ impl fmt::Display for Table {
         if self.remembers {
             writeln!(f, "\tset {ASKED} {{")?;
             writeln!(f, "\t\ttype ipv4_addr . inet_proto . inet_service . inet_service")?;
-            writeln!(f, "\t\tsize {ASKED_MAX}")?;
             writeln!(f, "\t\tflags dynamic,timeout")?;
+            writeln!(f, "\t\tgc-interval {SWEPT_S}s")?;
             writeln!(f, "\t}}")?;
         }
         for chain in &self.chains {
@@ -202,15 +218,17 @@ impl fmt::Display for Table {
 impl Asked {
     const fn as_asked(self) -> &'static str {
         match self {
-            Asked::Ports => "meta l4proto . th sport . th dport",
-            Asked::Id => "meta l4proto . icmp id . icmp id",
+            Asked::Ports => "ip saddr . meta l4proto . th sport . th dport",
+            Asked::Id => "ip saddr . meta l4proto . icmp id . icmp id",
+            Asked::Ending => "ip daddr . meta l4proto . th sport . th dport",
         }
     }
 
     const fn as_answered(self) -> &'static str {
         match self {
-            Asked::Ports => "meta l4proto . th dport . th sport",
-            Asked::Id => "meta l4proto . icmp id . icmp id",
+            Asked::Ports => "ip daddr . meta l4proto . th dport . th sport",
+            Asked::Id => "ip daddr . meta l4proto . icmp id . icmp id",
+            Asked::Ending => "ip saddr . meta l4proto . th dport . th sport",
         }
     }
 }
@@ -238,9 +256,13 @@ impl fmt::Display for Rule {
             ),
             Verdict::Divert { asked, timeout_s, mac, ip } => write!(
                 f,
-                "update @{ASKED} {{ ip saddr . {} timeout {timeout_s}s }} ether daddr set {mac} ip daddr set {ip}",
+                "update @{ASKED} {{ {} timeout {timeout_s}s }} ether daddr set {mac} ip daddr set {ip}",
                 asked.as_asked()
             ),
+            Verdict::Remember { asked, timeout_s } => {
+                write!(f, "update @{ASKED} {{ {} timeout {timeout_s}s }}", asked.as_asked())
+            }
+            Verdict::Forget(asked) => write!(f, "delete @{ASKED} {{ {} }}", asked.as_asked()),
             Verdict::SetSource(ip) => write!(f, "ip saddr set {ip}"),
         }
     }
@@ -264,8 +286,11 @@ impl fmt::Display for Match {
             Match::Destination(net) => write!(f, "ip daddr {}", short(net)),
             Match::Transport(number) => write!(f, "meta l4proto {number}"),
             Match::Icmp(kind) => write!(f, "icmp type {kind}"),
-            Match::TcpEdge => f.write_str("tcp flags & (fin | syn | rst) != 0"),
-            Match::Answers(asked) => write!(f, "ip daddr . {} @{ASKED}", asked.as_answered()),
+            Match::TcpOpens => f.write_str("tcp flags & syn != 0"),
+            Match::TcpCloses => f.write_str("tcp flags & (fin | rst) != 0"),
+            Match::Asks(asked) => write!(f, "{} @{ASKED}", asked.as_asked()),
+            Match::Answers(asked) => write!(f, "{} @{ASKED}", asked.as_answered()),
+            Match::UdpWellKnown => f.write_str("udp dport < 1024"),
             Match::UdpSource(port) => write!(f, "udp sport {port}"),
             Match::UdpDestination(port) => write!(f, "udp dport {port}"),
             Match::Icmpv6(kind) => write!(f, "icmpv6 type {kind}"),

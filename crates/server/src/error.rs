@@ -373,11 +373,12 @@ fn local_ip(refusal: &LocalIpRefusal) -> (u16, &'static str) {
     match refusal {
         L::Nowhere => (400, "LocalIPPortOrNetworkRequired"),
         L::NoPort(_) | L::NoIpv4(_) | L::NotIpv4(_) | L::OtherNetwork { .. } => (400, "BadRequest"),
+        L::OtherProject(_) | L::OfNetwork(_) | L::Gateway(_) => (400, "BadRequest"),
         L::NoAddress(_) => (400, "LocalIPNoIP"),
         L::Which(_) => (400, "LocalIPNoRequestedIP"),
         L::NotOfPort { .. } => (400, "LocalIPRequestedIPNotFound"),
         L::Exists { .. } => (409, "NeutronDbObjectDuplicateEntry"),
-        L::TooMany(_) => (409, "OverQuota"),
+        L::TooMany(_) | L::TooManyOfGuest(_) => (409, "OverQuota"),
         L::InUse(_) => (409, "LocalIPInUse"),
         L::PortInUse(_) => (409, "ServicePortInUse"),
     }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use host::nft::{ASKED, ASKED_MAX, Asked};
+use host::nft::{ASKED, Asked, SWEPT_S};
 use nix::libc;
 use wire::Mac;
 
@@ -19,9 +19,8 @@ const SET_NAME: u16 = 2;
 const SET_FLAGS: u16 = 3;
 const SET_KEY_TYPE: u16 = 4;
 const SET_KEY_LENGTH: u16 = 5;
-const SET_DESCRIPTION: u16 = 9;
 const SET_ID: u16 = 10;
-const DESCRIPTION_SIZE: u16 = 1;
+const SET_SWEPT_MS: u16 = 12;
 const HAS_TIMEOUTS: u32 = 0x10;
 const IS_DYNAMIC: u32 = 0x20;
 /// `ipv4_addr . inet_proto . inet_service . inet_service`, as nft numbers them, six bits each.
@@ -32,7 +31,9 @@ const KEY_LENGTH: u32 = 16;
 const SMALL: [u32; 4] = [8, 9, 10, 11];
 
 const DYNSET_UPDATE: u32 = 1;
+const DYNSET_DELETE: u32 = 2;
 
+/// Without a size: for one the kernel would have room from the start.
 pub(super) fn add_set(table: &str) -> Message {
     message(NETDEV, NEW_SET, libc::NLM_F_CREATE)
         .attr_str(SET_TABLE, table)
@@ -40,34 +41,41 @@ pub(super) fn add_set(table: &str) -> Message {
         .attr_be32(SET_FLAGS, HAS_TIMEOUTS | IS_DYNAMIC)
         .attr_be32(SET_KEY_TYPE, KEY_TYPE)
         .attr_be32(SET_KEY_LENGTH, KEY_LENGTH)
-        .nest(SET_DESCRIPTION, |description| description.attr_be32(DESCRIPTION_SIZE, ASKED_MAX))
         .attr_be32(SET_ID, 1)
+        .attr_be32(SET_SWEPT_MS, SWEPT_S * 1000)
 }
 
 /// Remembers what passes, or remembers it anew; what finds no room goes no further in its rule.
 pub(super) fn remember(list: Message, asked: Asked, timeout_s: u32) -> Message {
-    let list = key(list, asked, false);
-    expression(list, "dynset", |data| {
-        data.attr_str(1, ASKED)
-            .attr_be32(3, DYNSET_UPDATE)
-            .attr_be32(4, REGISTER)
-            .attr(6, &(u64::from(timeout_s) * 1000).to_be_bytes())
+    let timeout_ms = u64::from(timeout_s) * 1000;
+    change(list, asked, DYNSET_UPDATE, |data| data.attr(6, &timeout_ms.to_be_bytes()))
+}
+
+pub(super) fn forget(list: Message, asked: Asked) -> Message {
+    change(list, asked, DYNSET_DELETE, |data| data)
+}
+
+fn change(list: Message, asked: Asked, operation: u32, also: impl FnOnce(Message) -> Message) -> Message {
+    expression(key(list, asked, false), "dynset", |data| {
+        also(data.attr_str(1, ASKED).attr_be32(3, operation).attr_be32(4, REGISTER))
     })
 }
 
-/// Goes on with what answers something that is remembered.
-pub(super) fn answers(list: Message, asked: Asked) -> Message {
-    expression(key(list, asked, true), "lookup", |data| data.attr_str(1, ASKED).attr_be32(2, REGISTER))
+/// Goes on with what is remembered, or answers that.
+pub(super) fn is_in(list: Message, asked: Asked, is_answer: bool) -> Message {
+    expression(key(list, asked, is_answer), "lookup", |data| data.attr_str(1, ASKED).attr_be32(2, REGISTER))
 }
 
-/// Who asks, by which protocol, from where and to where, into the registers.
+/// Who asks or is asked, by which protocol, from where and to where, into the registers.
 fn key(list: Message, asked: Asked, is_answer: bool) -> Message {
-    let asker = if is_answer { 16 } else { 12 };
-    let list = meta_to(load_to(list, SMALL[0], NETWORK, asker, 4), SMALL[1], META_TRANSPORT);
+    const SOURCE: u32 = 12;
+    const DESTINATION: u32 = 16;
+    let address = if is_answer == (asked == Asked::Ending) { SOURCE } else { DESTINATION };
+    let list = meta_to(load_to(list, SMALL[0], NETWORK, address, 4), SMALL[1], META_TRANSPORT);
     let (from, to) = match asked {
         Asked::Id => (4, 4),
-        Asked::Ports if is_answer => (2, 0),
-        Asked::Ports => (0, 2),
+        Asked::Ports | Asked::Ending if is_answer => (2, 0),
+        Asked::Ports | Asked::Ending => (0, 2),
     };
     load_to(load_to(list, SMALL[2], TRANSPORT, from, 2), SMALL[3], TRANSPORT, to, 2)
 }

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use nix::libc;
 
 use super::expression::{
-    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, differ, header, immediate, load,
-    meta, over, over_packets, set_bits, store, store_address,
+    self, ACCEPT, DROP, GOTO, Hook, LINK, NETWORK, TRANSPORT, and, compare, compare_by, differ, header,
+    immediate, load, meta, over, over_packets, set_bits, store, store_address,
 };
 use super::{NETDEV, asked};
 use crate::link::octets;
@@ -24,6 +24,7 @@ const ARP_REQUEST: u16 = 1;
 const TCP_FIN: u8 = 1;
 const TCP_SYN: u8 = 2;
 const TCP_RST: u8 = 4;
+const LESS: u32 = 2;
 const IPV4_SOURCE: u32 = 12;
 const IPV4_DESTINATION: u32 = 16;
 
@@ -79,6 +80,8 @@ fn add_rule(table: &str, index: u32, chain: &str, rule: &Rule) -> Message {
                 let list = store(immediate(list, &mac.0), LINK, 0, 6);
                 store_address(immediate(list, &ip.octets()), IPV4_DESTINATION)
             }
+            Verdict::Remember { asked, timeout_s } => asked::remember(list, *asked, *timeout_s),
+            Verdict::Forget(asked) => asked::forget(list, *asked),
             Verdict::SetSource(ip) => store_address(immediate(list, &ip.octets()), IPV4_SOURCE),
         }
     })
@@ -123,11 +126,15 @@ impl Known {
                 let list = self.transport(list, libc::IPPROTO_ICMP as u8);
                 compare(load(list, TRANSPORT, 0, 1), &[*kind])
             }
-            Match::TcpEdge => {
-                let list = self.transport(list, libc::IPPROTO_TCP as u8);
-                differ(and(load(list, TRANSPORT, 13, 1), &[TCP_FIN | TCP_SYN | TCP_RST]), &[0])
-            }
-            Match::Answers(asked) => asked::answers(list, *asked),
+            Match::TcpOpens => self.tcp_flags(list, TCP_SYN),
+            Match::TcpCloses => self.tcp_flags(list, TCP_FIN | TCP_RST),
+            Match::Asks(asked) => asked::is_in(list, *asked, false),
+            Match::Answers(asked) => asked::is_in(list, *asked, true),
+            Match::UdpWellKnown => compare_by(
+                load(self.transport(list, libc::IPPROTO_UDP as u8), TRANSPORT, 2, 2),
+                LESS,
+                &1024_u16.to_be_bytes(),
+            ),
             Match::Source(net) if net.addr().is_ipv4() => {
                 address(self.protocol(list, ether_type(Ether::Ip)), NETWORK, 12, net)
             }
@@ -171,6 +178,11 @@ impl Known {
             return list;
         }
         compare(meta(list, META_PROTOCOL), &protocol.to_be_bytes())
+    }
+
+    fn tcp_flags(&mut self, list: Message, any: u8) -> Message {
+        let list = self.transport(list, libc::IPPROTO_TCP as u8);
+        differ(and(load(list, TRANSPORT, 13, 1), &[any]), &[0])
     }
 
     fn transport(&mut self, list: Message, protocol: u8) -> Message {

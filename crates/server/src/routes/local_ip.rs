@@ -1,9 +1,10 @@
 //! Local IPs: facts in, decision, rows out. The network is locked.
 
-use cloud::local_ip::{self, LocalIpRefusal, OWNER};
+use cloud::local_ip::{self, Facts, LocalIpRefusal, OWNER};
 use cloud::{Refusal, Stamp};
 use db::Tx;
 use model::Touch;
+use model::api::body;
 use model::api::local_ip::{
     LOCAL_IP, LocalIp, LocalIpCreate, PORT_ASSOCIATION, PortAssociation, PortAssociationCreate,
     association_id,
@@ -11,7 +12,8 @@ use model::api::local_ip::{
 use model::api::network::NETWORK;
 use model::api::port::{PORT, Port};
 use model::desired::{Key, Kind};
-use model::{LocalIpId, PortId};
+use model::{LocalIpId, NetworkId, PortId};
+use serde_json::json;
 
 use crate::app::App;
 use crate::error::Fault;
@@ -38,14 +40,36 @@ pub async fn create(
                 return Err(Refusal::NotFound { table: &NETWORK, id: named }.into());
             }
             local_ip::check_network(network, &tx.subnets_of(network).await?).map_err(refused)?;
+            may_have_port(tx, guard, network, &new).await?;
             port::create(app, tx, stamp, local_ip::own_port(id, network, &new)).await?
         }
         (None, None) => return Err(refused(LocalIpRefusal::Nowhere)),
     };
-    let others = usize::try_from(tx.local_ips_of(port.network_id).await?).unwrap_or(usize::MAX);
-    let made = local_ip::create(new, id, &port, others, stamp).map_err(refused)?;
+    let facts = Facts {
+        port: &port,
+        any_project: guard.is_admin(),
+        owner: &network::load(tx, port.network_id).await?.project_id,
+        subnets: &tx.subnets_of(port.network_id).await?,
+        others: &tx.local_ip_owners(port.network_id).await?,
+    };
+    let made = local_ip::create(new, id, &facts, stamp).map_err(refused)?;
     tx.insert(&LOCAL_IP, &made).await?;
     Ok(id.to_string())
+}
+
+/// The caller takes the address as if by a port of his own: what that asks of him is asked here.
+async fn may_have_port(
+    tx: &mut Tx<'_>,
+    guard: &Guard<'_>,
+    network: NetworkId,
+    new: &LocalIpCreate,
+) -> Result<(), Fault> {
+    let mut port = json!({ "network_id": network });
+    if let Some(ip) = new.local_ip_address {
+        port["fixed_ips"] = json!([{ "ip_address": ip }]);
+    }
+    let port = body::create(&PORT, port, &new.project_id)?;
+    guard.create_all(tx, &PORT, &[port]).await
 }
 
 async fn visible_port(tx: &mut Tx<'_>, guard: &Guard<'_>, id: PortId) -> Result<Port, Fault> {
@@ -100,6 +124,22 @@ pub async fn dissociate(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
         mark(tx, &port);
     }
     Ok(())
+}
+
+/// A port changes; it keeps what local IPs have of it.
+pub async fn port_changes(tx: &mut Tx<'_>, before: &Port, after: &Port) -> Result<(), Fault> {
+    for address in tx.local_addresses(before.id).await? {
+        local_ip::check_stays(address, before, after).map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// A port goes, unless a local IP has its address.
+pub async fn port_goes(tx: &mut Tx<'_>, port: PortId) -> Result<(), Fault> {
+    match tx.local_addresses(port).await?.is_empty() {
+        true => Ok(()),
+        false => Err(refused(LocalIpRefusal::PortInUse(port))),
+    }
 }
 
 /// Its host leads others there to the port, or no longer.

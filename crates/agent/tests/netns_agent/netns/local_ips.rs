@@ -7,9 +7,9 @@ use std::time::Duration;
 use model::desired::{LocalIp, Part, Qos, RemoteSide};
 use model::report::State;
 
-use crate::netns::frames::{Tap, arp, v4};
+use crate::netns::frames::{ACK, FIN, RST, SYN, Tap, arp, packet, segment, udp4, v4};
 use crate::netns::groups::{OTHER, OWN, any, group, rule, settled};
-use crate::netns::place::{Guest, Place, network};
+use crate::netns::place::{Guest, Place, Running, network};
 use crate::netns::wait::eventually;
 
 const LOCAL: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 100);
@@ -239,4 +239,126 @@ async fn groups_judge_by_the_addresses_that_ports_have() {
     // Whose group gets in no longer is kept out, on the way by the local IP as on any other.
     place.server.put("one", [group(OWN, [])]);
     eventually("nobody", || over_tcp(&place, a, local), Option::is_none).await;
+}
+
+/// What a guest's table remembers of its port: for how many seconds more, of each.
+fn remembered(place: &Place, guest: &Guest, port: u16) -> Vec<u64> {
+    let text = listed(place, guest);
+    let of_port = text.split([',', '{', '}']).filter(|element| element.contains(&format!(" . {port} . ")));
+    of_port.filter_map(|element| Some(seconds(element.split_once("expires ")?.1.trim()))).collect()
+}
+
+fn listed(place: &Place, guest: &Guest) -> String {
+    let table = host::names::local_table(guest.port.id, LOCAL);
+    let output = place.exec("one", &format!("nft -n list set netdev {table} asked")).stdout;
+    String::from_utf8_lossy(&output).into_owned()
+}
+
+/// Of a text such as 2h3m59s900ms.
+fn seconds(text: &str) -> u64 {
+    let (mut all, mut number) = (0, 0);
+    for letter in text.split("ms").next().unwrap_or_default().chars() {
+        match letter.to_digit(10) {
+            Some(digit) => number = number * 10 + u64::from(digit),
+            None => {
+                all += number
+                    * if letter == 'h' {
+                        3600
+                    } else if letter == 'm' {
+                        60
+                    } else {
+                        1
+                    };
+                number = 0;
+            }
+        }
+    }
+    all
+}
+
+/// Who asks and who answers, and where frames of who asks begin.
+async fn asking(place: &Place) -> (Guest, Guest, Tap, Running) {
+    let (a, s) = (Guest::nth(1), standing_for(Guest::nth(2), &[LOCAL]));
+    for guest in [&a, &s] {
+        place.plug("one", guest);
+    }
+    place.server.put("one", [network(&[]), a.part(), s.part()]);
+    let agent = place.run(place.config("one"));
+    eventually("a table", || tables(place, "one", &a), |n| *n == 1).await;
+    let tap = Tap::open(place, &a.name, "eth0");
+    (a, s, tap, agent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_is_soon_forgotten() {
+    let Some(place) = Place::new() else { return };
+    let (a, s, tap, _agent) = asking(&place).await;
+    let local = IpAddr::V4(LOCAL);
+    let say = |port, flags| {
+        let segment = segment(a.v4(), local, port, 80, flags);
+        tap.send(&packet(a.port.mac, s.port.mac, a.v4(), local, 6, &segment));
+    };
+    const EDGE: std::ops::RangeInclusive<u64> = 200..=240;
+    const OPEN: std::ops::RangeInclusive<u64> = 7300..=7440;
+    for (port, end) in [(4001, FIN), (4002, RST)] {
+        let each = [(SYN, &[EDGE][..]), (ACK, &[OPEN]), (end | ACK, &[EDGE, EDGE]), (ACK, &[EDGE, EDGE])];
+        // The same port again is another connection.
+        for (flags, wanted) in each.into_iter().chain(each) {
+            say(port, flags);
+            let is = |left: &Vec<u64>| {
+                left.len() == wanted.len()
+                    && left.iter().zip(wanted).all(|(left, wanted)| wanted.contains(left))
+            };
+            eventually(&format!("{flags:#x} from {port}"), || remembered(&place, &a, port), is).await;
+        }
+    }
+    // Of services that answer once, and of others.
+    for (port, wanted) in [(53, 30..=60), (5000, 270..=300)] {
+        tap.send(&udp4(a.port.mac, s.port.mac, a.v4(), local, 4003, port));
+        let is = |left: &Vec<u64>| left.iter().any(|left| wanted.contains(left));
+        eventually("over UDP", || remembered(&place, &a, 4003), is).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_much_is_remembered_and_no_more() {
+    const MOST: usize = 65_535;
+    let Some(place) = Place::new() else { return };
+    let (a, s, tap, _agent) = asking(&place).await;
+    let local = IpAddr::V4(LOCAL);
+    let held = || listed(&place, &a).matches("expires").count();
+    for at in 0..70_000_u32 {
+        let (from, to) = (at as u16, 5000 + (at >> 16) as u16);
+        tap.send(&udp4(a.port.mac, s.port.mac, a.v4(), local, from, to));
+    }
+    eventually("as much as there is room for", held, |n| *n == MOST).await;
+    // What finds no room goes where it says, which is nobody here.
+    let at_s = Tap::open(&place, &s.name, "eth0");
+    tap.send(&udp4(a.port.mac, s.port.mac, a.v4(), local, 1, 6000));
+    tap.send(&udp4(a.port.mac, s.port.mac, a.v4(), s.v4(), 2, 6000));
+    let to_s = udp4(a.port.mac, s.port.mac, a.v4(), s.v4(), 2, 6000);
+    let led = udp4(a.port.mac, s.port.mac, a.v4(), s.v4(), 1, 6000);
+    let first = at_s.until("a datagram", |frame| frame[..] == to_s || frame[..] == led);
+    assert_eq!(first.await, to_s, "it was led");
+    assert_eq!(held(), MOST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_the_address_is_not_led_away_from_it() {
+    let Some(place) = Place::new() else { return };
+    let (a, mut own, s) = (Guest::nth(1), Guest::nth(3), standing_for(Guest::nth(2), &[LOCAL]));
+    own.port.fixed_ips.push(LOCAL.into());
+    for guest in [&a, &own, &s] {
+        place.plug("one", guest);
+    }
+    place.server.put("one", [network(&[]), a.part(), own.part(), s.part()]);
+    let _agent = place.run(place.config("one"));
+    settled(&place, "one", own.part().key()).await;
+    eventually("a table", || tables(&place, "one", &a), |n| *n == 1).await;
+    assert_eq!(tables(&place, "one", &own), 0, "of who has the address");
+    // Whether anybody else has it (RFC 5227).
+    let (probes, at_a) = (Tap::open(&place, &own.name, "eth0"), Tap::open(&place, &a.name, "eth0"));
+    let probe = arp(own.port.mac, wire::Mac::BROADCAST, (own.port.mac, v4([0; 4])), LOCAL.into());
+    probes.send(&probe);
+    assert_eq!(at_a.until("the probe", |frame| frame[..] == probe).await, probe, "it is answered");
 }

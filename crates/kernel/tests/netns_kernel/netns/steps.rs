@@ -212,7 +212,13 @@ fn translating() -> Table {
             &[Match::ArpRequest, Match::ArpTargetIp(net("10.0.0.100/32"))],
             Verdict::AnswerArp { device: "br0".into(), ip: [10, 0, 0, 100].into(), mac },
         ),
-        rule(&[to.clone(), Match::Transport(6), Match::TcpEdge], divert(Asked::Ports)),
+        rule(&[to.clone(), Match::Transport(6), Match::TcpOpens], Verdict::Forget(Asked::Ending)),
+        rule(
+            &[to.clone(), Match::Transport(6), Match::TcpCloses],
+            Verdict::Remember { asked: Asked::Ending, timeout_s: 240 },
+        ),
+        rule(&[to.clone(), Match::Transport(6), Match::Asks(Asked::Ending)], divert(Asked::Ports)),
+        rule(&[to.clone(), Match::Transport(17), Match::UdpWellKnown], divert(Asked::Ports)),
         rule(&[to], Verdict::SetEtherDestination(mac)),
     ];
     let from = Match::Source(net("10.0.0.2/32"));

@@ -11,7 +11,6 @@ mod bindings;
 use cloud::bind::{self, Asked};
 use cloud::instance;
 use cloud::ipam::{self, PlanFacts};
-use cloud::local_ip::LocalIpRefusal;
 use cloud::port::{CreateFacts, UpdateFacts};
 use cloud::security_group::Found;
 use cloud::segment::of;
@@ -28,7 +27,9 @@ use crate::app::App;
 use crate::error::Fault;
 use crate::guard::Guard;
 use crate::listen;
-use crate::routes::{floatingip, ndp_proxy, network, router, security_group, segment, software_order, trunk};
+use crate::routes::{
+    floatingip, local_ip, ndp_proxy, network, router, security_group, segment, software_order, trunk,
+};
 use addresses::{as_asked, check_subnets_exist, find_addresses, mac};
 use binding::bind_to;
 
@@ -252,6 +253,7 @@ async fn save(
     mut after: Port,
 ) -> Result<(), Fault> {
     floatingip::port_changes(tx, stamp, before, &after).await?;
+    local_ip::port_changes(tx, before, &after).await?;
     software_order::port_changes(tx, stamp, subnets, before, &after).await?;
     ndp_proxy::port_changes(tx, stamp, before, Some(&after)).await?;
     if before.host != after.host || before.device_owner != after.device_owner {
@@ -331,15 +333,13 @@ pub async fn delete_by_id(tx: &mut Tx<'_>, stamp: &Stamp, id: &str) -> Result<()
     if tx.router_port(port.id).await?.is_some() || tx.is_floatingip_port(port.id).await? {
         return Err(Refusal::ServicePortInUse { port: port.id, owner: port.device_owner }.into());
     }
-    if tx.is_local_port(port.id).await? {
-        return Err(Refusal::from(LocalIpRefusal::PortInUse(port.id)).into());
-    }
     let network = network::load(tx, port.network_id).await?;
     delete(tx, stamp, &network, port).await
 }
 
 pub async fn delete(tx: &mut Tx<'_>, stamp: &Stamp, network: &Network, port: Port) -> Result<(), Fault> {
     trunk::check_free(tx, port.id).await?;
+    local_ip::port_goes(tx, port.id).await?;
     floatingip::port_goes(tx, stamp, &port).await?;
     software_order::port_goes(tx, stamp, &port).await?;
     ndp_proxy::port_changes(tx, stamp, &port, None).await?;

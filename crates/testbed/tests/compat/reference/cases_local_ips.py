@@ -74,7 +74,10 @@ def of_local_ips():
     case('its-port', MADE, step('GET', '/ports/{local.local_port_id}'), ['device_owner', 'device_id', 'status', 'project_id', 'security_groups', 'binding:vif_type'])
     case('its-port-gone', [*MADE, step('DELETE', ONE)], step('GET', '/ports/{local.local_port_id}'))
     case('the-port-stays', [*ready, local(**by_port), step('DELETE', ONE)], step('GET', '/ports/{port.id}'), ['device_owner'])
-    case('the-port-moved', [*ready, local(**by_port), step('PUT', '/ports/{port.id}', {'port': {'fixed_ips': []}})], step('GET', ONE), SHOW)
+    case('the-port-moves', [*ready, local(**by_port)], step('PUT', '/ports/{port.id}', {'port': {'fixed_ips': []}}), ['fixed_ips#'])
+    case('post-net-gateway', ready, local(**by_net, local_ip_address='10.0.0.1'), SHOW)
+    leg = [*NET, at(device_owner='network:dhcp')]
+    case('post-port-of-network', leg, local(**by_port), SHOW)
     case('bulk', ready, step('POST', MANY, {'local_ips': [by_port, by_port | {'ip_mode': 'passthrough'}]}), ['ip_mode'])
     for label, query in {'all': '', 'description': '&description=x', 'id': '&id={local.id}', 'port': '&local_port_id={local.local_port_id}', 'network': '&network_id={net.id}',
                          'ip': '&local_ip_address=10.0.0.100', 'mode': '&ip_mode=passthrough', 'project': '&project_id=' + 'a' * 32, 'fields': '&fields=ip_mode', 'bad': '&color=1',
