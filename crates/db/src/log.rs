@@ -12,10 +12,10 @@ use crate::engine::{DbError, Tx};
 /// A log that is on: it, its project, and what it tells.
 pub type Logged = (LogId, String, Event);
 
-/// The ports that a log `l` is of, as a condition on ports `p`.
-const OF: &str = "(l.target_id IS NULL OR l.target_id = p.id) \
-     AND (l.resource_id IS NULL OR l.resource_id IN (SELECT g.group_id FROM port_groups g WHERE g.port_id = p.id)) \
-     AND (l.target_id IS NOT NULL OR l.resource_id IS NOT NULL OR l.project_id = p.project_id)";
+/// The ports that a log `l` is of, as a condition on ports `p`: the one that it names, which its maker was allowed to
+/// name, or its project's. Others may have a group that is shared with them.
+const OF: &str = "(l.target_id = p.id OR l.target_id IS NULL AND l.project_id = p.project_id) \
+     AND (l.resource_id IS NULL OR l.resource_id IN (SELECT g.group_id FROM port_groups g WHERE g.port_id = p.id))";
 
 impl Tx<'_> {
     /// How many logs a project has.

@@ -16,6 +16,9 @@ const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
 
+/// Logs named in one line.
+const IDS: usize = 8;
+
 /// Ports of which something is told, and who wants it.
 pub type Logs = BTreeMap<PortId, BTreeSet<Log>>;
 
@@ -41,9 +44,10 @@ pub fn lines(logs: &Logs, prefix: &str, bytes: &[u8]) -> Vec<String> {
     let way = if direction == Direction::Ingress { "ingress" } else { "egress" };
     let packet = packet(bytes);
     let line = |(project, ids): (&str, Vec<LogId>)| {
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let more = if ids.len() > IDS { ",..." } else { "" };
+        let ids: Vec<String> = ids.iter().take(IDS).map(ToString::to_string).collect();
         format!(
-            "action={action} direction={way} project_id={project} log_resource_ids=[{}] port_id={port} {packet}",
+            "action={action} direction={way} project_id={project} log_resource_ids=[{}{more}] port_id={port} {packet}",
             ids.join(",")
         )
     };

@@ -38,9 +38,9 @@ pub struct Facts<'a> {
     pub policies: &'a BTreeMap<QosPolicyId, Policy>,
     /// What these have to do with trunks.
     pub trunked: &'a BTreeMap<PortId, Trunked>,
-    /// Local IPs that they stand for, each with the port's own address.
     /// Logs of them, each with its project and what it tells.
     pub logged: &'a BTreeMap<PortId, Vec<(LogId, String, Event)>>,
+    /// Local IPs that they stand for, each with the port's own address.
     pub stood_for: &'a BTreeMap<PortId, Vec<(Ipv4Addr, Ipv4Addr, IpMode)>>,
     /// Networks that the host has ports of.
     pub networks: &'a [NetworkId],

@@ -14,6 +14,10 @@ const ASKED_OUT: u32 = 32;
 /// The most that is told of one port, way and event: Neutron's `rate_limit` and `burst_limit`.
 const TOLD: Match = Match::Within { rate: 100, burst: 25 };
 
+/// Ports of a host of which accepted packets are told. Their chain is carried out in one piece, and each packet that
+/// begins a connection of a logged port walks it.
+pub const ACCEPTING: usize = 512;
+
 /// What is told of a port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Logged {
@@ -32,7 +36,7 @@ pub fn at() -> At {
 }
 
 /// Of packets of ports whose rules let through what is logged: what has come this far was accepted by all whom
-/// it concerns. `None` without such ports.
+/// it concerns; of the first so many ports. `None` without such ports.
 pub fn of_accepted(ports: impl Iterator<Item = PortId>) -> Option<Chain> {
     let ways =
         [(Direction::Ingress, ASKED_IN, End::Destination), (Direction::Egress, ASKED_OUT, End::Source)];
@@ -43,7 +47,7 @@ pub fn of_accepted(ports: impl Iterator<Item = PortId>) -> Option<Chain> {
         })
     };
     let mut rules = vec![rule([Match::NoMarkOf(ASKED_IN | ASKED_OUT)], Act::Accept)];
-    rules.extend(ports.flat_map(tell));
+    rules.extend(ports.take(ACCEPTING).flat_map(tell));
     (rules.len() > 1).then(|| Chain { at: at(), hook: Some(Hook::Behind), rules })
 }
 
@@ -61,4 +65,19 @@ pub fn of_dropped(rules: Vec<Rule>, id: PortId, direction: Direction) -> Vec<Rul
         (rule.act == Act::Drop).then_some(tells).into_iter().chain([rule])
     };
     rules.into_iter().flat_map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_chain_is_no_longer_than_what_is_carried_out_at_once() {
+        let chain = |ports: u128| of_accepted((0..ports).map(|number| PortId(Uuid::from_u128(number))));
+        assert_eq!(chain(0), None);
+        assert_eq!(chain(3).map(|chain| chain.rules.len()), Some(1 + 2 * 3));
+        assert_eq!(chain(100_000), chain(ACCEPTING as u128));
+    }
 }

@@ -43,6 +43,7 @@ pub use apart::apart;
 pub use arrivals::purge_arrived;
 pub use due::{Due, Joined, Zones, purge_due};
 pub use heirs::Awaited;
+pub use logging::ACCEPTING;
 pub use released::purge_released;
 pub use sets::Set;
 pub use tree::{

@@ -47,6 +47,8 @@ pub async fn create(
         Some(id) => port::visible(tx, guard, &id.to_string()).await?,
         None => None,
     };
+    // Whose network it is sees the port, and does not hear what it sends.
+    let target = target.filter(|port| guard.is_admin() || port.project_id == new.project_id);
     let others = usize::try_from(tx.logs_of(&new.project_id).await?).unwrap_or(usize::MAX);
     let facts = Facts { has_group, target: target.as_ref(), others };
     let made = log::create(new, facts, stamp).map_err(refused)?;

@@ -63,6 +63,11 @@ async fn hosts_are_told_what_is_logged(engine: Engine) {
     let of_red = log(client, json!({ "resource_id": red, "event": "DROP" })).await;
     told(&host, &one, &[(&of_red, false, true)]).await;
     told(&host, &two, &[]).await;
+    // Others may have the group, and are not listened to.
+    let theirs = json!({
+        "network_id": network, "binding:host_id": HOST, "security_groups": [red], "project_id": "others",
+    });
+    told(&host, &id_of(&client.create("port", theirs).await.expect("a port")), &[]).await;
     let of_two = log(client, json!({ "target_id": two, "event": "ACCEPT" })).await;
     told(&host, &two, &[(&of_two, true, false)]).await;
     let of_all = log(client, json!({})).await;
