@@ -18,12 +18,14 @@
 //! packet    raw frames of one device                          events    links that come and go
 //! packet_log  packets that rules tell of              folder    files that come
 //! ports/    frames of a virtual switch, in batches            underlay  what tunnels travel on
+//! bpf/      programs in the kernel that see frames of a device
 //! ```
 //! The only crate with unsafe code. Nothing here decides.
 
 mod addr;
 mod announce;
 mod apply;
+pub mod bpf;
 mod changes;
 pub mod conntrack;
 pub mod conversation;

@@ -3,6 +3,7 @@
 #[path = "switch"]
 mod netns {
     mod cold;
+    mod express;
     mod interop;
     mod judge;
     mod life;

@@ -17,7 +17,7 @@ pub type NetworkNo = u16;
 pub type TunnelNo = u32;
 
 /// Where a MAC is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Placed {
     Port(PortNo),
     Tunnel(TunnelNo, Vni),

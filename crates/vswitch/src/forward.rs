@@ -1,7 +1,8 @@
 //! From an instance, or out of a tunnel: to a port, into a tunnel, or to all.
 
-use wire::Vni;
+use wire::{Mac, Vni};
 
+use crate::express::Flow;
 use crate::fdb::{Learned, NetworkNo, Placed, TunnelNo};
 use crate::frame::Piece;
 use crate::head::{Fields, finish_checksum};
@@ -35,7 +36,9 @@ impl Switch {
             Err(why) => return self.drop_frame(why, frame),
         };
         self.learn(network, &inner, Placed::Port(from), now);
-        self.forward(Placed::Port(from), network, frame, &inner, now);
+        let (place, bytes) = (Placed::Port(from), frame.len());
+        self.forward(place, network, frame, &inner, now);
+        self.note(Flow { port: from, place, mac: Mac::ZERO, src: inner.src, dst: inner.dst }, bytes, now);
     }
 
     pub(crate) fn learn(&mut self, network: NetworkNo, inner: &Inner, place: Placed, now: Tick) {
@@ -45,7 +48,10 @@ impl Switch {
         }
         match self.fdb.learn(network, inner.src, place, now) {
             Learned::Known | Learned::Added | Learned::Written => {}
-            Learned::Moved => state.moved += 1,
+            Learned::Moved => {
+                state.moved += 1;
+                self.express.stale = true;
+            }
             Learned::NoRoom => state.not_learned += 1,
         }
     }

@@ -22,6 +22,7 @@ mod arrive;
 mod check;
 mod configure;
 mod event;
+mod express;
 mod fdb;
 mod forward;
 mod frame;
@@ -47,6 +48,7 @@ mod why;
 mod wrong;
 
 pub use event::Event;
+pub use express::{Change, Into, OutOf, Passage, Reach, Way, WayNo};
 pub use frame::Frame;
 pub use limits::Limits;
 pub use offload::{Checksum, Offload, SegmentKind, Segments};

@@ -3,6 +3,7 @@
 use wire::{Mac, Vni};
 
 use crate::arrive::{self, Arrival, Outer};
+use crate::express::Flow;
 use crate::fdb::{NetworkNo, Placed};
 use crate::inner::{self, Inner};
 use crate::neighbour::answer::{self, Said};
@@ -15,7 +16,7 @@ impl Switch {
         // A device that the kernel has not told of yet has no traffic of ours.
         let Some(own) = own else { return self.pool.recycle(frame) };
         match arrive::arrival(frame.bytes(), &frame.offload, own, &self.arrivals) {
-            Ok(Arrival::Tunnel(outer)) => self.take_apart(&outer, frame, now),
+            Ok(Arrival::Tunnel(outer)) => self.take_apart(from, &outer, frame, now),
             Ok(Arrival::Arp { at }) => {
                 let said = answer::arp(&frame.bytes()[at..]).map(Some);
                 self.answered(from, own, said, frame, now);
@@ -47,6 +48,7 @@ impl Switch {
             && from != to
         {
             self.tell(Event::Moved { link, ip, from, to });
+            self.express.stale = true;
         }
         if let Some(mac) = mac.filter(|_| news.tell) {
             self.tell(Event::Resolved { link, ip, mac });
@@ -58,9 +60,9 @@ impl Switch {
         }
     }
 
-    fn take_apart(&mut self, outer: &Outer, mut frame: Frame, now: Tick) {
+    fn take_apart(&mut self, from: PortNo, outer: &Outer, mut frame: Frame, now: Tick) {
         if let Some(every) = outer.every.filter(|every| outer.at + every < outer.end) {
-            return self.take_several(outer, every, frame, now);
+            return self.take_several(from, outer, every, frame, now);
         }
         frame.truncate(outer.end);
         let read = arrive::header(outer.kind, &frame.bytes()[outer.at..]).and_then(|(vni, len)| {
@@ -72,7 +74,7 @@ impl Switch {
             Ok((vni, len, network, offload)) => {
                 frame.strip(outer.at + len);
                 frame.offload = offload;
-                self.inside(outer, vni, network, frame, now);
+                self.inside(from, (outer, vni), network, frame, now);
             }
             Err(why) => self.drop_frame(why, frame),
         }
@@ -80,7 +82,7 @@ impl Switch {
 
     /// Tunnel packets laid one after another behind one outer header. While they are segments of one run, their
     /// payload stays where it is.
-    fn take_several(&mut self, outer: &Outer, every: usize, frame: Frame, now: Tick) {
+    fn take_several(&mut self, from: PortNo, outer: &Outer, every: usize, frame: Frame, now: Tick) {
         let whole = &frame.bytes()[..outer.end];
         let mut before: &[u8] = &[];
         let (mut begun, mut rest, mut made) = (false, Vec::new(), 0);
@@ -111,7 +113,7 @@ impl Switch {
                 rest.push((vni, network, one));
             } else {
                 begun = true;
-                self.inside(outer, vni, network, one, now);
+                self.inside(from, (outer, vni), network, one, now);
             }
         }
         let back = match &mut self.run {
@@ -122,7 +124,7 @@ impl Switch {
             self.pool.recycle(frame);
         }
         for (vni, network, one) in rest {
-            self.inside(outer, vni, network, one, now);
+            self.inside(from, (outer, vni), network, one, now);
         }
     }
 
@@ -140,7 +142,14 @@ impl Switch {
     }
 
     /// A frame out of a tunnel, to its network.
-    fn inside(&mut self, outer: &Outer, vni: Vni, network: NetworkNo, mut frame: Frame, now: Tick) {
+    fn inside(
+        &mut self,
+        from: PortNo,
+        (outer, vni): (&Outer, Vni),
+        network: NetworkNo,
+        mut frame: Frame,
+        now: Tick,
+    ) {
         let inner = match Inner::of(frame.bytes()).and_then(|inner| admitted(outer, &mut frame, inner)) {
             Ok(inner) => inner,
             Err(why) => return self.drop_frame(why, frame),
@@ -153,7 +162,9 @@ impl Switch {
         }
         let place = Placed::Tunnel(outer.tunnel, vni);
         self.learn(network, &inner, place, now);
+        let bytes = frame.len();
         self.forward(place, network, frame, &inner, now);
+        self.note(Flow { port: from, place, mac: outer.from, src: inner.src, dst: inner.dst }, bytes, now);
     }
 }
 

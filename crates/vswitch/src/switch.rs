@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::vswitch::{Facts, Wanted};
 use wire::{Mac, Vni};
 
+use crate::express::{Express, Reach};
 use crate::fdb::{Fdb, NetworkNo, TunnelNo};
 use crate::keyed::Keyed;
 use crate::leaving::Leaving;
@@ -50,6 +51,7 @@ pub struct Switch {
     pub(crate) out: Leaving,
     pub(crate) events: VecDeque<Event>,
     age_at: Tick,
+    pub(crate) express: Express,
 }
 
 /// What a port belongs to.
@@ -67,12 +69,13 @@ pub struct PortState {
     pub received: Traffic,
     pub sent: Traffic,
     pub pace: Pace,
+    pub reach: Reach,
 }
 
 impl PortState {
     pub fn new(name: &str, inside: Inside) -> PortState {
         let (received, sent, pace) = (Traffic::default(), Traffic::default(), Pace::default());
-        PortState { name: name.to_owned(), inside, received, sent, pace }
+        PortState { name: name.to_owned(), inside, received, sent, pace, reach: Reach::Not }
     }
 }
 
@@ -106,6 +109,7 @@ impl Switch {
     /// `seed` keys the tables and spreads questions; it must not be known to whoever sends frames.
     pub fn new(seed: [u64; 2], limits: Limits) -> Switch {
         let keyed = Keyed::new(seed);
+        let express = Express::new(keyed.clone());
         Switch {
             pool: Pool::default(),
             arrivals: Arrivals::new(keyed.clone()),
@@ -124,6 +128,7 @@ impl Switch {
             run: None,
             events: VecDeque::new(),
             age_at: Tick::default(),
+            express,
         }
     }
 
@@ -148,6 +153,7 @@ impl Switch {
             let Some(neighbour) = self.neighbours.get(no) else { continue };
             let (port, ip, from) = (neighbour.port, neighbour.ip, neighbour.from);
             if let Some(mac) = turn.lost {
+                self.express.stale = true;
                 self.tell(Event::Lost { link: from.link, ip, mac });
             }
             if let Some(to) = turn.ask
@@ -158,8 +164,10 @@ impl Switch {
                 self.send(port, frame);
             }
         }
+        self.express.ask(now);
         if now >= self.age_at {
             self.fdb.age(now);
+            self.express.stale = true;
             self.age_at = now + AGEING;
         }
     }
@@ -189,7 +197,8 @@ impl Switch {
     /// When `handle_timeout` is to be called next.
     pub fn poll_timeout(&self) -> Option<Tick> {
         let ageing = (self.fdb.learned_in_all() > 0).then_some(self.age_at);
-        ageing.into_iter().chain(self.neighbours.next_due()).min().filter(|tick| *tick < Tick(u64::MAX))
+        let due = ageing.into_iter().chain(self.neighbours.next_due()).chain(self.express.next_due());
+        due.min().filter(|tick| *tick < Tick(u64::MAX))
     }
 
     /// The number of a port or underlay.

@@ -17,5 +17,7 @@ mod moves;
 mod outer;
 #[path = "switch/segments.rs"]
 mod segments;
+#[path = "switch/ways.rs"]
+mod ways;
 #[path = "switch/unruly.rs"]
 mod unruly;

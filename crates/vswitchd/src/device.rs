@@ -5,22 +5,51 @@ use std::path::Path;
 
 use kernel::packet::Instruction;
 use kernel::ports::{Lost, PacketPort, Poller, Room, Tap, VnetHeader};
-use vswitch::{Frame, Pool};
+use vswitch::{Frame, Pool, Reach};
 
+use crate::express::{Express, Looked};
 use crate::offload;
 
 /// What of a tap is handed over as it is; less is copied, for it would hold a large buffer.
 const SMALL: usize = 1024;
 
 pub(crate) enum Opened {
-    Port(PacketPort),
+    Port(Packet),
     Tap(Tap),
-    Underlay(PacketPort),
+    Underlay(Packet),
+}
+
+/// A device that somebody else made. Its socket goes first: what it takes no longer is not looked at either.
+pub(crate) struct Packet {
+    port: PacketPort,
+    looked: Option<Looked>,
+    is_veth: bool,
+}
+
+impl std::ops::Deref for Packet {
+    type Target = PacketPort;
+
+    fn deref(&self) -> &PacketPort {
+        &self.port
+    }
+}
+
+impl std::ops::DerefMut for Packet {
+    fn deref_mut(&mut self) -> &mut PacketPort {
+        &mut self.port
+    }
 }
 
 impl Opened {
-    pub fn port(namespace: &Path, device: &str, slots: usize) -> io::Result<Opened> {
-        Ok(Opened::Port(PacketPort::open(namespace, device, None, slots)?))
+    pub fn port(
+        namespace: &Path,
+        device: &str,
+        slots: usize,
+        express: Option<&Express>,
+    ) -> io::Result<Opened> {
+        let port = PacketPort::open(namespace, device, None, slots)?;
+        let looked = express.map(|express| express.look_at_port(namespace, &port));
+        Ok(Opened::Port(Packet { looked: told(device, looked), is_veth: port.is_veth(device), port }))
     }
 
     pub fn underlay(
@@ -28,8 +57,11 @@ impl Opened {
         device: &str,
         filter: &[Instruction],
         slots: usize,
+        express: Option<&Express>,
     ) -> io::Result<Opened> {
-        Ok(Opened::Underlay(PacketPort::open(namespace, device, Some(filter), slots)?))
+        let port = PacketPort::open(namespace, device, Some(filter), slots)?;
+        let looked = express.map(|express| express.look_at_underlay(namespace, &port, filter));
+        Ok(Opened::Underlay(Packet { looked: told(device, looked), is_veth: port.is_veth(device), port }))
     }
 
     pub fn tap(namespace: &Path, device: &str) -> io::Result<Opened> {
@@ -38,22 +70,43 @@ impl Opened {
 
     pub fn watch(&self, poller: &Poller, number: u16) -> io::Result<()> {
         match self {
-            Opened::Port(port) | Opened::Underlay(port) => poller.add(port, number),
+            Opened::Port(port) | Opened::Underlay(port) => poller.add(&port.port, number),
             Opened::Tap(tap) => poller.add(tap, number),
         }
     }
 
     pub fn unwatch(&self, poller: &Poller) -> io::Result<()> {
         match self {
-            Opened::Port(port) | Opened::Underlay(port) => poller.remove(port),
+            Opened::Port(port) | Opened::Underlay(port) => poller.remove(&port.port),
             Opened::Tap(tap) => poller.remove(tap),
         }
     }
 
-    pub fn set_filter(&self, filter: &[Instruction]) -> io::Result<()> {
+    /// The express has the same filter already.
+    pub fn set_filter(&self, filter: &[Instruction], express: Option<&Express>) -> io::Result<()> {
+        match (self, express) {
+            (Opened::Underlay(port), Some(express)) if port.looked.is_some() => express.filter(port),
+            (Opened::Underlay(port), _) => port.set_filter(filter),
+            (Opened::Port(_) | Opened::Tap(_), _) => Ok(()),
+        }
+    }
+
+    /// Its number in the kernel.
+    pub fn index(&self) -> Option<u32> {
         match self {
-            Opened::Underlay(port) => port.set_filter(filter),
-            Opened::Port(_) | Opened::Tap(_) => Ok(()),
+            Opened::Port(port) | Opened::Underlay(port) => Some(port.index()),
+            Opened::Tap(_) => None,
+        }
+    }
+
+    /// Which frames may pass by it in the kernel. What comes out of a tunnel there is still marked as being in one, and a
+    /// tap would have it cut for that.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Opened::Port(port) | Opened::Underlay(port) if port.looked.is_some() => {
+                if port.is_veth { Reach::Whole } else { Reach::Plain }
+            }
+            _ => Reach::Not,
         }
     }
 
@@ -100,6 +153,17 @@ impl Opened {
         match self {
             Opened::Port(port) | Opened::Underlay(port) => port.lost(),
             Opened::Tap(tap) => tap.lost(),
+        }
+    }
+}
+
+/// A device is open without, and its frames take the long way.
+fn told(device: &str, looked: Option<io::Result<Looked>>) -> Option<Looked> {
+    match looked? {
+        Ok(looked) => Some(looked),
+        Err(error) => {
+            tracing::warn!(device, %error, "its frames do not pass in the kernel");
+            None
         }
     }
 }

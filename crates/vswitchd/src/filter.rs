@@ -2,14 +2,14 @@
 
 use kernel::packet::Instruction;
 
-const LOAD_HALF: u16 = 0x28;
-const LOAD_BYTE: u16 = 0x30;
-const LOAD_WORD: u16 = 0x20;
+pub(crate) const LOAD_HALF: u16 = 0x28;
+pub(crate) const LOAD_BYTE: u16 = 0x30;
+pub(crate) const LOAD_WORD: u16 = 0x20;
 /// X = 4 * (low half of the byte): the length of an IPv4 header.
-const LOAD_HEADER_LENGTH: u16 = 0xb1;
-const LOAD_HALF_BEHIND: u16 = 0x48;
-const EQUAL: u16 = 0x15;
-const ANY_BIT: u16 = 0x45;
+pub(crate) const LOAD_HEADER_LENGTH: u16 = 0xb1;
+pub(crate) const LOAD_HALF_BEHIND: u16 = 0x48;
+pub(crate) const EQUAL: u16 = 0x15;
+pub(crate) const ANY_BIT: u16 = 0x45;
 const RETURN: u16 = 0x06;
 /// A word beside the frame: whether it had a tag.
 const TAGGED: u32 = 0xffff_f000 + 48;

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use vswitch::{Event, Frame, Switch, Wrong};
 
 use crate::device::Opened;
+use crate::express::Express;
 use crate::happened::{self, Happened};
 use crate::keep::Keep;
 use crate::looks::Looks;
@@ -95,8 +96,10 @@ impl House {
         let (jobs, todo) = mpsc::channel();
         let wake = interrupt.clone();
         let (tell, happened) = happened::line(Box::new(move || wake.wake()));
-        let switch = Switch::new(seed(), settings.limits());
-        let worker = Worker::new(switch, todo, tell, settings.spin())
+        let express = express(settings.express_ways);
+        let mut switch = Switch::new(seed(), settings.limits());
+        switch.offer_ways(express.as_ref().map_or(0, |_| settings.express_ways as usize));
+        let worker = Worker::new(switch, todo, tell, settings.spin(), express.clone())
             .map_err(VswitchdError::io("wait in", &namespace))?;
         let line = Line { jobs, waker: worker.waker() };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -123,6 +126,7 @@ impl House {
             tunnels: None,
             filter: Vec::new(),
             silence: None,
+            express,
             happened,
             written: Written::default(),
         };
@@ -205,6 +209,16 @@ fn refuse(why: Why, message: String) -> Answer {
     Refused::new(why, message).into()
 }
 
+/// What lets frames pass in the kernel, if it is wanted and the kernel has it.
+fn express(ways: u32) -> Option<Arc<Express>> {
+    if ways == 0 {
+        return None;
+    }
+    let express = Express::new(ways);
+    let why = |error: &std::io::Error| tracing::warn!(%error, "no frames pass in the kernel");
+    express.inspect_err(why).ok().map(Arc::new)
+}
+
 /// Keys of tables, which nobody who sends frames may know.
 fn seed() -> [u64; 2] {
     use std::hash::{BuildHasher, RandomState};
@@ -227,6 +241,7 @@ struct Keeper {
     tunnels: Option<(BTreeSet<u16>, bool)>,
     filter: Vec<Instruction>,
     silence: Option<Silence>,
+    express: Option<Arc<Express>>,
     happened: Happened,
     written: Written,
 }
@@ -344,6 +359,9 @@ impl Keeper {
         let Some((ports, gre)) = &self.tunnels else { return };
         let ports: Vec<u16> = ports.iter().copied().collect();
         self.filter = filter::underlay(&ports, *gre);
+        if let Some(Err(error)) = self.express.as_ref().map(|express| express.refilter(&self.filter)) {
+            tracing::error!(%error, "a filter was not taken");
+        }
         self.line.send(Job::Filter(self.filter.clone()));
         // What is held is let go of first, or it would be in the way.
         self.silence = None;
@@ -386,11 +404,14 @@ impl Keeper {
     fn open(&mut self, name: &str, way: Option<Way>) -> Result<(), String> {
         let link = self.facts.links.iter().find(|link| link.name == name).map(|link| link.index);
         let (port_slots, underlay_slots) = self.slots;
+        let express = self.express.as_deref();
         let opened = match (way, link) {
             (Some(Way::Tap), _) => Opened::tap(&self.namespace, name),
             (_, None) => return Err("there is no such device".to_owned()),
-            (Some(Way::Packet), Some(_)) => Opened::port(&self.namespace, name, port_slots),
-            (None, Some(_)) => Opened::underlay(&self.namespace, name, &self.filter, underlay_slots),
+            (Some(Way::Packet), Some(_)) => Opened::port(&self.namespace, name, port_slots, express),
+            (None, Some(_)) => {
+                Opened::underlay(&self.namespace, name, &self.filter, underlay_slots, express)
+            }
         };
         let opened = opened.map_err(|error| error.to_string())?;
         tracing::info!(device = name, "a device is open");

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use kernel::packet::Instruction;
 use kernel::ports::{Lost, Poller};
 use model::vswitch::{Facts, FdbEntry, Shown, Wanted};
 use tokio::sync::oneshot;
-use vswitch::{Event, Frame, PortNo, SegmentKind, Segments, Switch, Tick, Wrong};
+use vswitch::{Change, Event, Frame, PortNo, Reach, SegmentKind, Segments, Switch, Tick, Wrong};
 
 use crate::device::Opened;
+use crate::express::{Express, Passing};
 use crate::happened::Tell;
 
 /// Frames that are taken from one device before the next has its turn.
@@ -57,6 +59,7 @@ pub(crate) struct Worker {
     got: Vec<Frame>,
     /// What stands for several datagrams can be sent as it is.
     cuts: bool,
+    passing: Option<Passing>,
 }
 
 /// Whether looking on without sleeping has been worth its while.
@@ -104,11 +107,18 @@ struct Device {
 }
 
 impl Worker {
-    pub fn new(switch: Switch, jobs: Receiver<Job>, tell: Tell, spin: Duration) -> io::Result<Worker> {
+    pub fn new(
+        switch: Switch,
+        jobs: Receiver<Job>,
+        tell: Tell,
+        spin: Duration,
+        express: Option<Arc<Express>>,
+    ) -> io::Result<Worker> {
         let (devices, start, cuts) = (BTreeMap::new(), Instant::now(), kernel::ports::cuts_datagrams());
         let poller = Poller::new()?;
         let (order, sending, got) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Worker { switch, poller, jobs, devices, order, sending, tell, spin, start, got, cuts })
+        let passing = express.map(Passing::new);
+        Ok(Worker { switch, poller, jobs, devices, order, sending, tell, spin, start, got, cuts, passing })
     }
 
     pub fn waker(&self) -> kernel::ports::Waker {
@@ -169,6 +179,7 @@ impl Worker {
             if !device.ready && (order.len() > FEW || device.opened.looks_dear()) {
                 continue;
             }
+            let waits = self.passing.as_mut().and_then(|passing| passing.begin(number));
             let mut got = std::mem::take(&mut self.got);
             let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or_else(|_| {
                 gone.push(number);
@@ -189,6 +200,9 @@ impl Worker {
                 moved = true;
                 self.flush();
             }
+            if let (Some(passing), Some(went), false) = (&mut self.passing, waits, count == BURST) {
+                passing.left(number, &went);
+            }
         }
         self.order = order;
         if !gone.is_empty() {
@@ -201,7 +215,33 @@ impl Worker {
         while let Some(event) = self.switch.poll_event() {
             self.tell.tell(event);
         }
+        self.pass(now);
         moved
+    }
+
+    /// Opens and ends ways, and learns what they carry.
+    fn pass(&mut self, now: Tick) {
+        let Some(passing) = &mut self.passing else { return };
+        while let Some(change) = self.switch.poll_express() {
+            let number = |port: PortNo| self.devices.get(&port.0).and_then(|device| device.opened.index());
+            match change {
+                Change::Open(no, way) => {
+                    let opened = number(way.from).zip(number(way.to)).map(|(a, b)| passing.open(no, &way, a, b));
+                    if opened != Some(true) {
+                        self.switch.refuse(no, now);
+                    }
+                }
+                Change::Close(no) => {
+                    let rest = passing.close(no);
+                    self.switch.carried(no, rest.frames, rest.bytes, now);
+                }
+                Change::Wait(no) => passing.wait(no),
+                Change::Tell(no) => {
+                    let carried = passing.carried(no);
+                    self.switch.carried(no, carried.frames, carried.bytes, now);
+                }
+            }
+        }
     }
 
     /// Sends all that is to go.
@@ -302,6 +342,7 @@ impl Worker {
             tracing::error!(device = name, %error, "a device cannot be waited for");
             return;
         }
+        self.switch.reach(PortNo(number), opened.reach());
         self.devices.insert(number, Device { name, opened, out: Vec::new(), ready: true });
         self.order = self.devices.keys().copied().collect();
     }
@@ -318,10 +359,11 @@ impl Worker {
 
     fn close(&mut self, name: &str) {
         let poller = &self.poller;
-        self.devices.retain(|_, device| {
+        self.devices.retain(|number, device| {
             let stays = device.name != name;
             if !stays {
                 let _ = device.opened.unwatch(poller);
+                self.switch.reach(PortNo(*number), Reach::Not);
             }
             stays
         });
@@ -329,8 +371,9 @@ impl Worker {
     }
 
     fn filter(&mut self, filter: &[Instruction]) {
+        let express = self.passing.as_ref().map(Passing::express);
         for device in self.devices.values() {
-            if let Err(error) = device.opened.set_filter(filter) {
+            if let Err(error) = device.opened.set_filter(filter, express) {
                 tracing::error!(device = device.name, %error, "a filter was not taken");
             }
         }

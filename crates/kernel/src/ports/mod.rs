@@ -4,6 +4,7 @@
 //! vnet     the header before each frame: what is left to do to it
 //! packet   a device of somebody else's: a ring to receive
 //! batch    one system call for many frames to send
+//! driver   who drives a device
 //! tap      a device of our own, which outlives us if it is to
 //! wake     waiting for any of many, and being woken
 //! silence  keeps the kernel from refusing what the switch takes
@@ -11,6 +12,7 @@
 //! Nothing here looks into a frame, but for the tag that the kernel keeps beside it.
 
 mod batch;
+mod driver;
 mod packet;
 mod silence;
 mod tap;

@@ -15,7 +15,9 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, getsockopt, setsockopt, socket, sockopt};
 
 use super::batch::{BATCH, Batch, told_first};
+use super::driver::driver;
 use super::{LONGEST_FRAME, Lost, Room, VnetHeader};
+use crate::bpf::Program;
 use crate::netns;
 use crate::packet::{Instruction, attach, bind, bind_to_send};
 
@@ -47,6 +49,7 @@ pub struct PacketPort {
     ring: Ring,
     out: Batch,
     lost: Lost,
+    index: u32,
 }
 
 impl PacketPort {
@@ -64,6 +67,22 @@ impl PacketPort {
     /// Lets another filter judge, from the next frame on.
     pub fn set_filter(&self, filter: &[Instruction]) -> io::Result<()> {
         attach(&self.fd, filter)
+    }
+
+    /// Lets a program judge, from the next frame on.
+    pub fn set_program(&self, program: &Program) -> io::Result<()> {
+        program.filter(&self.fd)
+    }
+
+    /// Frames of an instance that lie in one after a tunnel was taken off leave by it in one: its other end is a namespace,
+    /// not a machine.
+    pub fn is_veth(&self, device: &str) -> bool {
+        driver(&self.fd, device).is_ok_and(|driver| driver == "veth")
+    }
+
+    /// The device's number in its namespace.
+    pub fn index(&self) -> u32 {
+        self.index
     }
 
     /// Takes frames that are there, no more than so many.
@@ -189,7 +208,7 @@ fn open(device: &str, filter: Option<&[Instruction]>, slots: usize) -> io::Resul
     if filter.is_none() {
         take_all(&fd, index)?;
     }
-    Ok(PacketPort { fd, sender, ring, out: Batch::new(), lost: Lost::default() })
+    Ok(PacketPort { fd, sender, ring, out: Batch::new(), lost: Lost::default(), index })
 }
 
 fn take_all(fd: &OwnedFd, index: u32) -> io::Result<()> {

@@ -19,6 +19,12 @@ pub struct Shown {
     /// Frames that wait for a neighbour, in all.
     pub waiting_frames: u64,
     pub waiting_bytes: u64,
+    /// Flows whose frames pass in the kernel now, and frames that have. Ports and tunnels count them too, within a quarter
+    /// of a second.
+    #[serde(default)]
+    pub passing_flows: u64,
+    #[serde(default)]
+    pub passed_frames: u64,
 }
 
 /// How often something was.
