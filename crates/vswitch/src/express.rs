@@ -32,6 +32,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A number is not used again so soon: frames may be under way by it.
 const REST: Duration = Duration::from_millis(500);
 
+/// A flow whose way was refused is offered none for so long, while it is watched.
+const REFUSED: Duration = Duration::from_secs(60);
+
 /// A way by number.
 pub type WayNo = u32;
 
@@ -122,6 +125,8 @@ struct Watched {
     since: Tick,
     sent: u32,
     way: Option<WayNo>,
+    /// Until then it is not worth one: whoever had it could not do it.
+    refused: Option<Tick>,
 }
 
 struct Entry {
@@ -183,7 +188,7 @@ impl Express {
             Some(seen) if seen.flow == flow => seen,
             _ => {
                 let way = self.by_flow.get(&flow).copied();
-                slot.insert(Watched { flow, since: now, sent: 0, way })
+                slot.insert(Watched { flow, since: now, sent: 0, way, refused: None })
             }
         };
         if let Some(no) = seen.way {
@@ -196,7 +201,7 @@ impl Express {
             (seen.since, seen.sent) = (now, 0);
         }
         seen.sent += 1 + (bytes / PIECE) as u32;
-        let ripe = seen.sent >= RIPE;
+        let ripe = seen.sent >= RIPE && seen.refused.is_none_or(|until| now >= until);
         if ripe {
             seen.sent = 0;
         }
@@ -325,9 +330,16 @@ impl Switch {
         self.express.changes.pop_front()
     }
 
-    /// Whoever drives the switch cannot do it.
+    /// Whoever drives the switch cannot do it. The flow is offered none for a while.
     pub fn refuse(&mut self, no: WayNo, now: Tick) {
+        let flow = self.express.ways.get(no as usize).and_then(Option::as_ref).map(|entry| entry.flow);
         self.express.end(no, now);
+        if let Some(flow) = flow
+            && let Some(slot) = self.express.watched.get_mut(slot(&flow))
+        {
+            let refused = Some(now + REFUSED);
+            *slot = Some(Watched { flow, since: now, sent: 0, way: None, refused });
+        }
     }
 
     /// What passed by a way since it was told last, or at its end: frames, and bytes as they came.

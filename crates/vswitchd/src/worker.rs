@@ -239,6 +239,10 @@ impl Worker {
                 Change::Tell(no) => {
                     let carried = passing.carried(no);
                     self.switch.carried(no, carried.frames, carried.bytes, now);
+                    if carried.again > 0 {
+                        passing.close(no);
+                        self.switch.refuse(no, now);
+                    }
                 }
             }
         }

@@ -69,7 +69,10 @@ pub fn vxlan(inner: &[u8], outer: &Course, ips: (Ipv4Addr, Ipv4Addr), vni: u32) 
     payload.extend_from_slice(inner);
     // Each inner flow has an outer port of its own.
     let flow = inner.get(34..36).map_or(0, |port| u16::from_be_bytes([port[0], port[1]]));
-    udp(outer, ips, (49_152 + flow % 16_384, wire::vxlan::PORT), &payload)
+    let mut frame = udp(outer, ips, (49_152 + flow % 16_384, wire::vxlan::PORT), &payload);
+    // As RFC 7348 section 5 would have it.
+    frame[HEADERS - 2..HEADERS].fill(0);
+    frame
 }
 
 fn number(frame: &[u8]) -> Option<u32> {

@@ -1,36 +1,175 @@
-//! Flows that are settled pass in the kernel, on real devices.
+//! Flows that are settled pass in the kernel, on real devices: by the same header, in order, and by no way that is not
+//! right any longer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use model::vswitch::{Kind as Tunnel, Shown};
-use testbed::switched::talk::tcp;
-use testbed::switched::{Kind, Lay, Ours, Pair, Runs, Switch};
+use model::vswitch::{Kind as Tunnel, Port, Shown, Way};
+use testbed::place::{link, run_in};
+use testbed::switched::frames::{Course, Steady};
+use testbed::switched::talk::{Moved, tcp};
+use testbed::switched::{Kind, Lay, Ours, Pair, Runs, Switch, mac, wanted};
 use testbed::wait;
+use vswitchd::Settings;
 
 const SOON: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn ours(pair: &Pair, at: usize) -> &Ours {
     let Switch::Ours(ours) = &pair.sides[at].switch else { panic!("not ours") };
     ours
 }
 
-async fn both(pair: &Pair) -> [Shown; 2] {
-    [ours(pair, 0).shown().await.expect("shown"), ours(pair, 1).shown().await.expect("shown")]
+async fn pair(name: &str, kinds: [Kind; 2], tunnel: Tunnel, runs: &Runs) -> Pair {
+    let pair = Pair::start(name, Lay::of(kinds, tunnel), runs).await.expect("a pair; these tests need root");
+    pair.until_connected().await.expect("connected");
+    pair
+}
+
+async fn shown(pair: &Pair, at: usize) -> Shown {
+    ours(pair, at).shown().await.expect("shown")
+}
+
+/// From one instance of the pair to the other.
+async fn moved(pair: &Pair, from: usize, time: Duration) -> Moved {
+    let ip = [10, 99, 0, 2 - from as u8].into();
+    tcp(&pair.sides[from].guest, &pair.sides[1 - from].guest, ip, time).await.expect("moves")
+}
+
+/// Until a switch says that most of so many bytes, in segments, have passed in the kernel.
+async fn passed(pair: &Pair, at: usize, bytes: u64) {
+    let segments = bytes / 1448;
+    let most = wait::until(SOON, || async {
+        (shown(pair, at).await.passed_frames > segments / 2).then_some(())
+    });
+    most.await.unwrap_or_else(|| panic!("{bytes} bytes went the long way"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_passes_in_the_kernel_through_each_tunnel() {
+async fn a_stream_passes_through_each_tunnel_and_is_counted() {
     for tunnel in [Tunnel::Vxlan, Tunnel::Geneve, Tunnel::Nvgre] {
-        let pair = Pair::start("sw-express", Lay::of([Kind::Ours, Kind::Ours], tunnel), &Runs::Here).await;
-        let pair = pair.expect("a pair; these tests need root");
-        pair.until_connected().await.expect("connected");
-        let [a, b] = &pair.sides;
-        let moved = tcp(&a.guest, &b.guest, [10, 99, 0, 2].into(), Duration::from_secs(1)).await.expect("moves");
-        let told = wait::until(SOON, || async {
-            let shown = both(&pair).await;
-            shown.iter().all(|shown| shown.passed_frames * 1448 > moved.bytes / 10 * 9 / 2).then_some(shown)
+        let pair = pair("sw-pass", [Kind::Ours, Kind::Ours], tunnel, &Runs::Here).await;
+        let moved = moved(&pair, 0, SECOND).await;
+        for at in 0..2 {
+            passed(&pair, at, moved.bytes).await;
+        }
+        // Ports and tunnels show all that went through, by whichever way.
+        let all = wait::until(SOON, || async {
+            let (a, b) = (shown(&pair, 0).await, shown(&pair, 1).await);
+            let bytes = [a.ports[0].received_bytes, a.tunnels[0].sent_bytes];
+            let out = [b.ports[0].sent_bytes, b.tunnels[0].received_bytes];
+            // A super-frame's headers are in it once.
+            let told = bytes.into_iter().chain(out).all(|bytes| bytes >= moved.bytes);
+            told.then_some(())
         });
-        eprintln!("{tunnel:?}: {moved:?}\n{:?}", both(&pair).await);
-        told.await.expect("nearly all pass");
+        all.await.unwrap_or_else(|| panic!("{tunnel:?}: {moved:?} is not all there"));
+        assert!(shown(&pair, 0).await.drops.is_empty() && shown(&pair, 1).await.drops.is_empty());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_kernel_reads_what_passes_and_is_read() {
+    let pair = pair("sw-pass-kernel", [Kind::Ours, Kind::Kernel], Tunnel::Vxlan, &Runs::Here).await;
+    for from in 0..2 {
+        let before = shown(&pair, 0).await.passed_frames;
+        let moved = moved(&pair, from, SECOND).await;
+        passed(&pair, 0, before * 2 * 1448 + moved.bytes).await;
+    }
+}
+
+/// By and by a steady stream changes from one way to the other, here and there, and no frame is lost, doubled or
+/// overtaken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_keeps_its_order_when_it_begins_to_pass_and_when_it_ends() {
+    let pair = pair("sw-pass-order", [Kind::Ours, Kind::Ours], Tunnel::Geneve, &Runs::Here).await;
+    let [a, b] = &pair.sides;
+    let course = Course { from: mac(0), to: mac(1), len: 100, flows: 1 };
+    let steady = Steady::start(&a.guest, &b.guest, course, 10_000);
+    let configured = wanted(&pair, 0);
+    for round in 1..=4 {
+        let passing = wait::until(SOON, || async {
+            (shown(&pair, 0).await.passed_frames > round * 1000).then_some(())
+        });
+        passing.await.expect("passes");
+        // Another class is another header: the way ends, and is offered anew.
+        let mut other = configured.clone();
+        other.tunnels.values_mut().for_each(|tunnel| tunnel.ttl = 64 - round as u8);
+        ours(&pair, 0).apply(&other).await.expect("applied");
+    }
+    let fate = steady.stop().expect("ran");
+    assert!(fate.is_perfect(), "{fate:?}");
+}
+
+/// What is too long for the tunnel is answered, also while shorter frames of the same flow pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_is_answered_though_the_flow_passes() {
+    let pair = pair("sw-pass-long", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
+    let guest = &pair.sides[0].guest;
+    for (namespace, device) in [(guest, "e0"), (&pair.sides[0].host, pair.sides[0].port)] {
+        run_in(namespace, &["ip", "link", "set", device, "mtu", "1600"]).await.expect("set");
+    }
+    let ping = |words: &'static str| async move {
+        let words: Vec<&str> = words.split(' ').chain(["10.99.0.2"]).collect();
+        run_in(guest, &words).await
+    };
+    ping("ping -n -q -i 0.002 -c 300 -W 1").await.expect("answered");
+    let passing = wait::until(SOON, || async { (shown(&pair, 0).await.passed_frames > 0).then_some(()) });
+    passing.await.expect("passes");
+    let refused = ["sh", "-c", "ping -n -M do -c 1 -W 1 -s 1560 10.99.0.2 || true"];
+    let said = run_in(guest, &refused).await.expect("asked");
+    assert!(said.contains("mtu") && said.contains("1550"), "{said}");
+    ping("ping -n -M do -c 1 -W 1 -s 1500").await.expect("this one fits");
+}
+
+/// A third instance, behind the first host.
+async fn third(pair: &Pair) -> PathBuf {
+    let guest = pair.place.add("a2").await.expect("a namespace");
+    let host = &pair.sides[0].host;
+    link(host, "pC", &guest, "e0", Some("02:aa:00:00:00:03")).await.expect("linked");
+    for (namespace, device) in [(host, "pC"), (&guest, "e0")] {
+        let quiet = format!("net.ipv6.conf.{device}.disable_ipv6=1");
+        run_in(namespace, &["sysctl", "-qw", &quiet]).await.expect("said");
+    }
+    run_in(&guest, &["ip", "addr", "add", "10.99.0.3/24", "dev", "e0"]).await.expect("set");
+    let mut more = wanted(pair, 0);
+    more.ports.insert("pC".to_owned(), Port { network: "net".to_owned(), way: Way::Packet });
+    ours(pair, 0).apply(&more).await.expect("applied");
+    guest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_pass_from_port_to_port() {
+    let pair = pair("sw-pass-near", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
+    let third = third(&pair).await;
+    let all = tcp(&pair.sides[0].guest, &third, [10, 99, 0, 3].into(), SECOND).await.expect("moves");
+    passed(&pair, 0, all.bytes).await;
+}
+
+/// What came out of a tunnel and is forwarded by an instance cannot get a header in the kernel: it takes the long way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_instance_forwards_is_not_lost() {
+    for ways in [0, 4096] {
+    let runs = Runs::Set(Box::new(Settings { express_ways: ways, ..Settings::default() }));
+    let pair = pair("sw-pass-again", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
+    let far = third(&pair).await;
+    let [near, router] = [&pair.sides[0].guest, &pair.sides[1].guest];
+    for line in ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.e0.send_redirects=0"] {
+        run_in(router, &["sysctl", "-qw", line]).await.expect("said");
+    }
+    run_in(&far, &["ip", "addr", "add", "10.98.0.3/32", "dev", "e0"]).await.expect("set");
+    run_in(router, &["ip", "route", "add", "10.98.0.3", "via", "10.99.0.3"]).await.expect("set");
+    run_in(near, &["ip", "route", "add", "10.98.0.3", "via", "10.99.0.2"]).await.expect("set");
+    let all = tcp(near, &far, [10, 98, 0, 3].into(), SECOND).await.expect("moves");
+    let [a, b] = [shown(&pair, 0).await, shown(&pair, 1).await];
+    eprintln!("{all:?} {:?} {:?} {:?} {:?}", a.passed_frames, b.passed_frames, a.drops, b.drops);
+    assert!(all.bytes > 50 << 20, "{all:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn none_pass_where_none_are_to() {
+    let runs = Runs::Set(Box::new(Settings { express_ways: 0, ..Settings::default() }));
+    let pair = pair("sw-pass-not", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
+    moved(&pair, 0, SECOND / 4).await;
+    assert_eq!((shown(&pair, 0).await.passed_frames, shown(&pair, 1).await.passing_flows), (0, 0));
 }

@@ -319,5 +319,14 @@ fn there_are_no_more_ways_than_wanted_and_a_refused_one_is_offered_again() {
     }
     assert_eq!(all(&mut net), [], "numbers rest");
     net.run(SECOND);
-    assert_eq!(all(&mut net).len(), 4);
+    let refused: Vec<Mac> = ways.iter().map(|(_, way)| way.src).collect();
+    let others = all(&mut net);
+    assert_eq!(others.len(), 4);
+    assert!(others.iter().all(|(_, way)| !refused.contains(&way.src)), "others have their turn");
+    let now = net.now;
+    for (no, _) in &others {
+        net.hosts[0].switch.refuse(*no, now);
+    }
+    net.run(Duration::from_secs(60));
+    assert_eq!(all(&mut net).len(), 4, "at last they are offered theirs again");
 }

@@ -93,6 +93,10 @@ impl Passing {
         let Some(open) = self.ways.get_mut(&no) else { return Carried::default() };
         let now = self.express.carried(no);
         let before = std::mem::replace(&mut open.told, now);
-        Carried { frames: now.frames - before.frames, bytes: now.bytes - before.bytes }
+        Carried {
+            frames: now.frames - before.frames,
+            bytes: now.bytes - before.bytes,
+            again: now.again - before.again,
+        }
     }
 }

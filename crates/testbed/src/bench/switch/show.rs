@@ -117,7 +117,7 @@ pub fn first(all: &[First], peers: &Peers) {
 
 pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
     let mut table =
-        table(&["packets", "way", "bytes", "switch ns", "with sender ns", "arrived kpps", "lost %"]);
+        table(&["packets", "way", "bytes", "beyond wire ns", "processes ns", "with sender ns", "kpps", "lost %"]);
     for kind in kinds(all.iter().map(|row| row.kind)) {
         for way in [Way::In, Way::Out] {
             for len in LENGTHS {
@@ -127,14 +127,10 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
                 };
                 let sender = |row: &Packets| row.flowed.sender.as_nanos() as f64 / row.flowed.sent as f64;
                 let base = bare.iter().find(|(at, _)| *at == len).map_or(0.0, |(_, ns)| *ns);
+                let processes = |row: &Packets| row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64;
+                let both = |row: &Packets| sender(row) + processes(row);
                 // The kernel works for whoever sends: its share is what sending costs more than into a bare wire.
-                let switch = |row: &Packets| match kind {
-                    Kind::Kernel => sender(row) - base,
-                    _ => row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64,
-                };
-                let both = |row: &Packets| {
-                    sender(row) + row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64
-                };
+                let beyond = |row: &Packets| both(row) - base;
                 let rate = |row: &Packets| row.flowed.arrived as f64 / row.flowed.took.as_secs_f64() / 1000.0;
                 let lost =
                     |row: &Packets| 100.0 * (1.0 - row.flowed.arrived as f64 / row.flowed.sent.max(1) as f64);
@@ -142,7 +138,8 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
                     name(kind).to_owned(),
                     if way == Way::In { "encapsulate" } else { "decapsulate" }.to_owned(),
                     len.to_string(),
-                    format!("{:.0}", of(&switch)),
+                    format!("{:.0}", of(&beyond)),
+                    format!("{:.0}", of(&processes)),
                     format!("{:.0}", of(&both)),
                     format!("{:.0}", of(&rate)),
                     format!("{:.1}", of(&lost)),
