@@ -3,7 +3,7 @@
 #[path = "switch"]
 mod netns {
     mod cold;
-    mod express;
+    mod fast_path;
     mod interop;
     mod judge;
     mod life;

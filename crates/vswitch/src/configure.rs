@@ -38,7 +38,7 @@ impl Switch {
         self.put_tunnels(wanted, &mut fresh, now);
         self.attach(wanted);
         self.write_entries(wanted, &fresh);
-        self.express.orphan(&fresh.ports, &fresh.tunnels);
+        self.fast.orphan(&fresh.ports, &fresh.tunnels);
         self.find_paths(now);
         self.handle_timeout(now);
         Ok(())
@@ -63,7 +63,7 @@ impl Switch {
                 self.release(no, now);
             }
         }
-        self.express.stale = true;
+        self.fast.stale = true;
         self.handle_timeout(now);
     }
 

@@ -2,7 +2,7 @@
 
 use wire::{Mac, Vni};
 
-use crate::express::Flow;
+use crate::fast_path::FlowKey;
 use crate::fdb::{Learned, NetworkNo, Placed, TunnelNo};
 use crate::frame::Piece;
 use crate::head::{Fields, finish_checksum};
@@ -38,7 +38,7 @@ impl Switch {
         self.learn(network, &inner, Placed::Port(from), now);
         let (place, bytes) = (Placed::Port(from), frame.len());
         self.forward(place, network, frame, &inner, now);
-        self.note(Flow { port: from, place, mac: Mac::ZERO, src: inner.src, dst: inner.dst }, bytes, now);
+        self.note(FlowKey { port: from, place, mac: Mac::ZERO, src: inner.src, dst: inner.dst }, bytes, now);
     }
 
     pub(crate) fn learn(&mut self, network: NetworkNo, inner: &Inner, place: Placed, now: Tick) {
@@ -50,7 +50,7 @@ impl Switch {
             Learned::Known | Learned::Added | Learned::Written => {}
             Learned::Moved => {
                 state.moved += 1;
-                self.express.stale = true;
+                self.fast.stale = true;
             }
             Learned::NoRoom => state.not_learned += 1,
         }

@@ -13,7 +13,7 @@ use wire::ethernet::ethertype;
 use wire::geneve::GeneveOption;
 use wire::{Ethernet, Geneve, Ipv4, Ipv6, Mac, Nvgre, Udp, Vni, Vxlan, geneve, gre, ipv4, vxlan};
 
-use crate::{BadTunnel, express, Checksum, Frame, Offload, SegmentKind, Segments};
+use crate::{BadTunnel, Checksum, Encapsulate, Frame, Offload, SegmentKind, Segments};
 
 /// Options that leave room for the longest other headers.
 pub const MAX_OPTIONS_LEN: usize = 96;
@@ -194,7 +194,7 @@ impl Head {
 
     /// The header for a network and a next hop, where frames may pass without the switch: over IPv4, without a checksum
     /// of all that is in it, and without options.
-    pub fn express(&self, to: Mac, vni: Vni, room: usize) -> Option<express::Into> {
+    pub fn fast_path(&self, to: Mac, vni: Vni, room: usize) -> Option<Encapsulate> {
         let plain = Ethernet::LEN + Ipv4::LEN + 8 + if self.is_udp() { Udp::LEN } else { 0 };
         if !self.is_ipv4() || self.checksum || self.len != plain {
             return None;
@@ -208,7 +208,7 @@ impl Head {
             Dscp::Fixed(dscp) => (3, dscp << 2),
         };
         let (sum, flow_id) = (self.ip_sum.folded().into(), self.flow_id && !self.is_udp());
-        Some(express::Into { head, sum, class_of_inner, class, flow_id, room })
+        Some(Encapsulate { head, sum, class_of_inner, class, flow_id, room })
     }
 
     fn number_at(&self) -> usize {

@@ -22,7 +22,7 @@ mod arrive;
 mod check;
 mod configure;
 mod event;
-mod express;
+mod fast_path;
 mod fdb;
 mod forward;
 mod frame;
@@ -48,7 +48,7 @@ mod why;
 mod wrong;
 
 pub use event::Event;
-pub use express::{Change, Into, OutOf, Passage, Reach, Way, WayNo};
+pub use fast_path::{Action, Change, Decapsulate, Encapsulate, FastFlow, FlowNo, Reach};
 pub use frame::Frame;
 pub use limits::Limits;
 pub use offload::{Checksum, Offload, SegmentKind, Segments};

@@ -3,7 +3,7 @@
 use wire::{Mac, Vni};
 
 use crate::arrive::{self, Arrival, Outer};
-use crate::express::Flow;
+use crate::fast_path::FlowKey;
 use crate::fdb::{NetworkNo, Placed};
 use crate::inner::{self, Inner};
 use crate::neighbour::answer::{self, Said};
@@ -48,7 +48,7 @@ impl Switch {
             && from != to
         {
             self.tell(Event::Moved { link, ip, from, to });
-            self.express.stale = true;
+            self.fast.stale = true;
         }
         if let Some(mac) = mac.filter(|_| news.tell) {
             self.tell(Event::Resolved { link, ip, mac });
@@ -164,7 +164,7 @@ impl Switch {
         self.learn(network, &inner, place, now);
         let bytes = frame.len();
         self.forward(place, network, frame, &inner, now);
-        self.note(Flow { port: from, place, mac: outer.from, src: inner.src, dst: inner.dst }, bytes, now);
+        self.note(FlowKey { port: from, place, mac: outer.from, src: inner.src, dst: inner.dst }, bytes, now);
     }
 }
 

@@ -26,8 +26,8 @@ impl Switch {
             drops: drops.map(|(why, times)| Count { what: why.word().to_owned(), times }).collect(),
             waiting_frames: room.frames_in_all() as u64,
             waiting_bytes: room.bytes() as u64,
-            passing_flows: self.express.count() as u64,
-            passed_frames: self.express.passed,
+            fast_flows: self.fast.count() as u64,
+            fast_frames: self.fast.frames,
         }
     }
 

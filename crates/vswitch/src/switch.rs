@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::vswitch::{Facts, Wanted};
 use wire::{Mac, Vni};
 
-use crate::express::{Express, Reach};
+use crate::fast_path::{FastPath, Reach};
 use crate::fdb::{Fdb, NetworkNo, TunnelNo};
 use crate::keyed::Keyed;
 use crate::leaving::Leaving;
@@ -51,7 +51,7 @@ pub struct Switch {
     pub(crate) out: Leaving,
     pub(crate) events: VecDeque<Event>,
     age_at: Tick,
-    pub(crate) express: Express,
+    pub(crate) fast: FastPath,
 }
 
 /// What a port belongs to.
@@ -75,7 +75,7 @@ pub struct PortState {
 impl PortState {
     pub fn new(name: &str, inside: Inside) -> PortState {
         let (received, sent, pace) = (Traffic::default(), Traffic::default(), Pace::default());
-        PortState { name: name.to_owned(), inside, received, sent, pace, reach: Reach::Not }
+        PortState { name: name.to_owned(), inside, received, sent, pace, reach: Reach::Nothing }
     }
 }
 
@@ -109,7 +109,7 @@ impl Switch {
     /// `seed` keys the tables and spreads questions; it must not be known to whoever sends frames.
     pub fn new(seed: [u64; 2], limits: Limits) -> Switch {
         let keyed = Keyed::new(seed);
-        let express = Express::new(keyed.clone());
+        let fast = FastPath::new(keyed.clone(), 0);
         Switch {
             pool: Pool::default(),
             arrivals: Arrivals::new(keyed.clone()),
@@ -128,7 +128,7 @@ impl Switch {
             run: None,
             events: VecDeque::new(),
             age_at: Tick::default(),
-            express,
+            fast,
         }
     }
 
@@ -153,7 +153,7 @@ impl Switch {
             let Some(neighbour) = self.neighbours.get(no) else { continue };
             let (port, ip, from) = (neighbour.port, neighbour.ip, neighbour.from);
             if let Some(mac) = turn.lost {
-                self.express.stale = true;
+                self.fast.stale = true;
                 self.tell(Event::Lost { link: from.link, ip, mac });
             }
             if let Some(to) = turn.ask
@@ -164,10 +164,10 @@ impl Switch {
                 self.send(port, frame);
             }
         }
-        self.express.ask(now);
+        self.fast.ask(now);
         if now >= self.age_at {
             self.fdb.age(now);
-            self.express.stale = true;
+            self.fast.stale = true;
             self.age_at = now + AGEING;
         }
     }
@@ -197,7 +197,7 @@ impl Switch {
     /// When `handle_timeout` is to be called next.
     pub fn poll_timeout(&self) -> Option<Tick> {
         let ageing = (self.fdb.learned_in_all() > 0).then_some(self.age_at);
-        let due = ageing.into_iter().chain(self.neighbours.next_due()).chain(self.express.next_due());
+        let due = ageing.into_iter().chain(self.neighbours.next_due()).chain(self.fast.next_due());
         due.min().filter(|tick| *tick < Tick(u64::MAX))
     }
 

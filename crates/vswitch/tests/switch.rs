@@ -9,6 +9,8 @@ mod bounds;
 mod cells;
 #[path = "switch/configuration.rs"]
 mod configuration;
+#[path = "switch/fast_path.rs"]
+mod fast_path;
 #[path = "switch/forwarding.rs"]
 mod forwarding;
 #[path = "switch/moves.rs"]
@@ -17,7 +19,5 @@ mod moves;
 mod outer;
 #[path = "switch/segments.rs"]
 mod segments;
-#[path = "switch/ways.rs"]
-mod ways;
 #[path = "switch/unruly.rs"]
 mod unruly;

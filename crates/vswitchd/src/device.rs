@@ -7,7 +7,7 @@ use kernel::packet::Instruction;
 use kernel::ports::{Lost, PacketPort, Poller, Room, Tap, VnetHeader};
 use vswitch::{Frame, Pool, Reach};
 
-use crate::express::{Express, Looked};
+use crate::fast_path::{FastPath, Looked};
 use crate::offload;
 
 /// What of a tap is handed over as it is; less is copied, for it would hold a large buffer.
@@ -45,10 +45,10 @@ impl Opened {
         namespace: &Path,
         device: &str,
         slots: usize,
-        express: Option<&Express>,
+        fast_path: Option<&FastPath>,
     ) -> io::Result<Opened> {
         let port = PacketPort::open(namespace, device, None, slots)?;
-        let looked = express.map(|express| express.look_at_port(namespace, &port));
+        let looked = fast_path.map(|fast_path| fast_path.look_at_port(namespace, &port));
         Ok(Opened::Port(Packet { looked: told(device, looked), is_veth: port.is_veth(device), port }))
     }
 
@@ -57,10 +57,10 @@ impl Opened {
         device: &str,
         filter: &[Instruction],
         slots: usize,
-        express: Option<&Express>,
+        fast_path: Option<&FastPath>,
     ) -> io::Result<Opened> {
         let port = PacketPort::open(namespace, device, Some(filter), slots)?;
-        let looked = express.map(|express| express.look_at_underlay(namespace, &port, filter));
+        let looked = fast_path.map(|fast_path| fast_path.look_at_underlay(namespace, &port, filter));
         Ok(Opened::Underlay(Packet { looked: told(device, looked), is_veth: port.is_veth(device), port }))
     }
 
@@ -82,10 +82,10 @@ impl Opened {
         }
     }
 
-    /// The express has the same filter already.
-    pub fn set_filter(&self, filter: &[Instruction], express: Option<&Express>) -> io::Result<()> {
-        match (self, express) {
-            (Opened::Underlay(port), Some(express)) if port.looked.is_some() => express.filter(port),
+    /// The fast path has the same filter already.
+    pub fn set_filter(&self, filter: &[Instruction], fast_path: Option<&FastPath>) -> io::Result<()> {
+        match (self, fast_path) {
+            (Opened::Underlay(port), Some(fast_path)) if port.looked.is_some() => fast_path.filter(port),
             (Opened::Underlay(port), _) => port.set_filter(filter),
             (Opened::Port(_) | Opened::Tap(_), _) => Ok(()),
         }
@@ -99,14 +99,18 @@ impl Opened {
         }
     }
 
-    /// Which frames may pass by it in the kernel. What comes out of a tunnel there is still marked as being in one, and a
-    /// tap would have it cut for that.
+    /// What of it the fast path reaches. A frame that came out of a tunnel there is still marked as being in one, for which
+    /// a tap would have it cut.
     pub fn reach(&self) -> Reach {
         match self {
             Opened::Port(port) | Opened::Underlay(port) if port.looked.is_some() => {
-                if port.is_veth { Reach::Whole } else { Reach::Plain }
+                if port.is_veth {
+                    Reach::Whole
+                } else {
+                    Reach::Plain
+                }
             }
-            _ => Reach::Not,
+            _ => Reach::Nothing,
         }
     }
 
@@ -157,12 +161,12 @@ impl Opened {
     }
 }
 
-/// A device is open without, and its frames take the long way.
+/// A device is open without, and its frames take the slow path.
 fn told(device: &str, looked: Option<io::Result<Looked>>) -> Option<Looked> {
     match looked? {
         Ok(looked) => Some(looked),
         Err(error) => {
-            tracing::warn!(device, %error, "its frames do not pass in the kernel");
+            tracing::warn!(device, %error, "its frames do not take the fast path, which needs Linux 6.6");
             None
         }
     }

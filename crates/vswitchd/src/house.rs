@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use vswitch::{Event, Frame, Switch, Wrong};
 
 use crate::device::Opened;
-use crate::express::Express;
+use crate::fast_path::FastPath;
 use crate::happened::{self, Happened};
 use crate::keep::Keep;
 use crate::looks::Looks;
@@ -96,10 +96,10 @@ impl House {
         let (jobs, todo) = mpsc::channel();
         let wake = interrupt.clone();
         let (tell, happened) = happened::line(Box::new(move || wake.wake()));
-        let express = express(settings.express_ways);
+        let fast_path = fast_path(settings.fast_flows);
         let mut switch = Switch::new(seed(), settings.limits());
-        switch.offer_ways(express.as_ref().map_or(0, |_| settings.express_ways as usize));
-        let worker = Worker::new(switch, todo, tell, settings.spin(), express.clone())
+        switch.offer_flows(fast_path.as_ref().map_or(0, |_| settings.fast_flows as usize));
+        let worker = Worker::new(switch, todo, tell, settings.spin(), fast_path.clone())
             .map_err(VswitchdError::io("wait in", &namespace))?;
         let line = Line { jobs, waker: worker.waker() };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -126,7 +126,7 @@ impl House {
             tunnels: None,
             filter: Vec::new(),
             silence: None,
-            express,
+            fast_path,
             happened,
             written: Written::default(),
         };
@@ -209,14 +209,14 @@ fn refuse(why: Why, message: String) -> Answer {
     Refused::new(why, message).into()
 }
 
-/// What lets frames pass in the kernel, if it is wanted and the kernel has it.
-fn express(ways: u32) -> Option<Arc<Express>> {
-    if ways == 0 {
+/// The fast path, if it is wanted and the kernel has it.
+fn fast_path(flows: u32) -> Option<Arc<FastPath>> {
+    if flows == 0 {
         return None;
     }
-    let express = Express::new(ways);
-    let why = |error: &std::io::Error| tracing::warn!(%error, "no frames pass in the kernel");
-    express.inspect_err(why).ok().map(Arc::new)
+    let fast_path = FastPath::new(flows);
+    let why = |error: &std::io::Error| tracing::warn!(%error, "no frames take the fast path");
+    fast_path.inspect_err(why).ok().map(Arc::new)
 }
 
 /// Keys of tables, which nobody who sends frames may know.
@@ -241,7 +241,7 @@ struct Keeper {
     tunnels: Option<(BTreeSet<u16>, bool)>,
     filter: Vec<Instruction>,
     silence: Option<Silence>,
-    express: Option<Arc<Express>>,
+    fast_path: Option<Arc<FastPath>>,
     happened: Happened,
     written: Written,
 }
@@ -359,7 +359,7 @@ impl Keeper {
         let Some((ports, gre)) = &self.tunnels else { return };
         let ports: Vec<u16> = ports.iter().copied().collect();
         self.filter = filter::underlay(&ports, *gre);
-        if let Some(Err(error)) = self.express.as_ref().map(|express| express.refilter(&self.filter)) {
+        if let Some(Err(error)) = self.fast_path.as_ref().map(|fast_path| fast_path.refilter(&self.filter)) {
             tracing::error!(%error, "a filter was not taken");
         }
         self.line.send(Job::Filter(self.filter.clone()));
@@ -404,13 +404,13 @@ impl Keeper {
     fn open(&mut self, name: &str, way: Option<Way>) -> Result<(), String> {
         let link = self.facts.links.iter().find(|link| link.name == name).map(|link| link.index);
         let (port_slots, underlay_slots) = self.slots;
-        let express = self.express.as_deref();
+        let fast_path = self.fast_path.as_deref();
         let opened = match (way, link) {
             (Some(Way::Tap), _) => Opened::tap(&self.namespace, name),
             (_, None) => return Err("there is no such device".to_owned()),
-            (Some(Way::Packet), Some(_)) => Opened::port(&self.namespace, name, port_slots, express),
+            (Some(Way::Packet), Some(_)) => Opened::port(&self.namespace, name, port_slots, fast_path),
             (None, Some(_)) => {
-                Opened::underlay(&self.namespace, name, &self.filter, underlay_slots, express)
+                Opened::underlay(&self.namespace, name, &self.filter, underlay_slots, fast_path)
             }
         };
         let opened = opened.map_err(|error| error.to_string())?;

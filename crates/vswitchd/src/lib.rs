@@ -13,7 +13,7 @@
 //! before it is acknowledged, and is where a restart begins; what it learned is learned again.
 
 mod device;
-mod express;
+mod fast_path;
 mod filter;
 mod happened;
 mod house;

@@ -40,7 +40,7 @@ pub struct Settings {
     pub learned: usize,
     pub learned_for_s: u32,
     /// Flows whose frames pass in the kernel at once; 0: none do.
-    pub express_ways: u32,
+    pub fast_flows: u32,
 }
 
 impl Default for Settings {
@@ -63,7 +63,7 @@ impl Default for Settings {
             learned_per_network: limits.learned_per_network,
             learned: limits.learned,
             learned_for_s: limits.learned_for.as_secs() as u32,
-            express_ways: 4096,
+            fast_flows: 4096,
         }
     }
 }
@@ -85,7 +85,7 @@ impl Settings {
             ("learned_per_network", self.learned_per_network, 1..=1 << 24, "is from 1 to 16777216"),
             ("learned", self.learned, 1..=1 << 24, "is from 1 to 16777216"),
             ("learned_for_s", self.learned_for_s as usize, 1..=1 << 20, "is from 1 to 1048576"),
-            ("express_ways", self.express_ways as usize, 0..=65_536, "is from 0 to 65536"),
+            ("fast_flows", self.fast_flows as usize, 0..=65_536, "is from 0 to 65536"),
         ];
         match rows.into_iter().find(|(_, number, range, _)| !range.contains(number)) {
             Some((option, _, _, why)) => Err(VswitchdError::Setting { option, why }),

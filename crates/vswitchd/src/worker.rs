@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use vswitch::{Change, Event, Frame, PortNo, Reach, SegmentKind, Segments, Switch, Tick, Wrong};
 
 use crate::device::Opened;
-use crate::express::{Express, Passing};
+use crate::fast_path::{FastPath, Flows};
 use crate::happened::Tell;
 
 /// Frames that are taken from one device before the next has its turn.
@@ -59,7 +59,7 @@ pub(crate) struct Worker {
     got: Vec<Frame>,
     /// What stands for several datagrams can be sent as it is.
     cuts: bool,
-    passing: Option<Passing>,
+    flows: Option<Flows>,
 }
 
 /// Whether looking on without sleeping has been worth its while.
@@ -112,13 +112,13 @@ impl Worker {
         jobs: Receiver<Job>,
         tell: Tell,
         spin: Duration,
-        express: Option<Arc<Express>>,
+        fast_path: Option<Arc<FastPath>>,
     ) -> io::Result<Worker> {
         let (devices, start, cuts) = (BTreeMap::new(), Instant::now(), kernel::ports::cuts_datagrams());
         let poller = Poller::new()?;
         let (order, sending, got) = (Vec::new(), Vec::new(), Vec::new());
-        let passing = express.map(Passing::new);
-        Ok(Worker { switch, poller, jobs, devices, order, sending, tell, spin, start, got, cuts, passing })
+        let flows = fast_path.map(Flows::new);
+        Ok(Worker { switch, poller, jobs, devices, order, sending, tell, spin, start, got, cuts, flows })
     }
 
     pub fn waker(&self) -> kernel::ports::Waker {
@@ -179,7 +179,7 @@ impl Worker {
             if !device.ready && (order.len() > FEW || device.opened.looks_dear()) {
                 continue;
             }
-            let waits = self.passing.as_mut().and_then(|passing| passing.begin(number));
+            let waits = self.flows.as_mut().and_then(|flows| flows.begin(number));
             let mut got = std::mem::take(&mut self.got);
             let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or_else(|_| {
                 gone.push(number);
@@ -200,8 +200,8 @@ impl Worker {
                 moved = true;
                 self.flush();
             }
-            if let (Some(passing), Some(went), false) = (&mut self.passing, waits, count == BURST) {
-                passing.left(number, &went);
+            if let (Some(flows), Some(went), false) = (&mut self.flows, waits, count == BURST) {
+                flows.left(number, &went);
             }
         }
         self.order = order;
@@ -215,32 +215,34 @@ impl Worker {
         while let Some(event) = self.switch.poll_event() {
             self.tell.tell(event);
         }
-        self.pass(now);
+        self.drive_fast_path(now);
         moved
     }
 
-    /// Opens and ends ways, and learns what they carry.
-    fn pass(&mut self, now: Tick) {
-        let Some(passing) = &mut self.passing else { return };
-        while let Some(change) = self.switch.poll_express() {
+    /// Opens and closes flows, and tells what they carry.
+    fn drive_fast_path(&mut self, now: Tick) {
+        let Some(flows) = &mut self.flows else { return };
+        while let Some(change) = self.switch.poll_fast_path() {
             let number = |port: PortNo| self.devices.get(&port.0).and_then(|device| device.opened.index());
             match change {
-                Change::Open(no, way) => {
-                    let opened = number(way.from).zip(number(way.to)).map(|(a, b)| passing.open(no, &way, a, b));
+                Change::Open(no, flow) => {
+                    let opened =
+                        number(flow.from).zip(number(flow.to)).map(|(a, b)| flows.open(no, &flow, a, b));
                     if opened != Some(true) {
                         self.switch.refuse(no, now);
                     }
                 }
                 Change::Close(no) => {
-                    let rest = passing.close(no);
+                    let rest = flows.close(no);
                     self.switch.carried(no, rest.frames, rest.bytes, now);
                 }
-                Change::Wait(no) => passing.wait(no),
+                Change::Wait(no) => flows.wait(no),
                 Change::Tell(no) => {
-                    let carried = passing.carried(no);
+                    let carried = flows.carried(no);
                     self.switch.carried(no, carried.frames, carried.bytes, now);
                     if carried.again > 0 {
-                        passing.close(no);
+                        let rest = flows.close(no);
+                        self.switch.carried(no, rest.frames, rest.bytes, now);
                         self.switch.refuse(no, now);
                     }
                 }
@@ -367,7 +369,7 @@ impl Worker {
             let stays = device.name != name;
             if !stays {
                 let _ = device.opened.unwatch(poller);
-                self.switch.reach(PortNo(*number), Reach::Not);
+                self.switch.reach(PortNo(*number), Reach::Nothing);
             }
             stays
         });
@@ -375,9 +377,9 @@ impl Worker {
     }
 
     fn filter(&mut self, filter: &[Instruction]) {
-        let express = self.passing.as_ref().map(Passing::express);
+        let fast_path = self.flows.as_ref().map(Flows::fast_path);
         for device in self.devices.values() {
-            if let Err(error) = device.opened.set_filter(filter, express) {
+            if let Err(error) = device.opened.set_filter(filter, fast_path) {
                 tracing::error!(device = device.name, %error, "a filter was not taken");
             }
         }

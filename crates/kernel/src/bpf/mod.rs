@@ -277,8 +277,7 @@ impl Program {
             Err(error) => error,
         };
         let mut log = vec![0u8; REASONS_BYTES];
-        (request.log_level, request.log_bytes, request.log) =
-            (1, log.len() as u32, log.as_mut_ptr() as u64);
+        (request.log_level, request.log_bytes, request.log) = (1, log.len() as u32, log.as_mut_ptr() as u64);
         let _ = descriptor(PROGRAM_LOAD, &request);
         let said = String::from_utf8_lossy(&log);
         let said: Vec<&str> = said.trim_end_matches('\0').trim_end().lines().rev().take(12).collect();

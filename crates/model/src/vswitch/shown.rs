@@ -22,9 +22,9 @@ pub struct Shown {
     /// Flows whose frames pass in the kernel now, and frames that have. Ports and tunnels count them too, within a quarter
     /// of a second.
     #[serde(default)]
-    pub passing_flows: u64,
+    pub fast_flows: u64,
     #[serde(default)]
-    pub passed_frames: u64,
+    pub fast_frames: u64,
 }
 
 /// How often something was.

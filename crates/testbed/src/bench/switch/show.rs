@@ -116,8 +116,16 @@ pub fn first(all: &[First], peers: &Peers) {
 }
 
 pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
-    let mut table =
-        table(&["packets", "way", "bytes", "beyond wire ns", "processes ns", "with sender ns", "kpps", "lost %"]);
+    let mut table = table(&[
+        "packets",
+        "way",
+        "bytes",
+        "beyond wire ns",
+        "processes ns",
+        "with sender ns",
+        "kpps",
+        "lost %",
+    ]);
     for kind in kinds(all.iter().map(|row| row.kind)) {
         for way in [Way::In, Way::Out] {
             for len in LENGTHS {
@@ -127,7 +135,8 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
                 };
                 let sender = |row: &Packets| row.flowed.sender.as_nanos() as f64 / row.flowed.sent as f64;
                 let base = bare.iter().find(|(at, _)| *at == len).map_or(0.0, |(_, ns)| *ns);
-                let processes = |row: &Packets| row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64;
+                let processes =
+                    |row: &Packets| row.switch.as_nanos() as f64 / row.flowed.arrived.max(1) as f64;
                 let both = |row: &Packets| sender(row) + processes(row);
                 // The kernel works for whoever sends: its share is what sending costs more than into a bare wire.
                 let beyond = |row: &Packets| both(row) - base;

@@ -1,5 +1,5 @@
-//! Flows that are settled pass in the kernel, on real devices: by the same header, in order, and by no way that is not
-//! right any longer.
+//! Flows that are settled take the fast path, on real devices: in the same format, in order, and nothing is lost where they
+//! leave it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,19 +36,18 @@ async fn moved(pair: &Pair, from: usize, time: Duration) -> Moved {
     tcp(&pair.sides[from].guest, &pair.sides[1 - from].guest, ip, time).await.expect("moves")
 }
 
-/// Until a switch says that most of so many bytes, in segments, have passed in the kernel.
+/// Until a switch says that most of so many bytes, in segments, took the fast path.
 async fn passed(pair: &Pair, at: usize, bytes: u64) {
     let segments = bytes / 1448;
-    let most = wait::until(SOON, || async {
-        (shown(pair, at).await.passed_frames > segments / 2).then_some(())
-    });
-    most.await.unwrap_or_else(|| panic!("{bytes} bytes went the long way"));
+    let most =
+        wait::until(SOON, || async { (shown(pair, at).await.fast_frames > segments / 2).then_some(()) });
+    most.await.unwrap_or_else(|| panic!("{bytes} bytes went the slow path"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_passes_through_each_tunnel_and_is_counted() {
     for tunnel in [Tunnel::Vxlan, Tunnel::Geneve, Tunnel::Nvgre] {
-        let pair = pair("sw-pass", [Kind::Ours, Kind::Ours], tunnel, &Runs::Here).await;
+        let pair = pair("sw-fast", [Kind::Ours, Kind::Ours], tunnel, &Runs::Here).await;
         let moved = moved(&pair, 0, SECOND).await;
         for at in 0..2 {
             passed(&pair, at, moved.bytes).await;
@@ -69,9 +68,9 @@ async fn a_stream_passes_through_each_tunnel_and_is_counted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_kernel_reads_what_passes_and_is_read() {
-    let pair = pair("sw-pass-kernel", [Kind::Ours, Kind::Kernel], Tunnel::Vxlan, &Runs::Here).await;
+    let pair = pair("sw-fast-kernel", [Kind::Ours, Kind::Kernel], Tunnel::Vxlan, &Runs::Here).await;
     for from in 0..2 {
-        let before = shown(&pair, 0).await.passed_frames;
+        let before = shown(&pair, 0).await.fast_frames;
         let moved = moved(&pair, from, SECOND).await;
         passed(&pair, 0, before * 2 * 1448 + moved.bytes).await;
     }
@@ -81,15 +80,14 @@ async fn the_kernel_reads_what_passes_and_is_read() {
 /// overtaken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flow_keeps_its_order_when_it_begins_to_pass_and_when_it_ends() {
-    let pair = pair("sw-pass-order", [Kind::Ours, Kind::Ours], Tunnel::Geneve, &Runs::Here).await;
+    let pair = pair("sw-fast-order", [Kind::Ours, Kind::Ours], Tunnel::Geneve, &Runs::Here).await;
     let [a, b] = &pair.sides;
     let course = Course { from: mac(0), to: mac(1), len: 100, flows: 1 };
     let steady = Steady::start(&a.guest, &b.guest, course, 10_000);
     let configured = wanted(&pair, 0);
     for round in 1..=4 {
-        let passing = wait::until(SOON, || async {
-            (shown(&pair, 0).await.passed_frames > round * 1000).then_some(())
-        });
+        let passing =
+            wait::until(SOON, || async { (shown(&pair, 0).await.fast_frames > round * 1000).then_some(()) });
         passing.await.expect("passes");
         // Another class is another header: the way ends, and is offered anew.
         let mut other = configured.clone();
@@ -103,7 +101,7 @@ async fn a_flow_keeps_its_order_when_it_begins_to_pass_and_when_it_ends() {
 /// What is too long for the tunnel is answered, also while shorter frames of the same flow pass.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_fit_is_answered_though_the_flow_passes() {
-    let pair = pair("sw-pass-long", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
+    let pair = pair("sw-fast-long", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
     let guest = &pair.sides[0].guest;
     for (namespace, device) in [(guest, "e0"), (&pair.sides[0].host, pair.sides[0].port)] {
         run_in(namespace, &["ip", "link", "set", device, "mtu", "1600"]).await.expect("set");
@@ -113,12 +111,12 @@ async fn what_does_not_fit_is_answered_though_the_flow_passes() {
         run_in(guest, &words).await
     };
     ping("ping -n -q -i 0.002 -c 300 -W 1").await.expect("answered");
-    let passing = wait::until(SOON, || async { (shown(&pair, 0).await.passed_frames > 0).then_some(()) });
+    let passing = wait::until(SOON, || async { (shown(&pair, 0).await.fast_frames > 0).then_some(()) });
     passing.await.expect("passes");
     let refused = ["sh", "-c", "ping -n -M do -c 1 -W 1 -s 1560 10.99.0.2 || true"];
     let said = run_in(guest, &refused).await.expect("asked");
     assert!(said.contains("mtu") && said.contains("1550"), "{said}");
-    ping("ping -n -M do -c 1 -W 1 -s 1500").await.expect("this one fits");
+    ping("ping -n -M do -c 1 -W 1 -s 1400").await.expect("this one fits");
 }
 
 /// A third instance, behind the first host.
@@ -139,37 +137,36 @@ async fn third(pair: &Pair) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frames_pass_from_port_to_port() {
-    let pair = pair("sw-pass-near", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
+    let pair = pair("sw-fast-near", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
     let third = third(&pair).await;
     let all = tcp(&pair.sides[0].guest, &third, [10, 99, 0, 3].into(), SECOND).await.expect("moves");
     passed(&pair, 0, all.bytes).await;
 }
 
-/// What came out of a tunnel and is forwarded by an instance cannot get a header in the kernel: it takes the long way.
+/// What came out of a tunnel and is forwarded by an instance gets no header in the kernel: it takes the slow path after all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_instance_forwards_is_not_lost() {
-    for ways in [0, 4096] {
-    let runs = Runs::Set(Box::new(Settings { express_ways: ways, ..Settings::default() }));
-    let pair = pair("sw-pass-again", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
+    let pair = pair("sw-fast-again", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &Runs::Here).await;
     let far = third(&pair).await;
     let [near, router] = [&pair.sides[0].guest, &pair.sides[1].guest];
-    for line in ["net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.e0.send_redirects=0"] {
+    let redirects = ["all", "e0"].map(|device| format!("net.ipv4.conf.{device}.send_redirects=0"));
+    for line in redirects.iter().map(String::as_str).chain(["net.ipv4.ip_forward=1"]) {
         run_in(router, &["sysctl", "-qw", line]).await.expect("said");
     }
     run_in(&far, &["ip", "addr", "add", "10.98.0.3/32", "dev", "e0"]).await.expect("set");
     run_in(router, &["ip", "route", "add", "10.98.0.3", "via", "10.99.0.3"]).await.expect("set");
     run_in(near, &["ip", "route", "add", "10.98.0.3", "via", "10.99.0.2"]).await.expect("set");
     let all = tcp(near, &far, [10, 98, 0, 3].into(), SECOND).await.expect("moves");
-    let [a, b] = [shown(&pair, 0).await, shown(&pair, 1).await];
-    eprintln!("{all:?} {:?} {:?} {:?} {:?}", a.passed_frames, b.passed_frames, a.drops, b.drops);
-    assert!(all.bytes > 50 << 20, "{all:?}");
-    }
+    assert!(all.bytes > 20 << 20, "{all:?}");
+    let sent = run_in(near, &["nstat", "-asz", "TcpRetransSegs"]).await.expect("counted");
+    let again = sent.lines().find_map(|line| line.strip_prefix("TcpRetransSegs"));
+    assert_eq!(again.and_then(|rest| rest.split_whitespace().next()), Some("0"), "{sent}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn none_pass_where_none_are_to() {
-    let runs = Runs::Set(Box::new(Settings { express_ways: 0, ..Settings::default() }));
-    let pair = pair("sw-pass-not", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
+    let runs = Runs::Set(Box::new(Settings { fast_flows: 0, ..Settings::default() }));
+    let pair = pair("sw-fast-not", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
     moved(&pair, 0, SECOND / 4).await;
-    assert_eq!((shown(&pair, 0).await.passed_frames, shown(&pair, 1).await.passing_flows), (0, 0));
+    assert_eq!((shown(&pair, 0).await.fast_frames, shown(&pair, 1).await.fast_flows), (0, 0));
 }

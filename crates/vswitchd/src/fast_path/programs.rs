@@ -60,7 +60,12 @@ pub(crate) fn port(maps: &Maps) -> Vec<Instruction> {
         code.set(Op::And, Reg::R1, 0xffff).set(Op::Add, Reg::R1, Reg::R2);
     }
     code.set(Op::Xor, Reg::R1, 0xffff).swap16(Reg::R1).store(Size::Half, Reg::Frame, OUTER + 24, Reg::R1);
-    code.load(Size::Word, Reg::R1, Reg::R9, place::DIFFERS as i16).load(Size::Double, Reg::R2, Reg::Frame, HASH);
+    code.load(Size::Word, Reg::R1, Reg::R9, place::DIFFERS as i16).load(
+        Size::Double,
+        Reg::R2,
+        Reg::Frame,
+        HASH,
+    );
     code.jump_if(When::Equal, Reg::R1, lay::DIFFERS_UDP as i32, "udp");
     code.jump_if(When::Other, Reg::R1, lay::DIFFERS_FLOW_ID as i32, "write");
     code.store(Size::Byte, Reg::Frame, OUTER + 41, Reg::R2).jump("write");
@@ -102,7 +107,7 @@ pub(crate) fn underlay(maps: &Maps) -> Vec<Instruction> {
     code.finish()
 }
 
-/// R6: the frame. R8: its length. R9: the place of its way. Who takes the long way is counted here: by now it waits at
+/// R6: the frame. R8: its length. R9: the place of its flow. Who takes the slow path is counted here: by now it waits at
 /// our socket.
 fn begin(code: &mut Code, maps: &Maps) {
     code.copy(Reg::R6, Reg::R1).store(Size::Word, Reg::Frame, INDEX, 0);
@@ -144,5 +149,8 @@ fn end(code: &mut Code) {
     code.label("again");
     code.copy(Reg::R1, 1).count(Reg::R9, place::AGAIN as i16, Reg::R1);
     code.copy(Reg::R1, lay::AGAIN).store(Size::Word, Reg::R6, frame::MARK, Reg::R1);
-    code.load(Size::Word, Reg::R1, Reg::R6, frame::DEVICE).copy(Reg::R2, RECEIVES).call(Helper::Redirect).exit();
+    code.load(Size::Word, Reg::R1, Reg::R6, frame::DEVICE)
+        .copy(Reg::R2, RECEIVES)
+        .call(Helper::Redirect)
+        .exit();
 }

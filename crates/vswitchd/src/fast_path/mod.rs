@@ -1,17 +1,18 @@
-//! Frames of flows that are settled pass in the kernel, from device to device, without coming to us.
+//! The fast path: frames of flows that are settled go from device to device in the kernel, without coming to us.
 //!
 //! ```text
-//! a device receives      filter: a way for it?                program: header on or off, out by the other device
-//!                          no, or not yet --> our socket: the long way, through the switch
-//! lay      what both sides share: ways by key, a place for each with its header, its state and what it carried
+//! a device receives      filters: a flow that is open?        programs: header on or off, out by the other device
+//!                          no, or not yet --> our socket: the slow path, through the switch
+//! flows    which are open, and wait until nothing can be overtaken
+//! lay      what both sides share: flows by key, a place for each with its header, its state and what it carried
 //! ```
-//! Which flows, and by what header, is decided in `vswitch`. No frame overtakes one of its flow: a way opens when all
-//! that took the long way before has left, and closes for a while when one takes it again.
+//! Which flows, and by what header, is decided in `vswitch`. No frame overtakes one of its flow: its frames pass when
+//! all that took the slow path before have left, and wait for those that take it again.
 
-mod filter;
+mod filters;
+mod flows;
 mod lay;
-mod passing;
-mod program;
+mod programs;
 
 use std::io;
 use std::path::Path;
@@ -22,26 +23,26 @@ use kernel::bpf::{Kind, Link, Map, Program, Shared, Table};
 use kernel::netns;
 use kernel::packet::Instruction;
 use kernel::ports::PacketPort;
-use vswitch::{Passage, Way};
+use vswitch::{Action, FastFlow};
 
+pub(crate) use flows::Flows;
 use lay::{key, place};
-pub(crate) use passing::Passing;
 
 /// Ethernet.
 const MAC_LEN: i32 = 14;
 
-/// A way's key.
+/// A flow's key.
 pub(crate) type Key = [u8; key::LEN];
 
 /// What programs and we share.
 pub(crate) struct Maps {
     note: Map,
-    ways: Table<Key>,
+    flows: Table<Key>,
     places: Shared,
 }
 
 /// The programs, and what they know.
-pub(crate) struct Express {
+pub(crate) struct FastPath {
     maps: Maps,
     port_filter: Program,
     port: Program,
@@ -54,24 +55,24 @@ pub(crate) struct Looked {
     _link: Link,
 }
 
-/// What a way has carried since it was opened.
+/// What a flow has carried since it was opened.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Carried {
     pub frames: u64,
     pub bytes: u64,
-    /// Frames that could not, and took the long way at last.
+    /// Frames that could not, and took the slow path at last.
     pub again: u64,
 }
 
-impl Express {
-    /// With room for so many ways.
-    pub fn new(ways: u32) -> io::Result<Express> {
-        let places = Shared::new(place::LEN, ways)?;
-        let maps = Maps { note: Map::per_cpu(lay::note::LEN)?, ways: Table::new(ways)?, places };
-        Ok(Express {
-            port_filter: Program::load(Kind::Filter, "port_filter", &filter::port(&maps))?,
-            port: Program::load(Kind::Ingress, "port", &program::port(&maps))?,
-            underlay: Program::load(Kind::Ingress, "underlay", &program::underlay(&maps))?,
+impl FastPath {
+    /// With room for so many flows.
+    pub fn new(flows: u32) -> io::Result<FastPath> {
+        let places = Shared::new(place::LEN, flows)?;
+        let maps = Maps { note: Map::per_cpu(lay::note::LEN)?, flows: Table::new(flows)?, places };
+        Ok(FastPath {
+            port_filter: Program::load(Kind::Filter, "port_filter", &filters::port(&maps))?,
+            port: Program::load(Kind::Ingress, "port", &programs::port(&maps))?,
+            underlay: Program::load(Kind::Ingress, "underlay", &programs::underlay(&maps))?,
             underlay_filter: Mutex::new(None),
             maps,
         })
@@ -99,9 +100,9 @@ impl Express {
         Ok(Looked { _link: link })
     }
 
-    /// Lets another filter judge the rest, where [`Express::filter`] is called.
+    /// Lets another filter judge the rest, where [`FastPath::filter`] is called.
     pub fn refilter(&self, filter: &[Instruction]) -> io::Result<()> {
-        let program = Program::load(Kind::Filter, "underlay_filter", &filter::underlay(&self.maps, filter))?;
+        let program = Program::load(Kind::Filter, "underlay_filter", &filters::underlay(&self.maps, filter))?;
         *self.underlay_filter.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
         Ok(())
     }
@@ -113,8 +114,8 @@ impl Express {
         }
     }
 
-    /// Writes a way; frames are counted by it and take the long way still. `device` says a port's number in the kernel.
-    pub fn write(&self, no: u32, way: &Way, from: u32, to: u32) -> io::Result<Key> {
+    /// Writes a flow between devices of these numbers; its frames are counted and take the slow path still.
+    pub fn write(&self, no: u32, flow: &FastFlow, from: u32, to: u32) -> io::Result<Key> {
         let word = |at: usize, value: u32| self.maps.places.word(no, at).store(value, Relaxed);
         let double = |at: usize, value: u64| self.maps.places.double(no, at).store(value, Relaxed);
         word(place::STATE, lay::CLOSED);
@@ -122,49 +123,52 @@ impl Express {
         for at in [place::WENT, place::LEFT, place::FRAMES, place::BYTES, place::AGAIN] {
             double(at, 0);
         }
-        let (head_len, room) = match &way.passage {
-            Passage::Plain => (0, u32::MAX),
-            Passage::OutOf(outer) => (head_len(outer.port != 0), 0),
-            Passage::Into(outer) => {
+        let (head_len, room) = match &flow.action {
+            Action::Forward => (0, u32::MAX),
+            Action::Decapsulate(outer) => (head_len(outer.port != 0), 0),
+            Action::Encapsulate(outer) => {
                 let is_udp = outer.head.len() == lay::UDP_HEAD_LEN;
                 let mut head = [0; place::AGAIN - place::HEAD];
                 head[..outer.head.len()].copy_from_slice(&outer.head);
                 for (nth, bytes) in head.as_chunks::<8>().0.iter().enumerate() {
                     double(place::HEAD + 8 * nth, u64::from_ne_bytes(*bytes));
                 }
-                double(place::FLAGS, into_flags(is_udp));
+                double(place::FLAGS, encapsulation_flags(is_udp));
                 word(place::SUM, outer.sum);
                 word(place::CLASS_OF_INNER, outer.class_of_inner.into());
                 word(place::CLASS, outer.class.into());
-                word(place::DIFFERS, match (is_udp, outer.flow_id) {
-                    (true, _) => lay::DIFFERS_UDP,
-                    (false, true) => lay::DIFFERS_FLOW_ID,
-                    (false, false) => 0,
-                });
+                word(
+                    place::DIFFERS,
+                    match (is_udp, outer.flow_id) {
+                        (true, _) => lay::DIFFERS_UDP,
+                        (false, true) => lay::DIFFERS_FLOW_ID,
+                        (false, false) => 0,
+                    },
+                );
                 (head_len(is_udp), outer.room as u32)
             }
         };
         word(place::HEAD_LEN, head_len);
         self.maps.places.word(no, place::ROOM).store(room, Release);
-        let key = key_of(way, from);
-        self.maps.ways.insert(&key, no).map(|()| key)
+        let key = key_of(flow, from);
+        self.maps.flows.insert(&key, no).map(|()| key)
     }
 
-    /// Frames that took the long way by now.
+    /// Frames that took the slow path by now.
     pub fn went(&self, no: u32) -> u64 {
         self.maps.places.double(no, place::WENT).load(Relaxed)
     }
 
-    /// So many of them have left: who comes next may pass, if no other took the long way meanwhile.
+    /// So many of them have left: who comes next may pass, if no other took the slow path meanwhile.
     pub fn left(&self, no: u32, went: u64) {
         self.maps.places.double(no, place::LEFT).store(went, Release);
         self.maps.places.word(no, place::STATE).store(lay::OPEN, Release);
     }
 
-    /// Ends a way. Its place must not be used before programs that see it still have run.
+    /// Ends a flow. Its place must not be used before programs that see it still have run.
     pub fn end(&self, no: u32, key: &Key) -> io::Result<()> {
         self.maps.places.word(no, place::STATE).store(lay::CLOSED, Release);
-        self.maps.ways.remove(key)
+        self.maps.flows.remove(key)
     }
 
     pub fn carried(&self, no: u32) -> Carried {
@@ -178,7 +182,7 @@ const fn head_len(is_udp: bool) -> u32 {
 }
 
 /// An outer IPv4 header, with UDP or GRE, before an inner Ethernet header of 14 bytes; segments stay as long.
-const fn into_flags(is_udp: bool) -> u64 {
+const fn encapsulation_flags(is_udp: bool) -> u64 {
     const FIXED_SEGMENTS: u64 = 1 << 0;
     const IPV4: u64 = 1 << 1;
     const GRE: u64 = 1 << 3;
@@ -187,19 +191,19 @@ const fn into_flags(is_udp: bool) -> u64 {
     FIXED_SEGMENTS | IPV4 | ETHERNET | (if is_udp { UDP } else { GRE }) | (MAC_LEN as u64) << 56
 }
 
-fn key_of(way: &Way, from: u32) -> Key {
+fn key_of(flow: &FastFlow, from: u32) -> Key {
     let mut key = [0; key::LEN];
     let mut put = |at: usize, bytes: &[u8]| key[at..at + bytes.len()].copy_from_slice(bytes);
     put(key::DEVICE, &from.to_ne_bytes());
-    if let Passage::OutOf(outer) = &way.passage {
+    if let Action::Decapsulate(outer) = &flow.action {
         put(key::SOURCE, &outer.remote.octets());
         put(key::DESTINATION, &outer.local.octets());
         put(key::PORT, &outer.port.to_be_bytes());
         put(key::TUNNEL, &outer.tunnel);
         put(key::OUTER_MAC, &outer.mac.0);
     }
-    put(key::MACS, &way.dst.0);
-    put(key::MACS + 6, &way.src.0);
+    put(key::MACS, &flow.dst.0);
+    put(key::MACS + 6, &flow.src.0);
     key
 }
 
@@ -209,7 +213,7 @@ mod tests {
 
     #[test]
     fn load() {
-        let express = Express::new(16).expect("taken");
-        express.refilter(&crate::filter::underlay(&[4789, 6081], true)).expect("taken");
+        let fast_path = FastPath::new(16).expect("taken");
+        fast_path.refilter(&crate::filter::underlay(&[4789, 6081], true)).expect("taken");
     }
 }

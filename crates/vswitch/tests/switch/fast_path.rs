@@ -1,22 +1,20 @@
-//! Ways for flows that are settled: which are offered, what they say, what ends them, what is learned of them.
+//! The fast path: which flows are offered, what is said of them, what ends them, what is learned of them.
 
 use std::time::Duration;
 
 use model::vswitch::{Dscp, GeneveOption, Kind, Place};
-use vswitch::{Change, Passage, Reach, Way, WayNo};
+use vswitch::{Action, Change, FastFlow, FlowNo, Reach};
 use wire::{Mac, Vni};
 
 use super::net::frames::numbered;
 use super::net::{KINDS, Net, VNI, inst, ms};
 
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Two hosts that offer ways to all their devices.
+/// Two hosts whose devices the fast path reaches.
 fn net(kind: Kind, six: bool, change: impl Fn(&mut Net)) -> Net {
     let mut net = Net::new(11, 2, kind, six);
     change(&mut net);
     for host in &mut net.hosts {
-        host.switch.offer_ways(4);
+        host.switch.offer_flows(16);
     }
     net.configure_all();
     net.run(ms(10));
@@ -38,22 +36,22 @@ fn stream(net: &mut Net, count: u64) {
 }
 
 fn changes(net: &mut Net, host: usize) -> Vec<Change> {
-    std::iter::from_fn(|| net.hosts[host].switch.poll_express()).collect()
+    std::iter::from_fn(|| net.hosts[host].switch.poll_fast_path()).collect()
 }
 
-fn opened(net: &mut Net, host: usize) -> Vec<(WayNo, Way)> {
-    let of = |change| if let Change::Open(no, way) = change { Some((no, way)) } else { None };
+fn opened(net: &mut Net, host: usize) -> Vec<(FlowNo, FastFlow)> {
+    let of = |change| if let Change::Open(no, flow) = change { Some((no, flow)) } else { None };
     changes(net, host).into_iter().filter_map(of).collect()
 }
 
-/// The way that a stream has been given, at its first host.
-fn settled(net: &mut Net) -> (WayNo, Way) {
+/// The flow that a stream is offered as, at its first host.
+fn settled(net: &mut Net) -> (FlowNo, FastFlow) {
     stream(net, 70);
-    opened(net, 0).pop().expect("a way")
+    opened(net, 0).pop().expect("a flow")
 }
 
-/// The outer header as whoever takes the way writes it.
-fn header(into: &vswitch::Into, inner: &[u8]) -> Vec<u8> {
+/// The outer header as the fast path writes it.
+fn header(into: &vswitch::Encapsulate, inner: &[u8]) -> Vec<u8> {
     let mut head = into.head.clone();
     let class = u32::from(inner[15] & into.class_of_inner | into.class);
     let total = (head.len() - 14 + inner.len()) as u32;
@@ -69,7 +67,7 @@ fn header(into: &vswitch::Into, inner: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_passes_looks_as_what_the_switch_sends() {
+fn what_takes_the_fast_path_looks_as_what_the_switch_sends() {
     for (kind, dscp) in [
         (KINDS[0], Dscp::Copy),
         (KINDS[1], Dscp::Fixed(46)),
@@ -87,11 +85,11 @@ fn what_passes_looks_as_what_the_switch_sends() {
         frame[15] = 0xb2;
         net.send(0, "inst", &frame);
         net.run(ms(1));
-        let (_, way) = opened(&mut net, 0).pop().expect("a way");
-        let Passage::Into(into) = &way.passage else { panic!("another way: {way:?}") };
+        let (_, flow) = opened(&mut net, 0).pop().expect("a flow");
+        let Action::Encapsulate(into) = &flow.action else { panic!("another: {flow:?}") };
         let port = |net: &Net, host: usize, name: &str| net.hosts[host].switch.port(name);
-        assert_eq!((Some(way.from), Some(way.to)), (port(&net, 0, "inst"), port(&net, 0, "nic")));
-        assert_eq!((way.src, way.dst), (inst(0), inst(1)));
+        assert_eq!((Some(flow.from), Some(flow.to)), (port(&net, 0, "inst"), port(&net, 0, "nic")));
+        assert_eq!((flow.src, flow.dst), (inst(0), inst(1)));
         let mut sent = net.hosts[0].sent.last().expect("sent").clone();
         let mut ours = header(into, &frame);
         ours.extend(&frame);
@@ -107,9 +105,9 @@ fn what_passes_looks_as_what_the_switch_sends() {
         }
         assert_eq!(ours, sent, "{kind:?}");
         // The other host takes off what this one puts on.
-        let (_, way) = opened(&mut net, 1).pop().expect("a way");
-        let Passage::OutOf(outer) = &way.passage else { panic!("another way: {way:?}") };
-        assert_eq!((Some(way.from), Some(way.to)), (port(&net, 1, "nic"), port(&net, 1, "inst")));
+        let (_, flow) = opened(&mut net, 1).pop().expect("a flow");
+        let Action::Decapsulate(outer) = &flow.action else { panic!("another: {flow:?}") };
+        assert_eq!((Some(flow.from), Some(flow.to)), (port(&net, 1, "nic"), port(&net, 1, "inst")));
         let tunnel_at = if kind == Kind::Nvgre { 34 } else { 42 };
         assert_eq!(outer.tunnel, sent[tunnel_at..tunnel_at + 8]);
         assert_eq!((outer.local.octets(), outer.remote.octets()), ([192, 0, 2, 2], [192, 0, 2, 1]));
@@ -142,27 +140,27 @@ fn a_flow_that_sends_little_and_one_whose_header_is_not_plain_are_offered_none()
 
 #[test]
 fn devices_say_what_reaches_them() {
-    for (reach, ways) in [(Reach::Not, 0), (Reach::Plain, 0), (Reach::Whole, 1)] {
+    for (reach, count) in [(Reach::Nothing, 0), (Reach::Plain, 0), (Reach::Whole, 1)] {
         let mut net = net(Kind::Geneve, false, |_| {});
         let port = net.hosts[1].switch.port("inst").expect("configured");
         net.hosts[1].switch.reach(port, reach);
         stream(&mut net, 70);
-        assert_eq!(opened(&mut net, 1).len(), ways, "{reach:?}");
+        assert_eq!(opened(&mut net, 1).len(), count, "{reach:?}");
     }
 }
 
-/// Ends the way and says so, and nothing else, whatever happened.
-fn ends(what: &str, net: &mut Net, no: WayNo) {
+/// It ends and that is said, and nothing else, whatever happened.
+fn ends(what: &str, net: &mut Net, no: FlowNo) {
     let mut said = changes(net, 0);
     said.retain(|change| *change != Change::Tell(no));
     assert_eq!(said, [Change::Close(no)], "{what}");
     let now = net.now;
     net.hosts[0].switch.carried(no, 0, 0, now);
-    assert_eq!(net.hosts[0].switch.shown(now).passing_flows, 0, "{what}");
+    assert_eq!(net.hosts[0].switch.shown(now).fast_flows, 0, "{what}");
 }
 
 #[test]
-fn whatever_changes_the_way_ends_it() {
+fn whatever_changes_a_flow_ends_it() {
     let elsewhere = Mac([2, 0, 0, 0xbb, 0xbb, 1]);
     let events: [(&str, &dyn Fn(&mut Net)); 6] = [
         ("the next hop moves", &|net| {
@@ -189,7 +187,7 @@ fn whatever_changes_the_way_ends_it() {
         }),
         ("its device is closed", &|net| {
             let port = net.hosts[0].switch.port("inst").expect("configured");
-            net.hosts[0].switch.reach(port, Reach::Not);
+            net.hosts[0].switch.reach(port, Reach::Nothing);
         }),
     ];
     for (what, event) in events {
@@ -205,14 +203,14 @@ fn whatever_changes_the_way_ends_it() {
     net.change_mac(1, elsewhere, true);
     net.run(ms(1));
     ends("moved", &mut net, no);
-    let (again, way) = settled(&mut net);
-    let Passage::Into(into) = &way.passage else { panic!("another way: {way:?}") };
+    let (again, flow) = settled(&mut net);
+    let Action::Encapsulate(into) = &flow.action else { panic!("another: {flow:?}") };
     assert_eq!(into.head[..6], elsewhere.0);
     assert_ne!(again, no, "a number rests before it is used again");
 }
 
 #[test]
-fn an_instance_that_is_somewhere_else_takes_its_ways_along() {
+fn an_instance_that_is_somewhere_else_takes_its_flows_along() {
     let mut net = net(Kind::Vxlan, false, |net| {
         net.hosts[0].wanted.networks.values_mut().for_each(|network| network.entries.clear());
     });
@@ -228,22 +226,22 @@ fn an_instance_that_is_somewhere_else_takes_its_ways_along() {
 }
 
 #[test]
-fn what_passes_is_counted_learned_from_and_keeps_the_neighbour_known() {
+fn what_takes_the_fast_path_is_counted_learned_from_and_keeps_the_neighbour_known() {
     let mut net = net(Kind::Vxlan, false, |net| {
         let networks = net.hosts[1].wanted.networks.values_mut();
         networks.for_each(|network| drop(network.entries.remove(&inst(0))));
     });
     stream(&mut net, 70);
-    let ways = [opened(&mut net, 0), opened(&mut net, 1)].map(|mut ways| ways.pop().expect("a way").0);
+    let flows = [opened(&mut net, 0), opened(&mut net, 1)].map(|mut flows| flows.pop().expect("a flow").0);
     let before = [0, 1].map(|host| net.hosts[host].switch.shown(net.now));
     let asked = net.questions(0);
     // Longer than anything is remembered that is not heard of.
     for _ in 0..4 * 400 {
         net.run(ms(250));
-        for (host, way) in ways.into_iter().enumerate() {
-            assert_eq!(changes(&mut net, host), [Change::Tell(way)], "it is asked for in time");
+        for (host, flow) in flows.into_iter().enumerate() {
+            assert_eq!(changes(&mut net, host), [Change::Tell(flow)], "it is asked for in time");
             let now = net.now;
-            net.hosts[host].switch.carried(way, 10, 1000, now);
+            net.hosts[host].switch.carried(flow, 10, 1000, now);
         }
     }
     let after = [0, 1].map(|host| net.hosts[host].switch.shown(net.now));
@@ -259,7 +257,7 @@ fn what_passes_is_counted_learned_from_and_keeps_the_neighbour_known() {
         assert!(is.received_bytes - was.received_bytes >= bytes);
         assert!(is_out.sent_frames - was_out.sent_frames >= frames);
         assert!(is_out.sent_bytes - was_out.sent_bytes >= bytes + outer * frames);
-        assert_eq!(after[host].passed_frames, frames);
+        assert_eq!(after[host].fast_frames, frames);
     }
     let [sent, received] = [(&before[0], &after[0]), (&before[1], &after[1])]
         .map(|(was, is)| (was.tunnels[0].clone(), is.tunnels[0].clone()));
@@ -268,12 +266,15 @@ fn what_passes_is_counted_learned_from_and_keeps_the_neighbour_known() {
     // Each was known all the time: the one that sends by what it asks, the one that hears by hearing.
     assert_eq!(after[1].networks[0].learned, 1, "{:?}", after[1].networks);
     assert_eq!(after[1].neighbours[0].state, "reachable");
-    assert!(after[0].neighbours[0].mac.is_some() && net.questions(0) > asked + 300, "one is asked each second");
+    assert!(
+        after[0].neighbours[0].mac.is_some() && net.questions(0) > asked + 300,
+        "one is asked each second"
+    );
     assert_eq!(net.all_drops(0), []);
 }
 
 #[test]
-fn who_passes_nothing_for_long_gives_its_way_back() {
+fn a_flow_that_carries_nothing_for_long_is_closed() {
     let mut net = net(Kind::Nvgre, false, |_| {});
     let (no, _) = settled(&mut net);
     for _ in 0..39 {
@@ -297,7 +298,7 @@ fn who_comes_by_the_switch_again_holds_up_those_behind() {
 }
 
 #[test]
-fn there_are_no_more_ways_than_wanted_and_a_refused_one_is_offered_again() {
+fn an_instance_has_a_share_and_a_refused_flow_lets_others_have_their_turn() {
     let mut net = net(Kind::Vxlan, false, |net| {
         net.hosts[0].wanted.networks.values_mut().for_each(|network| network.entries.clear());
     });
@@ -311,18 +312,16 @@ fn there_are_no_more_ways_than_wanted_and_a_refused_one_is_offered_again() {
         }
         opened(net, 0)
     };
-    let ways = all(&mut net);
-    assert_eq!(ways.len(), 4);
+    let flows = all(&mut net);
+    assert_eq!(flows.len(), 4, "a quarter of all for one instance");
     let now = net.now;
-    for (no, _) in &ways {
+    for (no, _) in &flows {
         net.hosts[0].switch.refuse(*no, now);
     }
-    assert_eq!(all(&mut net), [], "numbers rest");
-    net.run(SECOND);
-    let refused: Vec<Mac> = ways.iter().map(|(_, way)| way.src).collect();
+    let refused: Vec<Mac> = flows.iter().map(|(_, flow)| flow.src).collect();
     let others = all(&mut net);
     assert_eq!(others.len(), 4);
-    assert!(others.iter().all(|(_, way)| !refused.contains(&way.src)), "others have their turn");
+    assert!(others.iter().all(|(_, flow)| !refused.contains(&flow.src)), "others have their turn");
     let now = net.now;
     for (no, _) in &others {
         net.hosts[0].switch.refuse(*no, now);

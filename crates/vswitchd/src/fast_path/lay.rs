@@ -1,6 +1,6 @@
 //! How programs and we write what we share: keys, places and the note from one program to the next.
 
-/// A way's key: what of a frame must be as it was, byte by byte as on the wire.
+/// A flow's key: what of a frame must be as it was, byte by byte as on the wire.
 ///
 /// ```text
 /// 0 device, in the machine's order | 4 outer source | 8 outer destination | 12 UDP port, or 0 | 14 zeros
@@ -18,7 +18,7 @@ pub(crate) mod key {
     pub const MACS: usize = 32;
 }
 
-/// What stands at a way's place.
+/// What stands at a flow's place.
 pub(crate) mod place {
     pub const LEN: usize = 136;
     /// Whether frames pass: see below.
@@ -31,7 +31,7 @@ pub(crate) mod place {
     pub const ROOM: usize = 12;
     /// For the kernel's `bpf_skb_adjust_room`.
     pub const FLAGS: usize = 16;
-    /// Frames that went the long way since the place is taken.
+    /// Frames that went the slow path since the place is taken.
     pub const WENT: usize = 24;
     /// So many of them are known to have left.
     pub const LEFT: usize = 32;
@@ -71,9 +71,9 @@ pub(crate) mod note {
     pub const DEVICE: i16 = 4;
 }
 
-/// In a note: the frame takes the long way.
-pub(crate) const LONG_WAY: i32 = i32::MIN;
-/// A frame that a program could not change comes by the device again with this mark, and takes the long way.
+/// In a note: the frame takes the slow path.
+pub(crate) const SLOW_PATH: i32 = i32::MIN;
+/// A frame that a program could not change comes by the device again with this mark, and takes the slow path.
 pub(crate) const AGAIN: i32 = 0x6e75_7476;
 
 /// `struct __sk_buff`.

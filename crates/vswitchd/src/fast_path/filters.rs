@@ -1,4 +1,4 @@
-//! The filters: whether a frame takes the long way, which is through our sockets.
+//! The filters: whether a frame takes the slow path, which is through our sockets.
 //!
 //! Both say so to the program behind them, which the kernel asks next, about the same frame, on the same processor.
 
@@ -20,7 +20,6 @@ const INNER: i16 = UDP - 32;
 const HEAD_LEN: i32 = 34;
 const INNER_LEN: i32 = 30;
 const ALL: i32 = -1;
-const NO_TRANSPORT: i32 = 0;
 /// Shorter segments are not believed, as in the switch.
 const LEAST_SEGMENT: i32 = 48;
 /// With all that is put before it a frame is no longer than IPv4 can say.
@@ -41,7 +40,7 @@ pub(crate) fn port(maps: &Maps) -> Vec<Instruction> {
     find(&mut code, maps);
     fits(&mut code);
     pass(&mut code);
-    code.label("long way").copy(Reg::R0, ALL).exit();
+    code.label("slow path").copy(Reg::R0, ALL).exit();
     code.finish()
 }
 
@@ -50,34 +49,39 @@ pub(crate) fn underlay(maps: &Maps, classic: &[packet::Instruction]) -> Vec<Inst
     let mut code = Code::default();
     begin(&mut code, maps);
     // For this machine, and nobody else.
-    code.load(Size::Word, Reg::R1, Reg::R6, frame::KIND).jump_if(When::Other, Reg::R1, 0, "long way");
+    code.load(Size::Word, Reg::R1, Reg::R6, frame::KIND).jump_if(When::Other, Reg::R1, 0, "slow path");
     load(&mut code, 0, HEAD, HEAD_LEN);
-    code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 12).jump_if(When::Other, Reg::R1, IPV4, "long way");
-    code.load(Size::Byte, Reg::R1, Reg::Frame, HEAD + 14).jump_if(When::Other, Reg::R1, 0x45, "long way");
-    code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 20).jump_if(When::AnyBit, Reg::R1, FRAGMENT, "long way");
+    code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 12).jump_if(When::Other, Reg::R1, IPV4, "slow path");
+    code.load(Size::Byte, Reg::R1, Reg::Frame, HEAD + 14).jump_if(When::Other, Reg::R1, 0x45, "slow path");
+    code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 20).jump_if(
+        When::AnyBit,
+        Reg::R1,
+        FRAGMENT,
+        "slow path",
+    );
     // R8: the packet's length, which is the frame's.
     code.load(Size::Half, Reg::R8, Reg::Frame, HEAD + 16).swap16(Reg::R8);
     code.load(Size::Word, Reg::R1, Reg::R6, frame::LEN).set(Op::Sub, Reg::R1, MAC_LEN);
-    code.jump_if(When::Other, Reg::R1, Reg::R8, "long way");
+    code.jump_if(When::Other, Reg::R1, Reg::R8, "slow path");
     code.load(Size::Byte, Reg::R1, Reg::Frame, HEAD + 23);
     // R9: where tunnel headers begin.
     code.copy(Reg::R9, HEAD_LEN).jump_if(When::Equal, Reg::R1, GRE, "tunnel");
-    code.jump_if(When::Other, Reg::R1, UDP_PROTOCOL, "long way");
+    code.jump_if(When::Other, Reg::R1, UDP_PROTOCOL, "slow path");
     load(&mut code, HEAD_LEN, UDP, 8);
     code.load(Size::Half, Reg::R1, Reg::Frame, UDP + 4).swap16(Reg::R1).set(Op::Add, Reg::R1, 20);
-    code.jump_if(When::Other, Reg::R1, Reg::R8, "long way");
+    code.jump_if(When::Other, Reg::R1, Reg::R8, "slow path");
     // A checksum is the switch's to look at.
-    code.load(Size::Half, Reg::R1, Reg::Frame, UDP + 6).jump_if(When::Other, Reg::R1, 0, "long way");
+    code.load(Size::Half, Reg::R1, Reg::Frame, UDP + 6).jump_if(When::Other, Reg::R1, 0, "slow path");
     code.load(Size::Half, Reg::R1, Reg::Frame, UDP + 2);
     code.store(Size::Half, Reg::Frame, KEY + key::PORT as i16, Reg::R1);
     code.copy(Reg::R9, HEAD_LEN + 8);
     code.label("tunnel");
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, Reg::R9).stack(Reg::R3, INNER).copy(Reg::R4, INNER_LEN);
-    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, NO_TRANSPORT, "long way");
+    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
     // The inner packet is the rest: one, and nothing behind it.
     code.set(Op::Add, Reg::R9, 8).set(Op::Sub, Reg::R8, Reg::R9);
     code.load(Size::Half, Reg::R1, Reg::Frame, INNER + 20);
-    code.jump_if(When::Equal, Reg::R1, IPV4, "inner ipv4").jump_if(When::Other, Reg::R1, IPV6, "long way");
+    code.jump_if(When::Equal, Reg::R1, IPV4, "inner ipv4").jump_if(When::Other, Reg::R1, IPV6, "slow path");
     code.load(Size::Half, Reg::R1, Reg::Frame, INNER + 26).swap16(Reg::R1).set(Op::Add, Reg::R1, 40);
     code.load(Size::Byte, Reg::R2, Reg::Frame, INNER + 23).set(Op::ShiftRight, Reg::R2, 4);
     code.jump("inner");
@@ -85,10 +89,10 @@ pub(crate) fn underlay(maps: &Maps, classic: &[packet::Instruction]) -> Vec<Inst
     code.load(Size::Half, Reg::R1, Reg::Frame, INNER + 24).swap16(Reg::R1);
     code.load(Size::Byte, Reg::R2, Reg::Frame, INNER + 23);
     code.label("inner");
-    code.jump_if(When::Other, Reg::R1, Reg::R8, "long way");
+    code.jump_if(When::Other, Reg::R1, Reg::R8, "slow path");
     // What the outer header says of congestion, the inner one says as well.
     code.load(Size::Byte, Reg::R1, Reg::Frame, HEAD + 15).set(Op::Xor, Reg::R1, Reg::R2);
-    code.jump_if(When::AnyBit, Reg::R1, 3, "long way");
+    code.jump_if(When::AnyBit, Reg::R1, 3, "slow path");
     halves(&mut code, HEAD + 26, key::SOURCE, 2);
     halves(&mut code, HEAD + 30, key::DESTINATION, 2);
     halves(&mut code, HEAD + 6, key::OUTER_MAC, 3);
@@ -102,7 +106,7 @@ pub(crate) fn underlay(maps: &Maps, classic: &[packet::Instruction]) -> Vec<Inst
     macs(&mut code, INNER + 8);
     find(&mut code, maps);
     pass(&mut code);
-    code.label("long way");
+    code.label("slow path");
     translate(&mut code, classic);
     code.finish()
 }
@@ -118,13 +122,12 @@ fn begin(code: &mut Code, maps: &Maps) {
         code.store(Size::Double, Reg::Frame, KEY + at, 0);
     }
     code.store(Size::Word, Reg::Frame, KEY + key::DEVICE as i16, Reg::R1);
-    code.load(Size::Word, Reg::R1, Reg::R6, frame::MARK).jump_if(When::Equal, Reg::R1, lay::AGAIN, "long way");
-    code.load(Size::Word, Reg::R1, Reg::R6, frame::TAGGED).jump_if(When::Other, Reg::R1, 0, "long way");
+    code.load(Size::Word, Reg::R1, Reg::R6, frame::TAGGED).jump_if(When::Other, Reg::R1, 0, "slow path");
 }
 
 fn load(code: &mut Code, at: i32, to: i16, bytes: i32) {
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, at).stack(Reg::R3, to).copy(Reg::R4, bytes);
-    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "long way");
+    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
 }
 
 /// Both inner MACs, into the key.
@@ -143,17 +146,17 @@ fn halves(code: &mut Code, from: i16, to: usize, count: i16) {
     }
 }
 
-/// R8: the way's number. R9: its place.
+/// R8: the flow's number. R9: its place.
 fn find(code: &mut Code, maps: &Maps) {
-    code.map(Reg::R1, &maps.ways).stack(Reg::R2, KEY).call(Helper::MapLookup);
-    code.jump_if(When::Equal, Reg::R0, 0, "long way").load(Size::Word, Reg::R8, Reg::R0, 0);
+    code.map(Reg::R1, &maps.flows).stack(Reg::R2, KEY).call(Helper::MapLookup);
+    code.jump_if(When::Equal, Reg::R0, 0, "slow path").load(Size::Word, Reg::R8, Reg::R0, 0);
     code.store(Size::Word, Reg::Frame, INDEX, Reg::R8);
     code.map(Reg::R1, &maps.places).stack(Reg::R2, INDEX).call(Helper::MapLookup);
-    code.jump_if(When::Equal, Reg::R0, 0, "long way").copy(Reg::R9, Reg::R0);
+    code.jump_if(When::Equal, Reg::R0, 0, "slow path").copy(Reg::R9, Reg::R0);
     code.set(Op::Add, Reg::R8, 1);
 }
 
-/// A frame, or each of its segments, is not too long for the way.
+/// A frame, or each of its segments, is not too long for the flow.
 fn fits(code: &mut Code) {
     // The kernel puts headers only before IP.
     code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 12).jump_if(When::Equal, Reg::R1, IPV4, "ip");
@@ -175,15 +178,26 @@ fn fits(code: &mut Code) {
     code.set(Op::Add, Reg::R2, 12);
     code.copy(Reg::R1, Reg::R6).stack(Reg::R3, UDP).copy(Reg::R4, 1).call(Helper::LoadBytes);
     code.jump_if(When::Other, Reg::R0, 0, "counted");
-    code.load(Size::Byte, Reg::R1, Reg::Frame, UDP).set(Op::ShiftRight, Reg::R1, 4).set(Op::ShiftLeft, Reg::R1, 2);
+    code.load(Size::Byte, Reg::R1, Reg::Frame, UDP).set(Op::ShiftRight, Reg::R1, 4).set(
+        Op::ShiftLeft,
+        Reg::R1,
+        2,
+    );
     code.load(Size::Double, Reg::R2, Reg::Frame, INNER).set(Op::Add, Reg::R1, Reg::R2);
     code.load(Size::Word, Reg::R2, Reg::R6, frame::SEGMENT_LEN).set(Op::Add, Reg::R1, Reg::R2);
     code.label("length");
-    code.load(Size::Word, Reg::R2, Reg::R9, place::ROOM as i16).jump_if(When::Above, Reg::R1, Reg::R2, "counted");
+    code.load(Size::Word, Reg::R2, Reg::R9, place::ROOM as i16).jump_if(
+        When::Above,
+        Reg::R1,
+        Reg::R2,
+        "counted",
+    );
 }
 
-/// It passes when all that took the long way before it has left.
+/// It passes when all that took the slow path before it has left.
 fn pass(code: &mut Code) {
+    code.load(Size::Word, Reg::R1, Reg::R6, frame::MARK);
+    code.jump_if(When::Equal, Reg::R1, lay::AGAIN, "counted");
     code.load(Size::Word, Reg::R1, Reg::R9, place::STATE as i16);
     code.jump_if(When::Other, Reg::R1, lay::OPEN as i32, "counted");
     code.load(Size::Double, Reg::R1, Reg::R9, place::WENT as i16);
@@ -191,7 +205,7 @@ fn pass(code: &mut Code) {
     code.jump_if(When::Other, Reg::R1, Reg::R2, "counted");
     code.store(Size::Word, Reg::R7, note::PLACE, Reg::R8).copy(Reg::R0, 0).exit();
     code.label("counted");
-    code.set(Op::Or, Reg::R8, lay::LONG_WAY).store(Size::Word, Reg::R7, note::PLACE, Reg::R8);
+    code.set(Op::Or, Reg::R8, lay::SLOW_PATH).store(Size::Word, Reg::R7, note::PLACE, Reg::R8);
 }
 
 /// A program for the older machine, for this one. Of what that machine can do, what [`crate::filter`] uses.
