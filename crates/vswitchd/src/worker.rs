@@ -240,11 +240,6 @@ impl Worker {
                 Change::Tell(no) => {
                     let carried = flows.carried(no);
                     self.switch.carried(no, carried.frames, carried.bytes, now);
-                    if carried.again > 0 {
-                        let rest = flows.close(no);
-                        self.switch.carried(no, rest.frames, rest.bytes, now);
-                        self.switch.refuse(no, now);
-                    }
                 }
             }
         }

@@ -122,6 +122,9 @@ fn begin(code: &mut Code, maps: &Maps) {
         code.store(Size::Double, Reg::Frame, KEY + at, 0);
     }
     code.store(Size::Word, Reg::Frame, KEY + key::DEVICE as i16, Reg::R1);
+    // Not counted: those behind it shall come the same way, again, and not before it.
+    code.load(Size::Word, Reg::R1, Reg::R6, frame::MARK);
+    code.jump_if(When::Equal, Reg::R1, lay::AGAIN, "slow path");
     code.load(Size::Word, Reg::R1, Reg::R6, frame::TAGGED).jump_if(When::Other, Reg::R1, 0, "slow path");
 }
 
@@ -196,8 +199,6 @@ fn fits(code: &mut Code) {
 
 /// It passes when all that took the slow path before it has left.
 fn pass(code: &mut Code) {
-    code.load(Size::Word, Reg::R1, Reg::R6, frame::MARK);
-    code.jump_if(When::Equal, Reg::R1, lay::AGAIN, "counted");
     code.load(Size::Word, Reg::R1, Reg::R9, place::STATE as i16);
     code.jump_if(When::Other, Reg::R1, lay::OPEN as i32, "counted");
     code.load(Size::Double, Reg::R1, Reg::R9, place::WENT as i16);

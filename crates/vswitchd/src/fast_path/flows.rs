@@ -93,10 +93,6 @@ impl Flows {
         let Some(open) = self.flows.get_mut(&no) else { return Carried::default() };
         let now = self.fast_path.carried(no);
         let before = std::mem::replace(&mut open.told, now);
-        Carried {
-            frames: now.frames - before.frames,
-            bytes: now.bytes - before.bytes,
-            again: now.again - before.again,
-        }
+        Carried { frames: now.frames - before.frames, bytes: now.bytes - before.bytes }
     }
 }

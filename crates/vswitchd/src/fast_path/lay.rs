@@ -20,7 +20,7 @@ pub(crate) mod key {
 
 /// What stands at a flow's place.
 pub(crate) mod place {
-    pub const LEN: usize = 136;
+    pub const LEN: usize = 128;
     /// Whether frames pass: see below.
     pub const STATE: usize = 0;
     /// The device that they leave by.
@@ -46,8 +46,6 @@ pub(crate) mod place {
     /// What else differs: see below.
     pub const DIFFERS: usize = 68;
     pub const HEAD: usize = 72;
-    /// Frames that a program could not change.
-    pub const AGAIN: usize = 128;
 }
 
 pub(crate) const CLOSED: u32 = 0;

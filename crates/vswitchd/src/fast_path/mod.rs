@@ -60,8 +60,6 @@ pub(crate) struct Looked {
 pub(crate) struct Carried {
     pub frames: u64,
     pub bytes: u64,
-    /// Frames that could not, and took the slow path at last.
-    pub again: u64,
 }
 
 impl FastPath {
@@ -120,7 +118,7 @@ impl FastPath {
         let double = |at: usize, value: u64| self.maps.places.double(no, at).store(value, Relaxed);
         word(place::STATE, lay::CLOSED);
         word(place::OUT, to);
-        for at in [place::WENT, place::LEFT, place::FRAMES, place::BYTES, place::AGAIN] {
+        for at in [place::WENT, place::LEFT, place::FRAMES, place::BYTES] {
             double(at, 0);
         }
         let (head_len, room) = match &flow.action {
@@ -128,7 +126,7 @@ impl FastPath {
             Action::Decapsulate(outer) => (head_len(outer.port != 0), 0),
             Action::Encapsulate(outer) => {
                 let is_udp = outer.head.len() == lay::UDP_HEAD_LEN;
-                let mut head = [0; place::AGAIN - place::HEAD];
+                let mut head = [0; place::LEN - place::HEAD];
                 head[..outer.head.len()].copy_from_slice(&outer.head);
                 for (nth, bytes) in head.as_chunks::<8>().0.iter().enumerate() {
                     double(place::HEAD + 8 * nth, u64::from_ne_bytes(*bytes));
@@ -173,7 +171,7 @@ impl FastPath {
 
     pub fn carried(&self, no: u32) -> Carried {
         let double = |at: usize| self.maps.places.double(no, at).load(Relaxed);
-        Carried { frames: double(place::FRAMES), bytes: double(place::BYTES), again: double(place::AGAIN) }
+        Carried { frames: double(place::FRAMES), bytes: double(place::BYTES) }
     }
 }
 

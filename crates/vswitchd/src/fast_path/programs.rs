@@ -147,7 +147,6 @@ fn end(code: &mut Code) {
     code.label("drop").copy(Reg::R0, DROP).exit();
     // As if it came just now, to our socket.
     code.label("again");
-    code.copy(Reg::R1, 1).count(Reg::R9, place::AGAIN as i16, Reg::R1);
     code.copy(Reg::R1, lay::AGAIN).store(Size::Word, Reg::R6, frame::MARK, Reg::R1);
     code.load(Size::Word, Reg::R1, Reg::R6, frame::DEVICE)
         .copy(Reg::R2, RECEIVES)
