@@ -118,8 +118,10 @@ pub async fn run(command: &VswitchCommand, settings: &Settings) -> anyhow::Resul
         }
         VswitchCommand::Stats(format) => {
             let (shown, devices) = shown(&mut client).await?;
-            let both = format!("{}\n\n{}", frames(&shown, &devices), drops(&shown));
-            put(*format, &(&shown.ports, &devices, &shown.drops), both)?;
+            let all = [frames(&shown, &devices), drops(&shown), fast_path(&shown)];
+            let all = all.map(|table| table.to_string()).join("\n\n");
+            let fast = (shown.fast_flows, shown.fast_frames);
+            put(*format, &(&shown.ports, &devices, &shown.drops, fast), all)?;
         }
         VswitchCommand::Fdb { network, limit, format } => {
             let request = Request::Fdb { network: network.clone(), limit: *limit };
@@ -334,6 +336,12 @@ fn drops(shown: &Shown) -> Table {
         table.add_row([what.clone(), times.to_string()]);
     }
     table.add_row(["(waiting for a neighbour)".to_owned(), shown.waiting_frames.to_string()]);
+    table
+}
+
+fn fast_path(shown: &Shown) -> Table {
+    let mut table = plain(&["fast path", "flows", "frames"]);
+    table.add_row(["now, and ever".to_owned(), shown.fast_flows.to_string(), shown.fast_frames.to_string()]);
     table
 }
 

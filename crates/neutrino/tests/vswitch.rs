@@ -101,7 +101,7 @@ mod netns {
             (&["neigh"], &["172.31.9.2", "uA", "reachable"]),
             (&["fdb"], &["02:aa:00:00:00:01", "port pA", "02:aa:00:00:00:02", "tunnel there"]),
             (&["fdb", "--network", "net", "--limit", "1"], &["and 1 more"]),
-            (&["stats"], &["pA", "uA", "waiting for a neighbour"]),
+            (&["stats"], &["pA", "uA", "waiting for a neighbour", "fast path"]),
             (&["trace", "pA", "--to", "02:aa:00:00:00:02"], &["there", "172.31.9.2"]),
             (&["wanted"], &["\"underlays\"", "uA"]),
         ] {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::arrive::{self, Arrival, Outer};
+use crate::fast_path::FlowKey;
 use crate::fdb::{NetworkNo, Placed, TunnelNo};
 use crate::forward::{Decision, longest};
 use crate::inner::Inner;
@@ -12,9 +13,9 @@ use crate::{Frame, Offload, PortNo, Tick, Why, forward, receive};
 use wire::{Mac, Vni};
 
 /// The stages, in the order in which frames pass them. From an instance all but the first two; from the underlay
-/// those that lead to a port.
+/// those that lead to a port. What takes the fast path goes where the stages behind it say.
 pub const STAGES: &[&str] =
-    &["arrive", "tunnel", "port", "frame", "learn", "place", "path", "fit", "neighbour", "out"];
+    &["arrive", "tunnel", "port", "frame", "fast path", "learn", "place", "path", "fit", "neighbour", "out"];
 
 /// The stages that a frame passed, in order, and what each found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl Switch {
         match port.inside {
             Inside::Network(network) => {
                 trace.step("port", format_args!("{}: network {}", port.name, self.network_name(network)));
-                self.trace_inner(&mut trace, Placed::Port(from), network, frame, now);
+                let by = (from, Mac::ZERO);
+                self.trace_inner(&mut trace, (by, Placed::Port(from)), network, frame, now);
             }
             Inside::Underlay(own) => self.trace_arrival(&mut trace, from, own, frame, now),
         }
@@ -70,7 +72,7 @@ impl Switch {
         let name = self.port_name(from).unwrap_or("?");
         let Some(own) = own else { return trace.step("arrive", format_args!("{name}: no such device")) };
         let said = match arrive::arrival(frame.bytes(), &frame.offload, own, &self.arrivals) {
-            Ok(Arrival::Tunnel(outer)) => return self.trace_tunnel(trace, name, &outer, frame, now),
+            Ok(Arrival::Tunnel(outer)) => return self.trace_tunnel(trace, from, &outer, frame, now),
             Ok(Arrival::NotOurs) => return trace.step("arrive", format_args!("{name}: not for a tunnel")),
             Ok(Arrival::Arp { at }) => answer::arp(&frame.bytes()[at..]).map(Some),
             Ok(Arrival::Icmpv6 { at }) => answer::nd(&frame.bytes()[at..]),
@@ -87,7 +89,8 @@ impl Switch {
         }
     }
 
-    fn trace_tunnel(&self, trace: &mut Trace, name: &str, outer: &Outer, frame: &Frame, now: Tick) {
+    fn trace_tunnel(&self, trace: &mut Trace, from: PortNo, outer: &Outer, frame: &Frame, now: Tick) {
+        let name = self.port_name(from).unwrap_or("?");
         let tunnel = self.tunnels.get(outer.tunnel as usize).map_or("?", |tunnel| tunnel.name.as_str());
         trace.step("arrive", format_args!("{name}: tunnel {tunnel}"));
         let end = outer.every.map_or(outer.end, |every| outer.end.min(outer.at + every));
@@ -110,20 +113,31 @@ impl Switch {
                 match found {
                     Err(why) => trace.drop("frame", why),
                     Ok(_) => {
-                        self.trace_inner(trace, Placed::Tunnel(outer.tunnel, vni), network, &inner, now);
+                        let from = ((from, outer.from), Placed::Tunnel(outer.tunnel, vni));
+                        self.trace_inner(trace, from, network, &inner, now);
                     }
                 }
             }
         }
     }
 
-    fn trace_inner(&self, trace: &mut Trace, from: Placed, network: NetworkNo, frame: &Frame, now: Tick) {
+    fn trace_inner(
+        &self,
+        trace: &mut Trace,
+        ((port, mac), from): ((PortNo, Mac), Placed),
+        network: NetworkNo,
+        frame: &Frame,
+        now: Tick,
+    ) {
         let sound = if matches!(from, Placed::Port(_)) { forward::sound(frame) } else { Ok(()) };
         let inner = match Inner::of(frame.bytes()).and_then(|inner| sound.map(|()| inner)) {
             Ok(inner) => inner,
             Err(why) => return trace.drop("frame", why),
         };
         trace.step("frame", format_args!("{} to {}, {} bytes", inner.src, inner.dst, frame.len()));
+        if self.fast.is_open(&FlowKey { port, place: from, mac, src: inner.src, dst: inner.dst }) {
+            trace.step("fast path", "settled flow");
+        }
         let Some(state) = self.networks.get(usize::from(network)) else { return };
         trace.step(
             "learn",

@@ -154,6 +154,10 @@ impl FastPath {
         self.entries[no as usize] = Some(Entry { key, flow, tunnel, closed, orphaned, used: now, asked });
     }
 
+    pub fn is_open(&self, key: &FlowKey) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     /// Those that are not over.
     pub fn open(&self) -> impl Iterator<Item = (FlowNo, &Entry)> {
         let entries = self.entries.iter().enumerate();

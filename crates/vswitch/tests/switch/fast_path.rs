@@ -7,7 +7,7 @@ use vswitch::{Action, Change, FastFlow, FlowNo, Reach};
 use wire::{Mac, Vni};
 
 use super::net::frames::numbered;
-use super::net::{KINDS, Net, VNI, inst, ms};
+use super::net::{KINDS, Net, VNI, inst, ms, stages};
 
 /// Two hosts whose devices the fast path reaches.
 fn net(kind: Kind, six: bool, change: impl Fn(&mut Net)) -> Net {
@@ -292,7 +292,14 @@ fn a_flow_that_carries_nothing_for_long_is_closed() {
 #[test]
 fn who_comes_by_the_switch_again_holds_up_those_behind() {
     let mut net = net(Kind::Vxlan, false, |_| {});
+    let port = net.hosts[0].switch.port("inst").expect("configured");
+    let told = |net: &Net| {
+        let trace = net.hosts[0].switch.trace(port, &vswitch::Frame::of(&numbered(0, 1, 0, 100)), net.now);
+        stages(&trace).contains(&"fast path")
+    };
+    assert!(!told(&net));
     let (no, _) = settled(&mut net);
+    assert!(told(&net), "a trace tells");
     stream(&mut net, 1);
     assert_eq!(changes(&mut net, 0), [Change::Wait(no)]);
 }

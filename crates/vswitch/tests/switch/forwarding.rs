@@ -230,7 +230,7 @@ fn a_trace_tells_what_happens_and_changes_nothing() {
     let far = &net.hosts[1];
     let arrived = far.switch.trace(far.underlay, &outer, net.now);
     assert_eq!(stages(&arrived), ["arrive", "tunnel", "frame", "learn", "place", "out"], "{arrived}");
-    assert_eq!(vswitch::STAGES.len(), 10);
+    assert_eq!(vswitch::STAGES.len(), 11);
 }
 
 #[test]
