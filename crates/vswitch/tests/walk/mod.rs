@@ -1,13 +1,14 @@
 //! Bytes as a story: frames from everywhere, time that passes, a configuration that changes. Whatever it is, the
 //! switch does not panic, holds its bounds and comes to rest. Shared with the fuzz target.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use model::vswitch::{
     Address, Attachment, Dscp, Facts, Kind, Link, Neighbour, Network, Port, Route, Tunnel, Underlay, Wanted,
 };
-use vswitch::{Checksum, Frame, Limits, Offload, SegmentKind, Segments, Switch, Tick};
+use vswitch::{Change, Checksum, FlowNo, Frame, Limits, Offload, Reach, SegmentKind, Segments, Switch, Tick};
 use wire::checksum::{self, Sum};
 use wire::ethernet::ethertype;
 use wire::{Ethernet, Ipv4, Ipv6, Mac, Vni, arp};
@@ -17,8 +18,10 @@ const FAR: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const WAITING: usize = 40_000;
 const LEARNED: usize = 20;
 const LEAVING: usize = 300_000;
+const FLOWS: usize = 8;
 
-pub fn bytes(story: &[u8]) {
+/// Tells it, and how many flows took the fast path.
+pub fn bytes(story: &[u8]) -> u32 {
     let limits = Limits {
         neighbour_frames: 8,
         neighbour_bytes: 30_000,
@@ -28,7 +31,10 @@ pub fn bytes(story: &[u8]) {
         learned: LEARNED,
         ..Limits::default()
     };
-    let mut world = World { switch: Switch::new([1, 2], limits), now: Tick(5), facts: facts(true) };
+    let mut switch = Switch::new([1, 2], limits);
+    switch.offer_flows(FLOWS);
+    let mut world =
+        World { switch, now: Tick(5), facts: facts(true), open: BTreeSet::new(), opened: 0, ended: false };
     world.switch.underlay(&world.facts, world.now);
     world.configure(0xff);
     let mut rest = story;
@@ -39,16 +45,24 @@ pub fn bytes(story: &[u8]) {
         rest = next;
     }
     // Left alone, it comes to rest: what waits is gone.
-    for _ in 0..200 {
+    world.ended = true;
+    for _ in 0..250 {
         world.pass(Duration::from_millis(50));
     }
     assert_eq!(world.switch.shown(world.now).waiting_bytes, 0);
+    assert!(world.open.is_empty(), "nothing is carried any more");
+    world.opened
 }
 
 struct World {
     switch: Switch,
     now: Tick,
     facts: Facts,
+    /// Flows that take the fast path.
+    open: BTreeSet<FlowNo>,
+    opened: u32,
+    /// The story is told: nobody sends any more.
+    ended: bool,
 }
 
 impl World {
@@ -71,9 +85,48 @@ impl World {
             7 => self.frame("nic", bytes.to_vec(), offload(extra, bytes)),
             8 => self.frame("nic", answer(bytes, extra), Offload::default()),
             9 => self.frame("nic", outer6(bytes, extra), offload(extra, bytes)),
+            14 => self.stream("a", &addressed(bytes)),
+            15 => self.stream("nic", &outer4(&addressed(bytes), extra)),
             _ => self.frame("nic", outer4(bytes, extra), offload(extra / 2, bytes)),
         }
         self.collect();
+    }
+
+    /// Enough of one frame to be offered as a flow.
+    fn stream(&mut self, port: &str, bytes: &[u8]) {
+        for _ in 0..70 {
+            self.frame(port, bytes.to_vec(), Offload::default());
+            self.collect();
+        }
+    }
+
+    /// Takes what is offered, refuses some of it, and tells that frames went by, while there is something to tell.
+    fn drive_fast_path(&mut self) {
+        while let Some(change) = self.switch.poll_fast_path() {
+            match change {
+                Change::Open(no, flow) => {
+                    assert!(self.open.insert(no), "{no} is open already");
+                    self.opened += 1;
+                    assert!(self.open.len() <= FLOWS, "{:?}", self.open);
+                    for port in [flow.from, flow.to] {
+                        assert!(self.switch.port_name(port).is_some(), "{flow:?}");
+                    }
+                    if flow.src.0[5] & 3 == 3 {
+                        self.open.remove(&no);
+                        self.switch.refuse(no, self.now);
+                    }
+                }
+                Change::Close(no) => {
+                    assert!(self.open.remove(&no), "{no} is not open");
+                    self.switch.carried(no, 1, 100, self.now);
+                }
+                Change::Wait(no) => assert!(self.open.contains(&no), "{no} is not open"),
+                Change::Tell(no) => {
+                    assert!(self.open.contains(&no), "{no} is not open");
+                    self.switch.carried(no, u64::from(!self.ended), 100, self.now);
+                }
+            }
+        }
     }
 
     fn frame(&mut self, port: &str, bytes: Vec<u8>, offload: Offload) {
@@ -113,6 +166,7 @@ impl World {
         }
         assert!(out < 4 << 20, "{out} bytes of one frame");
         while self.switch.poll_event().is_some() {}
+        self.drive_fast_path();
         let shown = self.switch.shown(self.now);
         assert!(shown.waiting_bytes <= WAITING as u64, "{}", shown.waiting_bytes);
         let learned: u64 = shown.networks.iter().map(|network| network.learned).sum();
@@ -157,6 +211,10 @@ impl World {
             wanted.ports.insert(name.into(), Port { network: network.into(), way: Default::default() });
         }
         self.switch.configure(&wanted, self.now).expect("well-formed");
+        for port in wanted.ports.keys().chain(wanted.underlays.keys()) {
+            let port = self.switch.port(port).expect("configured");
+            self.switch.reach(port, Reach::Whole);
+        }
     }
 }
 
