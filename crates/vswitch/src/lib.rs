@@ -48,7 +48,7 @@ mod why;
 mod wrong;
 
 pub use event::Event;
-pub use fast_path::{Action, Change, Decapsulate, Encapsulate, FastFlow, FlowNo, Reach};
+pub use fast_path::{Action, Carried, Change, Decapsulate, Encapsulate, FastFlow, FlowNo, Reach};
 pub use frame::Frame;
 pub use limits::Limits;
 pub use offload::{Checksum, Offload, SegmentKind, Segments};

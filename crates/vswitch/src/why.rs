@@ -62,6 +62,8 @@ reasons! {
     NetworkGone = "network_gone",
     /// A copy or a piece of a frame, beyond what may lie here until it leaves.
     Crowded = "crowded",
+    /// Of a flow that was more than the slow path could do, while it went over to the fast path.
+    Overrun = "overrun",
     /// A tunnel packet with an outer header that is not well-formed.
     BadOuter = "bad_outer",
     /// A tunnel packet with a wrong checksum.

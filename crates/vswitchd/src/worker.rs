@@ -179,7 +179,7 @@ impl Worker {
             if !device.ready && (order.len() > FEW || device.opened.looks_dear()) {
                 continue;
             }
-            let waits = self.flows.as_mut().and_then(|flows| flows.begin(number));
+            let waits = self.flows.as_mut().and_then(|flows| flows.begin(number, now));
             let mut got = std::mem::take(&mut self.got);
             let count = device.opened.receive(BURST, &mut self.switch.pool, &mut got).unwrap_or_else(|_| {
                 gone.push(number);
@@ -234,12 +234,16 @@ impl Worker {
                 }
                 Change::Close(no) => {
                     let rest = flows.close(no);
-                    self.switch.carried(no, rest.frames, rest.bytes, now);
+                    self.switch.carried(no, rest, now);
                 }
                 Change::Wait(no) => flows.wait(no),
                 Change::Tell(no) => {
+                    let device = flows.waits_at(no).and_then(|device| self.devices.get_mut(&device));
+                    if let Some(device) = device {
+                        flows.still_waits(no, device.opened.lost().received, now);
+                    }
                     let carried = flows.carried(no);
-                    self.switch.carried(no, carried.frames, carried.bytes, now);
+                    self.switch.carried(no, carried, now);
                 }
             }
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use model::vswitch::{Kind as Tunnel, Port, Shown, Way};
 use testbed::place::{link, run_in};
-use testbed::switched::frames::{Course, Steady};
+use testbed::switched::frames::{At, Course, Steady, frame, sink, stream, vxlan};
 use testbed::switched::talk::{Moved, round_trips, tcp};
-use testbed::switched::{Kind, Lay, Ours, Pair, Runs, Switch, mac, wanted};
+use testbed::switched::{Kind, Lay, Ours, Pair, Runs, Switch, VNI, mac, wanted};
 use testbed::wait;
 use vswitchd::Settings;
 
@@ -168,4 +168,92 @@ async fn none_pass_where_none_are_to() {
     let pair = pair("sw-fast-not", [Kind::Ours, Kind::Ours], Tunnel::Vxlan, &runs).await;
     moved(&pair, 0, SECOND / 4).await;
     assert_eq!((shown(&pair, 0).await.fast_frames, shown(&pair, 1).await.fast_flows), (0, 0));
+}
+
+/// More than the slow path can do, without a pause: after a moment it is left to the fast path.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_comes_to_take_the_fast_path() {
+    let pair =
+        Pair::start("sw-fast-flood", Lay::of([Kind::Ours, Kind::Bare], Tunnel::Nvgre), &Runs::Here).await;
+    let pair = pair.expect("a pair; these tests need root");
+    let [a, b] = &pair.sides;
+    let (guest, far) = (At(a.guest.clone(), "e0"), At(b.host.clone(), b.underlay));
+    sink(&far).await.expect("drops unseen");
+    wait::until(SOON, || async { ours(&pair, 0).neighbour().await.ok()?.mac }).await.expect("a neighbour");
+    // Where the other is, is written.
+    let mut told = wanted(&pair, 0);
+    let network = told.networks.get_mut("net").expect("there");
+    network.entries.insert(mac(1), model::vswitch::Place::Tunnel("there".to_owned()));
+    ours(&pair, 0).apply(&told).await.expect("applied");
+    let frames =
+        (0..64).map(|number| frame(&Course { from: mac(0), to: mac(1), len: 64, flows: 64 }, number));
+    let flowed = stream(guest, far, frames.collect(), 3 * SECOND).await.expect("sent");
+    wait::pause(SECOND / 2).await;
+    let shown = shown(&pair, 0).await;
+    assert!(shown.fast_frames > flowed.sent / 2, "{flowed:?} {shown:?}");
+    assert!(shown.drops.iter().all(|drop| drop.what == "overrun"), "{:?}", shown.drops);
+}
+
+/// Of a flow that takes the fast path, frames that are not as all others: one change at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_unusual_takes_the_slow_path() {
+    let pair =
+        Pair::start("sw-fast-odd", Lay::of([Kind::Ours, Kind::Bare], Tunnel::Vxlan), &Runs::Here).await;
+    let pair = pair.expect("a pair; these tests need root");
+    let [a, b] = &pair.sides;
+    let (guest, far) = (At(a.guest.clone(), "e0"), At(b.host.clone(), b.underlay));
+    sink(&guest).await.expect("drops unseen");
+    let macs = (b.underlay_mac().await.expect("a MAC"), a.underlay_mac().await.expect("a MAC"));
+    let outer = Course { from: macs.0, to: macs.1, len: 0, flows: 1 };
+    let ips = (b.ipv4().expect("IPv4"), a.ipv4().expect("IPv4"));
+    let inner = frame(&Course { from: mac(1), to: mac(0), len: 100, flows: 1 }, 0);
+    let usual = vxlan(&inner, &outer, ips, VNI);
+    let send = |frame: Vec<u8>| {
+        let (far, guest) = (far.clone(), guest.clone());
+        async move { stream(far, guest, vec![frame], Duration::from_millis(20)).await.expect("sent").sent }
+    };
+    // How many frames took the fast path, and how many came by the underlay in all.
+    let counts = || async {
+        wait::pause(Duration::from_millis(350)).await;
+        let shown = shown(&pair, 0).await;
+        let underlay =
+            shown.ports.iter().find(|port| port.name == a.underlay).expect("there").received_frames;
+        (shown.fast_frames, underlay, shown.drops)
+    };
+    // Who is there says so first, or all is for everybody.
+    let hello = frame(&Course { from: mac(0), to: mac(1), len: 100, flows: 1 }, 0);
+    stream(guest.clone(), far.clone(), vec![hello], Duration::from_millis(5)).await.expect("sent");
+    for _ in 0..2 {
+        send(usual.clone()).await;
+    }
+    let (before, ..) = counts().await;
+    assert!(before > 0, "the flow takes the fast path");
+    type Change = fn(&mut Vec<u8>);
+    let changes: [(&str, Change); 10] = [
+        ("an outer checksum", |frame| frame[40..42].copy_from_slice(&[0x12, 0x34])),
+        ("a fragment", |frame| (frame[20], frame[24], frame[25]) = (0x20, frame[24], frame[25])),
+        ("another number of the network", |frame| frame[48] ^= 1),
+        ("a reserved bit", |frame| frame[42] ^= 1),
+        ("a bit behind the number", |frame| frame[49] ^= 1),
+        ("another sender on the link", |frame| frame[11] ^= 1),
+        ("another machine", |frame| frame[29] ^= 4),
+        ("bytes behind the packet", |frame| frame.extend([0; 8])),
+        ("congestion outside", |frame| frame[15] |= 3),
+        ("an inner packet that is shorter", |frame| frame[67] -= 1),
+    ];
+    for (what, change) in changes {
+        let mut odd = usual.clone();
+        change(&mut odd);
+        // The outer header is right, whatever it says.
+        odd[24..26].fill(0);
+        let sum = wire::checksum::of(&odd[14..34]);
+        odd[24..26].copy_from_slice(&sum.to_be_bytes());
+        let (fast, ..) = counts().await;
+        assert!(send(odd).await > 10, "{what}");
+        let (after, _, drops) = counts().await;
+        assert_eq!(after, fast, "{what}: {drops:?}");
+        send(usual.clone()).await;
+        let (again, ..) = counts().await;
+        assert!(again > after, "{what}: the usual ones take it still");
+    }
 }

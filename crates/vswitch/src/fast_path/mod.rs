@@ -19,7 +19,7 @@ use crate::fdb::{NetworkNo, Placed, TunnelNo};
 use crate::forward::Decision;
 use crate::inner::{Inner, L3};
 use crate::switch::{Inside, Switch};
-use crate::{PortNo, Tick, head};
+use crate::{PortNo, Tick, Why, head};
 
 mod table;
 
@@ -99,6 +99,16 @@ pub enum Change {
     Tell(FlowNo),
 }
 
+/// What a flow has carried, or what it has since it was told last.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Carried {
+    pub frames: u64,
+    /// As they came.
+    pub bytes: u64,
+    /// Frames that were dropped.
+    pub overrun: u64,
+}
+
 impl Switch {
     /// From now on flows are offered, so many at once; those that were are forgotten. Zero: none.
     pub fn offer_flows(&mut self, most: usize) {
@@ -131,8 +141,9 @@ impl Switch {
         self.fast.refuse(no, now);
     }
 
-    /// What a flow has carried since it was told last: frames, and bytes as they came.
-    pub fn carried(&mut self, no: FlowNo, frames: u64, bytes: u64, now: Tick) {
+    /// What a flow has carried since it was told last.
+    pub fn carried(&mut self, no: FlowNo, carried: Carried, now: Tick) {
+        let Carried { frames, bytes, overrun } = carried;
         let Some(entry) = self.fast.told(no, frames, now) else { return };
         let (key, from, to) = (entry.key, entry.flow.from, entry.flow.to);
         let (tunnel, closed, orphaned) = (entry.tunnel, entry.closed, entry.orphaned);
@@ -143,6 +154,7 @@ impl Switch {
                 self.learn_of_carried(&key, tunnel, now);
             }
         }
+        self.drops.add(Why::Overrun, overrun);
         self.fast.settle(no, now);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::vswitch::{Dscp, GeneveOption, Kind, Place};
-use vswitch::{Action, Change, FastFlow, FlowNo, Reach};
+use vswitch::{Action, Carried, Change, FastFlow, FlowNo, Reach};
 use wire::{Mac, Vni};
 
 use super::net::frames::numbered;
@@ -155,7 +155,7 @@ fn ends(what: &str, net: &mut Net, no: FlowNo) {
     said.retain(|change| *change != Change::Tell(no));
     assert_eq!(said, [Change::Close(no)], "{what}");
     let now = net.now;
-    net.hosts[0].switch.carried(no, 0, 0, now);
+    net.hosts[0].switch.carried(no, Carried { frames: 0, bytes: 0, overrun: 0 }, now);
     assert_eq!(net.hosts[0].switch.shown(now).fast_flows, 0, "{what}");
 }
 
@@ -241,7 +241,7 @@ fn what_takes_the_fast_path_is_counted_learned_from_and_keeps_the_neighbour_know
         for (host, flow) in flows.into_iter().enumerate() {
             assert_eq!(changes(&mut net, host), [Change::Tell(flow)], "it is asked for in time");
             let now = net.now;
-            net.hosts[host].switch.carried(flow, 10, 1000, now);
+            net.hosts[host].switch.carried(flow, Carried { frames: 10, bytes: 1000, overrun: 0 }, now);
         }
     }
     let after = [0, 1].map(|host| net.hosts[host].switch.shown(net.now));
@@ -281,11 +281,11 @@ fn a_flow_that_carries_nothing_for_long_is_closed() {
         net.run(ms(250));
         assert_eq!(changes(&mut net, 0), [Change::Tell(no)]);
         let now = net.now;
-        net.hosts[0].switch.carried(no, 0, 0, now);
+        net.hosts[0].switch.carried(no, Carried { frames: 0, bytes: 0, overrun: 0 }, now);
     }
     net.run(ms(500));
     let now = net.now;
-    net.hosts[0].switch.carried(no, 0, 0, now);
+    net.hosts[0].switch.carried(no, Carried { frames: 0, bytes: 0, overrun: 0 }, now);
     ends("idle", &mut net, no);
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use model::vswitch::{
     Address, Attachment, Dscp, Facts, Kind, Link, Neighbour, Network, Port, Route, Tunnel, Underlay, Wanted,
 };
-use vswitch::{Change, Checksum, FlowNo, Frame, Limits, Offload, Reach, SegmentKind, Segments, Switch, Tick};
+use vswitch::{
+    Carried, Change, Checksum, FlowNo, Frame, Limits, Offload, Reach, SegmentKind, Segments, Switch, Tick,
+};
 use wire::checksum::{self, Sum};
 use wire::ethernet::ethertype;
 use wire::{Ethernet, Ipv4, Ipv6, Mac, Vni, arp};
@@ -118,12 +120,16 @@ impl World {
                 }
                 Change::Close(no) => {
                     assert!(self.open.remove(&no), "{no} is not open");
-                    self.switch.carried(no, 1, 100, self.now);
+                    self.switch.carried(no, Carried { frames: 1, bytes: 100, overrun: 0 }, self.now);
                 }
                 Change::Wait(no) => assert!(self.open.contains(&no), "{no} is not open"),
                 Change::Tell(no) => {
                     assert!(self.open.contains(&no), "{no} is not open");
-                    self.switch.carried(no, u64::from(!self.ended), 100, self.now);
+                    self.switch.carried(
+                        no,
+                        Carried { frames: u64::from(!self.ended), bytes: 100, overrun: 0 },
+                        self.now,
+                    );
                 }
             }
         }

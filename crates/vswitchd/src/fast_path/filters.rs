@@ -200,7 +200,10 @@ fn fits(code: &mut Code) {
 /// It passes when all that took the slow path before it has left.
 fn pass(code: &mut Code) {
     code.load(Size::Word, Reg::R1, Reg::R9, place::STATE as i16);
-    code.jump_if(When::Other, Reg::R1, lay::OPEN as i32, "counted");
+    code.jump_if(When::Equal, Reg::R1, lay::OPEN as i32, "open");
+    code.jump_if(When::Other, Reg::R1, lay::HELD as i32, "counted");
+    code.copy(Reg::R1, 1).count(Reg::R9, place::OVERRUN as i16, Reg::R1).copy(Reg::R0, 0).exit();
+    code.label("open");
     code.load(Size::Double, Reg::R1, Reg::R9, place::WENT as i16);
     code.load(Size::Double, Reg::R2, Reg::R9, place::LEFT as i16);
     code.jump_if(When::Other, Reg::R1, Reg::R2, "counted");

@@ -20,7 +20,7 @@ pub(crate) mod key {
 
 /// What stands at a flow's place.
 pub(crate) mod place {
-    pub const LEN: usize = 128;
+    pub const LEN: usize = 136;
     /// Whether frames pass: see below.
     pub const STATE: usize = 0;
     /// The device that they leave by.
@@ -46,10 +46,14 @@ pub(crate) mod place {
     /// What else differs: see below.
     pub const DIFFERS: usize = 68;
     pub const HEAD: usize = 72;
+    /// Frames that were dropped.
+    pub const OVERRUN: usize = 128;
 }
 
 pub(crate) const CLOSED: u32 = 0;
 pub(crate) const OPEN: u32 = 1;
+/// Frames are dropped.
+pub(crate) const HELD: u32 = 2;
 
 /// UDP's source port and length.
 pub(crate) const DIFFERS_UDP: u32 = 1;

@@ -23,7 +23,7 @@ use kernel::bpf::{Kind, Link, Map, Program, Shared, Table};
 use kernel::netns;
 use kernel::packet::Instruction;
 use kernel::ports::PacketPort;
-use vswitch::{Action, FastFlow};
+use vswitch::{Action, Carried, FastFlow};
 
 pub(crate) use flows::Flows;
 use lay::{key, place};
@@ -53,13 +53,6 @@ pub(crate) struct FastPath {
 /// A device's frames are looked at, until this is dropped.
 pub(crate) struct Looked {
     _link: Link,
-}
-
-/// What a flow has carried since it was opened.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Carried {
-    pub frames: u64,
-    pub bytes: u64,
 }
 
 impl FastPath {
@@ -118,7 +111,7 @@ impl FastPath {
         let double = |at: usize, value: u64| self.maps.places.double(no, at).store(value, Relaxed);
         word(place::STATE, lay::CLOSED);
         word(place::OUT, to);
-        for at in [place::WENT, place::LEFT, place::FRAMES, place::BYTES] {
+        for at in [place::WENT, place::LEFT, place::FRAMES, place::BYTES, place::OVERRUN] {
             double(at, 0);
         }
         let (head_len, room) = match &flow.action {
@@ -126,7 +119,7 @@ impl FastPath {
             Action::Decapsulate(outer) => (head_len(outer.port != 0), 0),
             Action::Encapsulate(outer) => {
                 let is_udp = outer.head.len() == lay::UDP_HEAD_LEN;
-                let mut head = [0; place::LEN - place::HEAD];
+                let mut head = [0; place::OVERRUN - place::HEAD];
                 head[..outer.head.len()].copy_from_slice(&outer.head);
                 for (nth, bytes) in head.as_chunks::<8>().0.iter().enumerate() {
                     double(place::HEAD + 8 * nth, u64::from_ne_bytes(*bytes));
@@ -163,6 +156,16 @@ impl FastPath {
         self.maps.places.word(no, place::STATE).store(lay::OPEN, Release);
     }
 
+    /// Drops frames of a flow until those that took the slow path have left.
+    pub fn hold(&self, no: u32) {
+        self.maps.places.word(no, place::STATE).store(lay::HELD, Release);
+    }
+
+    /// They take the slow path again.
+    pub fn let_go(&self, no: u32) {
+        self.maps.places.word(no, place::STATE).store(lay::CLOSED, Release);
+    }
+
     /// Ends a flow. Its place must not be used before programs that see it still have run.
     pub fn end(&self, no: u32, key: &Key) -> io::Result<()> {
         self.maps.places.word(no, place::STATE).store(lay::CLOSED, Release);
@@ -171,7 +174,11 @@ impl FastPath {
 
     pub fn carried(&self, no: u32) -> Carried {
         let double = |at: usize| self.maps.places.double(no, at).load(Relaxed);
-        Carried { frames: double(place::FRAMES), bytes: double(place::BYTES) }
+        Carried {
+            frames: double(place::FRAMES),
+            bytes: double(place::BYTES),
+            overrun: double(place::OVERRUN),
+        }
     }
 }
 

@@ -144,7 +144,8 @@ fn end(code: &mut Code) {
     code.load(Size::Double, Reg::R1, Reg::Frame, SEGMENTS);
     code.count(Reg::R9, place::FRAMES as i16, Reg::R1).count(Reg::R9, place::BYTES as i16, Reg::R8);
     code.load(Size::Word, Reg::R1, Reg::R9, place::OUT as i16).copy(Reg::R2, 0).call(Helper::Redirect).exit();
-    code.label("drop").copy(Reg::R0, DROP).exit();
+    code.label("drop").copy(Reg::R1, 1).count(Reg::R9, place::OVERRUN as i16, Reg::R1);
+    code.copy(Reg::R0, DROP).exit();
     // As if it came just now, to our socket.
     code.label("again");
     code.copy(Reg::R1, lay::AGAIN).store(Size::Word, Reg::R6, frame::MARK, Reg::R1);
