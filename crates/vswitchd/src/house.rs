@@ -96,7 +96,7 @@ impl House {
         let (jobs, todo) = mpsc::channel();
         let wake = interrupt.clone();
         let (tell, happened) = happened::line(Box::new(move || wake.wake()));
-        let fast_path = fast_path(settings.fast_flows);
+        let fast_path = FastPath::wanted(settings.fast_flows);
         let mut switch = Switch::new(seed(), settings.limits());
         switch.offer_flows(fast_path.as_ref().map_or(0, |_| settings.fast_flows as usize));
         let worker = Worker::new(switch, todo, tell, settings.spin(), fast_path.clone())
@@ -207,16 +207,6 @@ impl Answers for House {
 
 fn refuse(why: Why, message: String) -> Answer {
     Refused::new(why, message).into()
-}
-
-/// The fast path, if it is wanted and the kernel has it.
-fn fast_path(flows: u32) -> Option<Arc<FastPath>> {
-    if flows == 0 {
-        return None;
-    }
-    let fast_path = FastPath::new(flows);
-    let why = |error: &std::io::Error| tracing::warn!(%error, "no frames take the fast path");
-    fast_path.inspect_err(why).ok().map(Arc::new)
 }
 
 /// Keys of tables, which nobody who sends frames may know.

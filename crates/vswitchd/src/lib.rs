@@ -22,6 +22,7 @@ mod looks;
 mod message;
 mod offload;
 mod settings;
+mod spinning;
 mod worker;
 mod written;
 

@@ -304,3 +304,58 @@ impl Program {
         if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::sync::atomic::Ordering;
+
+    use super::code::{Code, Function, Reg, Size, When};
+    use super::*;
+
+    /// Takes all, and counts in the place that a table names by the datagram's last byte.
+    fn counting(table: &Table<[u8; 4]>, places: &Shared) -> Vec<Instruction> {
+        let mut code = Code::default();
+        code.copy(Reg::R6, Reg::R1).store(Size::Word, Reg::Frame, -8, 0);
+        code.of_packet(Size::Byte, 8).store(Size::Byte, Reg::Frame, -8, Reg::R0);
+        code.map(Reg::R1, table).stack(Reg::R2, -8).call(Function::MapLookup);
+        code.jump_if(When::Equal, Reg::R0, 0, "none").load(Size::Word, Reg::R1, Reg::R0, 0);
+        code.store(Size::Word, Reg::Frame, -8, Reg::R1);
+        code.map(Reg::R1, places).stack(Reg::R2, -8).call(Function::MapLookup);
+        code.jump_if(When::Equal, Reg::R0, 0, "none").copy(Reg::R1, 1).count(Reg::R0, 8, Reg::R1);
+        code.label("none").copy(Reg::R0, -1).exit();
+        code.finish()
+    }
+
+    #[test]
+    fn a_program_reads_a_table_and_writes_what_we_see() {
+        let table = Table::new(4).expect("these tests need root");
+        let places = Shared::new(16, 2).expect("shared");
+        table.insert(&[7, 0, 0, 0], 1).expect("room");
+        let program = Program::load(Kind::Filter, "counting", &counting(&table, &places)).expect("taken");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let fd = OwnedFd::from(socket.try_clone().expect("another descriptor"));
+        program.filter(&fd).expect("taken");
+        let count = || places.double(1, 8).load(Ordering::Relaxed);
+        let send = |byte: u8| {
+            let to = socket.local_addr().expect("bound");
+            socket.send_to(&[byte], to).expect("sent");
+            socket.recv(&mut [0; 8]).expect("received");
+        };
+        send(7);
+        send(8);
+        assert_eq!(count(), 1);
+        table.remove(&[7, 0, 0, 0]).expect("removed");
+        table.remove(&[7, 0, 0, 0]).expect("it was gone already");
+        send(7);
+        assert_eq!((count(), places.double(0, 8).load(Ordering::Relaxed)), (1, 0));
+    }
+
+    #[test]
+    fn a_program_that_is_wrong_is_refused_with_the_reason() {
+        let mut code = Code::default();
+        code.load(Size::Word, Reg::R0, Reg::R9, 0).exit();
+        let refused = Program::load(Kind::Filter, "wrong", &code.finish()).err().expect("refused");
+        assert!(refused.to_string().contains("R9 !read_ok"), "{refused}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::vswitch::{Dscp, GeneveOption, Kind, Place};
+use model::vswitch::{Dscp, GeneveOption, Kind, Place, Tunnel};
 use vswitch::{Action, Carried, Change, FastFlow, FlowNo, Reach};
 use wire::{Mac, Vni};
 
@@ -125,14 +125,14 @@ fn a_flow_that_sends_little_and_one_whose_header_is_not_plain_are_offered_none()
     }
     assert_eq!(opened(&mut slow, 0), [], "50 a second");
     let option = GeneveOption { class: 0x0102, kind: 1, data: vec![0; 4] };
-    let kinds: [(&str, Kind, bool, &dyn Fn(&mut model::vswitch::Tunnel)); 3] = [
+    type Said<'a> = &'a dyn Fn(&mut Tunnel);
+    let kinds: [(&str, Kind, bool, Said<'_>); 3] = [
         ("IPv6", Kind::Vxlan, true, &|_| {}),
         ("a checksum", Kind::Vxlan, false, &|tunnel| tunnel.checksum = Some(true)),
         ("options", Kind::Geneve, false, &|tunnel| tunnel.options = vec![option.clone()]),
     ];
     for (what, kind, six, change) in kinds {
-        let mut net =
-            net(kind, six, |net| net.hosts[0].wanted.tunnels.values_mut().for_each(|tunnel| change(tunnel)));
+        let mut net = net(kind, six, |net| net.hosts[0].wanted.tunnels.values_mut().for_each(change));
         stream(&mut net, 200);
         assert_eq!(opened(&mut net, 0), [], "{what}");
     }
@@ -162,7 +162,8 @@ fn ends(what: &str, net: &mut Net, no: FlowNo) {
 #[test]
 fn whatever_changes_a_flow_ends_it() {
     let elsewhere = Mac([2, 0, 0, 0xbb, 0xbb, 1]);
-    let events: [(&str, &dyn Fn(&mut Net)); 6] = [
+    type Event<'a> = &'a dyn Fn(&mut Net);
+    let events: [(&str, Event<'_>); 6] = [
         ("the next hop moves", &|net| {
             net.change_mac(1, elsewhere, true);
             net.run(ms(1));

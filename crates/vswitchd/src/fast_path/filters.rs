@@ -2,7 +2,7 @@
 //!
 //! Both say so to the program behind them, which the kernel asks next, about the same frame, on the same processor.
 
-use kernel::bpf::code::{Code, Helper, Instruction, Op, Reg, Size, When};
+use kernel::bpf::code::{Code, Function, Instruction, Op, Reg, Size, When};
 use kernel::packet;
 
 use super::lay::{self, frame, key, note, place};
@@ -77,7 +77,7 @@ pub(crate) fn underlay(maps: &Maps, classic: &[packet::Instruction]) -> Vec<Inst
     code.copy(Reg::R9, HEAD_LEN + 8);
     code.label("tunnel");
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, Reg::R9).stack(Reg::R3, INNER).copy(Reg::R4, INNER_LEN);
-    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
+    code.call(Function::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
     // The inner packet is the rest: one, and nothing behind it.
     code.set(Op::Add, Reg::R9, 8).set(Op::Sub, Reg::R8, Reg::R9);
     code.load(Size::Half, Reg::R1, Reg::Frame, INNER + 20);
@@ -114,7 +114,7 @@ pub(crate) fn underlay(maps: &Maps, classic: &[packet::Instruction]) -> Vec<Inst
 /// R6: the frame. R7: the note to the program behind, which says nothing yet.
 fn begin(code: &mut Code, maps: &Maps) {
     code.copy(Reg::R6, Reg::R1).store(Size::Word, Reg::Frame, INDEX, 0);
-    code.map(Reg::R1, &maps.note).stack(Reg::R2, INDEX).call(Helper::MapLookup);
+    code.map(Reg::R1, &maps.note).stack(Reg::R2, INDEX).call(Function::MapLookup);
     code.jump_if(When::Other, Reg::R0, 0, "noted").copy(Reg::R0, ALL).exit().label("noted");
     code.copy(Reg::R7, Reg::R0).load(Size::Word, Reg::R1, Reg::R6, frame::DEVICE);
     code.store(Size::Word, Reg::R7, note::PLACE, 0).store(Size::Word, Reg::R7, note::DEVICE, Reg::R1);
@@ -130,7 +130,7 @@ fn begin(code: &mut Code, maps: &Maps) {
 
 fn load(code: &mut Code, at: i32, to: i16, bytes: i32) {
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, at).stack(Reg::R3, to).copy(Reg::R4, bytes);
-    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
+    code.call(Function::LoadBytes).jump_if(When::Other, Reg::R0, 0, "slow path");
 }
 
 /// Both inner MACs, into the key.
@@ -151,10 +151,10 @@ fn halves(code: &mut Code, from: i16, to: usize, count: i16) {
 
 /// R8: the flow's number. R9: its place.
 fn find(code: &mut Code, maps: &Maps) {
-    code.map(Reg::R1, &maps.flows).stack(Reg::R2, KEY).call(Helper::MapLookup);
+    code.map(Reg::R1, &maps.flows).stack(Reg::R2, KEY).call(Function::MapLookup);
     code.jump_if(When::Equal, Reg::R0, 0, "slow path").load(Size::Word, Reg::R8, Reg::R0, 0);
     code.store(Size::Word, Reg::Frame, INDEX, Reg::R8);
-    code.map(Reg::R1, &maps.places).stack(Reg::R2, INDEX).call(Helper::MapLookup);
+    code.map(Reg::R1, &maps.places).stack(Reg::R2, INDEX).call(Function::MapLookup);
     code.jump_if(When::Equal, Reg::R0, 0, "slow path").copy(Reg::R9, Reg::R0);
     code.set(Op::Add, Reg::R8, 1);
 }
@@ -179,7 +179,7 @@ fn fits(code: &mut Code) {
     code.label("tcp");
     code.store(Size::Double, Reg::Frame, INNER, Reg::R2);
     code.set(Op::Add, Reg::R2, 12);
-    code.copy(Reg::R1, Reg::R6).stack(Reg::R3, UDP).copy(Reg::R4, 1).call(Helper::LoadBytes);
+    code.copy(Reg::R1, Reg::R6).stack(Reg::R3, UDP).copy(Reg::R4, 1).call(Function::LoadBytes);
     code.jump_if(When::Other, Reg::R0, 0, "counted");
     code.load(Size::Byte, Reg::R1, Reg::Frame, UDP).set(Op::ShiftRight, Reg::R1, 4).set(
         Op::ShiftLeft,

@@ -17,7 +17,7 @@ mod programs;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering::{Relaxed, Release};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kernel::bpf::{Kind, Link, Map, Program, Shared, Table};
 use kernel::netns;
@@ -56,8 +56,16 @@ pub(crate) struct Looked {
 }
 
 impl FastPath {
-    /// With room for so many flows.
-    pub fn new(flows: u32) -> io::Result<FastPath> {
+    /// The fast path with room for so many flows, if any are wanted and the kernel has it.
+    pub fn wanted(flows: u32) -> Option<Arc<FastPath>> {
+        if flows == 0 {
+            return None;
+        }
+        let why = |error: &io::Error| tracing::warn!(%error, "no frames take the fast path");
+        FastPath::new(flows).inspect_err(why).ok().map(Arc::new)
+    }
+
+    fn new(flows: u32) -> io::Result<FastPath> {
         let places = Shared::new(place::LEN, flows)?;
         let maps = Maps { note: Map::per_cpu(lay::note::LEN)?, flows: Table::new(flows)?, places };
         Ok(FastPath {
@@ -216,9 +224,14 @@ fn key_of(flow: &FastFlow, from: u32) -> Key {
 mod tests {
     use super::*;
 
+    /// Its checker reads each way through them. These tests need root.
     #[test]
-    fn load() {
+    fn the_kernel_takes_all_programs() {
         let fast_path = FastPath::new(16).expect("taken");
-        fast_path.refilter(&crate::filter::underlay(&[4789, 6081], true)).expect("taken");
+        for ports in [vec![], vec![4789, 6081], (0..70).collect()] {
+            for gre in [false, true] {
+                fast_path.refilter(&crate::filter::underlay(&ports, gre)).expect("taken");
+            }
+        }
     }
 }

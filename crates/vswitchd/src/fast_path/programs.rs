@@ -1,6 +1,6 @@
 //! The programs behind the filters: what passes is changed and leaves by another device.
 
-use kernel::bpf::code::{Code, Helper, Instruction, Op, Reg, Size, When};
+use kernel::bpf::code::{Code, Function, Instruction, Op, Reg, Size, When};
 
 use super::lay::{self, frame, note, place};
 use super::{MAC_LEN, Maps};
@@ -31,10 +31,10 @@ pub(crate) fn port(maps: &Maps) -> Vec<Instruction> {
     begin(&mut code, maps);
     code.load(Size::Word, Reg::R1, Reg::R9, place::HEAD_LEN as i16).jump_if(When::Equal, Reg::R1, 0, "leave");
     load_head(&mut code, 0);
-    code.copy(Reg::R1, Reg::R6).call(Helper::FlowHash).store(Size::Double, Reg::Frame, HASH, Reg::R0);
+    code.copy(Reg::R1, Reg::R6).call(Function::FlowHash).store(Size::Double, Reg::Frame, HASH, Reg::R0);
     code.load(Size::Word, Reg::R2, Reg::R9, place::HEAD_LEN as i16);
     code.load(Size::Double, Reg::R4, Reg::R9, place::FLAGS as i16);
-    code.copy(Reg::R1, Reg::R6).copy(Reg::R3, BEHIND_MAC).call(Helper::AdjustRoom);
+    code.copy(Reg::R1, Reg::R6).copy(Reg::R3, BEHIND_MAC).call(Function::AdjustRoom);
     code.jump_if(When::Other, Reg::R0, 0, "again");
     for at in (0..56).step_by(8) {
         code.load(Size::Double, Reg::R1, Reg::R9, place::HEAD as i16 + at);
@@ -77,7 +77,7 @@ pub(crate) fn port(maps: &Maps) -> Vec<Instruction> {
     code.jump_if(When::Below, Reg::R4, lay::GRE_HEAD_LEN as i32, "drop");
     code.jump_if(When::Above, Reg::R4, lay::UDP_HEAD_LEN as i32, "drop");
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, 0).stack(Reg::R3, OUTER).copy(Reg::R5, 0);
-    code.call(Helper::StoreBytes).jump_if(When::Other, Reg::R0, 0, "drop");
+    code.call(Function::StoreBytes).jump_if(When::Other, Reg::R0, 0, "drop");
     code.load(Size::Word, Reg::R2, Reg::R9, place::HEAD_LEN as i16);
     store_mac(&mut code);
     end(&mut code);
@@ -89,7 +89,7 @@ pub(crate) fn underlay(maps: &Maps) -> Vec<Instruction> {
     let mut code = Code::default();
     begin(&mut code, maps);
     code.load(Size::Word, Reg::R2, Reg::R9, place::HEAD_LEN as i16);
-    code.copy(Reg::R1, Reg::R6).stack(Reg::R3, HEAD).copy(Reg::R4, MAC_LEN).call(Helper::LoadBytes);
+    code.copy(Reg::R1, Reg::R6).stack(Reg::R3, HEAD).copy(Reg::R4, MAC_LEN).call(Function::LoadBytes);
     code.jump_if(When::Other, Reg::R0, 0, "again");
     code.copy(Reg::R4, FIXED_SEGMENTS | INNER_IPV4);
     code.load(Size::Half, Reg::R1, Reg::Frame, HEAD + 12).jump_if(When::Other, Reg::R1, IPV6, "strip");
@@ -97,7 +97,7 @@ pub(crate) fn underlay(maps: &Maps) -> Vec<Instruction> {
     code.label("strip");
     code.load(Size::Word, Reg::R1, Reg::R9, place::HEAD_LEN as i16);
     code.copy(Reg::R2, 0).set(Op::Sub, Reg::R2, Reg::R1);
-    code.copy(Reg::R1, Reg::R6).copy(Reg::R3, BEHIND_MAC).call(Helper::AdjustRoom);
+    code.copy(Reg::R1, Reg::R6).copy(Reg::R3, BEHIND_MAC).call(Function::AdjustRoom);
     code.jump_if(When::Other, Reg::R0, 0, "again");
     code.copy(Reg::R2, 0);
     store_mac(&mut code);
@@ -111,14 +111,14 @@ pub(crate) fn underlay(maps: &Maps) -> Vec<Instruction> {
 /// our socket.
 fn begin(code: &mut Code, maps: &Maps) {
     code.copy(Reg::R6, Reg::R1).store(Size::Word, Reg::Frame, INDEX, 0);
-    code.map(Reg::R1, &maps.note).stack(Reg::R2, INDEX).call(Helper::MapLookup);
+    code.map(Reg::R1, &maps.note).stack(Reg::R2, INDEX).call(Function::MapLookup);
     code.jump_if(When::Equal, Reg::R0, 0, "go on");
     code.load(Size::Word, Reg::R8, Reg::R0, note::PLACE).load(Size::Word, Reg::R1, Reg::R0, note::DEVICE);
     code.store(Size::Word, Reg::R0, note::PLACE, 0).jump_if(When::Equal, Reg::R8, 0, "go on");
     code.load(Size::Word, Reg::R2, Reg::R6, frame::DEVICE).jump_if(When::Other, Reg::R1, Reg::R2, "go on");
     code.copy(Reg::R1, Reg::R8).set(Op::And, Reg::R1, i32::MAX).set(Op::Sub, Reg::R1, 1);
     code.store(Size::Word, Reg::Frame, INDEX, Reg::R1);
-    code.map(Reg::R1, &maps.places).stack(Reg::R2, INDEX).call(Helper::MapLookup);
+    code.map(Reg::R1, &maps.places).stack(Reg::R2, INDEX).call(Function::MapLookup);
     code.jump_if(When::Equal, Reg::R0, 0, "go on").copy(Reg::R9, Reg::R0);
     code.set(Op::ShiftRight, Reg::R8, 31).jump_if(When::Equal, Reg::R8, 0, "passes");
     code.copy(Reg::R1, 1).count(Reg::R9, place::WENT as i16, Reg::R1);
@@ -130,20 +130,23 @@ fn begin(code: &mut Code, maps: &Maps) {
 
 fn load_head(code: &mut Code, at: i32) {
     code.copy(Reg::R1, Reg::R6).copy(Reg::R2, at).stack(Reg::R3, HEAD).copy(Reg::R4, MAC_LEN + 2);
-    code.call(Helper::LoadBytes).jump_if(When::Other, Reg::R0, 0, "again");
+    code.call(Function::LoadBytes).jump_if(When::Other, Reg::R0, 0, "again");
 }
 
 /// Writes the inner Ethernet header where R2 says.
 fn store_mac(code: &mut Code) {
     code.copy(Reg::R1, Reg::R6).stack(Reg::R3, HEAD).copy(Reg::R4, MAC_LEN).copy(Reg::R5, 0);
-    code.call(Helper::StoreBytes).jump_if(When::Other, Reg::R0, 0, "drop");
+    code.call(Function::StoreBytes).jump_if(When::Other, Reg::R0, 0, "drop");
 }
 
 fn end(code: &mut Code) {
     code.label("leave");
     code.load(Size::Double, Reg::R1, Reg::Frame, SEGMENTS);
     code.count(Reg::R9, place::FRAMES as i16, Reg::R1).count(Reg::R9, place::BYTES as i16, Reg::R8);
-    code.load(Size::Word, Reg::R1, Reg::R9, place::OUT as i16).copy(Reg::R2, 0).call(Helper::Redirect).exit();
+    code.load(Size::Word, Reg::R1, Reg::R9, place::OUT as i16)
+        .copy(Reg::R2, 0)
+        .call(Function::Redirect)
+        .exit();
     code.label("drop").copy(Reg::R1, 1).count(Reg::R9, place::OVERRUN as i16, Reg::R1);
     code.copy(Reg::R0, DROP).exit();
     // As if it came just now, to our socket.
@@ -151,6 +154,6 @@ fn end(code: &mut Code) {
     code.copy(Reg::R1, lay::AGAIN).store(Size::Word, Reg::R6, frame::MARK, Reg::R1);
     code.load(Size::Word, Reg::R1, Reg::R6, frame::DEVICE)
         .copy(Reg::R2, RECEIVES)
-        .call(Helper::Redirect)
+        .call(Function::Redirect)
         .exit();
 }
