@@ -76,6 +76,24 @@ async fn the_kernel_reads_what_passes_and_is_read() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ipv6_within_takes_it_as_well() {
+    for tunnel in [Tunnel::Geneve, Tunnel::Nvgre] {
+        let pair = pair("sw-fast-six", [Kind::Ours, Kind::Ours], tunnel, &Runs::Here).await;
+        for (at, side) in pair.sides.iter().enumerate() {
+            run_in(&side.guest, &["sysctl", "-qw", "net.ipv6.conf.e0.disable_ipv6=0"]).await.expect("said");
+            let ip = format!("fd00:99::{}/64", at + 1);
+            run_in(&side.guest, &["ip", "addr", "add", &ip, "dev", "e0", "nodad"]).await.expect("set");
+        }
+        let [a, b] = &pair.sides;
+        let ip = "fd00:99::2".parse().expect("an address");
+        let moved = tcp(&a.guest, &b.guest, ip, SECOND / 2).await.expect("moves");
+        for at in 0..2 {
+            passed(&pair, at, moved.bytes).await;
+        }
+    }
+}
+
 /// By and by a steady stream changes from one way to the other, here and there, and no frame is lost, doubled or
 /// overtaken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
