@@ -160,9 +160,9 @@ pub fn packets(all: &[Packets], bare: &[(usize, f64)], peers: &Peers) {
     println!("{table}");
     let bare: Vec<String> = bare.iter().map(|(len, ns)| format!("{ns:.0} ns at {len} bytes")).collect();
     println!(
-        "switch: CPU of the switch's processes for each packet that arrived, sending to the wire included; of \
-         the kernel, what the sender takes more than into a bare wire ({}). One sender as fast as it goes, 64 \
-         flows. The receiver drops unseen.",
+        "CPU of each packet. processes: of the switch's, for each that arrived. with sender: that, and the sender's, for \
+         whom the kernel works. beyond wire: that, less what sending into a bare wire takes ({}). One sender as fast as \
+         it goes, 64 flows. The receiver drops unseen.",
         bare.join(", ")
     );
 }
