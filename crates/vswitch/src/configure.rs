@@ -63,7 +63,7 @@ impl Switch {
                 self.release(no, now);
             }
         }
-        self.fast.stale = true;
+        self.fast.all_changed();
         self.handle_timeout(now);
     }
 

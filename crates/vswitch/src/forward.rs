@@ -50,7 +50,7 @@ impl Switch {
             Learned::Known | Learned::Added | Learned::Written => {}
             Learned::Moved => {
                 state.moved += 1;
-                self.fast.stale = true;
+                self.fast.moved(inner.src);
             }
             Learned::NoRoom => state.not_learned += 1,
         }

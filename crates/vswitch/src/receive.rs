@@ -48,7 +48,7 @@ impl Switch {
             && from != to
         {
             self.tell(Event::Moved { link, ip, from, to });
-            self.fast.stale = true;
+            self.fast.next_hop_changed(news.no);
         }
         if let Some(mac) = mac.filter(|_| news.tell) {
             self.tell(Event::Resolved { link, ip, mac });

@@ -153,7 +153,7 @@ impl Switch {
             let Some(neighbour) = self.neighbours.get(no) else { continue };
             let (port, ip, from) = (neighbour.port, neighbour.ip, neighbour.from);
             if let Some(mac) = turn.lost {
-                self.fast.stale = true;
+                self.fast.next_hop_changed(no);
                 self.tell(Event::Lost { link: from.link, ip, mac });
             }
             if let Some(to) = turn.ask
@@ -167,7 +167,7 @@ impl Switch {
         self.fast.ask(now);
         if now >= self.age_at {
             self.fdb.age(now);
-            self.fast.stale = true;
+            self.fast.all_changed();
             self.age_at = now + AGEING;
         }
     }

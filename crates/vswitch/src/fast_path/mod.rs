@@ -18,11 +18,13 @@ use wire::{Geneve, Mac, Nvgre, Vni, Vxlan};
 use crate::fdb::{NetworkNo, Placed, TunnelNo};
 use crate::forward::Decision;
 use crate::inner::{Inner, L3};
+use crate::neighbour::NeighbourNo;
 use crate::switch::{Inside, Switch};
 use crate::{PortNo, Tick, Why, head};
 
 mod table;
 
+use table::Entry;
 pub(crate) use table::{FastPath, FlowKey};
 
 /// A flow by number.
@@ -78,6 +80,13 @@ pub struct Decapsulate {
     pub mac: Mac,
 }
 
+/// What a flow goes through.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Through {
+    tunnel: Option<TunnelNo>,
+    next_hop: Option<NeighbourNo>,
+}
+
 /// What of a device the fast path reaches.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Reach {
@@ -120,18 +129,18 @@ impl Switch {
         if let Some(port) = self.ports.get_mut(usize::from(port.0)) {
             port.reach = reach;
         }
-        self.fast.stale = true;
+        self.fast.all_changed();
     }
 
     /// What is to be done next. Flows are looked at anew when something has changed.
     pub fn poll_fast_path(&mut self) -> Option<Change> {
-        if std::mem::take(&mut self.fast.stale) {
-            let is_right = |entry: &table::Entry| {
+        for no in self.fast.take_stale() {
+            let is_right = |entry: &Entry| {
                 !entry.orphaned && self.settled(&entry.key).is_some_and(|(flow, _)| flow == entry.flow)
             };
-            let wrong: Vec<FlowNo> =
-                self.fast.open().filter(|(_, entry)| !is_right(entry)).map(|(no, _)| no).collect();
-            wrong.into_iter().for_each(|no| self.fast.close(no));
+            if !self.fast.get(no).is_some_and(is_right) {
+                self.fast.close(no);
+            }
         }
         self.fast.next_change()
     }
@@ -192,9 +201,9 @@ impl Switch {
     #[inline]
     pub(crate) fn note(&mut self, key: FlowKey, bytes: usize, now: Tick) {
         if self.fast.note(key, bytes, now)
-            && let Some((flow, tunnel)) = self.settled(&key)
+            && let Some(settled) = self.settled(&key)
         {
-            self.fast.offer(key, flow, tunnel, now);
+            self.fast.offer(key, settled, now);
         }
     }
 
@@ -208,14 +217,14 @@ impl Switch {
         }
     }
 
-    /// The flow, and the tunnel that it goes through, if all about it is known and it is within reach.
-    fn settled(&self, key: &FlowKey) -> Option<(FastFlow, Option<TunnelNo>)> {
+    /// The flow, and what it goes through, if all about it is known and it is within reach.
+    fn settled(&self, key: &FlowKey) -> Option<(FastFlow, Through)> {
         let network = self.network_of(key)?;
         if self.fdb.find(network, key.src) != Some(key.place) {
             return None;
         }
         let (to, action, through) = match (self.decide(key.place, network, &inner_of(key)), key.place) {
-            (Decision::Port(to), Placed::Port(_)) => (to, Action::Forward, None),
+            (Decision::Port(to), Placed::Port(_)) => (to, Action::Forward, Through::default()),
             (Decision::Port(to), Placed::Tunnel(tunnel, vni)) => {
                 let wanted = &self.tunnels.get(tunnel as usize)?.wanted;
                 let (IpAddr::V4(local), IpAddr::V4(remote)) = (wanted.local, wanted.remote) else {
@@ -224,7 +233,7 @@ impl Switch {
                 let port = head::udp_port(wanted).unwrap_or(0);
                 let outer = tunnel_header(wanted.kind, vni);
                 let outer = Decapsulate { local, remote, port, tunnel: outer, mac: key.mac };
-                (to, Action::Decapsulate(outer), Some(tunnel))
+                (to, Action::Decapsulate(outer), Through { tunnel: Some(tunnel), next_hop: None })
             }
             (Decision::Tunnel(tunnel, vni), _) => {
                 let path = self.tunnels.get(tunnel as usize)?.path.as_ref().ok()?;
@@ -232,7 +241,8 @@ impl Switch {
                 if self.neighbours.waiting().frames(path.neighbour) > 0 {
                     return None;
                 }
-                (path.port, Action::Encapsulate(path.head.fast_path(mac, vni, path.room)?), Some(tunnel))
+                let through = Through { tunnel: Some(tunnel), next_hop: Some(path.neighbour) };
+                (path.port, Action::Encapsulate(path.head.fast_path(mac, vni, path.room)?), through)
             }
             (Decision::Flood | Decision::Drop(_), _) => return None,
         };

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use wire::Mac;
 
-use super::{Change, FastFlow, FlowNo};
+use super::{Change, FastFlow, FlowNo, Through};
 use crate::fdb::{Placed, TunnelNo};
 use crate::keyed::{Keyed, Map};
+use crate::neighbour::NeighbourNo;
 use crate::{PortNo, Tick};
 
 /// What a flow has sent within a second when it is worth being offered, in frames or pieces of [`PIECE`].
@@ -53,6 +54,8 @@ pub struct Entry {
     pub key: FlowKey,
     pub flow: FastFlow,
     pub tunnel: Option<TunnelNo>,
+    /// Whose MAC is in its header.
+    pub next_hop: Option<NeighbourNo>,
     /// It is over, and is told of once more.
     pub closed: bool,
     /// Whose numbers these were is gone.
@@ -60,6 +63,14 @@ pub struct Entry {
     used: Tick,
     /// What it carries is asked for.
     asked: bool,
+}
+
+/// What has changed that flows may depend on.
+#[derive(Default)]
+struct Stale {
+    all: bool,
+    macs: BTreeSet<Mac>,
+    next_hops: BTreeSet<NeighbourNo>,
 }
 
 /// All of them.
@@ -71,8 +82,7 @@ pub struct FastPath {
     by_key: Map<FlowKey, FlowNo>,
     resting: VecDeque<(Tick, FlowNo)>,
     changes: VecDeque<Change>,
-    /// Something has changed that flows may depend on.
-    pub stale: bool,
+    stale: Stale,
     ask_at: Tick,
     /// Of all flows that there were.
     pub frames: u64,
@@ -93,7 +103,7 @@ impl FastPath {
             by_key: Map::with_hasher(keyed),
             resting: VecDeque::new(),
             changes: VecDeque::new(),
-            stale: false,
+            stale: Stale::default(),
             ask_at: Tick::default(),
             frames: 0,
         }
@@ -128,7 +138,7 @@ impl FastPath {
     }
 
     /// Offers a flow, if there is room.
-    pub fn offer(&mut self, key: FlowKey, flow: FastFlow, tunnel: Option<TunnelNo>, now: Tick) {
+    pub fn offer(&mut self, key: FlowKey, (flow, through): (FastFlow, Through), now: Tick) {
         let instance = instance_of(&key, &flow);
         let its = self.open().filter(|(_, entry)| instance_of(&entry.key, &entry.flow) == instance).count();
         if its >= (self.most / SHARE).max(1) {
@@ -150,8 +160,10 @@ impl FastPath {
         self.by_key.insert(key, no);
         self.mark(&key, Some(no));
         self.changes.push_back(Change::Open(no, flow.clone()));
+        let Through { tunnel, next_hop } = through;
         let (closed, orphaned, asked) = (false, false, false);
-        self.entries[no as usize] = Some(Entry { key, flow, tunnel, closed, orphaned, used: now, asked });
+        self.entries[no as usize] =
+            Some(Entry { key, flow, tunnel, next_hop, closed, orphaned, used: now, asked });
     }
 
     pub fn is_open(&self, key: &FlowKey) -> bool {
@@ -192,6 +204,45 @@ impl FastPath {
         Some(entry.key)
     }
 
+    /// Anything may have changed.
+    pub fn all_changed(&mut self) {
+        self.stale.all = true;
+    }
+
+    /// A MAC is somewhere else. One instance can make that happen with each frame: only what concerns it is looked at.
+    pub fn moved(&mut self, mac: Mac) {
+        if !self.by_key.is_empty() {
+            self.stale.macs.insert(mac);
+        }
+    }
+
+    /// A next hop has another MAC, or none.
+    pub fn next_hop_changed(&mut self, no: NeighbourNo) {
+        if !self.by_key.is_empty() {
+            self.stale.next_hops.insert(no);
+        }
+    }
+
+    /// Open flows that depend on what has changed since it was asked last.
+    pub fn take_stale(&mut self) -> Vec<FlowNo> {
+        let Stale { all, macs, next_hops } = &self.stale;
+        if !all && macs.is_empty() && next_hops.is_empty() {
+            return Vec::new();
+        }
+        let is_stale = |entry: &Entry| {
+            *all || macs.contains(&entry.key.src)
+                || macs.contains(&entry.key.dst)
+                || entry.next_hop.is_some_and(|no| next_hops.contains(&no))
+        };
+        let stale = self.open().filter(|(_, entry)| is_stale(entry)).map(|(no, _)| no).collect();
+        self.stale = Stale::default();
+        stale
+    }
+
+    pub fn get(&self, no: FlowNo) -> Option<&Entry> {
+        self.entries.get(no as usize)?.as_ref()
+    }
+
     /// These numbers are of other ports and tunnels than before.
     pub fn orphan(&mut self, ports: &BTreeSet<usize>, tunnels: &BTreeSet<usize>) {
         for entry in self.entries.iter_mut().flatten() {
@@ -199,7 +250,7 @@ impl FastPath {
             let is_tunnels = entry.tunnel.is_some_and(|tunnel| tunnels.contains(&(tunnel as usize)));
             entry.orphaned |= is_tunnels || ports.contains(&from) || ports.contains(&to);
         }
-        self.stale = true;
+        self.stale.all = true;
     }
 
     /// Asks what flows have carried, if it is time.
