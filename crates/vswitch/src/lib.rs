@@ -13,6 +13,7 @@
 //!   neighbour/ its MAC; else wait and ask         tunnel     ends, way, counters
 //!   segment/   cut into several                   trace, shown, why   telling
 //!   head       outer header, prepared             frame, pool, offload, leaving   buffers
+//!   fast_path/ flows that need not come by here any longer
 //! ```
 //! The way of a unicast frame allocates nothing and copies nothing.
 

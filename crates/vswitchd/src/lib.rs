@@ -9,6 +9,7 @@
 //!                             which devices are open  ----->   waits only when nothing comes
 //!                             silence, filter         <-----   neighbours that were found
 //! ```
+//! `fast_path` keeps frames of settled flows in the kernel, where they go from device to device.
 //! Which frame goes where is decided in `vswitch`. What the switch is to be is replaced as a whole, is on disk
 //! before it is acknowledged, and is where a restart begins; what it learned is learned again.
 
@@ -68,7 +69,7 @@ impl VswitchdError {
 /// Switches until told to stop.
 pub async fn run(settings: Settings, mut stopping: watch::Receiver<bool>) -> Result<(), VswitchdError> {
     settings.check()?;
-    // Each port has two.
+    // Each port has three.
     if let Err(error) = kernel::raise_file_limit() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
