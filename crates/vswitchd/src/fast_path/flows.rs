@@ -104,6 +104,9 @@ impl Flows {
         let Some(waits) = self.waits.get_mut(&device) else { return };
         for (no, went) in went {
             self.fast_path.left(*no, *went);
+            if let Some(open) = self.flows.get_mut(no) {
+                (open.waiting, open.held) = (None, None);
+            }
             if self.fast_path.went(*no) == *went {
                 waits.retain(|other| other != no);
             }
